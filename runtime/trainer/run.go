@@ -1,0 +1,132 @@
+// Package trainer runs the stages of a generated program: the training loop,
+// checkpoints and exact resume, evaluation, scoring, and the command line of
+// the trainer.
+package trainer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/rmc-lang/rmc/runtime/backend"
+	"github.com/rmc-lang/rmc/runtime/op"
+	"github.com/rmc-lang/rmc/runtime/spec"
+)
+
+// A Program is everything that a generated main hands to Main.
+type Program struct {
+	Name      string   // of the recipe; names the run directory
+	Recipe    string   // source text of the recipe
+	Lock      string   // text of rmc.lock
+	Overrides []string // each as written, train.rm.optimizer.lr=1e-5
+	Mesh      spec.Mesh
+	Stages    []Stage
+}
+
+// A Stage is one step of a program. It is plain data: what Train and Evaluate
+// were given, and nothing that was opened.
+type Stage struct {
+	Kind      string // train | evaluate
+	Origin    string // recipe line, quickstart.rmr:18; named in messages; may be empty
+	Model     spec.Model
+	Data      spec.Data
+	Train     spec.Train                   // of kind train
+	Evaluate  spec.Evaluate                // of kind evaluate
+	Objective func(*op.Batch) op.Objective // of kind train
+}
+
+// Train is a stage that minimises objective over the training part of d.
+func Train(m spec.Model, d spec.Data, t spec.Train, objective func(*op.Batch) op.Objective) Stage {
+	return Stage{Kind: "train", Model: m, Data: d, Train: t, Objective: objective}
+}
+
+// Evaluate is a stage that scores a part of d and compares.
+func Evaluate(m spec.Model, d spec.Data, e spec.Evaluate) Stage {
+	return Stage{Kind: "evaluate", Model: m, Data: d, Evaluate: e}
+}
+
+// Name is the stage as messages call it: train rm on prefs.
+func (s Stage) Name() string {
+	if s.Kind == "evaluate" {
+		return fmt.Sprintf("evaluate %s on %s.%s", s.Model.Name, s.Data.Name, s.Evaluate.Part)
+	}
+	return fmt.Sprintf("train %s on %s", s.Model.Name, s.Data.Name)
+}
+
+// A Run is one execution of a program in its directory. The caller fills the
+// exported fields; Execute runs the stages.
+type Run struct {
+	Program Program
+	Dir     string // run directory, runs/<recipe>; exists and is writable
+	Root    string // folder that file: sources of the recipe are relative to
+	Backend *backend.Backend
+	Resume  bool // go on from Dir/checkpoint if there is one
+	Steps   int  // stop each train stage after so many optimizer steps; 0 is all
+
+	// OnStep is told of each optimizer step after its metrics were written; may be nil.
+	OnStep func(Step)
+	// OnNote is told, in one line, of what a user should know: a cache that was
+	// used, a checkpoint that was resumed, a stage that began; may be nil.
+	OnNote func(string)
+
+	// Results has one entry per evaluate stage, in program order, once Execute returns.
+	Results []Result
+}
+
+// A Step is what one optimizer step reports: one line of metrics.jsonl. Numbers
+// are means over the step's global batch.
+type Step struct {
+	Stage           string // Stage.Name
+	Step, Of        int    // Step counts from 1
+	Loss            float64
+	GradNorm        float64 // global norm before clipping
+	LR              float64
+	Accuracy        float64 // share of pairs with chosen above rejected; NaN where there are no pairs
+	Margin          float64 // chosen minus rejected
+	MeanReward      float64 // over every scored row
+	PairsPerSecond  float64
+	TokensPerSecond float64            // real tokens: no padding
+	Reports         map[string]float64 // of the objective
+}
+
+// A Result is what one evaluate stage measured.
+type Result struct {
+	Stage  string    // Stage.Name
+	Part   string    // holdout | train | all
+	Steps  int       // optimizer steps that the model had been trained for
+	Before *Measures // of the model as training found it; nil where no train stage comes before
+	Measures
+	Rows []Scored // in the order of the data
+}
+
+// Measures compare the sides of preference pairs. A tie counts as wrong.
+type Measures struct {
+	Pairs, Correct, Ties int
+	Accuracy             float64
+	Interval             [2]float64 // of Accuracy: Wilson, 95 %
+	Margin               float64    // mean of chosen minus rejected
+	LogLoss              float64    // mean of -log sigmoid(margin), nats
+	Shorter, Longer      float64    // accuracy on the same rows of "the shorter one wins", "the longer one wins"; in tokens
+	Calibration          []Bin
+}
+
+// A Bin is a group of pairs that the model is about equally sure of.
+type Bin struct {
+	From, To  float64 // of sigmoid(|margin|): 0.5 to 1
+	Pairs     int
+	Predicted float64 // mean of sigmoid(|margin|)
+	Observed  float64 // share in which the higher score was the chosen one
+}
+
+// Scored is one pair with its scores.
+type Scored struct {
+	Row                          int // 0-based, in the data as read
+	Chosen, Rejected             float64
+	ChosenTokens, RejectedTokens int
+}
+
+// Execute runs the stages of the program in order. An error names the stage;
+// what was written before it is intact.
+func (r *Run) Execute(ctx context.Context) error {
+	return errors.New("not yet")
+}
