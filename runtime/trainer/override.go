@@ -1,0 +1,203 @@
+package trainer
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// apply sets one value of the program as --set says it: path=value, the path
+// being what `rmc render` prints (train.rm.optimizer.lr=1e-5). Every stage that
+// holds the named model, data or mesh sees the change. The error names the
+// part of the path or the value that is wrong, with what would be right.
+//
+// What shapes the generated code (objectives and their arguments, the list of
+// stages) is compiled in and can only be set by `rmc build --set`.
+func (p *Program) apply(override string) error {
+	path, value, ok := strings.Cut(override, "=")
+	path, value = strings.TrimSpace(path), strings.TrimSpace(value)
+	if !ok || value == "" {
+		return fmt.Errorf("--set %s: want path=value, as in train.rm.optimizer.lr=1e-5", override)
+	}
+	parts := strings.Split(path, ".")
+	targets, rest, err := p.targets(parts)
+	if err != nil {
+		return fmt.Errorf("--set %s: %w", override, err)
+	}
+	for _, t := range targets {
+		if err := setField(t, rest, value); err != nil {
+			return fmt.Errorf("--set %s: %w", override, err)
+		}
+	}
+	p.Overrides = append(p.Overrides, path+"="+value)
+	return nil
+}
+
+// targets finds the structs that the first parts of a path mean, and what is
+// left of the path.
+func (p *Program) targets(parts []string) (found []reflect.Value, rest []string, err error) {
+	if parts[0] == "mesh" {
+		return []reflect.Value{reflect.ValueOf(&p.Mesh).Elem()}, parts[1:], nil
+	}
+	kinds := map[string]func(*Stage) any{
+		"model": func(s *Stage) any { return &s.Model },
+		"data":  func(s *Stage) any { return &s.Data },
+		"train": func(s *Stage) any { return &s.Train }, "evaluate": func(s *Stage) any { return &s.Evaluate },
+	}
+	pick, ok := kinds[parts[0]]
+	if !ok {
+		return nil, nil, fmt.Errorf("no %q: a path begins with model, data, train, evaluate or mesh", parts[0])
+	}
+	if len(parts) < 3 {
+		return nil, nil, fmt.Errorf("a path has at least three parts, as in %s.NAME.FIELD", parts[0])
+	}
+	var names []string
+	for i := range p.Stages {
+		s := &p.Stages[i]
+		if (parts[0] == "train" || parts[0] == "evaluate") && s.Kind != parts[0] {
+			continue
+		}
+		v := reflect.ValueOf(pick(s)).Elem()
+		name := v.FieldByName("Name").String()
+		if name == parts[1] {
+			found = append(found, v)
+		} else if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	if len(found) == 0 {
+		return nil, nil, fmt.Errorf("no %s %q: there is %s", parts[0], parts[1], strings.Join(names, ", "))
+	}
+	return found, parts[2:], nil
+}
+
+// setField walks path into v by rmr tags and parses value for the field there.
+func setField(v reflect.Value, path []string, value string) error {
+	field, sf, err := fieldByTag(v, path[0])
+	if err != nil {
+		return err
+	}
+	if len(path) > 1 {
+		if field.Kind() != reflect.Struct {
+			return fmt.Errorf("%s has no fields", path[0])
+		}
+		return setField(field, path[1:], value)
+	}
+	if field.Kind() == reflect.Struct {
+		return fmt.Errorf("%s is a group; name one of its fields: %s", path[0], strings.Join(tagNames(field), ", "))
+	}
+	return parseInto(field, sf, value)
+}
+
+// fieldByTag returns the field that a recipe calls name. A field that does not
+// apply to the kind chosen in the recipe is refused.
+func fieldByTag(v reflect.Value, name string) (reflect.Value, reflect.StructField, error) {
+	for i := range v.NumField() {
+		sf := v.Type().Field(i)
+		if tag, _, _ := strings.Cut(sf.Tag.Get("rmr"), ","); tag != name {
+			continue
+		}
+		if of := sf.Tag.Get("of"); of != "" {
+			if kind := v.FieldByName("Kind").String(); !slices.Contains(strings.Split(of, "|"), kind) {
+				return reflect.Value{}, sf, fmt.Errorf("%s belongs to %s, and the recipe chose %s", name, of, kind)
+			}
+		}
+		return v.Field(i), sf, nil
+	}
+	return reflect.Value{}, reflect.StructField{}, fmt.Errorf("no field %q: there is %s", name, strings.Join(tagNames(v), ", "))
+}
+
+func tagNames(v reflect.Value) []string {
+	var names []string
+	for i := range v.NumField() {
+		if tag, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("rmr"), ","); tag != "" {
+			names = append(names, tag)
+		}
+	}
+	return names
+}
+
+// parseInto parses a value as a recipe writes it: 1e-5, 3%, 64 pairs, "text",
+// name, true, [a, b].
+func parseInto(field reflect.Value, sf reflect.StructField, value string) error {
+	if field.Kind() == reflect.Slice || field.Kind() == reflect.Array {
+		return parseList(field, sf, value)
+	}
+	switch field.Kind() {
+	case reflect.String:
+		s := strings.Trim(value, `"`)
+		if allowed := sf.Tag.Get("one_of"); allowed != "" && !slices.Contains(strings.Split(allowed, "|"), s) {
+			return fmt.Errorf("%q is none of %s", s, strings.ReplaceAll(allowed, "|", ", "))
+		}
+		field.SetString(s)
+	case reflect.Bool:
+		b, err := strconv.ParseBool(value)
+		if err != nil {
+			return fmt.Errorf("%q is neither true nor false", value)
+		}
+		field.SetBool(b)
+	default:
+		x, err := parseNumber(value, sf.Tag.Get("unit"))
+		if err != nil {
+			return err
+		}
+		if field.Kind() == reflect.Float64 {
+			field.SetFloat(x)
+		} else if x != float64(int64(x)) {
+			return fmt.Errorf("%q is not a whole number", value)
+		} else {
+			field.SetInt(int64(x))
+		}
+	}
+	return nil
+}
+
+// parseNumber parses a number and its unit. On the command line the unit may
+// be left out; a wrong one may not be written.
+func parseNumber(value, units string) (float64, error) {
+	digits := strings.TrimRight(value, "%abcdefghijklmnopqrstuvwxyzGMKiB ")
+	if strings.HasPrefix(value[len(digits):], "e") {
+		digits = value
+	}
+	x, err := strconv.ParseFloat(strings.TrimSpace(digits), 64)
+	if err != nil {
+		return 0, fmt.Errorf("%q is not a number", value)
+	}
+	unit := strings.TrimSpace(value[len(digits):])
+	if unit == "" {
+		return x, nil
+	}
+	if !slices.Contains(strings.Split(units, "|"), unit) {
+		return 0, fmt.Errorf("the unit of %q is not %s", value, strings.ReplaceAll(strings.Trim(units, "|"), "|", " or "))
+	}
+	if unit == "%" {
+		x /= 100
+	}
+	return x, nil
+}
+
+func parseList(field reflect.Value, sf reflect.StructField, value string) error {
+	inner, ok := strings.CutPrefix(value, "[")
+	inner, closed := strings.CutSuffix(inner, "]")
+	if !ok || !closed {
+		return fmt.Errorf("%q is not a list: want [a, b]", value)
+	}
+	var items []string
+	if strings.TrimSpace(inner) != "" {
+		items = strings.Split(inner, ",")
+	}
+	if field.Kind() == reflect.Array && len(items) != field.Len() {
+		return fmt.Errorf("%q has %d values; want %d", value, len(items), field.Len())
+	}
+	if field.Kind() == reflect.Slice {
+		field.Set(reflect.MakeSlice(field.Type(), len(items), len(items)))
+	}
+	for i, item := range items {
+		if err := parseInto(field.Index(i), sf, strings.TrimSpace(item)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

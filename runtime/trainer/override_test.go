@@ -1,0 +1,78 @@
+package trainer
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/rmc-lang/rmc/runtime/spec"
+)
+
+func sample() Program {
+	m := spec.Model{Name: "rm", DType: "float32", Tune: spec.Tune{Kind: "lora", Rank: 16}}
+	d := spec.Data{Name: "prefs", MaxLength: 512, OverLength: "drop"}
+	return Program{Name: "x", Stages: []Stage{
+		Train(m, d, spec.Train{Name: "rm", Optimizer: spec.Optimizer{Kind: "adamw", LR: 1}, Schedule: spec.Schedule{Kind: "cosine"}}, nil),
+		Evaluate(m, d, spec.Evaluate{Name: "rm"}),
+	}}
+}
+
+func TestApplySets(t *testing.T) {
+	p := sample()
+	for _, s := range []string{
+		"train.rm.optimizer.lr=2e-5", "train.rm.optimizer.betas=[0.9, 0.95]", "train.rm.schedule.warmup=3%",
+		"train.rm.batch=32 pairs", "train.rm.epochs = 2", "data.prefs.max_length=256 tokens", "data.prefs.over_length=truncate_left",
+		"model.rm.tune.rank=8", "model.rm.tune.on=[q_proj, v_proj]", "model.rm.tune.checkpoint=true", "mesh.devices=4",
+	} {
+		if err := p.apply(s); err != nil {
+			t.Errorf("%s: %v", s, err)
+		}
+	}
+	tr := p.Stages[0].Train
+	if tr.Optimizer.LR != 2e-5 || tr.Optimizer.Betas != [2]float64{0.9, 0.95} || tr.Schedule.Warmup != 0.03 || tr.Batch != 32 || tr.Epochs != 2 {
+		t.Errorf("train = %+v", tr)
+	}
+	for i, s := range p.Stages {
+		if s.Data.MaxLength != 256 || s.Data.OverLength != "truncate_left" || s.Model.Tune.Rank != 8 ||
+			!reflect.DeepEqual(s.Model.Tune.On, []string{"q_proj", "v_proj"}) || !s.Model.Tune.Checkpoint {
+			t.Errorf("stage %d: data %+v, model %+v", i, s.Data, s.Model)
+		}
+	}
+	if p.Mesh.Devices != 4 || len(p.Overrides) != 11 || p.Overrides[4] != "train.rm.epochs=2" {
+		t.Errorf("mesh %+v, overrides %q", p.Mesh, p.Overrides)
+	}
+}
+
+func TestApplyRefuses(t *testing.T) {
+	for set, want := range map[string]string{
+		"train.rm.optimizer.lr":              "want path=value",
+		"optimizer.lr=1":                     "begins with model, data, train, evaluate or mesh",
+		"train.pm.batch=3":                   `no train "pm": there is rm`,
+		"train.rm=3":                         "at least three parts",
+		"train.rm.optimizer.learning_rate=3": `no field "learning_rate": there is lr`,
+		"train.rm.optimizer=adamw":           "name one of its fields: lr",
+		"train.rm.batch.size=3":              "batch has no fields",
+		"train.rm.batch=many":                `"many" is not a number`,
+		"train.rm.batch=1.5":                 "not a whole number",
+		"train.rm.batch=3 tokens":            "is not pairs or rows",
+		"train.rm.optimizer.betas=[0.9]":     "has 1 values; want 2",
+		"train.rm.optimizer.betas=0.9":       "is not a list",
+		"data.prefs.over_length=cut":         "none of drop, truncate_left",
+		"model.rm.tune.checkpoint=maybe":     "neither true nor false",
+		"train.rm.schedule.floor=x":          "not a number",
+	} {
+		p := sample()
+		err := p.apply(set)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v; want %q", set, err, want)
+		}
+		if !reflect.DeepEqual(p.Overrides, []string(nil)) {
+			t.Errorf("%s: refused and recorded", set)
+		}
+	}
+	p := sample()
+	p.Stages[0].Model.Tune.Kind = "full"
+	if err := p.apply("model.rm.tune.rank=4"); err == nil || !strings.Contains(err.Error(), "rank belongs to lora, and the recipe chose full") {
+		t.Errorf("a field of another kind: %v", err)
+	}
+}
