@@ -1,0 +1,71 @@
+# Everything a developer of rmc does. "make help" lists the targets.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+cache  := $(or $(RMC_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/rmc)
+plugin := $(cache)/pjrt/pjrt_c_api_cpu_plugin.so
+fuzz   ?= 30s
+
+.PHONY: all help build test update generate check fuzz conformance bench plugin demo
+
+all: build ## build rmc and test the compiler: seconds, no XLA
+	go test ./lang/... ./compiler/... ./cmd/...
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+
+build: ## build bin/rmc
+	@CGO_ENABLED=0 go build -o bin/rmc ./cmd/rmc
+
+test: ## run every test; ends with what passed, failed and was skipped, and why
+	@$(MAKE) --no-print-directory plugin || echo "no XLA plugin: tests that need one are skipped"
+	@go test -json -timeout 20m ./... | go run .ci/count.go
+
+update: ## rewrite every golden file, then show what changed
+	go test ./lang/... ./compiler/... ./cmd/... -update
+	git diff --stat
+
+generate: build ## regenerate recipes/*/main.go
+	@for recipe in recipes/*/*.rmr; do \
+		echo "rmc build $$recipe --emit $$(dirname $$recipe)"; \
+		bin/rmc build "$$recipe" --emit "$$(dirname "$$recipe")"; \
+	done
+
+check: ## what a change must pass: gofmt, vet, test, generate without a diff
+	@test -z "$$(gofmt -l . | tee /dev/stderr)"
+	go vet ./...
+	@$(MAKE) --no-print-directory test generate
+	git diff --exit-code
+
+fuzz: ## run each fuzz target for fuzz=30s
+	@grep -rl --include='*_test.go' '^func Fuzz' . | while read -r file; do \
+		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' "$$file"); do \
+			go test "$$(dirname "$$file")" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(fuzz); \
+		done; \
+	done
+
+conformance: ## compare with transformers and TRL; says what it had to skip
+	go test -count=1 -v -run Conformance ./runtime/... ./recipes/... | grep -E '^ *(---|===|ok|FAIL|panic)|conformance|skip' | grep -v '^=== '
+
+bench: ## measure parsing, compiling, tokenizing and training; appends to bench.txt
+	@{ echo "# $$(git describe --always --dirty) $$(go version | cut -d' ' -f3-) $$(nproc) cores"; \
+	   go test -run '^$$' -bench . -benchtime 1s ./lang/... ./compiler/... ./runtime/... | grep -E '^(Benchmark|pkg:)'; } | tee -a bench.txt
+
+plugin: $(plugin) ## get the XLA plugin for this machine's CPU (a 63 MB wheel)
+
+# The wheel of lammps-jax-pjrt-cpu holds XLA's CPU plugin as built for jaxlib
+# 0.11.2 (PJRT API 0.115, Apache-2.0).
+wheel := lammps-jax-pjrt-cpu==0.11.2
+$(plugin):
+	@[ "$$(uname -sm)" = "Linux x86_64" ] || { echo "make plugin knows a plugin for Linux on x86_64 only, this is $$(uname -sm)"; exit 1; }
+	@echo "fetching the XLA CPU plugin: $(wheel) from the Python package index, 63 MB, into $(@D)"
+	@mkdir -p "$(@D)"; tmp=$$(mktemp -d "$(@D)/.fetch-XXXXXX"); trap 'rm -rf "$$tmp"' EXIT; \
+	python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --dest "$$tmp" '$(wheel)'; \
+	python3 -m zipfile -e "$$tmp"/*.whl "$$tmp"; \
+	echo "ad1309ac822b1b24d51b7f9947c7c9fa9ef5d67f390584cbc3d1fa2428fed9c2  $$tmp/lammps_jax_pjrt_cpu/pjrt_c_api_cpu_plugin.so" | sha256sum --check --quiet; \
+	mv "$$tmp/lammps_jax_pjrt_cpu/pjrt_c_api_cpu_plugin.so" "$@"
+
+demo: build ## train recipes/quickstart, a real reward model, from nothing
+	@$(MAKE) --no-print-directory plugin || echo "no XLA plugin: training in pure Go, which is 15 to 20 times slower"
+	@bin/rmc run recipes/quickstart -- --out runs/quickstart --force
