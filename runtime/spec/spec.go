@@ -129,7 +129,7 @@ type Optimizer struct {
 
 // Schedule is the learning rate as a function of the step.
 type Schedule struct {
-	Kind   string  `rmr:",kind" one_of:"cosine|linear|constant" later:"wsd"`
+	Kind string `rmr:",kind" one_of:"cosine|linear|constant" later:"wsd"`
 	// Warmup below 1 is a share of the steps (3% is 0.03), from 1 on a number of them.
 	Warmup float64 `rmr:"warmup" of:"cosine|linear|constant" default:"3%" unit:"%|steps" min:"0" doc:"share of the steps (%) or number of steps over which the rate rises from 0"`
 	Floor  float64 `rmr:"floor" of:"cosine|linear" default:"0" unit:"|%" min:"0" max:"1" doc:"share of lr that is left at the end"`
