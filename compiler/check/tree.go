@@ -1,0 +1,90 @@
+package check
+
+import "github.com/rmc-lang/rmc/lang/source"
+
+// An Objective is an objective after checking: typed, inlined, with its
+// parameters bound and the parts that they make void taken out. What is left
+// is what is computed.
+type Objective struct {
+	Name    string // as declared: bradley_terry
+	Span    source.Span
+	Data    string   // kind of its data: preference
+	Params  []Param  // in the order of declaration
+	Columns []string // data columns it reads, sorted
+	Terms   []*Term  // model terms it needs, in order of first use
+	Lets    []*Let   // values that loss and reports need, in order of computation
+	Loss    Output
+	Reports []Output
+	Facts   []Fact // what plan tells about it
+}
+
+// A Param is a parameter with the value it has in this stage.
+type Param struct {
+	Name   string
+	Elem   Elem
+	Value  float64 // 0 or 1 for bool
+	Text   string  // as written: 1e-5, 3%
+	Origin string  // std/preference.rmr:9 for a default, else the call site's
+}
+
+// A Term is one forward of a model over one view of the data.
+type Term struct {
+	Kind  string // score | heads | embed | logprob
+	Model string
+	View  string // chosen, rejected, prompt, candidates
+	Type  Type
+}
+
+// A Let is a named value, or one call of a let with parameters.
+type Let struct {
+	Name  string // d, or s(chosen)
+	Text  string // its right side in the recipe
+	Span  source.Span
+	Value *Expr
+}
+
+// An Output is the loss or a report.
+type Output struct {
+	Name  string // loss, or the report's name
+	Text  string // its right side in the recipe
+	Span  source.Span
+	Value *Expr
+}
+
+// A Fact is something true of the objective that its author should know.
+type Fact struct {
+	Span source.Span
+	Text string // lower case, no stop
+}
+
+// A Kind tells what an Expr is.
+type Kind int
+
+// The kinds of expression.
+const (
+	Literal Kind = iota // Value, written as Text
+	Column              // Name
+	TermRef             // Term
+	LetRef              // Let
+	Index               // Args[0] at position Pos, named Elem, of Axis
+	Call                // the function or operator Name of Args; reductions over Axis
+)
+
+// An Expr is a typed expression. Which fields hold depends on Kind.
+type Expr struct {
+	Kind  Kind
+	Type  Type
+	Span  source.Span
+	Name  string
+	Args  []*Expr
+	Axis  string
+	Elem  string
+	Pos   int // 0-based
+	Value float64
+	Text  string
+	Term  *Term
+	Let   *Let
+
+	batch batchUse // how it has reduced the batch axis
+	grad  bool     // a gradient flows from it to a trained model
+}

@@ -1,0 +1,125 @@
+package check
+
+import (
+	"slices"
+	"strings"
+)
+
+// An Elem is what one entry of a tensor is.
+type Elem int
+
+// The elements. Poison is the type of an expression that has been reported
+// already: it fits everywhere, so that one mistake gives one message.
+const (
+	Poison Elem = iota
+	Bool
+	Int
+	Real
+)
+
+func (e Elem) String() string {
+	return [...]string{"an error", "bool", "int", "real"}[e]
+}
+
+// An AxisKind says how an axis gets its length.
+type AxisKind int
+
+// The kinds of axis, in the order in which types are printed.
+const (
+	BatchAxis  AxisKind = iota // the examples: pair, row
+	RaggedAxis                 // differs from example to example, with a mask: candidate, step, token
+	FixedAxis                  // the same for every example: head, attribute, hidden
+)
+
+// An Axis is a named dimension.
+type Axis struct {
+	Name     string
+	Kind     AxisKind
+	Of       string   // a ragged axis that belongs to one view: token of chosen
+	Elements []string // names of a fixed axis's positions; nil where it has none
+}
+
+// A Type is an element and a set of axes. The order of axes carries no
+// meaning; it is kept sorted (batch, ragged, fixed, by name) so that equal
+// types print and compare equally.
+type Type struct {
+	Elem Elem
+	Axes []Axis
+}
+
+// String spells t as a recipe's comment would: real[pair, head].
+func (t Type) String() string {
+	if len(t.Axes) == 0 {
+		return t.Elem.String()
+	}
+	return t.Elem.String() + "[" + strings.Join(t.names(), ", ") + "]"
+}
+
+func (t Type) names() []string {
+	var names []string
+	for _, a := range t.Axes {
+		names = append(names, a.Name)
+	}
+	return names
+}
+
+// Axis returns t's axis of the given name.
+func (t Type) Axis(name string) (Axis, bool) {
+	i := slices.IndexFunc(t.Axes, func(a Axis) bool { return a.Name == name })
+	if i < 0 {
+		return Axis{}, false
+	}
+	return t.Axes[i], true
+}
+
+// Batch returns t's batch axis.
+func (t Type) Batch() (Axis, bool) {
+	i := slices.IndexFunc(t.Axes, func(a Axis) bool { return a.Kind == BatchAxis })
+	if i < 0 {
+		return Axis{}, false
+	}
+	return t.Axes[i], true
+}
+
+func (t Type) poisoned() bool { return t.Elem == Poison }
+
+func (t Type) scalar() bool { return len(t.Axes) == 0 }
+
+// without returns t less the named axis.
+func (t Type) without(axis string) Type {
+	kept := slices.DeleteFunc(slices.Clone(t.Axes), func(a Axis) bool { return a.Name == axis })
+	return Type{t.Elem, kept}
+}
+
+// as returns t with another element.
+func (t Type) as(e Elem) Type { return Type{e, t.Axes} }
+
+// union returns the axes of both, or the two axes that cannot meet: two
+// batches, or the ragged axis of two different views.
+func union(x, y []Axis) (axes []Axis, a, b Axis, ok bool) {
+	axes = slices.Clone(x)
+	for _, b := range y {
+		for _, a := range x {
+			if !together(a, b) {
+				return nil, a, b, false
+			}
+		}
+		if !slices.ContainsFunc(x, func(a Axis) bool { return a.Name == b.Name }) {
+			axes = append(axes, b)
+		}
+	}
+	slices.SortStableFunc(axes, func(a, b Axis) int {
+		if a.Kind != b.Kind {
+			return int(a.Kind - b.Kind)
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+	return axes, Axis{}, Axis{}, true
+}
+
+func together(a, b Axis) bool {
+	if a.Name != b.Name {
+		return a.Kind != BatchAxis || b.Kind != BatchAxis
+	}
+	return a.Kind == b.Kind && a.Of == b.Of && slices.Equal(a.Elements, b.Elements)
+}
