@@ -1,0 +1,76 @@
+package main
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/rmc-lang/rmc/"
+
+// deps lists what the packages of a pattern reach. A package outside the
+// standard library that needs cgo is listed a second time, as cgo:PATH.
+func deps(t *testing.T, pattern string) []string {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-deps", "-f",
+		"{{.ImportPath}}{{if and .CgoFiles (not .Standard)}} cgo:{{.ImportPath}}{{end}}", pattern)
+	cmd.Dir = "../.."
+	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=1")
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list -deps %s: %v\n%s", pattern, err, &stderr)
+	}
+	return strings.Fields(string(out))
+}
+
+// within reports whether a package is path or lies below it.
+func within(pkg, path string) bool {
+	return pkg == path || strings.HasPrefix(pkg, path+"/")
+}
+
+// The walls of docs/architecture.md. Each says which packages may not reach
+// which, but for those that are let through.
+func TestWalls(t *testing.T) {
+	for _, wall := range []struct {
+		from, what string
+		breaks     func(pkg string) bool
+	}{
+		{"./lang/...", "lang knows neither compiler nor runtime", func(pkg string) bool {
+			return within(pkg, module+"compiler") || within(pkg, module+"runtime") || within(pkg, module+"stdlib")
+		}},
+		{"./compiler/...", "the compiler knows of the runtime only the contract", func(pkg string) bool {
+			return within(pkg, module+"runtime") && pkg != module+"runtime/spec" || heavy(pkg)
+		}},
+		{"./cmd/rmc", "rmc carries no tensor library and no cgo", func(pkg string) bool {
+			return heavy(pkg) || within(pkg, module+"runtime") && !slices.Contains(
+				[]string{"spec", "source", "gguf", "arch", "text", "data"}, strings.TrimPrefix(pkg, module+"runtime/"))
+		}},
+		{"./runtime/...", "a trainer carries no compiler", func(pkg string) bool {
+			return within(pkg, module+"compiler") || within(pkg, module+"lang") || within(pkg, module+"stdlib")
+		}},
+		{"./runtime/spec", "the contract imports nothing of ours", func(pkg string) bool {
+			return within(pkg, strings.TrimSuffix(module, "/")) && pkg != module+"runtime/spec"
+		}},
+	} {
+		t.Run(strings.Trim(wall.from, "./"), func(t *testing.T) {
+			reached := deps(t, wall.from)
+			if len(reached) == 0 {
+				t.Fatalf("%s has no packages", wall.from)
+			}
+			for _, pkg := range reached {
+				if wall.breaks(pkg) {
+					t.Errorf("%s reaches %s, but %s", wall.from, pkg, wall.what)
+				}
+			}
+		})
+	}
+}
+
+// heavy reports whether a package is of the tensor library or needs cgo.
+func heavy(pkg string) bool {
+	return within(pkg, "github.com/gomlx/gomlx") || within(pkg, "github.com/gomlx/compute") ||
+		within(pkg, "github.com/gomlx/go-xla") || strings.HasPrefix(pkg, "cgo:")
+}
