@@ -1,0 +1,306 @@
+package trainer
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/rmc-lang/rmc/runtime/backend"
+)
+
+// Exit codes of a trainer, as of rmc.
+const (
+	exitFine    = 0
+	exitProblem = 1
+	exitUsage   = 2
+)
+
+// A commandLine is what a user may type after the trainer's name.
+type commandLine struct {
+	Out     string   `help:"Run directory." placeholder:"DIR"`
+	Set     []string `help:"Set a value of the recipe for this run, as in train.rm.optimizer.lr=1e-5; recorded in run.json. Repeatable." sep:"none" placeholder:"PATH=VALUE"`
+	Backend string   `help:"What computes: auto, xla or go." enum:"auto,xla,go" default:"auto"`
+
+	Train    trainCommand    `cmd:"" default:"withargs" help:"Train, evaluate and keep the model (the default)."`
+	Score    scoreCommand    `cmd:"" help:"Score JSON lines from standard input."`
+	Evaluate evaluateCommand `cmd:"" help:"Evaluate the trained model again."`
+	Export   exportCommand   `cmd:"" help:"Write a Hugging Face folder that AutoModelForSequenceClassification loads."`
+	Report   reportCommand   `cmd:"" help:"Write report.html: curves, histograms, calibration, data."`
+	Inspect  inspectCommand  `cmd:"" help:"Print what this trainer does and what its run directory holds."`
+}
+
+// An invocation is one call of the trainer: the program with its overrides
+// applied, and where input and output go.
+type invocation struct {
+	ctx            context.Context
+	program        Program
+	dir            string
+	backend        string
+	stdin          io.Reader
+	stdout, stderr *os.File
+}
+
+// errUsage marks an error as the user's typing, for exit code 2.
+var errUsage = errors.New("usage")
+
+// Main is the whole of a generated main: it reads the command line, runs the
+// program and exits.
+func Main(p Program) {
+	backend.TuneProcess()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, p, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+func run(ctx context.Context, p Program, args []string, stdin io.Reader, stdout, stderr *os.File) int {
+	var c commandLine
+	exited := -1
+	parser, err := kong.New(&c, kong.Name(p.Name), kong.Description(describe(p)), kong.Writers(stdout, stderr),
+		kong.Exit(func(code int) { exited = code }), kong.ConfigureHelp(kong.HelpOptions{Compact: true, Summary: true}))
+	if err != nil {
+		panic(err) // the struct above is wrong
+	}
+	parsed, err := parser.Parse(goFlags(args))
+	if exited >= 0 {
+		return exited // --help
+	}
+	if err == nil {
+		err = p.applyAll(c.Set)
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "%s: %v\n", p.Name, err)
+		fmt.Fprintf(stderr, "%s --help lists commands and flags\n", p.Name)
+		return exitUsage
+	}
+	if c.Out == "" {
+		c.Out = filepath.Join("runs", p.Name)
+	}
+	in := &invocation{ctx: ctx, program: p, dir: c.Out, backend: c.Backend, stdin: stdin, stdout: stdout, stderr: stderr}
+	err = parsed.Run(in)
+	switch {
+	case err == nil:
+		return exitFine
+	case errors.Is(err, errUsage):
+		fmt.Fprintf(stderr, "%s: %v\n", p.Name, err)
+		return exitUsage
+	}
+	fmt.Fprintf(stderr, "%s: %v\n", p.Name, err)
+	return exitProblem
+}
+
+// describe is the first line of the help: the stages, in order.
+func describe(p Program) string {
+	names := make([]string, len(p.Stages))
+	for i, s := range p.Stages {
+		names[i] = s.Name()
+	}
+	return fmt.Sprintf("Generated from %s.rmr: %s.", p.Name, strings.Join(names, ", "))
+}
+
+func (p *Program) applyAll(sets []string) error {
+	p.Stages = append([]Stage(nil), p.Stages...)
+	for _, s := range sets {
+		if err := p.apply(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// goFlags lets long flags be written with one dash, as the go command has them.
+func goFlags(args []string) []string {
+	out := make([]string, len(args))
+	for i, a := range args {
+		if a == "--" {
+			copy(out[i:], args[i:])
+			break
+		}
+		if len(a) > 2 && a[0] == '-' && a[1] != '-' && (a[1] < '0' || a[1] > '9') {
+			a = "-" + a
+		}
+		out[i] = a
+	}
+	return out
+}
+
+// A trainCommand trains.
+type trainCommand struct {
+	Resume bool `help:"Go on where an unfinished run stopped."`
+	Force  bool `help:"Overwrite a finished or unfinished run."`
+	Steps  int  `help:"Stop after so many optimizer steps." placeholder:"N"`
+}
+
+// Run trains in the run directory, or shows what it holds when it is this very
+// run, finished.
+func (c *trainCommand) Run(in *invocation) error {
+	if c.Steps < 0 {
+		return fmt.Errorf("%w: --steps %d: want a positive number", errUsage, c.Steps)
+	}
+	release, err := claim(in.dir)
+	if err != nil {
+		return err
+	}
+	defer release()
+	rec, err := readRecord(in.dir)
+	if err != nil && !c.Force {
+		return err
+	}
+	what, err := decide(rec, in.program, in.dir, c.Resume, c.Force)
+	if err != nil {
+		return err
+	}
+	if what == report {
+		fmt.Fprintf(in.stderr, "nothing changed since this run finished on %s; --force trains anew\n", rec.Started.Format("2 January 2006 15:04 UTC"))
+		in.summarise(rec)
+		return nil
+	}
+	if what == begin {
+		if err := clear(in.dir); err != nil {
+			return err
+		}
+	}
+	return in.train(what == goOn, c.Steps)
+}
+
+// open is a run over the invocation's program with its backend opened.
+func (in *invocation) open() (*Run, error) {
+	b, err := backend.Open(in.backend)
+	if err != nil {
+		return nil, err
+	}
+	if b.Notice != "" {
+		fmt.Fprintln(in.stderr, b.Notice)
+	}
+	return &Run{Program: in.program, Dir: in.dir, Root: ".", Backend: b}, nil
+}
+
+// train runs the program and keeps its record true at every moment: running,
+// then finished, stopped or failed.
+func (in *invocation) train(resume bool, steps int) error {
+	r, err := in.open()
+	if err != nil {
+		return err
+	}
+	show := newProgress(in.stderr)
+	r.Resume, r.Steps, r.OnStep, r.OnNote = resume, steps, show.step, show.note
+	rec := newRecord(r)
+	if err := rec.write(in.dir); err != nil {
+		return err
+	}
+	err = r.Execute(in.ctx)
+	ended := time.Now().UTC().Truncate(time.Second)
+	rec.Ended, rec.Status, rec.Results = &ended, "finished", withoutRows(r.Results)
+	switch {
+	case errors.Is(err, context.Canceled):
+		rec.Status = "stopped"
+	case err != nil:
+		rec.Status, rec.Error = "failed", err.Error()
+	}
+	if rec.Contract, _ = r.Contract(); err == nil {
+		err = writeRows(in.dir, r.Results)
+	}
+	if writing := rec.write(in.dir); err == nil {
+		err = writing
+	}
+	if errors.Is(err, context.Canceled) {
+		return fmt.Errorf("stopped; --resume goes on from the last checkpoint in %s", in.dir)
+	}
+	if err == nil {
+		in.summarise(rec)
+	}
+	return err
+}
+
+func withoutRows(results []Result) []Result {
+	out := append([]Result(nil), results...)
+	for i := range out {
+		out[i].Rows = nil
+	}
+	return out
+}
+
+// summarise prints what a run found, where it is and what to try next.
+func (in *invocation) summarise(rec *Record) {
+	for _, res := range rec.Results {
+		fmt.Fprintln(in.stdout, headline(res))
+		fmt.Fprintf(in.stdout, "  the shorter one wins: %s   margin %+.3f   log loss %.3f   ties %d\n",
+			share(res.Shorter), res.Margin, res.LogLoss, res.Ties)
+	}
+	self := "./" + filepath.Base(os.Args[0])
+	fmt.Fprintf(in.stdout, "run      %s\nmodel    %s\nnext     %s report   a page with curves, histograms and calibration\n"+
+		"         %s export   a folder that transformers loads\n         echo '{\"prompt\":\"…\",\"response\":\"…\"}' | %s score\n",
+		in.dir, filepath.Join(in.dir, "model"), self, self, self)
+}
+
+// headline is an evaluation in a line: accuracy before and after with the
+// interval of the latter.
+func headline(res Result) string {
+	before := ""
+	if res.Before != nil {
+		before = share(res.Before.Accuracy) + " → "
+	}
+	return fmt.Sprintf("%s: accuracy %s%s   95 %% interval %s to %s   %d pairs",
+		res.Stage, before, share(res.Accuracy), share(res.Interval[0]), share(res.Interval[1]), res.Pairs)
+}
+
+// An evaluateCommand measures the trained model anew.
+type evaluateCommand struct {
+	JSON bool `help:"Print the results as JSON."`
+}
+
+// Run evaluates the model in the run directory on the program's evaluate
+// stages. The scoring contract of training must hold.
+func (c *evaluateCommand) Run(in *invocation) error {
+	r, rec, err := in.trained()
+	if err != nil {
+		return err
+	}
+	if err := r.Evaluate(in.ctx); err != nil {
+		return err
+	}
+	if c.JSON {
+		enc := json.NewEncoder(in.stdout)
+		enc.SetIndent("", "  ")
+		return enc.Encode(withoutRows(r.Results))
+	}
+	rec.Results = withoutRows(r.Results)
+	in.summarise(rec)
+	return nil
+}
+
+// trained opens the program over a run directory that holds a trained model,
+// and holds the program's scoring contract against the run's.
+func (in *invocation) trained() (*Run, *Record, error) {
+	rec, err := readRecord(in.dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	if rec == nil || rec.Status != "finished" {
+		return nil, nil, fmt.Errorf("%s holds no finished run; train first, or name another folder with --out", in.dir)
+	}
+	r, err := in.open()
+	if err != nil {
+		return nil, nil, err
+	}
+	now, err := r.Contract()
+	if err != nil {
+		return nil, nil, err
+	}
+	if rec.Contract != nil {
+		if err := rec.Contract.check(*now); err != nil {
+			return nil, nil, err
+		}
+	}
+	return r, rec, nil
+}

@@ -1,0 +1,93 @@
+package trainer
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/rmc-lang/rmc/runtime/spec"
+)
+
+// A Contract is everything that, with the weights, decides a score. Two programs
+// that score with equal contracts and weights give equal scores; peers lose up
+// to 6 points of accuracy where they differ (peers.md §4, P3 P6 P7 P8). Its hash
+// is stored in run.json, in the checkpoint's model and in the export.
+type Contract struct {
+	Base       string `json:"base"`        // source of the weights, as in the recipe
+	BaseSHA256 string `json:"base_sha256"` // from the lock; empty when nothing was locked
+	Tokenizer  string `json:"tokenizer"`   // fingerprint; empty for data of token ids
+	Template   string `json:"template"`    // sha256 of the chat template's text; empty without one
+	BOS        string `json:"bos"`         // text of the token, "" without one; exactly one is in front
+	EOS        string `json:"eos"`
+	MaxLength  int    `json:"max_length"`  // tokens
+	OverLength string `json:"over_length"` // what happens beyond
+	DType      string `json:"dtype"`       // of the backbone; the head is float32
+	Head       string `json:"head"`        // kind, outputs, bias, token and layer read
+	Normalizer string `json:"normalizer"`  // none
+	Hash       string `json:"hash"`        // sha256 over the fields above
+}
+
+// newContract fills what the recipe and its lock say; the caller adds what the
+// tokenizer says and then seals it.
+func newContract(m spec.Model, d spec.Data, lock string) Contract {
+	h := m.Head
+	return Contract{
+		Base: m.Base, BaseSHA256: locked(lock, m.Base), MaxLength: d.MaxLength, OverLength: d.OverLength, DType: m.DType,
+		Head:       fmt.Sprintf("%s outputs=%d bias=%t read=%s layer=%d", h.Kind, h.Outputs, h.Bias, h.Read, h.Layer),
+		Normalizer: "none",
+	}
+}
+
+// seal computes the hash.
+func (c Contract) seal() Contract {
+	c.Hash = ""
+	text, err := json.Marshal(c)
+	if err != nil {
+		panic(err) // strings and numbers always marshal
+	}
+	sum := sha256.Sum256(text)
+	c.Hash = hex.EncodeToString(sum[:])
+	return c
+}
+
+// check compares the contract under which weights were trained with the one at
+// hand. The error names every field that differs.
+func (c Contract) check(now Contract) error {
+	if c.Hash == now.Hash {
+		return nil
+	}
+	var parts []string
+	then, at := reflect.ValueOf(c), reflect.ValueOf(now)
+	for i := range then.NumField() {
+		name := then.Type().Field(i).Tag.Get("json")
+		if a, b := then.Field(i).Interface(), at.Field(i).Interface(); a != b && name != "hash" {
+			parts = append(parts, fmt.Sprintf("%s was %v in training and is %v now", name, quoted(a), quoted(b)))
+		}
+	}
+	return fmt.Errorf("the scoring contract does not match, so scores would not mean what they did: %s", strings.Join(parts, "; "))
+}
+
+func quoted(x any) string {
+	if s, ok := x.(string); ok {
+		return fmt.Sprintf("%q", s)
+	}
+	return fmt.Sprint(x)
+}
+
+// locked returns the sha256 that a lock's text states for a source, or "".
+func locked(lock, source string) string {
+	for line := range strings.Lines(lock) {
+		fields := strings.Fields(line)
+		if len(fields) >= 3 && strings.HasPrefix(fields[1], source) {
+			for _, f := range fields[2:] {
+				if digest, ok := strings.CutPrefix(f, "sha256:"); ok {
+					return digest
+				}
+			}
+		}
+	}
+	return ""
+}

@@ -1,0 +1,96 @@
+package trainer
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"sort"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+)
+
+// A progress shows the steps of a run: a bar on a terminal, plain lines
+// elsewhere, so that a log file stays readable.
+type progress struct {
+	out   io.Writer
+	bar   *progressbar.ProgressBar
+	isTTY bool
+	stage string
+	began time.Time
+	first int // step at which this process joined the stage
+	last  time.Time
+}
+
+func newProgress(out *os.File) *progress {
+	return &progress{out: out, isTTY: term.IsTerminal(int(out.Fd()))}
+}
+
+// note prints a line, above the bar if there is one.
+func (p *progress) note(text string) {
+	if p.bar != nil {
+		_ = p.bar.Clear()
+	}
+	fmt.Fprintln(p.out, text)
+}
+
+// step shows one optimizer step. Plain lines come at the first step, the last,
+// and at most every five seconds.
+func (p *progress) step(s Step) {
+	if s.Stage != p.stage {
+		p.stage, p.began, p.first, p.bar = s.Stage, time.Now(), s.Step, nil
+		if p.isTTY {
+			p.bar = progressbar.NewOptions(s.Of, progressbar.OptionSetWriter(p.out), progressbar.OptionSetWidth(24),
+				progressbar.OptionSetPredictTime(true), progressbar.OptionShowCount(), progressbar.OptionThrottle(100*time.Millisecond))
+		}
+	}
+	if p.bar != nil {
+		p.bar.Describe(fmt.Sprintf("loss %.4f  accuracy %s  %.1f pairs/s", s.Loss, share(s.Accuracy), s.PairsPerSecond))
+		_ = p.bar.Set(s.Step)
+		if s.Step == s.Of {
+			fmt.Fprintln(p.out)
+			p.bar = nil
+		}
+		return
+	}
+	if s.Step != p.first && s.Step != s.Of && time.Since(p.last) < 5*time.Second {
+		return
+	}
+	p.last = time.Now()
+	fmt.Fprintf(p.out, "step %*d/%d  loss %.4f  accuracy %s  margin %+.3f  lr %.2e  grad %.3f  %.1f pairs/s  %.0f tokens/s%s\n",
+		digits(s.Of), s.Step, s.Of, s.Loss, share(s.Accuracy), s.Margin, s.LR, s.GradNorm, s.PairsPerSecond, s.TokensPerSecond, p.left(s))
+	for _, name := range sorted(s.Reports) {
+		fmt.Fprintf(p.out, "      %s %.4f\n", name, s.Reports[name])
+	}
+}
+
+// left is the time that the steps to come will take at the pace so far.
+func (p *progress) left(s Step) string {
+	done := s.Step - p.first
+	if done < 1 || s.Step == s.Of {
+		return ""
+	}
+	each := time.Since(p.began) / time.Duration(done)
+	return "  " + (time.Duration(s.Of-s.Step) * each).Round(time.Second).String() + " left"
+}
+
+// share formats a proportion as per cent; "–" where there is none.
+func share(x float64) string {
+	if math.IsNaN(x) {
+		return "–"
+	}
+	return fmt.Sprintf("%.1f %%", 100*x)
+}
+
+func digits(n int) int { return len(fmt.Sprint(n)) }
+
+func sorted(m map[string]float64) []string {
+	names := make([]string, 0, len(m))
+	for name := range m {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}

@@ -1,0 +1,239 @@
+package trainer
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+// A Record is run.json: what a run was and how it ended. Whoever has it and the
+// sources in its lock can repeat the run.
+type Record struct {
+	Program      string            `json:"program"`
+	Status       string            `json:"status"` // running | finished | stopped | failed
+	Error        string            `json:"error,omitempty"`
+	RecipeSHA256 string            `json:"recipe_sha256"`
+	Recipe       string            `json:"recipe"`
+	Lock         string            `json:"lock"`
+	Overrides    []string          `json:"overrides"`
+	Seeds        map[string]int    `json:"seeds"` // by stage
+	Versions     map[string]string `json:"versions"`
+	Device       Device            `json:"device"`
+	Contract     *Contract         `json:"contract,omitempty"`
+	Started      time.Time         `json:"started"`
+	Ended        *time.Time        `json:"ended,omitempty"`
+	Results      []Result          `json:"results,omitempty"` // without their rows, which are in evaluation.jsonl
+}
+
+// A Device is what a run computed on.
+type Device struct {
+	Backend string `json:"backend"` // xla | go
+	Plugin  string `json:"plugin,omitempty"`
+	Devices int    `json:"devices"` // used by the mesh
+	CPUs    int    `json:"cpus"`
+	System  string `json:"system"`
+}
+
+// The files of a run directory that the command line writes; the training core
+// owns the rest (architecture.md, "The run directory").
+const (
+	recordFile     = "run.json"
+	metricsFile    = "metrics.jsonl"
+	evaluationFile = "evaluation.jsonl"
+	reportFile     = "report.html"
+)
+
+// newRecord describes a run that is about to begin.
+func newRecord(r *Run) *Record {
+	rec := &Record{
+		Program: r.Program.Name, Status: "running",
+		Recipe: r.Program.Recipe, RecipeSHA256: hash(r.Program.Recipe), Lock: r.Program.Lock,
+		Overrides: append([]string{}, r.Program.Overrides...), Seeds: map[string]int{}, Versions: versions(),
+		Device: Device{
+			Backend: r.Backend.Kind, Plugin: r.Backend.Plugin, Devices: max(1, r.Program.Mesh.Devices),
+			CPUs: runtime.NumCPU(), System: runtime.GOOS + "/" + runtime.GOARCH,
+		},
+		Started: time.Now().UTC().Truncate(time.Second),
+	}
+	for _, s := range r.Program.Stages {
+		if s.Kind == "train" {
+			rec.Seeds[s.Name()] = s.Train.Seed
+		}
+	}
+	return rec
+}
+
+// differs says in which parts the run on record is not the program at hand; ""
+// when they are the same experiment.
+func (rec *Record) differs(p Program) string {
+	var parts []string
+	if rec.RecipeSHA256 != hash(p.Recipe) {
+		parts = append(parts, "recipe")
+	}
+	if rec.Lock != p.Lock {
+		parts = append(parts, "lock")
+	}
+	if !slices.Equal(rec.Overrides, p.Overrides) {
+		parts = append(parts, fmt.Sprintf("overrides (%q then, %q now)", rec.Overrides, p.Overrides))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func hash(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}
+
+// versions lists what was linked: Go and the modules that decide numbers.
+func versions() map[string]string {
+	v := map[string]string{"go": runtime.Version()}
+	build, ok := debug.ReadBuildInfo()
+	if !ok {
+		return v
+	}
+	for _, m := range build.Deps {
+		switch m.Path {
+		case "github.com/rmc-lang/rmc", "github.com/gomlx/gomlx", "github.com/gomlx/compute", "github.com/gomlx/go-xla":
+			v[m.Path] = m.Version
+		}
+	}
+	return v
+}
+
+// readRecord returns the record in dir, or nil when there has been no run.
+func readRecord(dir string) (*Record, error) {
+	path := filepath.Join(dir, recordFile)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var rec Record
+	if err := json.Unmarshal(text, &rec); err != nil {
+		return nil, fmt.Errorf("%s is damaged: %w; --force starts the run over", path, err)
+	}
+	return &rec, nil
+}
+
+func (rec *Record) write(dir string) error {
+	text, err := json.MarshalIndent(rec, "", "  ")
+	if err != nil {
+		return fmt.Errorf("%s: %w", recordFile, err)
+	}
+	return writeAtomic(filepath.Join(dir, recordFile), append(text, '\n'))
+}
+
+// writeAtomic writes a file so that a reader, or a machine that lost power,
+// finds the old content or the new, never a part.
+func writeAtomic(path string, content []byte) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name())
+	if _, err = tmp.Write(content); err == nil {
+		err = tmp.Sync()
+	}
+	if closing := tmp.Close(); err == nil {
+		err = closing
+	}
+	if err == nil {
+		err = os.Chmod(tmp.Name(), 0o644)
+	}
+	if err == nil {
+		err = os.Rename(tmp.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	return nil
+}
+
+// claim takes the run directory for this process, creating it, and returns how
+// to give it back. Two trainers in one directory would overwrite each other.
+func claim(dir string) (release func(), err error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("the run directory: %w", err)
+	}
+	lock := flock.New(filepath.Join(dir, ".lock"))
+	got, err := lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("locking the run directory %s: %w", dir, err)
+	}
+	if !got {
+		return nil, fmt.Errorf("another trainer is at work in %s; wait for it, or give this one a folder of its own with --out", dir)
+	}
+	return func() { _ = lock.Unlock() }, nil
+}
+
+// A decision is what to do with a run directory.
+type decision int
+
+const (
+	begin  decision = iota // train from the start
+	goOn                   // train on from the last checkpoint
+	report                 // the very run is finished: show it
+)
+
+// decide looks at what a directory holds and keeps finished and unfinished
+// work from being overwritten unasked.
+func decide(rec *Record, p Program, dir string, resume, force bool) (decision, error) {
+	switch {
+	case rec == nil || force:
+		return begin, nil
+	case rec.Status == "finished" && rec.differs(p) == "":
+		return report, nil
+	case rec.Status == "finished":
+		return begin, fmt.Errorf("%s holds a finished run whose %s differs; --out DIR keeps it and trains elsewhere, --force overwrites it", dir, rec.differs(p))
+	case !resume:
+		return begin, fmt.Errorf("%s holds a run that did not finish (%s); --resume goes on where it stopped, --force starts over", dir, rec.Status)
+	case rec.differs(p) != "":
+		return begin, fmt.Errorf("%s cannot be resumed: its %s differs; --force starts over", dir, rec.differs(p))
+	}
+	return goOn, nil
+}
+
+// clear removes what a run wrote, and nothing else that may lie in its folder.
+// Cached stages stay: they are found by content.
+func clear(dir string) error {
+	for _, name := range []string{recordFile, metricsFile, evaluationFile, reportFile, "checkpoint", "model"} {
+		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
+			return fmt.Errorf("clearing the old run: %w", err)
+		}
+	}
+	return nil
+}
+
+// writeRows writes one line per evaluated pair, for the report and for whoever
+// wants to look at single pairs.
+func writeRows(dir string, results []Result) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	for _, res := range results {
+		for _, row := range res.Rows {
+			line := struct {
+				Stage string `json:"stage"`
+				Scored
+			}{res.Stage, row}
+			if err := enc.Encode(line); err != nil {
+				return fmt.Errorf("%s: %w", evaluationFile, err)
+			}
+		}
+	}
+	return writeAtomic(filepath.Join(dir, evaluationFile), b.Bytes())
+}
