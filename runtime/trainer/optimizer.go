@@ -20,7 +20,7 @@ type rates struct {
 func ratesAt(t spec.Train, step, steps int) rates {
 	n := float64(step + 1)
 	return rates{
-		lr:          learningRate(t.Optimizer, t.Schedule, step, steps),
+		lr:          t.Rate(step, steps),
 		correction1: 1 - math.Pow(t.Optimizer.Betas[0], n),
 		correction2: math.Sqrt(1 - math.Pow(t.Optimizer.Betas[1], n)),
 	}
