@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/agnivade/levenshtein"
 )
@@ -18,6 +19,8 @@ type Store struct {
 	Endpoint string           // of the hub; empty is $HF_ENDPOINT, else the public hub
 	HubCache string           // the hub's cache; empty is $HF_HUB_CACHE, $HF_HOME/hub or huggingface/hub under the cache folder
 	Log      func(msg string) // told what is fetched and how large it is; nil is silence
+
+	patience time.Duration // of the hub's client; 0 is 30 s
 }
 
 // A Local is a source on disk.
