@@ -8,7 +8,7 @@ import "github.com/rmc-lang/rmc/lang/source"
 // A File is one parsed .rmr file.
 type File struct {
 	Source   *source.File
-	Doc      string // of the recipe line; text after ///, lines joined by \n
+	Doc      string // of the recipe line, or of the library; text after ///, lines joined by \n
 	Recipe   *Ident // nil in a library file
 	Uses     []*Use
 	Decls    []*Decl
@@ -41,6 +41,9 @@ type Ident struct {
 //	train rm on hh { … }                fit probe = ridge on backbone(ratings) { … }
 //	evaluate rm on hh.holdout           reward armo = gated.s
 //	mesh { … }                          repeat 3 as round { … }
+//
+// A Body holds declarations when there is a Count, and fields, lets and
+// reports otherwise.
 type Decl struct {
 	Span      source.Span
 	Doc       string
@@ -54,6 +57,10 @@ type Decl struct {
 	On        Expr
 	As        *Ident
 	Body      *Block
+	// Broken tells that the declaration could not be parsed, which has been
+	// reported. Keyword, Name and Kind are set as far as they are known, so
+	// that the name counts as declared; all else is absent.
+	Broken bool
 }
 
 // A Param is a parameter of an objective: noise: real = 0.05.
@@ -85,6 +92,7 @@ type Field struct {
 // A Let names a value or, with Params, a function that is inlined.
 type Let struct {
 	Span   source.Span
+	Doc    string
 	Name   *Ident
 	Params []*Ident
 	Value  Expr
@@ -93,6 +101,7 @@ type Let struct {
 // A Report adds a named scalar to the metrics.
 type Report struct {
 	Span  source.Span
+	Doc   string
 	Name  *Ident
 	Value Expr
 }
