@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -206,6 +208,9 @@ func (in *invocation) train(resume bool, steps int) error {
 		rec.Status = "stopped"
 	case err != nil:
 		rec.Status, rec.Error = "failed", err.Error()
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Stats)) {
+		rec.Data = append(rec.Data, dataRecord(name, r.Stats[name]))
 	}
 	if rec.Contract, _ = r.Contract(); err == nil {
 		err = writeRows(in.dir, r.Results)

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"github.com/rmc-lang/rmc/runtime/data"
 )
 
 // A Record is run.json: what a run was and how it ended. Whoever has it and the
@@ -33,6 +35,7 @@ type Record struct {
 	Versions     map[string]string `json:"versions"`
 	Device       Device            `json:"device"`
 	Contract     *Contract         `json:"contract,omitempty"`
+	Data         []DataRecord      `json:"data,omitempty"`
 	Started      time.Time         `json:"started"`
 	Ended        *time.Time        `json:"ended,omitempty"`
 	Results      []Result          `json:"results,omitempty"` // without their rows, which are in evaluation.jsonl
@@ -45,6 +48,42 @@ type Device struct {
 	Devices int    `json:"devices"` // used by the mesh
 	CPUs    int    `json:"cpus"`
 	System  string `json:"system"`
+}
+
+// A DataRecord says what became of one data set's rows.
+type DataRecord struct {
+	Name      string        `json:"name"`
+	Format    string        `json:"format"`
+	Decided   string        `json:"decided,omitempty"`
+	Read      int           `json:"read"` // rows
+	Filters   []data.Filter `json:"filters,omitempty"`
+	Kept      int           `json:"kept"`
+	Train     int           `json:"train"`
+	Holdout   int           `json:"holdout"`
+	Prompts   int           `json:"prompts"`
+	InBoth    int           `json:"prompts_in_both"`
+	Tokens    int           `json:"tokens"`
+	MaxLength int           `json:"max_length"` // tokens
+	Lengths   []int         `json:"lengths"`    // tokens of each row's longer side; at most lengthsKept, evenly spaced by rank
+}
+
+// lengthsKept bounds how many lengths a record keeps: enough for a histogram.
+const lengthsKept = 1000
+
+// dataRecord condenses the statistics of a data set.
+func dataRecord(name string, s data.Stats) DataRecord {
+	lengths := slices.Sorted(slices.Values(s.Lengths))
+	if len(lengths) > lengthsKept {
+		spaced := make([]int, lengthsKept)
+		for i := range spaced {
+			spaced[i] = lengths[i*(len(lengths)-1)/(lengthsKept-1)]
+		}
+		lengths = spaced
+	}
+	return DataRecord{
+		Name: name, Format: s.Format, Decided: s.Decided, Read: s.Read, Filters: s.Filters, Kept: s.Kept, Train: s.Train,
+		Holdout: s.Holdout, Prompts: s.Prompts, InBoth: s.InBoth, Tokens: s.Tokens, MaxLength: s.MaxLen, Lengths: lengths,
+	}
 }
 
 // The files of a run directory that the command line writes; the training core
