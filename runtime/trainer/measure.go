@@ -1,0 +1,89 @@
+package trainer
+
+import "math"
+
+// z95 is the quantile of the standard normal distribution at 0.975.
+const z95 = 1.959963984540054
+
+// bins is how many groups calibration has between 0.5 and 1.
+const bins = 5
+
+// measure compares the two sides of every pair. A tie counts as wrong: a model
+// that gives everything one score has learnt nothing.
+func measure(rows []Scored) Measures {
+	m := Measures{Pairs: len(rows), Calibration: make([]Bin, bins)}
+	for i := range m.Calibration {
+		width := 0.5 / bins
+		m.Calibration[i].From, m.Calibration[i].To = 0.5+float64(i)*width, 0.5+float64(i+1)*width
+	}
+	var shorter, longer int
+	for _, r := range rows {
+		d := r.Chosen - r.Rejected
+		m.Margin += d
+		m.LogLoss += softplus(-d)
+		switch {
+		case d > 0:
+			m.Correct++
+		case d == 0:
+			m.Ties++
+		}
+		m.Calibration[binOf(d)].add(d)
+		if r.ChosenTokens < r.RejectedTokens {
+			shorter++
+		} else if r.ChosenTokens > r.RejectedTokens {
+			longer++
+		}
+	}
+	if m.Pairs > 0 {
+		n := float64(m.Pairs)
+		m.Accuracy, m.Margin, m.LogLoss = float64(m.Correct)/n, m.Margin/n, m.LogLoss/n
+		m.Shorter, m.Longer = float64(shorter)/n, float64(longer)/n
+	}
+	m.Interval = wilson(m.Correct, m.Pairs)
+	for i := range m.Calibration {
+		m.Calibration[i].close()
+	}
+	return m
+}
+
+// confidence is the probability that a Bradley–Terry model gives to the side
+// it prefers.
+func confidence(d float64) float64 { return 1 / (1 + math.Exp(-math.Abs(d))) }
+
+func binOf(d float64) int {
+	return max(0, min(bins-1, int((confidence(d)-0.5)/0.5*bins)))
+}
+
+// add counts a pair with margin d; close turns sums into means.
+func (b *Bin) add(d float64) {
+	b.Pairs++
+	b.Predicted += confidence(d)
+	if d > 0 {
+		b.Observed++
+	}
+}
+
+func (b *Bin) close() {
+	if b.Pairs > 0 {
+		b.Predicted /= float64(b.Pairs)
+		b.Observed /= float64(b.Pairs)
+	}
+}
+
+// softplus is log(1 + exp(x)) without overflow.
+func softplus(x float64) float64 {
+	return math.Max(x, 0) + math.Log1p(math.Exp(-math.Abs(x)))
+}
+
+// wilson is the 95 % score interval of a proportion (Wilson 1927): unlike the
+// normal one it stays within 0 and 1 and holds for small n.
+func wilson(correct, n int) [2]float64 {
+	if n == 0 {
+		return [2]float64{0, 1}
+	}
+	total := float64(n)
+	p, z2 := float64(correct)/total, z95*z95
+	middle := (p + z2/(2*total)) / (1 + z2/total)
+	half := z95 / (1 + z2/total) * math.Sqrt(p*(1-p)/total+z2/(4*total*total))
+	return [2]float64{max(0, middle-half), min(1, middle+half)}
+}

@@ -1,0 +1,64 @@
+package trainer
+
+import (
+	"bufio"
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestMetricsAreCutToTheCheckpoint(t *testing.T) {
+	dir := t.TempDir()
+	m, err := openMetrics(dir, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var at int64
+	for step := 1; step <= 3; step++ {
+		if err := m.append(Step{Stage: "train rm on prefs", Step: step, Of: 9, Loss: 0.5, Accuracy: math.NaN()}); err != nil {
+			t.Fatal(err)
+		}
+		if step == 2 {
+			at, _ = m.sync()
+		}
+	}
+	// A process that is killed leaves a part of a line.
+	if _, err := m.file.WriteString(`{"stage":"train rm`); err != nil {
+		t.Fatal(err)
+	}
+	m.close()
+	if m, err = openMetrics(dir, at); err != nil {
+		t.Fatal(err)
+	}
+	for step := 3; step <= 4; step++ {
+		if err := m.append(Step{Step: step, Reports: map[string]float64{"accuracy": 1, "confident": 0.25}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m.close()
+	f, err := os.Open(filepath.Join(dir, metricsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var steps []float64
+	var last map[string]any
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		last = nil
+		if err := json.Unmarshal(lines.Bytes(), &last); err != nil {
+			t.Fatalf("%s: %v", lines.Bytes(), err)
+		}
+		steps = append(steps, last["step"].(float64))
+		if len(steps) == 1 && last["accuracy"] != nil {
+			t.Errorf("no accuracy must be null: %v", last)
+		}
+	}
+	if len(steps) != 4 || steps[2] != 3 || steps[3] != 4 {
+		t.Errorf("steps %v, want each of 1 to 4 once", steps)
+	}
+	if last["accuracy"] != 1.0 || last["confident"] != 0.25 {
+		t.Errorf("reports of the objective: %v", last)
+	}
+}
