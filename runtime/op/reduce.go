@@ -1,0 +1,206 @@
+package op
+
+import (
+	"slices"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/gomlx/core/graph"
+)
+
+// Sum adds x up over an axis. Padding does not count.
+func Sum(x Tensor, over string) Tensor {
+	l := x.last(over)
+	y := l.rest(graph.ReduceSum(l.padded(0), -1))
+	y.share = x.share || l.isBatch()
+	return y
+}
+
+// Mean is the mean of x over an axis. Over the batch it is the mean over the
+// optimizer step's whole batch: what a micro-batch computes is its share, and
+// shares add up. Over a ragged axis without a value it is 0.
+func Mean(x Tensor, over string) Tensor {
+	l := x.last(over)
+	total := graph.ReduceSum(l.padded(0), -1)
+	if l.isBatch() {
+		y := l.rest(graph.Div(total, x.batch.count))
+		y.share = true
+		return y
+	}
+	y := l.rest(graph.Div(total, l.count()))
+	y.share = x.share
+	return y
+}
+
+// MaxOver is the largest x over an axis; equal ones share the gradient.
+func MaxOver(x Tensor, over string) Tensor { return extreme(x.local(), over, 1) }
+
+// MinOver is the smallest x over an axis; equal ones share the gradient.
+func MinOver(x Tensor, over string) Tensor { return extreme(x.local(), over, -1) }
+
+// extreme is the largest of sign·x, times sign.
+func extreme(x Tensor, over string, sign float64) Tensor {
+	l := x.last(over)
+	lowest := graph.MulScalar(graph.Infinity(l.node.Graph(), dtypes.Float32, -1), sign)
+	fixed := graph.StopGradient(l.node)
+	masked := l.where(fixed, lowest)
+	best := graph.MulScalar(graph.ReduceMax(graph.MulScalar(masked, sign), -1), sign)
+	at := numeric(graph.Equal(masked, graph.BroadcastLike(graph.ExpandAxes(best, -1), masked)))
+	weight := graph.Div(at, graph.BroadcastLike(graph.ExpandAxes(graph.ReduceSum(at, -1), -1), at))
+	slope := slope{l.node, func() *graph.Node { return weight }}
+	return l.rest(graph.Add(best, graph.ReduceSum(carrier(slope), -1)))
+}
+
+// LogSumExp is log(sum(e^x)) over an axis, finite for every finite x.
+func LogSumExp(x Tensor, over string) Tensor {
+	l := x.local().last(over)
+	return l.rest(l.logSumExp(l.node, l.mask))
+}
+
+// LogSoftmax is x less its LogSumExp over an axis.
+func LogSoftmax(x Tensor, over string) Tensor { return Sub(x.local(), LogSumExp(x, over)) }
+
+// Softmax is e^LogSoftmax, and 0 on padding.
+func Softmax(x Tensor, over string) Tensor {
+	y := Exp(LogSoftmax(x, over)).last(over)
+	return y.whole(y.padded(0))
+}
+
+// SuffixLogSumExp is, at each position of an axis, the LogSumExp of x from
+// there to the end: the normaliser of what a Plackett–Luce ranking has left to
+// choose from.
+func SuffixLogSumExp(x Tensor, over string) Tensor {
+	l := x.local().last(over)
+	n := l.node.Shape().Dim(-1)
+	square := append(slices.Clone(l.node.Shape().Dimensions), n)
+	from, to := len(square)-2, len(square)-1
+	boxed := graph.BroadcastToDims(graph.ExpandAxes(l.node, from), square...)
+	index := shapes.Make(dtypes.Int32, square...)
+	g := l.node.Graph()
+	kept := graph.GreaterOrEqual(graph.Iota(g, index, to), graph.Iota(g, index, from))
+	if l.mask != nil {
+		kept = graph.LogicalAnd(kept, graph.BroadcastToDims(graph.ExpandAxes(l.mask, from), square...))
+	}
+	y := l
+	y.node = l.logSumExp(boxed, kept)
+	return y.whole(y.padded(0))
+}
+
+// Rank is the position of each x among those of an axis, the smallest 1; equal
+// ones get the mean of their ranks. It has no gradient.
+func Rank(x Tensor, over string) Tensor {
+	l := x.local().last(over)
+	n := l.node.Shape().Dim(-1)
+	square := append(slices.Clone(l.node.Shape().Dimensions), n)
+	from, to := len(square)-2, len(square)-1
+	fixed := graph.StopGradient(l.node)
+	mine := graph.BroadcastToDims(graph.ExpandAxes(fixed, to), square...)
+	other := graph.BroadcastToDims(graph.ExpandAxes(fixed, from), square...)
+	below := graph.Add(numeric(graph.LessThan(other, mine)), graph.MulScalar(numeric(graph.Equal(other, mine)), 0.5))
+	if l.mask != nil {
+		kept := graph.BroadcastToDims(graph.ExpandAxes(l.mask, from), square...)
+		below = graph.Where(kept, below, graph.ZerosLike(below))
+	}
+	y := l
+	y.node = graph.AddScalar(graph.ReduceSum(below, -1), 0.5)
+	return y.whole(y.padded(0))
+}
+
+// Corr is Pearson's correlation of x and y over an axis; 0 where one of them
+// does not vary. Over the batch it sees the micro-batch alone.
+func Corr(x, y Tensor, over string) Tensor {
+	x, y = centered(x.local(), over), centered(y.local(), over)
+	both := localMean(Mul(x, y), over)
+	spread := Mul(Sqrt(localMean(Square(x), over)), Sqrt(localMean(Square(y), over)))
+	return Where(Gt(spread, Real(0)), Div(both, spread), Real(0))
+}
+
+// centered is x less its mean, or exactly 0 where x varies by no more than
+// float32 rounds: otherwise the noise of a constant would correlate.
+func centered(x Tensor, over string) Tensor {
+	d := Sub(x, localMean(x, over))
+	varies := Gt(localMean(Square(d), over), Mul(Real(1e-10), localMean(Square(x), over)))
+	return Where(varies, d, Real(0))
+}
+
+func localMean(x Tensor, over string) Tensor { return Mean(x, over).local() }
+
+// At is x at one position, 0-based, of an axis.
+func At(x Tensor, over string, position int) Tensor {
+	l := x.last(over)
+	spec := make([]graph.SliceAxisSpec, l.node.Rank())
+	for i := range spec {
+		spec[i] = graph.AxisRange()
+	}
+	spec[len(spec)-1] = graph.AxisElem(position)
+	y := l.rest(graph.Squeeze(graph.Slice(l.node, spec...), -1))
+	y.share = x.share
+	return y
+}
+
+// A line is a tensor with the axis of a reduction moved to the end.
+type line struct {
+	Tensor             // float32
+	mask   *graph.Node // bool, of the node's shape; nil: everywhere
+}
+
+// last moves the named axis to the end and spreads out its mask.
+func (t Tensor) last(name string) line {
+	i := t.dim(name)
+	moved := t.axes[i]
+	axes := append(slices.Delete(slices.Clone(t.axes), i, i+1), moved)
+	dims := make([]int, len(axes))
+	for j, a := range axes {
+		dims[j] = t.node.Shape().Dim(t.dim(a.name))
+	}
+	l := line{Tensor: t.derived(numeric(t.over(axes, dims)), axes)}
+	if moved.mask != nil {
+		l.mask = moved.mask.over(axes, dims)
+	}
+	return l
+}
+
+func (l line) isBatch() bool { return l.batch != nil && l.axes[len(l.axes)-1].name == l.batch.axis }
+
+// padded returns l's node with a value in place of padding.
+func (l line) padded(value float64) *graph.Node {
+	return l.where(l.node, graph.Scalar(l.node.Graph(), dtypes.Float32, value))
+}
+
+func (l line) where(x, padding *graph.Node) *graph.Node {
+	if l.mask == nil {
+		return x
+	}
+	return graph.Where(l.mask, x, graph.BroadcastLike(padding, x))
+}
+
+// count is the number of values, at least 1.
+func (l line) count() *graph.Node {
+	n := graph.ReduceSum(l.where(graph.OnesLike(l.node), graph.ScalarZero(l.node.Graph(), dtypes.Float32)), -1)
+	return graph.Max(n, graph.OnesLike(n))
+}
+
+// rest is a tensor over all axes but the last.
+func (l line) rest(node *graph.Node) Tensor { return l.derived(node, l.axes[:len(l.axes)-1]) }
+
+// whole is a tensor over all axes of l.
+func (l line) whole(node *graph.Node) Tensor { return l.derived(node, l.axes) }
+
+// logSumExp reduces the last axis of x where mask holds.
+func (l line) logSumExp(x, mask *graph.Node) *graph.Node {
+	g := x.Graph()
+	m := line{Tensor: l.derived(x, nil), mask: mask}
+	fixed := graph.StopGradient(x)
+	top := graph.ReduceMax(m.where(fixed, graph.Infinity(g, dtypes.Float32, -1)), -1)
+	top = graph.Where(graph.IsFinite(top), top, graph.ZerosLike(top))
+	spread := graph.BroadcastLike(graph.ExpandAxes(top, -1), x)
+	part := m.where(graph.Exp(graph.Sub(fixed, spread)), graph.ScalarZero(g, dtypes.Float32))
+	total := graph.ReduceSum(part, -1)
+	value := graph.StopGradient(graph.Add(graph.Log(total), top))
+	slope := slope{x, func() *graph.Node {
+		// softmax, but 0 and not 0/0 where nothing but padding is summed.
+		least := graph.Max(total, graph.Scalar(g, dtypes.Float32, 1e-30))
+		return graph.Div(part, graph.BroadcastLike(graph.ExpandAxes(least, -1), part))
+	}}
+	return graph.Add(value, graph.ReduceSum(carrier(slope), -1))
+}
