@@ -1,6 +1,13 @@
 // Package diag is the one type in which the compiler says that something is
 // wrong with a recipe, and the one place where that becomes text or JSON.
 // Problems of the world (disk, network) are errors, not diagnostics.
+//
+// Wording. A message says what is wrong, in the recipe's words and in the
+// present tense, begins in lower case (unless with a name) and has no stop.
+// What the author typed stands in backquotes: unknown field `learnin_rate`.
+// Numbers come with their units, and both sides of a disagreement are shown.
+// A note tells a fact, and where it comes from; a help says what to type. One
+// mistake gives one diagnostic: what has been reported counts as meant well.
 package diag
 
 import (
@@ -10,7 +17,7 @@ import (
 )
 
 // A Code names one kind of problem for good, as in R0101. Each is a constant
-// in codes.go with an example that a test compiles.
+// with an Entry, whose example a test compiles.
 type Code string
 
 // Severity tells whether a recipe can be built in spite of a problem.
