@@ -1,0 +1,50 @@
+package model
+
+import (
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/rmc-lang/rmc/runtime/arch"
+)
+
+// At picks one hidden state of each row: hidden [row, token, hidden] at the
+// index last, int32[row], is [row, hidden]. It is a masked sum and no gather,
+// so that it and its gradient stay on the device that holds the row.
+func At(hidden, last *Node) *Node {
+	dims := hidden.Shape().Dimensions
+	places := Iota(hidden.Graph(), shapes.Make(dtypes.Int32, dims[0], dims[1], 1), 1)
+	chosen := Equal(places, InsertAxes(last, -1, -1))
+	return ReduceSum(Where(BroadcastToDims(chosen, dims...), hidden, ZerosLike(hidden)), 1)
+}
+
+// Score reads the linear head at the index last, int32[row], of each row:
+// float32[row, output]. score.weight and, if bias, score.bias are float32.
+func Score(p Params, hidden, last *Node, bias bool) *Node {
+	x := ConvertDType(At(hidden, last), dtypes.Float32)
+	y := times(x, p(arch.ScoreWeight))
+	if bias {
+		y = Add(y, ExpandLeftToRank(p(arch.ScoreBias), 2))
+	}
+	return y
+}
+
+// Logits is the language-model head of hidden [row, token, hidden]:
+// float32[row, token, vocab]. Untied models need lm_head.weight among the
+// parameters, which Load leaves out unless asked.
+func (d *Decoder) Logits(p Params, hidden *Node) *Node {
+	table := p(d.LMHead())
+	y := ConvertDType(dot(hidden, table, []int{2}, nil, []int{1}, nil), dtypes.Float32)
+	if d.FinalCap > 0 {
+		y = MulScalar(Tanh(MulScalar(y, 1/d.FinalCap)), d.FinalCap)
+	}
+	return y
+}
+
+// LMHead names the tensor that Logits multiplies by.
+func (d *Decoder) LMHead() string {
+	if d.Tied {
+		return arch.Embedding
+	}
+	return arch.LMHead
+}
