@@ -3,33 +3,13 @@
 // runs it to say what a recipe will train on, the trainer to train on it.
 package data
 
-import (
-	"github.com/rmc-lang/rmc/runtime/spec"
-)
-
-// A Message is one turn of a conversation.
-type Message struct {
-	Role    string // system, user, assistant or tool
-	Content string
-}
-
-// An Encoded is a conversation as token ids.
-type Encoded struct {
-	IDs    []int32
-	Prompt int // leading tokens that come before the last assistant turn's own
-}
-
-// An Encode renders a conversation with the model's template and tokenises it,
-// uncut.
-type Encode func([]Message) (Encoded, error)
-
 // A Set is a data source ready to train on.
 type Set struct {
 	Train   []Example
 	Holdout []Example
 	Columns []string // names of Example.Columns: spec.Data.Extra, and margin where the rows have it
-	Views   []string // names of Example.Sequences: chosen and rejected; empty for a ranking
-	Width   int      // most sequences an example has
+	Views   []string // names of Example.Sequences: chosen and rejected; nil for a ranking
+	Width   int      // most sequences that an example has
 	Stats   Stats
 }
 
@@ -38,55 +18,70 @@ type Example struct {
 	Row       int        // 0-based row in the file
 	Sequences []Sequence // preference: chosen, rejected; ranking: best first
 	Columns   []float32  // as named by Set.Columns
-	Prompt    string     // hexadecimal hash of the prompt: what a split keeps together
+	Prompt    string     // hash of the prompt, hexadecimal: what a split by prompt keeps together
 }
 
-// A Sequence is one conversation, cut to the maximum length. The scored token is
-// its last.
+// A Sequence is one conversation, cut to the maximum length. The scored token
+// is its last.
 type Sequence struct {
 	IDs    []int32
-	Prompt int // leading tokens that all sequences of the example share
+	Prompt int // leading tokens that all sequences of the example share: the prompt
 }
 
 // Len is the length of the example's longest sequence, in tokens.
-func (e Example) Len() int {
-	n := 0
-	for _, s := range e.Sequences {
-		n = max(n, len(s.IDs))
-	}
-	return n
-}
+func (e Example) Len() int { return longest(e.Sequences) }
 
-// A Stats says what became of the rows. Row numbers are 0-based.
+// A Stats says what became of the rows. Rows are 0-based.
 type Stats struct {
-	Format  string   // layout of the rows, decided where the recipe says auto
-	Decided string   // why, in a sentence, where it was decided here; else empty
-	Read    int      // rows read
-	Filters []Filter // in the order applied, only those that met a row
-	Kept    int      // rows left: train and hold-out together
-	Train   int
-	Holdout int
-	Over    int   // rows whose longest side exceeds max_length, whatever then became of them
-	SavedBy int   // the max_length at which none of the rows that became identical would have; 0 when there is none
-	Prompts int   // different prompts among the rows kept
-	InBoth  int   // prompts that are in train and in hold-out
-	Lengths []int // longest sequence of each row kept, before it was cut, in tokens; train first, then hold-out
-	Tokens  int   // tokens in all sequences kept
-	Shared  int   // of these, tokens that repeat the prompt of the example's first sequence
-	TooLong int   // longest sequence met, before it was cut
-	MaxLen  int   // spec.Data.MaxLength
+	Format  string         `json:"format"`            // layout of the rows
+	Decided string         `json:"decided,omitempty"` // why, where the recipe says auto
+	Read    int            `json:"read"`              // rows read
+	Filters []Filter       `json:"filters,omitempty"` // those that met a row, in the order applied
+	Kept    int            `json:"kept"`              // rows left, train and hold-out together
+	Train   int            `json:"train"`
+	Holdout int            `json:"holdout"`
+	Columns []ColumnReport `json:"columns,omitempty"` // of the file, sorted by name
+
+	MaxLength int   `json:"max_length"`         // spec.Data.MaxLength
+	Over      int   `json:"over"`               // rows with a side longer than that, whatever became of them
+	OverAt    []int `json:"over_at,omitempty"`  // the first of them
+	Longest   int   `json:"longest"`            // longest side met, before it was cut, in tokens
+	SavedBy   int   `json:"saved_by,omitempty"` // max_length at which no row becomes identical; 0 when none does
+
+	Prompts       int    `json:"prompts"`                   // different prompts among the rows kept
+	InBoth        int    `json:"in_both,omitempty"`         // prompts with rows in train and in hold-out
+	InBothExample string `json:"in_both_example,omitempty"` // the last turn of one of them, shortened
+
+	TokensBefore int64 `json:"tokens_before"` // tokens of all rows that could be tokenised, uncut
+	TokensAfter  int64 `json:"tokens_after"`  // tokens kept
+	TokensShared int64 `json:"tokens_shared"` // of these, those that repeat the prompt of an example's first sequence
+	Lengths      []int `json:"-"`             // tokens of each sequence kept: train, then hold-out, an example's together
 }
 
-// A Filter is one reason for which rows were left out or cut.
+// A Filter is one reason for which rows were left out.
 type Filter struct {
-	Name   string // over-long, cut to nothing, identical, …
-	Reason string // in a sentence
-	Before int    // rows that came to it
-	After  int    // rows that passed
-	Rows   []int  // the first few rows it met
+	Name   string `json:"name"`   // NoPrompt to IdenticalOnce
+	Reason string `json:"reason"` // in words; of Refused, what the template said first
+	Before int    `json:"before"` // rows that came to it
+	After  int    `json:"after"`  // rows that passed
+	Rows   []int  `json:"rows"`   // the first few that did not
 }
 
-// Load reads path as d says, tokenises with encode (not used by the ids
-// format), applies the over-length and tie policies and splits. Equal inputs
-// give equal sets.
-func Load(d spec.Data, path string, encode Encode) (*Set, error) { return nil, nil }
+// Met is the number of rows that the named filter left out.
+func (s Stats) Met(name string) int {
+	for _, f := range s.Filters {
+		if f.Name == name {
+			return f.Before - f.After
+		}
+	}
+	return 0
+}
+
+// A ColumnReport is what a column of the file holds.
+type ColumnReport struct {
+	Name     string `json:"name"`
+	Type     string `json:"type"` // text, number, bool, list, object or mixed
+	Missing  int    `json:"missing,omitempty"`
+	Constant bool   `json:"constant,omitempty"` // one text, number or bool in all rows, of at least two
+	Value    string `json:"value,omitempty"`    // that value, shortened
+}

@@ -1,0 +1,230 @@
+package data
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/rmc-lang/rmc/runtime/spec"
+)
+
+// The reasons for which a row is left out, in the order they are looked for.
+const (
+	NoPrompt      = "no prompt"          // the sides have no turn in common
+	Roles         = "roles"              // user and assistant do not alternate
+	Empty         = "empty"              // a turn without text, or no tokens
+	Tied          = "tied"               // two responses of a ranking have one rank
+	Refused       = "template"           // the chat template raised an error
+	Identical     = "identical"          // two sides are the same as they stand
+	OverLong      = "over-long"          // a side exceeds max_length; drop only
+	CutWhole      = "cut to nothing"     // no token of the prompt (left) or of a response (right) is left
+	IdenticalOnce = "identical once cut" // two sides are the same after truncation
+)
+
+// reasons explains each, in filter order.
+func reasons() []Filter {
+	return []Filter{
+		{Name: NoPrompt, Reason: "the sides begin with no turn in common"},
+		{Name: Roles, Reason: "turns are not user and assistant by turns, ending with assistant"},
+		{Name: Empty, Reason: "a turn has no text, or a side no tokens"},
+		{Name: Tied, Reason: "two responses have the same rank or score"},
+		{Name: Refused, Reason: "the chat template refuses the conversation"},
+		{Name: Identical, Reason: "two sides are the same"},
+		{Name: OverLong, Reason: "a side is longer than max_length"},
+		{Name: CutWhole, Reason: "truncation leaves nothing of the prompt or of a response"},
+		{Name: IdenticalOnce, Reason: "two sides are the same after truncation"},
+	}
+}
+
+// flaw names what is wrong with a record's content, "" when nothing is.
+func (rec record) flaw() string {
+	if rec.ids != nil {
+		for _, ids := range rec.ids {
+			if len(ids) == 0 {
+				return Empty
+			}
+		}
+		return ""
+	}
+	if len(rec.prompt) == 0 {
+		return NoPrompt
+	}
+	for _, response := range rec.responses {
+		turns := slices.Concat(rec.prompt, response)
+		if !alternate(turns) {
+			return Roles
+		}
+		for _, m := range turns {
+			if m.Role != "system" && strings.TrimSpace(m.Content) == "" {
+				return Empty
+			}
+		}
+	}
+	return ""
+}
+
+// alternate reports whether turns are user, assistant, user, … after an
+// optional system turn, and end with assistant. Tool turns may stand anywhere
+// after the first user's and are not counted.
+func alternate(turns []Message) bool {
+	if len(turns) > 0 && turns[0].Role == "system" {
+		turns = turns[1:]
+	}
+	want := "user"
+	for _, m := range turns {
+		switch {
+		case m.Role == "tool" && want == "user":
+			want = "assistant" // an answer to a call that the assistant made
+		case m.Role != want:
+			return false
+		case want == "user":
+			want = "assistant"
+		default:
+			want = "user"
+		}
+	}
+	return len(turns) > 0 && turns[len(turns)-1].Role == "assistant"
+}
+
+// sequences tokenises a record, uncut. Prompt is what all sides share.
+func (rec record) sequences(encode Encode) ([]Sequence, error) {
+	var out []Sequence
+	prompt := -1
+	for _, response := range rec.responses {
+		e, err := encode(slices.Concat(rec.prompt, response))
+		if err != nil {
+			return nil, err
+		}
+		if prompt < 0 || e.Prompt < prompt {
+			prompt = e.Prompt
+		}
+		out = append(out, Sequence{IDs: e.IDs})
+	}
+	for _, ids := range rec.ids {
+		out = append(out, Sequence{IDs: ids})
+	}
+	if common := commonPrefix(out); prompt < 0 || common < prompt {
+		prompt = common
+	}
+	for i := range out {
+		out[i].Prompt = prompt
+	}
+	return out, nil
+}
+
+// commonPrefix counts the tokens with which all sequences begin; a sequence's
+// last token is never of it.
+func commonPrefix(seqs []Sequence) int {
+	n := len(seqs[0].IDs) - 1
+	for _, s := range seqs[1:] {
+		n = min(n, len(s.IDs)-1, firstDifference(seqs[0].IDs, s.IDs))
+	}
+	return max(n, 0)
+}
+
+// firstDifference is the first index at which a and b differ; their common
+// length when one begins with the other.
+func firstDifference(a, b []int32) int {
+	n := min(len(a), len(b))
+	for i := range n {
+		if a[i] != b[i] {
+			return i
+		}
+	}
+	return n
+}
+
+// twins reports whether two of the sequences are the same tokens.
+func twins(seqs []Sequence) bool {
+	for i := range seqs {
+		for j := range i {
+			if slices.Equal(seqs[i].IDs, seqs[j].IDs) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// savingLength is the smallest max_length at which truncate_right would leave
+// every two sequences different.
+func savingLength(seqs []Sequence) int {
+	need := 0
+	for i := range seqs {
+		for j := range i {
+			need = max(need, firstDifference(seqs[i].IDs, seqs[j].IDs)+1)
+		}
+	}
+	return need
+}
+
+func longest(seqs []Sequence) int {
+	n := 0
+	for _, s := range seqs {
+		n = max(n, len(s.IDs))
+	}
+	return n
+}
+
+// cut shortens sequences to most tokens as an over-length policy says; flaw
+// says why the row cannot stay, "" when it can.
+//
+// truncate_right takes tokens off the end, the turn's end mark among them, and
+// puts none back: the score is then read from the token at the cut.
+//
+// truncate_left takes tokens off the prompt, after its first token (the BOS, or
+// what opens the first turn) and as many on all sides, so that they still share
+// their prompt. A prompt that would vanish leaves the row out: what is left
+// would be an answer to nothing.
+func cut(seqs []Sequence, most int, policy string) (out []Sequence, flaw string) {
+	over := longest(seqs) - most
+	if over <= 0 {
+		return seqs, ""
+	}
+	switch policy {
+	case "truncate_left":
+		return cutLeft(seqs, over)
+	case "truncate_right":
+		return cutRight(seqs, most)
+	}
+	return nil, OverLong
+}
+
+func cutLeft(seqs []Sequence, over int) ([]Sequence, string) {
+	out := make([]Sequence, len(seqs))
+	for i, s := range seqs {
+		if over >= s.Prompt-1 {
+			return nil, CutWhole
+		}
+		ids := append([]int32{s.IDs[0]}, s.IDs[1+over:]...)
+		out[i] = Sequence{IDs: ids, Prompt: s.Prompt - over}
+	}
+	return out, ""
+}
+
+func cutRight(seqs []Sequence, most int) ([]Sequence, string) {
+	out := make([]Sequence, len(seqs))
+	for i, s := range seqs {
+		if most <= s.Prompt {
+			return nil, CutWhole
+		}
+		out[i] = Sequence{IDs: s.IDs[:min(most, len(s.IDs))], Prompt: s.Prompt}
+	}
+	return out, ""
+}
+
+// checkPolicies reports a spec that no recipe can produce, but an override can.
+func checkPolicies(d spec.Data) error {
+	switch d.OverLength {
+	case "drop", "truncate_left", "truncate_right", "error":
+	default:
+		return fmt.Errorf("no over_length %q: there are drop, truncate_left, truncate_right and error", d.OverLength)
+	}
+	if d.Ties != "drop" && d.Ties != "error" {
+		return fmt.Errorf("no ties %q: there are drop and error", d.Ties)
+	}
+	if d.MaxLength < 1 {
+		return fmt.Errorf("max_length must be at least 1 token, not %d", d.MaxLength)
+	}
+	return nil
+}

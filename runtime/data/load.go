@@ -1,0 +1,379 @@
+package data
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/rmc-lang/rmc/runtime/spec"
+)
+
+// An Encode renders a conversation with the model's template and tokenises it,
+// uncut. Several goroutines call it at once. The ids layout does not use it.
+type Encode func([]Message) (Encoded, error)
+
+// Load reads path as d says, tokenises, applies the over-length and tie
+// policies and splits. Equal inputs give equal sets, rows in file order.
+func Load(d spec.Data, path string, encode Encode) (*Set, error) {
+	if err := checkPolicies(d); err != nil {
+		return nil, err
+	}
+	l := &loading{data: d, encode: encode, met: map[string]*Filter{}, columns: map[string]*profile{}}
+	if err := l.read(path); err != nil {
+		return nil, err
+	}
+	if err := l.refusals(path); err != nil {
+		return nil, err
+	}
+	return l.set(path)
+}
+
+// A loading is a Load in progress.
+type loading struct {
+	data    spec.Data
+	encode  Encode
+	layout  *layout
+	stats   Stats
+	met     map[string]*Filter // by name; After counts the rows met until set
+	columns map[string]*profile
+	train   []prepared
+	holdout []prepared
+}
+
+// chunk is how many rows are tokenised together.
+const chunk = 256
+
+func (l *loading) read(path string) error {
+	r, err := Open(path)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	for {
+		rows, err := l.some(r)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		l.prepare(rows)
+		for _, p := range rows {
+			if err := l.add(p); err != nil {
+				return err
+			}
+		}
+		if err != nil || l.data.Limit > 0 && l.stats.Read >= l.data.Limit {
+			return nil
+		}
+	}
+}
+
+// some reads the next rows as records, untokenised.
+func (l *loading) some(r *Reader) ([]prepared, error) {
+	var rows []prepared
+	for len(rows) < chunk {
+		if l.data.Limit > 0 && l.stats.Read >= l.data.Limit {
+			return rows, io.EOF
+		}
+		row, err := r.Next()
+		if err != nil {
+			return rows, err
+		}
+		if l.layout == nil {
+			if l.layout, err = newLayout(l.data, row, r.where(row)); err != nil {
+				return nil, err
+			}
+		}
+		l.stats.Read++
+		l.observe(row)
+		p, err := l.layout.open(row, r.where(row))
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, p)
+	}
+	return rows, nil
+}
+
+// open reads a row; a flaw of its content is part of the result.
+func (l *layout) open(row Row, where string) (prepared, error) {
+	p := prepared{row: row.Number, where: where}
+	var err error
+	p.record, err = l.record(row, where)
+	if errors.Is(err, errTied{}) {
+		p.flaw = Tied
+		return p, nil
+	}
+	if err == nil {
+		p.flaw = p.record.flaw()
+	}
+	return p, err
+}
+
+// prepare tokenises rows, several at a time.
+func (l *loading) prepare(rows []prepared) {
+	var wg sync.WaitGroup
+	workers := min(runtime.GOMAXPROCS(0), len(rows))
+	for w := range workers {
+		wg.Go(func() {
+			for i := w; i < len(rows); i += workers {
+				rows[i].tokenise(l.data, l.encode)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// A prepared is a row on its way to become an Example.
+type prepared struct {
+	row    int
+	where  string
+	record record
+
+	full    []Sequence // before truncation
+	cut     []Sequence // after it
+	flaw    string     // name of the filter that leaves it out; empty when none does
+	refusal error      // what the template said; flaw is Refused
+	key     string     // promptKey
+	heldOut bool
+}
+
+// tokenise fills all that follows from the record.
+func (p *prepared) tokenise(d spec.Data, encode Encode) {
+	if p.flaw != "" {
+		return
+	}
+	if p.full, p.refusal = p.record.sequences(encode); p.refusal != nil {
+		p.flaw = Refused
+		return
+	}
+	if twins(p.full) {
+		p.flaw = Identical
+		return
+	}
+	if p.cut, p.flaw = cut(p.full, d.MaxLength, d.OverLength); p.flaw != "" {
+		return
+	}
+	if twins(p.cut) {
+		p.flaw = IdenticalOnce
+		return
+	}
+	p.key = p.record.promptKey(p.full)
+	group := p.key
+	if d.Split.By == "row" {
+		group = p.record.rowKey()
+	}
+	p.heldOut = heldOut(group, d.Split, d.Seed)
+}
+
+// add counts a row and keeps it or leaves it out.
+func (l *loading) add(p prepared) error {
+	if n := longest(p.full); n > l.data.MaxLength {
+		l.stats.Over++
+		l.stats.OverAt = noted(l.stats.OverAt, p.row)
+		l.stats.Longest = max(l.stats.Longest, n)
+	} else {
+		l.stats.Longest = max(l.stats.Longest, n)
+	}
+	for _, s := range p.full {
+		l.stats.TokensBefore += int64(len(s.IDs))
+	}
+	switch {
+	case p.flaw == IdenticalOnce:
+		l.stats.SavedBy = max(l.stats.SavedBy, savingLength(p.full))
+		fallthrough
+	case p.flaw != "":
+		l.leaveOut(p)
+	case p.heldOut:
+		l.holdout = append(l.holdout, p.light())
+	default:
+		l.train = append(l.train, p.light())
+	}
+	return nil
+}
+
+// light drops what is not needed any more once a row is kept.
+func (p prepared) light() prepared {
+	p.full = nil
+	p.record = record{prompt: p.record.prompt[max(0, len(p.record.prompt)-1):], columns: p.record.columns}
+	return p
+}
+
+// most is how many row numbers are kept as examples.
+const most = 5
+
+func noted(rows []int, row int) []int {
+	if len(rows) < most {
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+func (l *loading) leaveOut(p prepared) {
+	f := l.met[p.flaw]
+	if f == nil {
+		f = &Filter{Name: p.flaw}
+		l.met[p.flaw] = f
+		if p.refusal != nil {
+			f.Reason = fmt.Sprintf("the chat template refuses the conversation; of row %d it says: %v", p.row+1, p.refusal)
+		}
+	}
+	f.After++
+	f.Rows = noted(f.Rows, p.row)
+}
+
+// refusals are the policies that say error, and files of which nothing is left.
+func (l *loading) refusals(path string) error {
+	name := path[strings.LastIndexAny(path, `/\`)+1:]
+	if n := l.stats.Over; n > 0 && l.data.OverLength == "error" {
+		return fmt.Errorf("%s: over_length = error, and %s longer than max_length = %d tokens (%s; the longest has %d)",
+			name, rowsAre(n), l.data.MaxLength, rowList(l.stats.OverAt, n), l.stats.Longest)
+	}
+	for _, tie := range []string{Tied, Identical, IdenticalOnce} {
+		if f := l.met[tie]; f != nil && l.data.Ties == "error" {
+			return fmt.Errorf("%s: ties = error, and %s left out because %s (%s)%s",
+				name, rowsAre(f.After), reasonOf(tie), rowList(f.Rows, f.After), l.saving(tie))
+		}
+	}
+	if len(l.train)+len(l.holdout) == 0 {
+		return fmt.Errorf("%s: none of its %d rows can be used: %s", name, l.stats.Read, l.all())
+	}
+	if len(l.train) == 0 {
+		return fmt.Errorf("%s: the split holds out all %d rows and leaves none to train on; they have %d different prompts: lower fraction, split by row, or use more data",
+			name, len(l.holdout), l.prompts(l.holdout))
+	}
+	return nil
+}
+
+func (l *loading) saving(tie string) string {
+	if tie != IdenticalOnce {
+		return ""
+	}
+	return fmt.Sprintf("; max_length = %d tokens would keep them apart", l.stats.SavedBy)
+}
+
+func rowsAre(n int) string {
+	if n == 1 {
+		return "1 row is"
+	}
+	return fmt.Sprintf("%d rows are", n)
+}
+
+// rowList names the first rows of n, 1-based.
+func rowList(rows []int, n int) string {
+	s := make([]string, len(rows))
+	for i, r := range rows {
+		s[i] = fmt.Sprint(r + 1)
+	}
+	text := "row " + strings.Join(s, ", ")
+	if n > len(rows) {
+		text += ", …"
+	}
+	return text
+}
+
+func reasonOf(name string) string {
+	for _, f := range reasons() {
+		if f.Name == name {
+			return f.Reason
+		}
+	}
+	panic("data: no filter " + name)
+}
+
+// all lists why rows were left out, with counts.
+func (l *loading) all() string {
+	var parts []string
+	for _, f := range l.filters() {
+		parts = append(parts, fmt.Sprintf("%d: %s (%s)", f.Before-f.After, f.Reason, rowList(f.Rows, f.Before-f.After)))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// filters returns the filters that met a row, in order, with running counts.
+func (l *loading) filters() []Filter {
+	var out []Filter
+	left := l.stats.Read
+	for _, f := range reasons() {
+		met := l.met[f.Name]
+		if met == nil {
+			continue
+		}
+		if met.Reason != "" {
+			f.Reason = met.Reason
+		}
+		f.Before, f.After, f.Rows = left, left-met.After, met.Rows
+		left = f.After
+		out = append(out, f)
+	}
+	return out
+}
+
+func (l *loading) prompts(rows []prepared) int {
+	seen := map[string]bool{}
+	for _, p := range rows {
+		seen[p.key] = true
+	}
+	return len(seen)
+}
+
+// set makes the result.
+func (l *loading) set(path string) (*Set, error) {
+	s := &Set{Columns: l.layout.numbers, Train: examples(l.train), Holdout: examples(l.holdout)}
+	if l.layout.kind == kindPreference {
+		s.Views = []string{"chosen", "rejected"}
+	}
+	l.stats.Format, l.stats.Decided = l.layout.format, l.layout.why
+	l.stats.Filters = l.filters()
+	l.stats.Train, l.stats.Holdout = len(s.Train), len(s.Holdout)
+	l.stats.Kept = len(s.Train) + len(s.Holdout)
+	l.stats.MaxLength = l.data.MaxLength
+	l.stats.Columns = l.columnReports()
+	l.countPrompts()
+	for _, e := range slices.Concat(s.Train, s.Holdout) {
+		s.Width = max(s.Width, len(e.Sequences))
+		l.countTokens(e)
+	}
+	s.Stats = l.stats
+	return s, nil
+}
+
+func examples(rows []prepared) []Example {
+	out := make([]Example, len(rows))
+	for i, p := range rows {
+		out[i] = Example{Row: p.row, Sequences: p.cut, Columns: p.record.columns, Prompt: p.key}
+	}
+	return out
+}
+
+func (l *loading) countTokens(e Example) {
+	for i, seq := range e.Sequences {
+		l.stats.TokensAfter += int64(len(seq.IDs))
+		l.stats.Lengths = append(l.stats.Lengths, len(seq.IDs))
+		if i > 0 {
+			l.stats.TokensShared += int64(seq.Prompt)
+		}
+	}
+}
+
+// countPrompts counts the different prompts, and those on both sides.
+func (l *loading) countPrompts() {
+	train, both := map[string]bool{}, map[string]bool{}
+	for _, p := range l.train {
+		train[p.key] = true
+	}
+	held := map[string]bool{}
+	for _, p := range l.holdout {
+		held[p.key] = true
+		if train[p.key] && !both[p.key] {
+			both[p.key] = true
+			if l.stats.InBothExample == "" && len(p.record.prompt) > 0 {
+				l.stats.InBothExample = shortened(p.record.prompt[0].Content)
+			}
+		}
+	}
+	l.stats.InBoth = len(both)
+	l.stats.Prompts = len(train) + len(held) - len(both)
+}

@@ -1,0 +1,430 @@
+package data
+
+import (
+	"fmt"
+	"math"
+	"sort"
+	"strconv"
+	"strings"
+)
+
+// record reads a row. Its error is of the file: a missing or mistyped column.
+// What is wrong with the content is for flaw to say.
+func (l *layout) record(row Row, where string) (record, error) {
+	rec, err := l.sides(row, where)
+	if err != nil {
+		return record{}, err
+	}
+	rec.columns, err = l.floats(row, where)
+	return rec, err
+}
+
+func (l *layout) sides(row Row, where string) (record, error) {
+	switch {
+	case l.kind == kindRanking:
+		return l.ranking(row, where)
+	case l.format == formatIDs:
+		ids, err := l.tokenLists(row, where, "chosen_ids", "rejected_ids")
+		return record{ids: ids}, err
+	case l.format == formatHH:
+		return l.dialogues(row, where)
+	case l.format == formatPrompt:
+		return l.promptAndSides(row, where)
+	case l.format == formatMessages:
+		return l.messageLists(row, where)
+	}
+	return record{}, fmt.Errorf("no layout %q: there are auto, messages, prompt, hh_dialogue and ids", l.format)
+}
+
+// floats reads the number columns; each must be in every row.
+func (l *layout) floats(row Row, where string) ([]float32, error) {
+	out := make([]float32, len(l.numbers))
+	for i, name := range l.numbers {
+		if !l.has(row, name) {
+			return nil, l.missing(row, where, name)
+		}
+		f, ok := number(l.value(row, name))
+		if !ok {
+			return nil, l.mistyped(row, where, name, "a number", l.value(row, name))
+		}
+		if math.IsNaN(f) || math.IsInf(f, 0) {
+			return nil, l.mistyped(row, where, name, "a finite number", l.value(row, name))
+		}
+		out[i] = float32(f)
+	}
+	return out, nil
+}
+
+// number reads any Go number, a bool as 0 or 1, and text that is one (CSV).
+func number(v any) (float64, bool) {
+	switch v := v.(type) {
+	case float64:
+		return v, true
+	case float32:
+		return float64(v), true
+	case int64:
+		return float64(v), true
+	case int32:
+		return float64(v), true
+	case uint64:
+		return float64(v), true
+	case uint32:
+		return float64(v), true
+	case bool:
+		if v {
+			return 1, true
+		}
+		return 0, true
+	case string:
+		f, err := strconv.ParseFloat(strings.TrimSpace(v), 64)
+		return f, err == nil
+	}
+	return 0, false
+}
+
+// text reads a column that must be text.
+func (l *layout) text(row Row, where, name string) (string, error) {
+	if !l.has(row, name) {
+		return "", l.missing(row, where, name)
+	}
+	s, ok := l.value(row, name).(string)
+	if !ok {
+		return "", l.mistyped(row, where, name, "text", l.value(row, name))
+	}
+	return s, nil
+}
+
+// turns reads a column of messages; a text counts as one message of role.
+func (l *layout) turns(row Row, where, name, role string) ([]Message, error) {
+	if !l.has(row, name) {
+		return nil, l.missing(row, where, name)
+	}
+	v := l.value(row, name)
+	if s, ok := v.(string); ok && role != "" {
+		return []Message{{Role: role, Content: s}}, nil
+	}
+	m, err := messages(v)
+	if err != nil {
+		return nil, fmt.Errorf("%s: column %q: %w", where, l.column(name), err)
+	}
+	return m, nil
+}
+
+// messages reads a list of {role, content} or {from, value} objects, or one such.
+func messages(v any) ([]Message, error) {
+	if one, ok := v.(map[string]any); ok {
+		v = []any{one}
+	}
+	list, ok := v.([]any)
+	if !ok {
+		return nil, fmt.Errorf("%s where messages are wanted: a list of {role, content}", describe(v))
+	}
+	out := make([]Message, len(list))
+	for i, item := range list {
+		m, err := message(item)
+		if err != nil {
+			return nil, fmt.Errorf("message %d: %w", i+1, err)
+		}
+		out[i] = m
+	}
+	return out, nil
+}
+
+func message(v any) (Message, error) {
+	fields, ok := v.(map[string]any)
+	if !ok {
+		return Message{}, fmt.Errorf("%s where an object with role and content is wanted", describe(v))
+	}
+	role, content := "role", "content"
+	if _, ok := fields[role]; !ok {
+		role, content = "from", "value" // ShareGPT
+	}
+	name, ok := fields[role].(string)
+	if !ok {
+		return Message{}, fmt.Errorf("no role: it has %s", orNothing(columnNames(fields)))
+	}
+	known, ok := roles()[name]
+	if !ok {
+		return Message{}, fmt.Errorf("role %q: there are system, user, assistant and tool (ShareGPT: human, gpt, observation)", name)
+	}
+	text, ok := fields[content].(string)
+	if !ok {
+		return Message{}, fmt.Errorf("%s is %s where text is wanted", content, describe(fields[content]))
+	}
+	return Message{Role: known, Content: text}, nil
+}
+
+// roles maps the names that data sets use to those of chat templates.
+func roles() map[string]string {
+	return map[string]string{
+		"system": "system", "user": "user", "assistant": "assistant", "tool": "tool",
+		"human": "user", "gpt": "assistant", "observation": "tool",
+	}
+}
+
+// messageLists reads chosen and rejected as whole conversations, or as what
+// follows the ShareGPT column conversations. What both begin with is the prompt.
+func (l *layout) messageLists(row Row, where string) (record, error) {
+	var before []Message
+	var err error
+	if l.has(row, "conversations") {
+		if before, err = l.turns(row, where, "conversations", ""); err != nil {
+			return record{}, err
+		}
+	}
+	chosen, err := l.turns(row, where, "chosen", "")
+	if err != nil {
+		return record{}, err
+	}
+	rejected, err := l.turns(row, where, "rejected", "")
+	if err != nil {
+		return record{}, err
+	}
+	return divide(append(before[:len(before):len(before)], chosen...), append(before[:len(before):len(before)], rejected...)), nil
+}
+
+// divide takes off what conversations begin with in common: all but the last
+// turn at most.
+func divide(sides ...[]Message) record {
+	n := len(sides[0]) - 1
+	for _, side := range sides[1:] {
+		n = min(n, len(side)-1)
+	}
+	same := 0
+	for same < n && allHave(sides, same) {
+		same++
+	}
+	rec := record{prompt: sides[0][:max(same, 0)]}
+	for _, side := range sides {
+		rec.responses = append(rec.responses, side[max(same, 0):])
+	}
+	return rec
+}
+
+// allHave reports whether all sides have the same turn i.
+func allHave(sides [][]Message, i int) bool {
+	for _, side := range sides[1:] {
+		if side[i] != sides[0][i] {
+			return false
+		}
+	}
+	return true
+}
+
+// promptAndSides reads a prompt, text or messages, and two answers to it.
+func (l *layout) promptAndSides(row Row, where string) (record, error) {
+	prompt, err := l.turns(row, where, "prompt", "user")
+	if err != nil {
+		return record{}, err
+	}
+	rec := record{prompt: prompt}
+	for _, side := range []string{"chosen", "rejected"} {
+		answer, err := l.turns(row, where, side, "assistant")
+		if err != nil {
+			return record{}, err
+		}
+		rec.responses = append(rec.responses, withoutPrompt(answer, prompt))
+	}
+	return rec, nil
+}
+
+// withoutPrompt takes the prompt off an answer that repeats it, as the rows of
+// some data sets with both columns do.
+func withoutPrompt(answer, prompt []Message) []Message {
+	if len(answer) <= len(prompt) {
+		return answer
+	}
+	for i, m := range prompt {
+		if answer[i] != m {
+			return answer
+		}
+	}
+	return answer[len(prompt):]
+}
+
+// dialogues reads chosen and rejected as "\n\nHuman: …\n\nAssistant: …".
+func (l *layout) dialogues(row Row, where string) (record, error) {
+	var sides [][]Message
+	for _, name := range []string{"chosen", "rejected"} {
+		s, err := l.text(row, where, name)
+		if err != nil {
+			return record{}, err
+		}
+		if !isDialogue(s) {
+			return record{}, l.mistyped(row, where, name, `a dialogue that begins with "Human:"`, s)
+		}
+		sides = append(sides, dialogue(s))
+	}
+	return divide(sides...), nil
+}
+
+const (
+	humanMark     = "\n\nHuman:"
+	assistantMark = "\n\nAssistant:"
+)
+
+func isDialogue(s string) bool {
+	return strings.HasPrefix(strings.TrimSpace(s), strings.TrimSpace(humanMark))
+}
+
+// dialogue cuts an HH dialogue into turns, white space around each taken off.
+func dialogue(s string) []Message {
+	s = "\n\n" + strings.TrimSpace(s)
+	var turns []Message
+	for s != "" {
+		role := "user"
+		rest, ok := strings.CutPrefix(s, humanMark)
+		if !ok {
+			role, rest = "assistant", strings.TrimPrefix(s, assistantMark)
+		}
+		end := len(rest)
+		for _, mark := range []string{humanMark, assistantMark} {
+			if i := strings.Index(rest, mark); i >= 0 {
+				end = min(end, i)
+			}
+		}
+		turns = append(turns, Message{Role: role, Content: strings.TrimSpace(rest[:end])})
+		s = rest[end:]
+	}
+	return turns
+}
+
+// tokenLists reads columns of token ids.
+func (l *layout) tokenLists(row Row, where string, names ...string) ([][]int32, error) {
+	var out [][]int32
+	for _, name := range names {
+		if !l.has(row, name) {
+			return nil, l.missing(row, where, name)
+		}
+		ids, ok := tokenIDs(l.value(row, name))
+		if !ok {
+			return nil, l.mistyped(row, where, name, "a list of token ids", l.value(row, name))
+		}
+		out = append(out, ids)
+	}
+	return out, nil
+}
+
+func tokenIDs(v any) ([]int32, bool) {
+	list, ok := v.([]any)
+	if !ok {
+		return nil, false
+	}
+	ids := make([]int32, len(list))
+	for i, item := range list {
+		f, ok := number(item)
+		if _, isText := item.(string); isText || !ok || f != math.Trunc(f) || f < 0 || f > math.MaxInt32 {
+			return nil, false
+		}
+		ids[i] = int32(f)
+	}
+	return ids, true
+}
+
+// ranking reads a prompt and its responses and puts the best first.
+func (l *layout) ranking(row Row, where string) (record, error) {
+	rec, err := l.candidates(row, where)
+	if err != nil {
+		return record{}, err
+	}
+	order, err := l.order(row, where, max(len(rec.responses), len(rec.ids)))
+	if err != nil || order == nil {
+		return rec, err
+	}
+	sorted := record{prompt: rec.prompt}
+	for _, i := range order {
+		if rec.ids != nil {
+			sorted.ids = append(sorted.ids, rec.ids[i])
+		} else {
+			sorted.responses = append(sorted.responses, rec.responses[i])
+		}
+	}
+	return sorted, nil
+}
+
+// candidates reads the responses of a ranking in the order of the row.
+func (l *layout) candidates(row Row, where string) (record, error) {
+	name := "responses"
+	if l.format == formatIDs {
+		name = "response_ids"
+	}
+	if !l.has(row, name) {
+		return record{}, l.missing(row, where, name)
+	}
+	list, ok := l.value(row, name).([]any)
+	if !ok || len(list) < 2 {
+		return record{}, l.mistyped(row, where, name, "a list of at least two", l.value(row, name))
+	}
+	if l.format == formatIDs {
+		return l.candidateIDs(row, where, list)
+	}
+	var rec record
+	var err error
+	if l.format == formatPrompt {
+		if rec.prompt, err = l.turns(row, where, "prompt", "user"); err != nil {
+			return record{}, err
+		}
+	}
+	for i, item := range list {
+		if s, ok := item.(string); ok {
+			item = map[string]any{"role": "assistant", "content": s}
+		}
+		answer, err := messages(item)
+		if err != nil {
+			return record{}, fmt.Errorf("%s: column %q: response %d: %w", where, l.column(name), i+1, err)
+		}
+		rec.responses = append(rec.responses, withoutPrompt(answer, rec.prompt))
+	}
+	if l.format == formatMessages {
+		return divide(rec.responses...), nil
+	}
+	return rec, nil
+}
+
+func (l *layout) candidateIDs(row Row, where string, list []any) (record, error) {
+	var rec record
+	for _, item := range list {
+		ids, ok := tokenIDs(item)
+		if !ok {
+			return record{}, l.mistyped(row, where, "response_ids", "a list of lists of token ids", item)
+		}
+		rec.ids = append(rec.ids, ids)
+	}
+	return rec, nil
+}
+
+// errTied marks a ranking in which two responses have one rank.
+type errTied struct{}
+
+func (errTied) Error() string { return "two responses have the same rank" }
+
+// order sorts n responses by ranks (1 is best) or scores (highest is best);
+// nil where the row has neither and lists the best first. Equal ones are errTied.
+func (l *layout) order(row Row, where string, n int) ([]int, error) {
+	name, sign := "ranks", 1.0
+	if !l.has(row, name) {
+		name, sign = "scores", -1
+	}
+	if !l.has(row, name) {
+		return nil, nil
+	}
+	list, ok := l.value(row, name).([]any)
+	if !ok || len(list) != n {
+		return nil, l.mistyped(row, where, name, fmt.Sprintf("a list of %d numbers, one for each response,", n), l.value(row, name))
+	}
+	keys, order := make([]float64, n), make([]int, n)
+	for i, item := range list {
+		f, ok := number(item)
+		if !ok || math.IsNaN(f) {
+			return nil, l.mistyped(row, where, name, "a list of numbers", item)
+		}
+		keys[i], order[i] = sign*f, i
+	}
+	sort.SliceStable(order, func(a, b int) bool { return keys[order[a]] < keys[order[b]] })
+	for i := 1; i < n; i++ {
+		if keys[order[i]] == keys[order[i-1]] {
+			return nil, errTied{}
+		}
+	}
+	return order, nil
+}

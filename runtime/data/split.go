@@ -1,0 +1,73 @@
+package data
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"hash"
+
+	"github.com/rmc-lang/rmc/runtime/spec"
+)
+
+// heldOut decides on which side of the split a group of rows stands. It
+// depends on the group's key and the seed alone: rows that come or go, or
+// change places, move no other row.
+func heldOut(key string, split spec.Split, seed int) bool {
+	if split.Kind != "holdout" {
+		return false
+	}
+	h := sha256.New()
+	writeNumber(h, uint64(seed))
+	h.Write([]byte(key))
+	unit := float64(binary.LittleEndian.Uint64(h.Sum(nil))>>11) / (1 << 53) // in [0, 1)
+	return unit < split.Fraction
+}
+
+// promptKey hashes the prompt: its turns, or for token ids the tokens that all
+// sequences begin with.
+func (rec record) promptKey(seqs []Sequence) string {
+	h := sha256.New()
+	if rec.ids == nil {
+		writeTurns(h, rec.prompt)
+	} else {
+		writeIDs(h, seqs[0].IDs[:seqs[0].Prompt])
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// rowKey hashes the whole row, so that equal rows stay together.
+func (rec record) rowKey() string {
+	h := sha256.New()
+	writeTurns(h, rec.prompt)
+	for _, r := range rec.responses {
+		writeTurns(h, r)
+	}
+	for _, ids := range rec.ids {
+		writeIDs(h, ids)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// writeTurns writes turns so that no two different lists give the same bytes.
+func writeTurns(h hash.Hash, turns []Message) {
+	writeNumber(h, uint64(len(turns)))
+	for _, m := range turns {
+		for _, s := range []string{m.Role, m.Content} {
+			writeNumber(h, uint64(len(s)))
+			h.Write([]byte(s))
+		}
+	}
+}
+
+func writeIDs(h hash.Hash, ids []int32) {
+	writeNumber(h, uint64(len(ids)))
+	for _, id := range ids {
+		writeNumber(h, uint64(id))
+	}
+}
+
+func writeNumber(h hash.Hash, n uint64) {
+	var b [8]byte
+	binary.LittleEndian.PutUint64(b[:], n)
+	h.Write(b[:])
+}
