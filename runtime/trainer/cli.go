@@ -162,7 +162,7 @@ func (c *trainCommand) Run(in *invocation) error {
 	if err != nil {
 		return err
 	}
-	if what == report {
+	if what == present {
 		fmt.Fprintf(in.stderr, "nothing changed since this run finished on %s; --force trains anew\n", rec.Started.Format("2 January 2006 15:04 UTC"))
 		in.summarise(rec)
 		return nil

@@ -224,9 +224,9 @@ func claim(dir string) (release func(), err error) {
 type decision int
 
 const (
-	begin  decision = iota // train from the start
-	goOn                   // train on from the last checkpoint
-	report                 // the very run is finished: show it
+	begin   decision = iota // train from the start
+	goOn                    // train on from the last checkpoint
+	present                 // the very run is finished: show it
 )
 
 // decide looks at what a directory holds and keeps finished and unfinished
@@ -236,7 +236,7 @@ func decide(rec *Record, p Program, dir string, resume, force bool) (decision, e
 	case rec == nil || force:
 		return begin, nil
 	case rec.Status == "finished" && rec.differs(p) == "":
-		return report, nil
+		return present, nil
 	case rec.Status == "finished":
 		return begin, fmt.Errorf("%s holds a finished run whose %s differs; --out DIR keeps it and trains elsewhere, --force overwrites it", dir, rec.differs(p))
 	case !resume:
