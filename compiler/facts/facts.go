@@ -1,6 +1,6 @@
 // Package facts is what the compiler is told about the world: plain data that
 // cmd/rmc gathers from configs, tokenizers, data and the lock. The compiler
-// asks no questions of its own; Check holds a recipe against the answers.
+// asks no questions of its own; verify holds a recipe against the answers.
 //
 // Every map may lack a key and every pointer be nil: what is not known is not
 // checked.
@@ -40,15 +40,19 @@ type Model struct {
 	Heads        int
 	KVHeads      int
 	HeadDim      int
-	Positions    int     // longest sequence; 0 is unlimited
-	HasScoreHead bool    // whether score.weight is in the file
-	Params       []Param // of the backbone, without head and adapters, in file order
+	Positions    int      // longest sequence; 0 is unlimited
+	HasScoreHead bool     // whether score.weight is in the file
+	Params       []Param  // of the backbone that is loaded (down to the layer that is read), without head and adapters
+	Projections  []string // names that an adapter may be put on
 }
 
 // A Param is one parameter under its Hugging Face name, matrices [out, in].
 type Param struct {
 	Name  string
 	Shape []int
+	Axes  []string // where the runtime's policy puts each dimension on the recipe's mesh: fsdp, tensor or ""
+	// Uneven are the mesh axes that the policy wanted and that divide no dimension.
+	Uneven []string
 }
 
 // Size returns the number of elements.

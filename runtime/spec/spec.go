@@ -24,6 +24,8 @@
 //	doc:"…"          one line for `rmc explain FIELD` and lang/SPEC.md
 package spec
 
+import "strings"
+
 // PlanVersion1 is the handshake of generated programs: each names it, so a
 // program that this runtime no longer understands fails to compile.
 const PlanVersion1 = 1
@@ -47,7 +49,43 @@ type Model struct {
 // A Shard says how the parameters that a pattern matches lie on the mesh.
 type Shard struct {
 	Pattern string   // of Hugging Face parameter names without .weight; * matches any run of characters
-	Axes    []string // mesh axis of each dimension, outermost first: fsdp | tensor | none
+	Axes    []string // mesh axis of each dimension, outermost first: fsdp | tensor | none; empty is auto
+}
+
+// Placed returns what the recipe says of a parameter's place on the mesh: for
+// each dimension fsdp, tensor or "" for whole. ok is false where the recipe
+// says nothing, or auto, and the runtime's policy holds.
+func (m Model) Placed(parameter string) (axes []string, ok bool) {
+	for _, s := range m.Shard {
+		if !matches(s.Pattern, strings.TrimSuffix(parameter, ".weight")) {
+			continue
+		}
+		for _, axis := range s.Axes {
+			if axis == "none" {
+				axis = ""
+			}
+			axes = append(axes, axis)
+		}
+		return axes, len(axes) > 0
+	}
+	return nil, false
+}
+
+// matches reports whether name fits a pattern in which * is any run of characters.
+func matches(pattern, name string) bool {
+	head, rest, star := strings.Cut(pattern, "*")
+	if !star {
+		return pattern == name
+	}
+	if !strings.HasPrefix(name, head) {
+		return false
+	}
+	for i := len(head); i <= len(name); i++ {
+		if matches(rest, name[i:]) {
+			return true
+		}
+	}
+	return false
 }
 
 // A Head maps hidden states to scores. Always float32.

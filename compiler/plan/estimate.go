@@ -1,0 +1,369 @@
+package plan
+
+import (
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/rmc-lang/rmc/compiler/facts"
+	"github.com/rmc-lang/rmc/runtime/spec"
+)
+
+// An Estimate is what a run takes, as far as facts tell. Counts are exact and
+// of the same arithmetic as the trainer's; memory is an estimate.
+type Estimate struct {
+	Models []ModelEstimate `json:"models"`
+	Data   []DataEstimate  `json:"data"`
+	Stages []StageEstimate `json:"stages"`
+}
+
+// A ModelEstimate counts parameters.
+type ModelEstimate struct {
+	Name         string     `json:"name"`
+	Architecture string     `json:"architecture"`
+	Total        int64      `json:"parameters"`
+	Trained      int64      `json:"trained"`
+	Frozen       int64      `json:"frozen"`
+	Sharding     []ShardRow `json:"sharding,omitempty"` // on a mesh of several devices
+}
+
+// A ShardRow says how parameters of one shape lie on the mesh.
+type ShardRow struct {
+	Parameter string   `json:"parameter"` // layers are one row: model.layers.*.mlp.up_proj.weight
+	Count     int      `json:"count"`
+	Shape     []int    `json:"shape"`
+	Axes      []string `json:"axes"`       // per dimension: fsdp, tensor or "" for whole
+	PerDevice []int    `json:"per_device"` // shape of a device's share
+}
+
+// A DataEstimate says what becomes of a data set.
+type DataEstimate struct {
+	Name         string `json:"name"` // prefs
+	Model        string `json:"model"`
+	Rows         int    `json:"rows"`
+	Kept         int    `json:"kept"`
+	Train        int    `json:"train"`
+	Holdout      int    `json:"holdout"`
+	OverLong     int    `json:"over_long"`
+	Ties         int    `json:"ties"`
+	Identical    int    `json:"identical_after_truncation"`
+	CutWhole     int    `json:"response_cut_away"`
+	TokensBefore int64  `json:"tokens_before"`
+	Tokens       int64  `json:"tokens"`
+	Shortest     int    `json:"shortest"` // tokens of a sequence
+	Median       int    `json:"median"`
+	P90          int    `json:"p90"`
+	P99          int    `json:"p99"`
+	Longest      int    `json:"longest"`
+}
+
+// A StageEstimate says what one stage does and takes.
+type StageEstimate struct {
+	Name        string   `json:"name"`
+	Kind        string   `json:"kind"`
+	Examples    int      `json:"examples"`
+	Steps       int      `json:"steps,omitempty"`        // optimizer steps
+	WarmupSteps int      `json:"warmup_steps,omitempty"` // of these
+	Buckets     []Bucket `json:"buckets,omitempty"`
+	Compiles    int      `json:"compiles"`
+	Tokens      int64    `json:"tokens"`        // real tokens of one pass
+	Padded      int64    `json:"padded_tokens"` // with padding to the bucket
+	Memory      *Memory  `json:"memory,omitempty"`
+}
+
+// A Bucket is one padded length and the forwards of that shape.
+type Bucket struct {
+	Length   int `json:"length"`   // tokens
+	Examples int `json:"examples"` // of the data that fall into it
+	Micro    int `json:"micro"`    // examples a forward, over all devices
+}
+
+// Memory is bytes on one device. Weights and optimizer state count twice: the
+// compiled step holds the old and the new at once.
+type Memory struct {
+	Weights     int64 `json:"weights"`
+	Gradients   int64 `json:"gradients"`
+	Moments     int64 `json:"moments"`
+	Activations int64 `json:"activations"` // a rough estimate
+	Total       int64 `json:"total"`
+	Stated      int64 `json:"stated,omitempty"` // what the mesh says a device has
+}
+
+// Estimate estimates p. What facts do not tell is left out.
+func (p *Plan) Estimate(f *facts.Facts) *Estimate {
+	e := &Estimate{}
+	for _, m := range p.Models {
+		if known, ok := f.Models[m.Name]; ok {
+			e.Models = append(e.Models, modelEstimate(p.Mesh, m, known))
+		}
+	}
+	for _, s := range p.Stages {
+		d, ok := f.Data[facts.Key(s.Model, s.Data)]
+		if !ok {
+			continue
+		}
+		if s.Kind == Prepare {
+			e.Data = append(e.Data, dataEstimate(s, d))
+		}
+		e.Stages = append(e.Stages, p.stageEstimate(s, d, f.Models[s.Model]))
+	}
+	return e
+}
+
+// model returns a model of the plan.
+func (p *Plan) model(name string) spec.Model {
+	i := slices.IndexFunc(p.Models, func(m spec.Model) bool { return m.Name == name })
+	return p.Models[i]
+}
+
+// data returns a data set of the plan.
+func (p *Plan) data(name string) spec.Data {
+	i := slices.IndexFunc(p.Data, func(d spec.Data) bool { return d.Name == name })
+	return p.Data[i]
+}
+
+func modelEstimate(mesh spec.Mesh, m spec.Model, f facts.Model) ModelEstimate {
+	e := ModelEstimate{Name: m.Name, Architecture: f.Architecture}
+	var backbone int64
+	for _, p := range f.Params {
+		backbone += p.Size()
+	}
+	head, adapters := headSize(m, f), adapterSize(m, f)
+	e.Total = backbone + head + adapters
+	e.Trained = head + adapters
+	if m.Tune.Kind == "full" {
+		e.Trained = e.Total
+	}
+	e.Frozen = e.Total - e.Trained
+	if mesh.Devices > 1 {
+		e.Sharding = sharding(mesh, m, f)
+	}
+	return e
+}
+
+func headSize(m spec.Model, f facts.Model) int64 {
+	n := int64(m.Head.Outputs) * int64(f.Hidden)
+	if m.Head.Bias {
+		n += int64(m.Head.Outputs)
+	}
+	return n
+}
+
+// adapterSize counts the two factors of each projection that gets one.
+func adapterSize(m spec.Model, f facts.Model) int64 {
+	var n int64
+	for _, p := range f.Params {
+		if m.Tune.Kind == "lora" && len(p.Shape) == 2 && slices.Contains(m.Tune.On, projection(p.Name)) {
+			n += int64(m.Tune.Rank) * int64(p.Shape[0]+p.Shape[1])
+		}
+	}
+	return n
+}
+
+// projection is the short name of a matrix: q_proj.
+func projection(name string) string {
+	name = strings.TrimSuffix(name, ".weight")
+	return name[strings.LastIndex(name, ".")+1:]
+}
+
+// placement is where the recipe, else the runtime's policy, puts a parameter.
+func placement(m spec.Model, p facts.Param) []string {
+	if axes, ok := m.Placed(p.Name); ok && len(axes) == len(p.Shape) {
+		return axes
+	}
+	if len(p.Axes) == len(p.Shape) {
+		return p.Axes
+	}
+	return make([]string, len(p.Shape))
+}
+
+// share is the part of a parameter that one device holds.
+func share(mesh spec.Mesh, shape []int, axes []string) []int {
+	out := slices.Clone(shape)
+	for i, axis := range axes {
+		switch axis {
+		case "fsdp":
+			out[i] /= max(1, mesh.FSDP)
+		case "tensor":
+			out[i] /= max(1, mesh.Tensor)
+		}
+	}
+	return out
+}
+
+// sharding lists the parameters, the layers' alike ones in one row.
+func sharding(mesh spec.Mesh, m spec.Model, f facts.Model) []ShardRow {
+	var rows []ShardRow
+	for _, p := range f.Params {
+		axes := placement(m, p)
+		row := ShardRow{layerless(p.Name), 1, p.Shape, axes, share(mesh, p.Shape, axes)}
+		same := func(o ShardRow) bool {
+			return o.Parameter == row.Parameter && slices.Equal(o.Shape, row.Shape) && slices.Equal(o.Axes, row.Axes)
+		}
+		if i := slices.IndexFunc(rows, same); i >= 0 {
+			rows[i].Count++
+		} else {
+			rows = append(rows, row)
+		}
+	}
+	return rows
+}
+
+// layerless puts * for the number of a layer.
+func layerless(name string) string {
+	head, rest, ok := strings.Cut(name, ".layers.")
+	if !ok {
+		return name
+	}
+	_, rest, _ = strings.Cut(rest, ".")
+	return head + ".layers.*." + rest
+}
+
+func dataEstimate(s Stage, d facts.Data) DataEstimate {
+	e := DataEstimate{Name: s.Data, Model: s.Model, Rows: d.Rows, Kept: d.Kept, Train: d.Train, Holdout: d.Holdout,
+		OverLong: d.OverLong, Ties: d.Ties, Identical: d.Identical, CutWhole: d.CutWhole,
+		TokensBefore: d.TokensBefore, Tokens: d.TokensAfter}
+	sorted := slices.Sorted(slices.Values(d.Lengths))
+	e.Shortest, e.Median, e.P90, e.P99, e.Longest =
+		quantile(sorted, 0), quantile(sorted, 0.5), quantile(sorted, 0.9), quantile(sorted, 0.99), quantile(sorted, 1)
+	return e
+}
+
+// quantile returns the smallest element with at least a share q not above it.
+func quantile(sorted []int, q float64) int {
+	if len(sorted) == 0 {
+		return 0
+	}
+	i := int(math.Ceil(q*float64(len(sorted)))) - 1
+	return sorted[max(0, i)]
+}
+
+// stageEstimate counts what a stage does.
+func (p *Plan) stageEstimate(s Stage, d facts.Data, f facts.Model) StageEstimate {
+	e := StageEstimate{Name: s.Name, Kind: s.Kind, Examples: d.Train + d.Holdout}
+	m, data := p.model(s.Model), p.data(s.Data)
+	longest := func(lengths []int) []int { return spec.Buckets(lengths, data.MaxLength) }
+	frozen := m.Tune.Kind == "head"
+	switch s.Kind {
+	case Prepare:
+		e.Tokens = d.TokensAfter
+	case Embed:
+		all := slices.Concat(d.ExampleMax, d.HoldoutMax)
+		e.fill(longest(all), all, d.Sequences, func(bucket int) int {
+			return spec.Train{Batch: math.MaxInt32}.MicroFor(d.Sequences, bucket, max(1, p.Mesh.FSDP))
+		})
+		e.Tokens = d.TokensAfter
+	case Train:
+		p.trainEstimate(&e, s, d, frozen)
+		e.Memory = p.memory(m, f, e, d.Sequences)
+	case Evaluate:
+		lengths := part(s.Evaluate.Part, d)
+		e.Examples = len(lengths)
+		if frozen {
+			e.Compiles = 1
+			break
+		}
+		e.fill(longest(lengths), lengths, d.Sequences, func(int) int { return s.Evaluate.Batch })
+	}
+	return e
+}
+
+// part returns the lengths of the examples that an evaluation measures.
+func part(name string, d facts.Data) []int {
+	switch name {
+	case "holdout":
+		return d.HoldoutMax
+	case "train":
+		return d.ExampleMax
+	}
+	return slices.Concat(d.ExampleMax, d.HoldoutMax)
+}
+
+// trainEstimate counts the steps of a training stage, and its shapes.
+func (p *Plan) trainEstimate(e *StageEstimate, s Stage, d facts.Data, frozen bool) {
+	e.Examples = d.Train
+	e.Steps = s.Train.StepsFor(d.Train)
+	e.WarmupSteps = s.Train.Schedule.WarmupSteps(e.Steps)
+	if frozen { // the embeddings have one shape
+		e.Compiles = 1
+		return
+	}
+	buckets := s.Train.BucketsFor(d.ExampleMax, p.data(s.Data).MaxLength)
+	e.fill(buckets, d.ExampleMax, d.Sequences, func(bucket int) int {
+		return s.Train.MicroFor(d.Sequences, bucket, max(1, p.Mesh.FSDP))
+	})
+}
+
+// fill counts the examples of each bucket. Tokens are of the longest sequence
+// of each example, times its sequences: what the shapes could save at best.
+func (e *StageEstimate) fill(buckets, lengths []int, sequences int, micro func(int) int) {
+	count := map[int]int{}
+	for _, l := range lengths {
+		b := spec.BucketOf(buckets, l)
+		count[b]++
+		e.Tokens += int64(l * sequences)
+		e.Padded += int64(b * sequences)
+	}
+	for _, b := range buckets {
+		e.Buckets = append(e.Buckets, Bucket{b, count[b], micro(b)})
+	}
+	e.Compiles = len(buckets)
+}
+
+// memory estimates the bytes of one device in a training step.
+func (p *Plan) memory(m spec.Model, f facts.Model, e StageEstimate, sequences int) *Memory {
+	if len(f.Params) == 0 {
+		return nil
+	}
+	frozen, trained := p.held(m, f)
+	stored := int64(4)
+	if m.DType == "bfloat16" {
+		stored = 2
+	}
+	out := &Memory{Gradients: 4 * trained, Moments: 2 * 2 * 4 * trained, Stated: int64(p.Mesh.Memory * (1 << 30))}
+	out.Weights = stored*frozen + 2*4*trained
+	if m.Tune.Kind == "head" {
+		out.Weights -= stored * frozen // embeddings are read, the backbone is gone
+	} else if m.Tune.Kind == "full" && stored == 2 {
+		out.Weights += stored * trained // the copy that the forward reads
+	}
+	for _, b := range e.Buckets {
+		tokens := int64(b.Micro/max(1, p.Mesh.FSDP)) * int64(sequences*b.Length)
+		out.Activations = max(out.Activations, tokens*activation(m, f, b.Length)*stored)
+	}
+	out.Total = out.Weights + out.Gradients + out.Moments + out.Activations
+	return out
+}
+
+// held counts the parameters that one device holds.
+func (p *Plan) held(m spec.Model, f facts.Model) (frozen, trained int64) {
+	var backbone int64
+	for _, param := range f.Params {
+		backbone += facts.Param{Shape: share(p.Mesh, param.Shape, placement(m, param))}.Size()
+	}
+	trained = headSize(m, f) + adapterSize(m, f)
+	if m.Tune.Kind == "full" {
+		return 0, backbone + trained
+	}
+	return backbone, trained
+}
+
+// activation counts the numbers that the backward pass needs of one token: in
+// each layer the inputs of its matrices and non-linearities, and the attention
+// probabilities twice. With checkpoint a layer keeps its input alone, and one
+// layer at a time has all.
+func activation(m spec.Model, f facts.Model, length int) int64 {
+	headDim := f.HeadDim
+	if headDim == 0 && f.Heads > 0 {
+		headDim = f.Hidden / f.Heads
+	}
+	layer := int64(6*f.Hidden + 4*f.FFN + 2*headDim*(f.Heads+f.KVHeads) + 2*f.Heads*length)
+	layers := int64(f.Layers)
+	if m.Head.Layer > 0 {
+		layers = int64(m.Head.Layer)
+	}
+	if m.Tune.Checkpoint {
+		return layers*int64(f.Hidden) + layer
+	}
+	return layers * layer
+}

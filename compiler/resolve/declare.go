@@ -1,0 +1,433 @@
+package resolve
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/rmc-lang/rmc/lang/ast"
+	"github.com/rmc-lang/rmc/lang/diag"
+	"github.com/rmc-lang/rmc/lang/source"
+	"github.com/rmc-lang/rmc/runtime/spec"
+)
+
+// A form is how a declaration is written.
+type form struct {
+	keyword string
+	usage   string
+	name    bool
+	kind    bool
+	on      bool
+	as      bool
+}
+
+// forms are the declarations that this version understands.
+var forms = []form{
+	{"model", "model NAME: reward { … }", true, true, false, false},
+	{"data", "data NAME: preference { … }", true, true, false, false},
+	{"train", "train MODEL on DATA { … }", true, false, true, true},
+	{"evaluate", "evaluate MODEL on DATA.holdout", true, false, true, true},
+	{"mesh", "mesh { … }", false, false, false, false},
+	{"shard", "shard MODEL { \"PATTERN\" = [fsdp, tensor] }", true, false, false, false},
+}
+
+// later are the declarations of the language that this version refuses.
+var later = []string{"fit", "label", "reward", "repeat"}
+
+// declarations resolves the declarations of the recipe: what stages name
+// first, then the stages.
+func (r *resolver) declarations(file *ast.File) {
+	for _, d := range file.Decls {
+		r.declareName(d)
+	}
+	stages := []*ast.Decl{}
+	for _, d := range file.Decls {
+		switch d.Keyword.Name {
+		case "model", "data", "mesh":
+			r.declare(d)
+		default:
+			stages = append(stages, d)
+		}
+	}
+	for _, d := range stages {
+		r.declare(d)
+	}
+	if !slices.ContainsFunc(file.Decls, func(d *ast.Decl) bool { return d.Keyword.Name == "mesh" }) {
+		r.fill(reflect.ValueOf(&r.recipe.Mesh).Elem(), "mesh", "mesh", source.Span{}, nil)
+	}
+}
+
+// declareName makes names known before any is used, so that order is free and
+// a broken declaration still counts as meant.
+func (r *resolver) declareName(d *ast.Decl) {
+	if d.Name == nil {
+		return
+	}
+	switch d.Keyword.Name {
+	case "model":
+		r.models[d.Name.Name] = nil
+	case "data":
+		r.data[d.Name.Name] = nil
+	case "objective":
+		r.declareObjective(d)
+	}
+}
+
+// declare resolves one declaration.
+func (r *resolver) declare(d *ast.Decl) {
+	if d.Broken || d.Keyword.Name == "objective" || !r.checkForm(d) {
+		return
+	}
+	switch d.Keyword.Name {
+	case "model":
+		r.model(d)
+	case "data":
+		r.dataSet(d)
+	case "train":
+		r.train(d)
+	case "evaluate":
+		r.evaluate(d)
+	case "mesh":
+		r.mesh(d)
+	case "shard":
+		r.shard(d)
+	}
+}
+
+// checkForm holds the parts of a declaration against its form.
+func (r *resolver) checkForm(d *ast.Decl) bool {
+	i := slices.IndexFunc(forms, func(f form) bool { return f.keyword == d.Keyword.Name })
+	if i < 0 {
+		r.unknownDeclaration(d.Keyword)
+		return false
+	}
+	f := forms[i]
+	for _, part := range []struct {
+		what         string
+		wanted, have bool
+		optional     bool
+		span         source.Span
+	}{
+		{"a name", f.name, d.Name != nil, false, identSpan(d.Name)},
+		{"a kind", f.kind, d.Kind != nil, false, identSpan(d.Kind)},
+		{"on", f.on, d.On != nil, false, exprSpan(d.On)},
+		{"as", f.as, d.As != nil, true, identSpan(d.As)},
+		{"parameters", false, d.HasParams, true, d.Keyword.Span},
+		{"a value", false, d.Value != nil, true, exprSpan(d.Value)},
+	} {
+		switch {
+		case part.wanted && !part.have && !part.optional:
+			r.errs.Addf(diag.MissingPart, d.Keyword.Span, "%s needs %s", f.keyword, part.what).Help = "write " + f.usage
+			return false
+		case part.have && !part.wanted:
+			r.errs.Addf(diag.ExtraPart, part.span, "%s does not take %s", f.keyword, part.what).Help = "write " + f.usage
+			return false
+		}
+	}
+	return true
+}
+
+func identSpan(id *ast.Ident) source.Span {
+	if id == nil {
+		return source.Span{}
+	}
+	return id.Span
+}
+
+func exprSpan(x ast.Expr) source.Span {
+	if x == nil {
+		return source.Span{}
+	}
+	return x.Pos()
+}
+
+// unknownDeclaration reports a keyword that is none, or none yet.
+func (r *resolver) unknownDeclaration(keyword *ast.Ident) {
+	names := []string{"objective"}
+	for _, f := range forms {
+		names = append(names, f.keyword)
+	}
+	if slices.Contains(later, keyword.Name) {
+		r.notSupported(keyword.Span, keyword.Name, names)
+		return
+	}
+	r.errs.Addf(diag.UnknownDeclaration, keyword.Span, "there is no declaration %q", keyword.Name).Help =
+		didYouMean(keyword.Name, names, "declarations")
+}
+
+// redeclared reports a second declaration of a name.
+func (r *resolver) redeclared(what string, name *ast.Ident, first source.Span) {
+	d := r.errs.Addf(diag.DuplicateName, name.Span, "%s %s is declared twice", what, name.Name)
+	d.Notes = []diag.Note{{Span: first, Message: "first declared here"}}
+	d.Help = "give one of them another name"
+}
+
+func (r *resolver) model(d *ast.Decl) {
+	if old := r.models[d.Name.Name]; old != nil {
+		r.redeclared("model", d.Name, old.Decl.Name.Span)
+		return
+	}
+	m := &Model{Decl: d}
+	v := reflect.ValueOf(&m.Spec).Elem()
+	if !r.declaredKind(d, v, "model") {
+		r.skipSets("model." + d.Name.Name)
+		return
+	}
+	m.Spec.Name = d.Name.Name
+	r.fill(v, "model."+d.Name.Name, "model "+d.Name.Name, d.Name.Span, d.Body)
+	r.models[d.Name.Name] = m
+	r.recipe.Models = append(r.recipe.Models, m)
+}
+
+func (r *resolver) dataSet(d *ast.Decl) {
+	if old := r.data[d.Name.Name]; old != nil {
+		r.redeclared("data", d.Name, old.Decl.Name.Span)
+		return
+	}
+	s := &Data{Decl: d}
+	v := reflect.ValueOf(&s.Spec).Elem()
+	if !r.declaredKind(d, v, "data") {
+		r.skipSets("data." + d.Name.Name)
+		return
+	}
+	s.Spec.Name = d.Name.Name
+	r.fill(v, "data."+d.Name.Name, "data "+d.Name.Name, d.Name.Span, d.Body)
+	r.data[d.Name.Name] = s
+	r.recipe.Data = append(r.recipe.Data, s)
+}
+
+// declaredKind sets the kind that follows a declaration's colon.
+func (r *resolver) declaredKind(d *ast.Decl, v reflect.Value, what string) bool {
+	s := schemaOf(v.Type())
+	if !r.checkKind(d.Kind, s, what) {
+		return false
+	}
+	v.Field(s.kind).SetString(d.Kind.Name)
+	r.record(Value{Path: what + "." + d.Name.Name, Text: d.Kind.Name, Go: fmt.Sprintf("%q", d.Kind.Name),
+		Is: d.Kind.Name, Origin: origin(d.Kind.Span), Span: d.Kind.Span, Scores: true})
+	return true
+}
+
+// skipSets marks the overrides below a declaration that was reported as seen.
+func (r *resolver) skipSets(path string) {
+	for _, o := range r.sets {
+		if _, ok := o.below(path); ok {
+			o.used = true
+		}
+	}
+}
+
+func (r *resolver) mesh(d *ast.Decl) {
+	if r.recipe.Mesh.Devices != 0 {
+		r.errs.Addf(diag.DuplicateName, d.Keyword.Span, "the mesh is declared twice").Help = "keep one of the two"
+		return
+	}
+	r.fill(reflect.ValueOf(&r.recipe.Mesh).Elem(), "mesh", "mesh", d.Keyword.Span, d.Body)
+}
+
+// findModel binds the name of a model; nil after a report, or for a model
+// whose own declaration was reported.
+func (r *resolver) findModel(name *ast.Ident) *Model {
+	m, ok := r.models[name.Name]
+	if !ok {
+		r.errs.Addf(diag.UnknownModel, name.Span, "there is no model %q", name.Name).Help =
+			didYouMean(name.Name, keys(r.models), "models")
+	}
+	r.used["model "+name.Name] = true
+	return m
+}
+
+// findData binds the name of a data set.
+func (r *resolver) findData(name *ast.Ident) *Data {
+	s, ok := r.data[name.Name]
+	if !ok {
+		r.errs.Addf(diag.UnknownData, name.Span, "there is no data %q", name.Name).Help =
+			didYouMean(name.Name, keys(r.data), "data")
+	}
+	r.used["data "+name.Name] = true
+	return s
+}
+
+// keys returns the keys of a map, sorted.
+func keys[V any](m map[string]V) []string {
+	var all []string
+	for k := range m {
+		all = append(all, k)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// train resolves train MODEL on DATA.
+func (r *resolver) train(d *ast.Decl) {
+	t := &Train{Decl: d, Name: d.Name.Name}
+	t.Model = r.findModel(d.Name)
+	if on, ok := d.On.(*ast.Ident); ok {
+		t.Data = r.findData(on)
+		t.Spec.Data = on.Name
+	} else {
+		r.badData(d.On)
+	}
+	if d.As != nil {
+		t.Name = d.As.Name
+	}
+	t.Spec.Name = d.Name.Name
+	path := "train." + t.Name
+	if !r.stageName(t.Name, "train", d) {
+		return
+	}
+	r.fill(reflect.ValueOf(&t.Spec).Elem(), path, "train "+t.Name, d.Name.Span, d.Body)
+	t.Call = r.call(t, path)
+	r.recipe.Stages = append(r.recipe.Stages, t)
+}
+
+// badData reports what stands after on and is no name of a data set.
+func (r *resolver) badData(on ast.Expr) {
+	switch x := on.(type) {
+	case *ast.Select:
+		r.errs.Addf(diag.WrongType, x.Span, "a stage trains on a whole data set").Help =
+			"what is held out is left out by itself: write on " + selected(x)
+	case *ast.Binary:
+		r.notSupported(x.Span, "training on several data sets", nil)
+	default:
+		r.errs.Addf(diag.WrongType, on.Pos(), "on takes the name of data, not %s", describeExpr(on))
+	}
+}
+
+func selected(x *ast.Select) string {
+	if id, ok := x.X.(*ast.Ident); ok {
+		return id.Name
+	}
+	return "DATA"
+}
+
+// stageName demands that a stage's name, which is its path, is its own.
+func (r *resolver) stageName(name, keyword string, d *ast.Decl) bool {
+	for _, s := range r.recipe.Stages {
+		var old *ast.Decl
+		switch s := s.(type) {
+		case *Train:
+			if keyword == "train" && s.Name == name {
+				old = s.Decl
+			}
+		case *Evaluate:
+			if keyword == "evaluate" && s.Name == name {
+				old = s.Decl
+			}
+		}
+		if old == nil {
+			continue
+		}
+		e := r.errs.Addf(diag.DuplicateStage, d.Name.Span, "there are two stages %s %s", keyword, name)
+		e.Notes = []diag.Note{{Span: old.Name.Span, Message: "the first one"}}
+		e.Help = fmt.Sprintf("name this one: %s %s on %s as NAME", keyword, d.Name.Name, exprSpan(d.On).Text())
+		return false
+	}
+	return true
+}
+
+// parts are what an evaluation may measure.
+var parts = []string{"holdout", "train", "all"}
+
+// evaluate resolves evaluate MODEL on DATA.PART.
+func (r *resolver) evaluate(d *ast.Decl) {
+	e := &Evaluate{Decl: d, Name: d.Name.Name}
+	e.Model = r.findModel(d.Name)
+	if d.As != nil {
+		e.Name = d.As.Name
+	}
+	e.Spec.Name = d.Name.Name
+	r.evaluated(e, d.On)
+	if !r.stageName(e.Name, "evaluate", d) {
+		return
+	}
+	r.fill(reflect.ValueOf(&e.Spec).Elem(), "evaluate."+e.Name, "evaluate "+e.Name, d.Name.Span, d.Body)
+	r.recipe.Stages = append(r.recipe.Stages, e)
+}
+
+// evaluated binds hh.holdout.
+func (r *resolver) evaluated(e *Evaluate, on ast.Expr) {
+	part := &ast.Ident{Name: "all"}
+	x := on
+	if s, ok := on.(*ast.Select); ok {
+		part, x = s.Name, s.X
+	}
+	name, ok := x.(*ast.Ident)
+	if !ok {
+		r.errs.Addf(diag.WrongType, on.Pos(), "on takes DATA.PART, not %s", describeExpr(on)).Help =
+			"as in on prefs.holdout; parts: " + strings.Join(parts, ", ")
+		return
+	}
+	e.Data = r.findData(name)
+	e.Spec.Data, e.Spec.Part = name.Name, part.Name
+	if !slices.Contains(parts, part.Name) {
+		r.errs.Addf(diag.UnknownPart, part.Span, "data has no part %q", part.Name).Help =
+			didYouMean(part.Name, parts, "parts")
+		return
+	}
+	if e.Data != nil && part.Name == "holdout" && e.Data.Spec.Split.Kind == "none" {
+		d := r.errs.Addf(diag.NoHoldout, part.Span, "%s holds nothing out", name.Name)
+		if v := r.recipe.Value("data." + name.Name + ".split"); v != nil {
+			d.Notes = []diag.Note{{Span: v.Span, Message: "split = none"}}
+		}
+		d.Help = "write split = holdout { fraction = 10% }, or evaluate on " + name.Name + ".all"
+	}
+}
+
+// shard resolves shard MODEL { "PATTERN" = [AXIS, …] | auto }.
+func (r *resolver) shard(d *ast.Decl) {
+	m := r.findModel(d.Name)
+	seen := map[string]source.Span{}
+	if d.Body == nil || m == nil {
+		return
+	}
+	for _, item := range d.Body.Items {
+		f, ok := item.(*ast.Field)
+		if !ok {
+			r.misplaced(item, "shard")
+			continue
+		}
+		if first, twice := seen[f.Key.Name]; twice {
+			r.duplicate(f.Key, first)
+			continue
+		}
+		seen[f.Key.Name] = f.Key.Span
+		if axes, ok := r.shardAxes(f.Value); ok {
+			m.Spec.Shard = append(m.Spec.Shard, spec.Shard{Pattern: f.Key.Name, Axes: axes})
+			r.record(Value{Path: "shard." + m.Spec.Name + "." + f.Key.Name, Text: f.Value.Pos().Text(),
+				Is: axes, Origin: origin(f.Key.Span), Span: f.Value.Pos()})
+		}
+	}
+}
+
+// meshAxes are what a dimension may lie along.
+var meshAxes = []string{"fsdp", "tensor", "none"}
+
+// shardAxes reads [tensor, fsdp] or auto, which is nil.
+func (r *resolver) shardAxes(x ast.Expr) ([]string, bool) {
+	if id, ok := x.(*ast.Ident); ok && id.Name == "auto" {
+		return nil, true
+	}
+	list, ok := x.(*ast.List)
+	if !ok {
+		r.errs.Addf(diag.WrongType, x.Pos(), "a shard takes a list of axes or auto, not %s", describeExpr(x)).Help =
+			"as in [tensor, fsdp]"
+		return nil, false
+	}
+	var axes []string
+	for _, item := range list.Items {
+		id, ok := item.(*ast.Ident)
+		switch {
+		case !ok || !slices.Contains(meshAxes, id.Name):
+			r.errs.Addf(diag.UnknownAxis, item.Pos(), "the mesh has no axis %s", item.Pos().Text()).Help =
+				didYouMean(item.Pos().Text(), meshAxes, "axes")
+			return nil, false
+		case id.Name != "none" && slices.Contains(axes, id.Name):
+			r.errs.Addf(diag.DuplicateItem, id.Span, "%s is in the list twice", id.Name)
+			return nil, false
+		}
+		axes = append(axes, id.Name)
+	}
+	return axes, true
+}

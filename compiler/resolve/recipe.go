@@ -1,0 +1,194 @@
+// Package resolve turns the tree of a recipe into typed values: names are
+// bound, defaults filled in, overrides applied, units removed, and every value
+// knows who set it. What a recipe may say comes from the tags of runtime/spec
+// alone. It reads no file: libraries come parsed.
+package resolve
+
+import (
+	"github.com/rmc-lang/rmc/lang/ast"
+	"github.com/rmc-lang/rmc/lang/diag"
+	"github.com/rmc-lang/rmc/lang/source"
+	"github.com/rmc-lang/rmc/runtime/spec"
+)
+
+// A Recipe is a resolved recipe.
+type Recipe struct {
+	Name       string
+	Doc        string
+	Source     string // display name of its file
+	Mesh       spec.Mesh
+	Models     []*Model // in the order of declaration
+	Data       []*Data
+	Stages     []Stage      // what is done, in the order of declaration
+	Objectives []*Objective // all that are in scope, libraries first
+	Values     []Value      // every value, in the order of the structs of spec
+	Overrides  []string     // as given: train.rm.optimizer.lr=1e-5
+}
+
+// A Model is a declared model.
+type Model struct {
+	Spec spec.Model
+	Decl *ast.Decl
+}
+
+// Data is a declared data set.
+type Data struct {
+	Spec spec.Data
+	Decl *ast.Decl
+}
+
+// A Stage is a *Train or an *Evaluate.
+type Stage interface {
+	// StageName is what the stage is called in paths: train.NAME.
+	StageName() string
+}
+
+// A Train is a training stage. Model and Data are never nil in a recipe
+// without errors.
+type Train struct {
+	Name  string // of the stage: the model's, unless the recipe says as …
+	Spec  spec.Train
+	Decl  *ast.Decl
+	Model *Model
+	Data  *Data
+	Call  *Call
+}
+
+// An Evaluate is an evaluation stage.
+type Evaluate struct {
+	Name  string
+	Spec  spec.Evaluate
+	Decl  *ast.Decl
+	Model *Model
+	Data  *Data
+}
+
+// StageName returns the stage's name.
+func (t *Train) StageName() string { return t.Name }
+
+// StageName returns the stage's name.
+func (e *Evaluate) StageName() string { return e.Name }
+
+// An Objective is a declared objective, not checked yet.
+type Objective struct {
+	Name string
+	Decl *ast.Decl
+	Data string // kind of data it is on
+}
+
+// A Call is a stage's use of an objective.
+type Call struct {
+	Objective *Objective
+	Span      source.Span // of the whole call
+	Args      []Arg
+}
+
+// An Arg gives a parameter a value; its type is checked with the objective.
+type Arg struct {
+	Name   string
+	Value  ast.Expr
+	Span   source.Span // of the name
+	Origin string
+}
+
+// A Value is one value of a recipe and who set it.
+type Value struct {
+	Path   string // train.rm.optimizer.lr
+	Text   string // in recipe syntax: 1e-5, 512 tokens
+	Go     string // as a Go literal: 1e-5, 512
+	Is     any    // the value itself; the kind of a value that is written kind { … }
+	Origin string // quickstart.rmr:9, default, --set
+	Span   source.Span
+	Scores bool // part of the scoring contract
+}
+
+// Default is the Origin of a value that nobody set.
+const Default = "default"
+
+// Set is the Origin of a value from --set.
+const Set = "--set"
+
+// Value returns the value at a path, or nil.
+func (r *Recipe) Value(path string) *Value {
+	for i := range r.Values {
+		if r.Values[i].Path == path {
+			return &r.Values[i]
+		}
+	}
+	return nil
+}
+
+// Trains returns the training stages.
+func (r *Recipe) Trains() []*Train {
+	var all []*Train
+	for _, s := range r.Stages {
+		if t, ok := s.(*Train); ok {
+			all = append(all, t)
+		}
+	}
+	return all
+}
+
+// Evaluates returns the evaluation stages.
+func (r *Recipe) Evaluates() []*Evaluate {
+	var all []*Evaluate
+	for _, s := range r.Stages {
+		if e, ok := s.(*Evaluate); ok {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+// A resolver holds what is shared while one recipe is resolved.
+type resolver struct {
+	errs    *diag.List
+	recipe  *Recipe
+	sets    []*override
+	models  map[string]*Model // nil for one whose declaration was reported
+	data    map[string]*Data
+	objects map[string]*Objective
+	used    map[string]bool // "model rm": names that a stage uses
+}
+
+// File resolves a parsed recipe with the libraries that it uses. All problems
+// go to errs; the Recipe is what could be made of it and never nil.
+func File(file *ast.File, libraries []*ast.File, overrides []string, errs *diag.List) *Recipe {
+	r := &resolver{
+		errs:    errs,
+		recipe:  &Recipe{Source: file.Source.Name, Doc: file.Doc, Overrides: overrides},
+		models:  map[string]*Model{},
+		data:    map[string]*Data{},
+		objects: map[string]*Objective{},
+		used:    map[string]bool{},
+	}
+	r.parseSets(overrides)
+	r.name(file)
+	r.libraries(libraries)
+	r.declarations(file)
+	r.unusedSets()
+	r.semantics(file)
+	return r.recipe
+}
+
+// name takes the recipe's name.
+func (r *resolver) name(file *ast.File) {
+	if file.Recipe == nil {
+		end := source.Span{File: file.Source, Start: 0, End: min(len(file.Source.Text), 1)}
+		r.errs.Addf(diag.NoRecipe, end, "%s has no recipe line", file.Source.Name).Help =
+			"start with: recipe NAME"
+		return
+	}
+	r.recipe.Name = file.Recipe.Name
+}
+
+// origin says where a span is: quickstart.rmr:6.
+func origin(s source.Span) string {
+	if !s.Valid() {
+		return Default
+	}
+	if s.File.Name == Set {
+		return Set
+	}
+	return s.File.Name + ":" + itoa(s.Line())
+}

@@ -1,0 +1,263 @@
+package resolve
+
+import (
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/rmc-lang/rmc/runtime/spec"
+)
+
+// A Field is one name that a recipe can write, read from the tags of spec.
+type Field struct {
+	Name      string
+	Doc       string
+	Default   string   // in recipe syntax, without unit
+	Silent    bool     // a recipe may leave it out: it has a default or is optional
+	Units     []string // units that may follow a number; the first is the usual one
+	Bare      bool     // a number may also stand without a unit
+	Of        []string // kinds of the struct that have the field; empty is all
+	OneOf     []string // values it may take
+	Later     []string // values that a later version will take
+	Contested string   // why there is no default: what each peer does
+	Scores    bool     // part of the scoring contract
+	Source    bool     // a file:, hf: or pypi: source
+	Min, Max  *float64 // bounds, inclusive
+	Call      bool     // an objective with its arguments
+	Rest      bool     // takes every other name
+	Type      reflect.Type
+	index     int
+}
+
+// A schema is the fields of one struct of spec and the kinds it has.
+type schema struct {
+	fields []Field
+	kind   int // index of the Kind field; -1 when there is none
+	kinds  []string
+	later  []string
+	scores bool
+}
+
+// schemaOf reads the tags of a struct. A tag that makes no sense is our bug.
+func schemaOf(t reflect.Type) schema {
+	s := schema{kind: -1}
+	for i := range t.NumField() {
+		tag, ok := t.Field(i).Tag.Lookup("rmr")
+		if !ok {
+			continue
+		}
+		f := fieldOf(t.Field(i), i)
+		if tag == ",kind" || tag == ":kind" {
+			s.kind, s.kinds, s.later = i, f.OneOf, f.Later
+			continue
+		}
+		s.fields = append(s.fields, f)
+	}
+	return s
+}
+
+// fieldOf reads the tags of one field.
+func fieldOf(sf reflect.StructField, index int) Field {
+	tag := sf.Tag
+	name, option, _ := strings.Cut(tag.Get("rmr"), ",")
+	def, hasDefault := tag.Lookup("default")
+	f := Field{
+		Name: name, Doc: tag.Get("doc"), Default: def, Type: sf.Type, index: index,
+		Silent:    hasDefault || tag.Get("optional") == "true" || option == "rest",
+		Of:        list(tag.Get("of")),
+		OneOf:     list(tag.Get("one_of")),
+		Later:     list(tag.Get("later")),
+		Contested: tag.Get("contested"),
+		Scores:    tag.Get("scores") == "true",
+		Source:    tag.Get("source") == "true",
+		Min:       bound(tag.Get("min")),
+		Max:       bound(tag.Get("max")),
+		Call:      option == "call",
+		Rest:      option == "rest",
+	}
+	for _, unit := range strings.Split(tag.Get("unit"), "|") {
+		if unit == "" {
+			f.Bare = true
+		} else {
+			f.Units = append(f.Units, unit)
+		}
+	}
+	return f
+}
+
+// list splits a tag's alternatives.
+func list(tag string) []string {
+	if tag == "" {
+		return nil
+	}
+	return strings.Split(tag, "|")
+}
+
+// bound reads a tag's number, or nil.
+func bound(tag string) *float64 {
+	if tag == "" {
+		return nil
+	}
+	x, err := strconv.ParseFloat(tag, 64)
+	if err != nil {
+		panic("resolve: spec has a bound that is no number: " + tag)
+	}
+	return &x
+}
+
+// applies reports whether a struct of that kind has the field.
+func (f Field) applies(kind string) bool { return len(f.Of) == 0 || slices.Contains(f.Of, kind) }
+
+// Usual returns the field's default as a recipe would write it, with its unit.
+func (f Field) Usual() string {
+	if f.Default == "" || len(f.Units) == 0 || f.Bare || strings.ContainsAny(f.Default, "%[ ") {
+		return f.Default
+	}
+	return f.Default + " " + f.Units[0]
+}
+
+// field returns the field of that name, or nil.
+func (s schema) field(name string) *Field {
+	for i := range s.fields {
+		if s.fields[i].Name == name && !s.fields[i].Rest {
+			return &s.fields[i]
+		}
+	}
+	return nil
+}
+
+// rest returns the field that takes every other name, if the kind has one.
+func (s schema) rest(kind string) *Field {
+	for i := range s.fields {
+		if s.fields[i].Rest && s.fields[i].applies(kind) {
+			return &s.fields[i]
+		}
+	}
+	return nil
+}
+
+// names returns the names a struct of that kind has.
+func (s schema) names(kind string) []string {
+	var names []string
+	for _, f := range s.fields {
+		if !f.Rest && f.applies(kind) {
+			names = append(names, f.Name)
+		}
+	}
+	return names
+}
+
+// isVariant reports whether t is written kind { … }.
+func isVariant(t reflect.Type) bool {
+	return t.Kind() == reflect.Struct && schemaOf(t).kind >= 0
+}
+
+// structs are the structs of spec behind the declarations, by keyword, in the
+// order in which a recipe usually has them.
+func structs() []struct {
+	Keyword string
+	Type    reflect.Type
+} {
+	return []struct {
+		Keyword string
+		Type    reflect.Type
+	}{
+		{"model", reflect.TypeFor[spec.Model]()},
+		{"data", reflect.TypeFor[spec.Data]()},
+		{"train", reflect.TypeFor[spec.Train]()},
+		{"evaluate", reflect.TypeFor[spec.Evaluate]()},
+		{"mesh", reflect.TypeFor[spec.Mesh]()},
+	}
+}
+
+// Keywords returns the declarations that have fields.
+func Keywords() []string {
+	var names []string
+	for _, s := range structs() {
+		names = append(names, s.Keyword)
+	}
+	return names
+}
+
+// A Described is a field with the path that names it in a recipe and in --set.
+type Described struct {
+	Path string // model.tune.rank: without the declaration's own name
+	Field
+	Kinds []string // the variants, of a field that is written kind { … }
+}
+
+// Describe returns every field of every declaration, depth first: what
+// `rmc explain FIELD` and the tables of lang/SPEC.md are made of.
+func Describe() []Described {
+	var all []Described
+	for _, s := range structs() {
+		all = append(all, describe(s.Keyword, s.Type)...)
+	}
+	return all
+}
+
+func describe(path string, t reflect.Type) []Described {
+	var all []Described
+	for _, f := range schemaOf(t).fields {
+		d := Described{Path: path + "." + f.Name, Field: f}
+		if f.Rest {
+			d.Path = path + ".…"
+		}
+		if isVariant(f.Type) {
+			d.Kinds = schemaOf(f.Type).kinds
+			all = append(all, d)
+			all = append(all, describe(d.Path, f.Type)...)
+			continue
+		}
+		all = append(all, d)
+	}
+	return all
+}
+
+// Wants says what a field takes, in a recipe's words: number in tokens.
+func (f Field) Wants() string {
+	switch {
+	case f.Call:
+		return "an objective"
+	case len(f.OneOf) > 0:
+		return strings.Join(f.OneOf, " | ")
+	case isVariant(f.Type):
+		return strings.Join(schemaOf(f.Type).kinds, " | ")
+	case f.Source:
+		return "a quoted source"
+	}
+	return wants(f.Type) + f.inUnits()
+}
+
+// inUnits says " in tokens" or " in % or steps".
+func (f Field) inUnits() string {
+	if len(f.Units) == 0 {
+		return ""
+	}
+	return " in " + strings.Join(f.Units, " or ")
+}
+
+// wants names a Go type in a recipe's words.
+func wants(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.String:
+		return "a quoted text"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int:
+		return "a whole number"
+	case reflect.Float64:
+		return "a number"
+	case reflect.Array:
+		return "a list of " + strconv.Itoa(t.Len()) + " numbers"
+	case reflect.Slice:
+		if t.Elem().Kind() == reflect.String {
+			return "a list of names"
+		}
+		return "a list of whole numbers"
+	case reflect.Map:
+		return "names with a quoted column each"
+	}
+	panic("resolve: spec has a field of a type that a recipe cannot write: " + t.String())
+}

@@ -1,0 +1,199 @@
+package resolve
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/rmc-lang/rmc/lang/ast"
+	"github.com/rmc-lang/rmc/lang/diag"
+	"github.com/rmc-lang/rmc/lang/source"
+)
+
+// semantics checks what no single value can. A value that was reported is
+// absent, and what depends on it is not checked.
+func (r *resolver) semantics(file *ast.File) {
+	r.meshShape()
+	r.trains(file)
+	r.unused()
+	for _, t := range r.recipe.Trains() {
+		r.schedule(t)
+		r.buckets(t)
+		r.micro(t)
+	}
+	r.order()
+}
+
+// where returns the place of a value that a recipe set, for a message.
+func (r *resolver) where(path string, otherwise source.Span) source.Span {
+	if v := r.recipe.Value(path); v != nil && v.Origin != Default {
+		return v.Span
+	}
+	return otherwise
+}
+
+// has reports whether all of the values could be resolved.
+func (r *resolver) has(paths ...string) bool {
+	return !slices.ContainsFunc(paths, func(p string) bool { return r.recipe.Value(p) == nil })
+}
+
+// meshShape demands fsdp × tensor = devices, and computes an fsdp left out.
+func (r *resolver) meshShape() {
+	m := &r.recipe.Mesh
+	if !r.has("mesh.devices", "mesh.tensor", "mesh.fsdp") {
+		return
+	}
+	span := r.where("mesh.devices", r.where("mesh.tensor", r.where("mesh.fsdp", source.Span{})))
+	switch {
+	case m.FSDP == 0 && m.Devices%m.Tensor == 0:
+		m.FSDP = m.Devices / m.Tensor
+	case m.FSDP == 0:
+		near := divisor(m.Devices, m.Tensor)
+		r.errs.Addf(diag.MeshShape, r.where("mesh.tensor", span), "%d devices cannot be split %d ways", m.Devices, m.Tensor).Help =
+			fmt.Sprintf("the nearest that divides %d is tensor = %d", m.Devices, near)
+	case m.FSDP*m.Tensor != m.Devices:
+		d := r.errs.Addf(diag.MeshShape, span, "fsdp × tensor is %d × %d = %d, not %d devices", m.FSDP, m.Tensor, m.FSDP*m.Tensor, m.Devices)
+		if m.Devices%m.Tensor == 0 {
+			d.Help = fmt.Sprintf("write fsdp = %d, or leave fsdp out", m.Devices/m.Tensor)
+		} else {
+			d.Help = fmt.Sprintf("write devices = %d", m.FSDP*m.Tensor)
+		}
+	}
+}
+
+// divisor returns the divisor of n that is nearest to k, the smaller of two.
+func divisor(n, k int) int {
+	best := 1
+	for d := 1; d <= n; d++ {
+		if n%d == 0 && distance(d, k) < distance(best, k) {
+			best = d
+		}
+	}
+	return best
+}
+
+func distance(a, b int) int { return max(a-b, b-a) }
+
+// trains demands that a recipe trains something.
+func (r *resolver) trains(file *ast.File) {
+	meant := slices.ContainsFunc(file.Decls, func(d *ast.Decl) bool { return d.Keyword.Name == "train" })
+	if meant || file.Recipe == nil {
+		return
+	}
+	r.errs.Addf(diag.NothingTrained, file.Recipe.Span, "recipe %s trains nothing", r.recipe.Name).Help =
+		"add: train MODEL on DATA { objective = … }"
+}
+
+// unused warns of declarations that no stage uses.
+func (r *resolver) unused() {
+	for _, m := range r.recipe.Models {
+		if !r.used["model "+m.Spec.Name] {
+			r.warnUnused("model", m.Decl.Name)
+		}
+	}
+	for _, s := range r.recipe.Data {
+		if !r.used["data "+s.Spec.Name] {
+			r.warnUnused("data", s.Decl.Name)
+		}
+	}
+}
+
+func (r *resolver) warnUnused(what string, name *ast.Ident) {
+	d := r.errs.Addf(diag.Unused, name.Span, "%s %s is not used", what, name.Name)
+	d.Severity = diag.Warning
+	d.Help = "remove it, or name it in a stage"
+}
+
+// schedule holds length and warm-up together.
+func (r *resolver) schedule(t *Train) {
+	path := "train." + t.Name
+	if !r.has(path+".steps", path+".epochs", path+".schedule") {
+		return
+	}
+	steps, epochs := r.recipe.Value(path+".steps"), r.recipe.Value(path+".epochs")
+	if t.Spec.Steps > 0 && epochs.Origin != Default && epochs.Origin != Set && steps.Origin != Set {
+		d := r.errs.Addf(diag.StepsAndEpochs, steps.Span, "steps and epochs both say how long to train")
+		d.Notes = []diag.Note{{Span: epochs.Span, Message: "epochs is set here"}}
+		d.Help = "keep one of the two"
+	}
+	warmup := t.Spec.Schedule.Warmup
+	if t.Spec.Steps > 0 && warmup >= 1 && int(warmup) >= t.Spec.Steps {
+		r.errs.Addf(diag.WarmupTooLong, r.where(path+".schedule.warmup", steps.Span),
+			"warm-up of %d steps leaves nothing of %d", int(warmup), t.Spec.Steps).Help = "write warmup = 3%"
+	}
+}
+
+// buckets demands ascending padded lengths that reach the data's max_length.
+func (r *resolver) buckets(t *Train) {
+	b := t.Spec.Buckets
+	if len(b) == 0 || t.Data == nil || t.Data.Spec.MaxLength == 0 {
+		return
+	}
+	span := r.where("train."+t.Name+".buckets", t.Decl.Name.Span)
+	longest := t.Data.Spec.MaxLength
+	switch {
+	case !slices.IsSorted(b):
+		sorted := slices.Sorted(slices.Values(b))
+		r.errs.Addf(diag.BadBuckets, span, "buckets must ascend").Help = fmt.Sprintf("write %s", listOf(sorted))
+	case b[len(b)-1] < longest:
+		d := r.errs.Addf(diag.BadBuckets, span, "buckets end at %d tokens, and %s has up to %d", b[len(b)-1], t.Data.Spec.Name, longest)
+		d.Notes = r.note("data."+t.Data.Spec.Name+".max_length", "max_length of "+t.Data.Spec.Name)
+		d.Help = fmt.Sprintf("write %s", listOf(append(slices.Clone(b), longest)))
+	}
+}
+
+// note points at a value that the recipe set; nothing for a default.
+func (r *resolver) note(path, message string) []diag.Note {
+	span := r.where(path, source.Span{})
+	if !span.Valid() {
+		return nil
+	}
+	return []diag.Note{{Span: span, Message: message}}
+}
+
+// listOf prints numbers as a recipe's list.
+func listOf(numbers []int) string {
+	text := "["
+	for i, n := range numbers {
+		if i > 0 {
+			text += ", "
+		}
+		text += itoa(n)
+	}
+	return text + "]"
+}
+
+// micro holds a forward's examples against the batch and the mesh.
+func (r *resolver) micro(t *Train) {
+	m, ways := t.Spec.Micro, r.recipe.Mesh.FSDP
+	path := "train." + t.Name
+	span := r.where(path+".micro", t.Decl.Name.Span)
+	switch {
+	case m == 0 || t.Spec.Batch == 0:
+	case m > t.Spec.Batch:
+		d := r.errs.Addf(diag.BadMicro, span, "micro of %d is more than a batch of %d", m, t.Spec.Batch)
+		d.Notes = r.note(path+".batch", "batch")
+		d.Help = "leave micro out, or make batch larger"
+	case ways > 0 && m%ways != 0:
+		d := r.errs.Addf(diag.BadMicro, span, "micro of %d cannot be split over %d devices (fsdp)", m, ways)
+		d.Help = fmt.Sprintf("write micro = %d pairs, the next multiple", (m+ways-1)/ways*ways)
+	}
+}
+
+// order warns of an evaluation of a model that is trained only afterwards, or
+// not at all although its head is new.
+func (r *resolver) order() {
+	trained := map[*Model]bool{}
+	for _, s := range r.recipe.Stages {
+		switch s := s.(type) {
+		case *Train:
+			trained[s.Model] = true
+		case *Evaluate:
+			if s.Model == nil || trained[s.Model] || s.Model.Spec.Head.Init == "keep" {
+				continue
+			}
+			d := r.errs.Addf(diag.Untrained, s.Decl.Name.Span, "%s is evaluated before it is trained", s.Model.Spec.Name)
+			d.Severity = diag.Warning
+			d.Help = "move the evaluation after train " + s.Model.Spec.Name
+		}
+	}
+}
