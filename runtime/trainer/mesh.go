@@ -141,8 +141,16 @@ type function struct {
 
 // compiled makes a function of build. Inputs are split as in says; outputs as
 // outputs says, and beyond its length are copied to every device.
-func (l *layout) compiled(name string, in, outputs []axes, build func(*graph.Graph, []*graph.Node) []*graph.Node) (*function, error) {
-	wrapped := func(nodes []*graph.Node) []*graph.Node { return build(nodes[0].Graph(), nodes) }
+func (l *layout) compiled(name string, in, outputs []axes, build func([]*graph.Node) []*graph.Node) (*function, error) {
+	wrapped := func(nodes []*graph.Node) []*graph.Node {
+		defer func() {
+			// GoMLX and op panic on graphs that cannot be; Exec makes errors, but only of errors.
+			if problem := recover(); problem != nil {
+				panic(asError(problem))
+			}
+		}()
+		return build(nodes)
+	}
 	exec, err := graph.NewExec(l.backend, wrapped)
 	if err != nil {
 		return nil, err
@@ -154,6 +162,13 @@ func (l *layout) compiled(name string, in, outputs []axes, build func(*graph.Gra
 		exec.WithOutputShardingSpecs(append(l.specs(outputs), l.spec(nil))...)
 	}
 	return &function{layout: l, exec: exec, outputs: outputs}, nil
+}
+
+func asError(problem any) error {
+	if err, ok := problem.(error); ok {
+		return err
+	}
+	return fmt.Errorf("%v", problem)
 }
 
 func (l *layout) specs(all []axes) []*distributed.ShardingSpec {
@@ -200,5 +215,15 @@ func (f *function) call(inputs []input) ([]*array, error) {
 	return out, nil
 }
 
-// free drops the executable.
-func (f *function) free() { f.exec.Finalize() }
+// numbers copies a float32 array back, flat, and frees it.
+func (l *layout) numbers(x *array) ([]float32, error) {
+	t, err := l.host(x)
+	if err != nil {
+		return nil, err
+	}
+	flat, err := tensors.CopyFlatData[float32](t)
+	if err != nil {
+		return nil, err
+	}
+	return flat, x.free()
+}

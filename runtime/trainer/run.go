@@ -9,6 +9,7 @@ import (
 	"fmt"
 
 	"github.com/rmc-lang/rmc/runtime/backend"
+	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
@@ -69,6 +70,8 @@ type Run struct {
 	// used, a checkpoint that was resumed, a stage that began; may be nil.
 	OnNote func(string)
 
+	// Stats says what became of the rows of each data set, by its name; filled by Execute.
+	Stats map[string]data.Stats
 	// Results has one entry per evaluate stage, in program order, once Execute returns.
 	Results []Result
 }
