@@ -1,10 +1,16 @@
 package model
 
 import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/gomlx/compute/dtypes/bfloat16"
 	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/rmc-lang/rmc/runtime/arch"
 )
@@ -51,4 +57,103 @@ func (l *LoRA) Parameters(c arch.Config, layers int) []arch.Param {
 			arch.Param{Name: m.Module + loraB, Shape: []int{m.Out, l.Rank}, Matrix: true, Layer: m.Layer})
 	}
 	return all
+}
+
+func isA(name string) bool { return strings.HasSuffix(name, loraA) }
+
+// Merge adds an adapter to the matrices of weights, in place, in float32:
+// afterwards the decoder computes without it what it computed with it.
+func (l *LoRA) Merge(c arch.Config, weights, adapter Weights) error {
+	for _, m := range c.Linear() {
+		a, ok := adapter[m.Module+loraA]
+		if !ok {
+			continue
+		}
+		b, w := adapter[m.Module+loraB], weights[m.Module+".weight"]
+		if b == nil || w == nil {
+			return fmt.Errorf("adapter of %s: its lora_B or the weight it belongs to is missing", m.Module)
+		}
+		if err := l.merge(w, a, b); err != nil {
+			return fmt.Errorf("adapter of %s: %w", m.Module, err)
+		}
+	}
+	return nil
+}
+
+// merge is w [out, in] += scale * b [out, rank] · a [rank, in].
+func (l *LoRA) merge(w, a, b *tensors.Tensor) error {
+	af, err := tensors.CopyFlatData[float32](a)
+	if err != nil {
+		return err
+	}
+	bf, err := tensors.CopyFlatData[float32](b)
+	if err != nil {
+		return err
+	}
+	in := w.Shape().Dimensions[1]
+	scale := float32(l.Scale())
+	sum := make([]float32, in)
+	row := func(o int) []float32 {
+		clear(sum)
+		for r := range l.Rank {
+			x := scale * bf[o*l.Rank+r]
+			for i, y := range af[r*in : (r+1)*in] {
+				sum[i] += x * y
+			}
+		}
+		return sum
+	}
+	return w.MutableFlatData(func(flat any) {
+		switch flat := flat.(type) {
+		case []float32:
+			for o := range len(flat) / in {
+				for i, x := range row(o) {
+					flat[o*in+i] += x
+				}
+			}
+		case []bfloat16.BFloat16:
+			for o := range len(flat) / in {
+				for i, x := range row(o) {
+					flat[o*in+i] = bfloat16.FromFloat32(flat[o*in+i].Float32() + x)
+				}
+			}
+		}
+	})
+}
+
+// WriteAdapter writes a folder that PEFT's PeftModel.from_pretrained loads: the
+// adapter and, as modules_to_save, the head. layers is how many layers the
+// adapter is on; -1 is all. base is what adapter_config.json names as the model
+// the adapter belongs to.
+func (l *LoRA) WriteAdapter(folder, base string, layers int, adapter Weights) error {
+	var all []Named
+	for _, n := range adapter.Sorted() {
+		all = append(all, Named{"base_model.model." + n.Name, n.Tensor})
+	}
+	if _, err := WriteSafetensors(filepath.Join(folder, "adapter_model.safetensors"), all, map[string]string{"format": "pt"}); err != nil {
+		return err
+	}
+	text, err := json.MarshalIndent(l.peft(base, layers), "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(folder, "adapter_config.json"), append(text, '\n'), 0o644)
+}
+
+// peft is PEFT's LoraConfig.
+func (l *LoRA) peft(base string, layers int) map[string]any {
+	m := map[string]any{
+		"peft_type": "LORA", "task_type": "SEQ_CLS", "base_model_name_or_path": base,
+		"r": l.Rank, "lora_alpha": l.Alpha, "lora_dropout": 0.0, "bias": "none",
+		"target_modules": l.On, "modules_to_save": []string{"score"},
+		"fan_in_fan_out": false, "inference_mode": true, "init_lora_weights": true,
+	}
+	if layers >= 0 {
+		on := make([]int, layers)
+		for i := range on {
+			on[i] = i
+		}
+		m["layers_to_transform"], m["layers_pattern"] = on, "layers"
+	}
+	return m
 }
