@@ -1,24 +1,125 @@
 package data
 
+import (
+	"fmt"
+	"slices"
+	"sort"
+)
+
 // A Micro is what one forward takes: examples padded to one fixed shape.
 //
-// Rows are view-major: row v*Examples+e is sequence v of example e, so the first
-// Examples rows are all chosen sequences and the next all rejected ones. A
-// sequence that is not there (a ranking shorter than Set.Width, an example slot
-// that the step does not fill) is all padding, with Last 0 and Present 0.
+// Rows are view-major: row v*Examples+e is sequence v of example slot e, so
+// that of pairs the first Examples rows are all chosen and the next all
+// rejected, and reshaping the scores to [view, example] splits them. A sequence
+// that is not there (a ranking with fewer responses than Views, a slot that the
+// step does not fill) is padding all through: Last 0, Present 0.
 type Micro struct {
-	Examples int // example slots; equal in all micro-batches of a run
-	Views    int // sequences per example slot
+	Examples int // example slots; equal in all micro-batches of a step
+	Views    int // sequences per slot
 	Bucket   int // tokens per row
 
-	Tokens    []int32 // [row, token]; padding is 0 and is never looked at
-	Positions []int32 // [row, token]; from 0 in each sequence; padding is 0
+	Tokens    []int32 // [row, token]; 0 in padding, where it means nothing
+	Positions []int32 // [row, token]; from 0 in each sequence, 0 in padding
 	Segments  []int32 // [row, token]; 1 for a sequence's tokens, 0 for padding
-	Last      []int32 // [row] index of the token whose state is scored
+	Last      []int32 // [row] index of the scored token
 
-	Present []float32   // [view, example] 1 where there is a sequence, else 0
-	Valid   []float32   // [example] 1 for an example, 0 for a slot that is padding
-	Columns [][]float32 // [column][example] as named by Set.Columns; 0 in padding slots
-	Index   []int       // [example] which of the step's examples this is; -1 in padding slots
+	Present []float32   // [view, example] 1 where there is a sequence, else 0: one for each row
+	Valid   []float32   // [example] 1 for an example, 0 for a slot of padding
+	Columns [][]float32 // [column][example] as named by Set.Columns; 0 in padding
+	Index   []int       // [example] which of the examples given to Batch; -1 in padding
 	Real    int         // tokens that are not padding
+}
+
+// Batch cuts the examples of one optimizer step into micro-batches of micro
+// example slots and views sequences each. The longest come first and share a
+// micro-batch with their like, each padded to the smallest of buckets that holds
+// its longest sequence; only the last may have slots to spare. Every example
+// is in exactly one, so that no loss depends on micro or buckets.
+//
+// The largest bucket must hold every example: Buckets sees to that.
+func Batch(examples []Example, micro, views int, buckets []int) []*Micro {
+	lengths := make([]int, len(examples))
+	for i, e := range examples {
+		lengths[i] = e.Len()
+	}
+	var out []*Micro
+	for _, c := range cutStep(lengths, micro, buckets) {
+		m := newMicro(micro, views, c.bucket, columnCount(examples))
+		for slot, i := range c.members {
+			m.put(slot, i, examples[i])
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
+func columnCount(examples []Example) int {
+	if len(examples) == 0 {
+		return 0
+	}
+	return len(examples[0].Columns)
+}
+
+// A cutting is which examples of a step share a micro-batch, and its bucket.
+type cutting struct {
+	members []int
+	bucket  int
+}
+
+// cutStep decides how a step with examples of these lengths is cut.
+func cutStep(lengths []int, micro int, buckets []int) []cutting {
+	order := make([]int, len(lengths))
+	for i := range order {
+		order[i] = i
+	}
+	sort.SliceStable(order, func(a, b int) bool { return lengths[order[a]] > lengths[order[b]] })
+	var out []cutting
+	for members := range slices.Chunk(order, micro) {
+		out = append(out, cutting{members, bucketFor(lengths[members[0]], buckets)})
+	}
+	return out
+}
+
+// bucketFor is the smallest of the sorted buckets that holds length tokens.
+func bucketFor(length int, buckets []int) int {
+	i := sort.SearchInts(buckets, length)
+	if i == len(buckets) {
+		panic(fmt.Sprintf("data: a sequence of %d tokens is longer than all buckets %v", length, buckets))
+	}
+	return buckets[i]
+}
+
+func newMicro(examples, views, bucket, columns int) *Micro {
+	rows := examples * views
+	m := &Micro{
+		Examples: examples, Views: views, Bucket: bucket,
+		Tokens: make([]int32, rows*bucket), Positions: make([]int32, rows*bucket), Segments: make([]int32, rows*bucket),
+		Last: make([]int32, rows), Present: make([]float32, rows), Valid: make([]float32, examples),
+		Columns: make([][]float32, columns), Index: make([]int, examples),
+	}
+	for i := range m.Index {
+		m.Index[i] = -1
+	}
+	for c := range m.Columns {
+		m.Columns[c] = make([]float32, examples)
+	}
+	return m
+}
+
+// put writes example e, the i-th of the step, into a slot.
+func (m *Micro) put(slot, i int, e Example) {
+	m.Index[slot], m.Valid[slot] = i, 1
+	for c, v := range e.Columns {
+		m.Columns[c][slot] = v
+	}
+	for v, s := range e.Sequences {
+		row := v*m.Examples + slot
+		m.Present[row] = 1
+		m.Last[row] = int32(len(s.IDs) - 1)
+		m.Real += len(s.IDs)
+		for t, id := range s.IDs {
+			at := row*m.Bucket + t
+			m.Tokens[at], m.Positions[at], m.Segments[at] = id, int32(t), 1
+		}
+	}
 }

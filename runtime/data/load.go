@@ -60,9 +60,7 @@ func (l *loading) read(path string) error {
 		}
 		l.prepare(rows)
 		for _, p := range rows {
-			if err := l.add(p); err != nil {
-				return err
-			}
+			l.add(p)
 		}
 		if err != nil || l.data.Limit > 0 && l.stats.Read >= l.data.Limit {
 			return nil
@@ -137,6 +135,7 @@ type prepared struct {
 	flaw    string     // name of the filter that leaves it out; empty when none does
 	refusal error      // what the template said; flaw is Refused
 	key     string     // promptKey
+	sample  string     // the prompt's last turn, shortened; once kept
 	heldOut bool
 }
 
@@ -169,21 +168,20 @@ func (p *prepared) tokenise(d spec.Data, encode Encode) {
 }
 
 // add counts a row and keeps it or leaves it out.
-func (l *loading) add(p prepared) error {
-	if n := longest(p.full); n > l.data.MaxLength {
+func (l *loading) add(p prepared) {
+	n := longest(p.full)
+	l.stats.Longest = max(l.stats.Longest, n)
+	if n > l.data.MaxLength {
 		l.stats.Over++
 		l.stats.OverAt = noted(l.stats.OverAt, p.row)
-		l.stats.Longest = max(l.stats.Longest, n)
-	} else {
-		l.stats.Longest = max(l.stats.Longest, n)
 	}
 	for _, s := range p.full {
 		l.stats.TokensBefore += int64(len(s.IDs))
 	}
-	switch {
-	case p.flaw == IdenticalOnce:
+	if p.flaw == IdenticalOnce {
 		l.stats.SavedBy = max(l.stats.SavedBy, savingLength(p.full))
-		fallthrough
+	}
+	switch {
 	case p.flaw != "":
 		l.leaveOut(p)
 	case p.heldOut:
@@ -191,13 +189,14 @@ func (l *loading) add(p prepared) error {
 	default:
 		l.train = append(l.train, p.light())
 	}
-	return nil
 }
 
 // light drops what is not needed any more once a row is kept.
 func (p prepared) light() prepared {
-	p.full = nil
-	p.record = record{prompt: p.record.prompt[max(0, len(p.record.prompt)-1):], columns: p.record.columns}
+	if n := len(p.record.prompt); n > 0 {
+		p.sample = strings.Clone(shortened(p.record.prompt[n-1].Content))
+	}
+	p.full, p.record = nil, record{columns: p.record.columns}
 	return p
 }
 
@@ -369,8 +368,8 @@ func (l *loading) countPrompts() {
 		held[p.key] = true
 		if train[p.key] && !both[p.key] {
 			both[p.key] = true
-			if l.stats.InBothExample == "" && len(p.record.prompt) > 0 {
-				l.stats.InBothExample = shortened(p.record.prompt[0].Content)
+			if l.stats.InBothExample == "" {
+				l.stats.InBothExample = p.sample
 			}
 		}
 	}
