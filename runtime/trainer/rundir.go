@@ -82,7 +82,7 @@ func dataRecord(name string, s data.Stats) DataRecord {
 	}
 	return DataRecord{
 		Name: name, Format: s.Format, Decided: s.Decided, Read: s.Read, Filters: s.Filters, Kept: s.Kept, Train: s.Train,
-		Holdout: s.Holdout, Prompts: s.Prompts, InBoth: s.InBoth, Tokens: s.Tokens, MaxLength: s.MaxLen, Lengths: lengths,
+		Holdout: s.Holdout, Prompts: s.Prompts, InBoth: s.InBoth, Tokens: int(s.TokensAfter), MaxLength: s.MaxLength, Lengths: lengths,
 	}
 }
 
