@@ -2,8 +2,11 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"slices"
 	"strings"
 
+	"github.com/rmc-lang/rmc/compiler/resolve"
 	"github.com/rmc-lang/rmc/lang/diag"
 )
 
@@ -16,30 +19,136 @@ type explainCommand struct {
 // Run prints the entry of a code, the fields of a name, or the list of codes.
 func (e *explainCommand) Run(c *console) error {
 	if e.What == "" {
-		return listCodes(c)
+		return e.list(c.out)
 	}
 	if entry, ok := diag.Lookup(e.What); ok {
-		return explainCode(c, entry, e.JSON)
+		return e.code(c.out, entry)
 	}
-	return fmt.Errorf("nothing is known of %q: rmc explain lists the codes", e.What)
+	if fields := fieldsNamed(e.What); len(fields) > 0 {
+		return e.fields(c.out, fields)
+	}
+	near := diag.Suggest(e.What, topics())
+	if near != "" {
+		near = fmt.Sprintf(", did you mean %q?", near)
+	}
+	return usagef("there is no code or field %q%s", e.What, near)
 }
 
-func listCodes(c *console) error {
+func (e *explainCommand) list(w io.Writer) error {
+	if e.JSON {
+		return printJSON(w, diag.Entries())
+	}
 	for _, entry := range diag.Entries() {
-		if _, err := fmt.Fprintf(c.out, "%s  %s\n", entry.Code, entry.Title); err != nil {
+		if _, err := fmt.Fprintf(w, "%s  %s\n", entry.Code, entry.Title); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func explainCode(c *console, entry diag.Entry, asJSON bool) error {
-	if asJSON {
-		return printJSON(c.out, entry)
+func (e *explainCommand) code(w io.Writer, entry diag.Entry) error {
+	if e.JSON {
+		return printJSON(w, entry)
 	}
-	_, err := fmt.Fprintf(c.out, "%s: %s\n\n%s\n\nFor example:\n\n%s\n",
+	_, err := fmt.Fprintf(w, "%s: %s\n\n%s\n\nFor example:\n\n%s\n",
 		entry.Code, entry.Title, strings.TrimSpace(entry.Explain), indent(entry.Example, "    "))
 	return err
+}
+
+// fieldsNamed returns the fields that name ends the path of: lr, optimizer.lr
+// and train.optimizer.lr are one; max_length may be several.
+func fieldsNamed(name string) []resolve.Described {
+	return slices.DeleteFunc(resolve.Describe(), func(d resolve.Described) bool {
+		return d.Path != name && !strings.HasSuffix(d.Path, "."+name)
+	})
+}
+
+// topics are the words that explain knows.
+func topics() []string {
+	var words []string
+	for _, entry := range diag.Entries() {
+		words = append(words, string(entry.Code))
+	}
+	for _, d := range resolve.Describe() {
+		words = append(words, d.Path, d.Name)
+	}
+	return words
+}
+
+func (e *explainCommand) fields(w io.Writer, fields []resolve.Described) error {
+	if e.JSON {
+		return printJSON(w, jsonFields(fields))
+	}
+	for i, d := range fields {
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		if _, err := io.WriteString(w, fieldText(d)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fieldText is what explain prints of a field: a line a fact.
+func fieldText(d resolve.Described) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s\n", d.Path, d.Doc)
+	fact := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(&b, "  %-8s %s\n", name, value)
+		}
+	}
+	fact("takes", d.Wants())
+	fact("later", strings.Join(d.Later, " | "))
+	fact("of", strings.Join(d.Of, " | "))
+	fact("bounds", bounds(d.Min, d.Max))
+	switch {
+	case d.Contested != "":
+		fact("default", "none, because peers disagree: "+d.Contested)
+	case d.Default != "":
+		fact("default", d.Usual())
+	case d.Silent:
+		fact("default", "nothing")
+	default:
+		fact("default", "none: a recipe must say it")
+	}
+	if d.Scores {
+		fact("scores", "a change changes scores: it is part of the scoring contract")
+	}
+	return b.String()
+}
+
+func bounds(least, most *float64) string {
+	switch {
+	case least != nil && most != nil:
+		return fmt.Sprintf("%g to %g", *least, *most)
+	case least != nil:
+		return fmt.Sprintf("at least %g", *least)
+	case most != nil:
+		return fmt.Sprintf("at most %g", *most)
+	}
+	return ""
+}
+
+// jsonFields is fields as explain -json prints them.
+func jsonFields(fields []resolve.Described) any {
+	type field struct {
+		Path      string   `json:"path"`
+		Doc       string   `json:"doc"`
+		Takes     string   `json:"takes"`
+		Default   string   `json:"default,omitempty"`
+		Contested string   `json:"contested,omitempty"`
+		Of        []string `json:"of,omitempty"`
+		Min       *float64 `json:"min,omitempty"`
+		Max       *float64 `json:"max,omitempty"`
+		Scores    bool     `json:"scores"`
+	}
+	out := make([]field, len(fields))
+	for i, d := range fields {
+		out[i] = field{d.Path, d.Doc, d.Wants(), d.Usual(), d.Contested, d.Of, d.Min, d.Max, d.Scores}
+	}
+	return out
 }
 
 // indent puts prefix before each line of text that is not empty.

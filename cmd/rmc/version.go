@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"runtime"
-	"runtime/debug"
 
 	rmc "github.com/rmc-lang/rmc"
 )
@@ -24,7 +23,7 @@ func (v *versionCommand) Run(c *console) error {
 		RMC     string `json:"rmc"`
 		Runtime string `json:"runtime"`
 		Go      string `json:"go"`
-	}{rmcVersion(), "sha256:" + digest(files), runtime.Version()}
+	}{rmcVersion, "sha256:" + digest(files), runtime.Version()}
 	if v.JSON {
 		return printJSON(c.out, facts)
 	}
@@ -32,11 +31,7 @@ func (v *versionCommand) Run(c *console) error {
 	return err
 }
 
-// rmcVersion is the module version that go install recorded; a build in a
-// checkout has none and is called devel.
-func rmcVersion() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
-		return info.Main.Version
-	}
-	return "devel"
-}
+// rmcVersion is the version that goes into rmc.lock. It is written here and not
+// taken from the build, which would make the lock of a recipe differ between
+// go install and a checkout.
+const rmcVersion = "v0.1.0"
