@@ -12,6 +12,7 @@ import (
 	"github.com/rmc-lang/rmc/compiler/facts"
 	"github.com/rmc-lang/rmc/compiler/plan"
 	"github.com/rmc-lang/rmc/compiler/resolve"
+	"github.com/rmc-lang/rmc/compiler/verify"
 	"github.com/rmc-lang/rmc/lang/ast"
 	"github.com/rmc-lang/rmc/lang/diag"
 )
@@ -50,7 +51,7 @@ func Compile(fsys fs.FS, name string, o Options) (*Result, diag.List) {
 }
 
 // Check holds a compiled recipe against the world.
-func Check(r *Result, f *facts.Facts) diag.List { return facts.Check(r.Recipe, f) }
+func Check(r *Result, f *facts.Facts) diag.List { return verify.Recipe(r.Recipe, r.Plan, f) }
 
 // Emit prints a compiled recipe without errors as Go source.
 func Emit(r *Result) ([]emit.File, error) {

@@ -205,7 +205,7 @@ func (r *resolver) declaredKind(d *ast.Decl, v reflect.Value, what string) bool 
 	}
 	v.Field(s.kind).SetString(d.Kind.Name)
 	r.record(Value{Path: what + "." + d.Name.Name, Text: d.Kind.Name, Go: fmt.Sprintf("%q", d.Kind.Name),
-		Is: d.Kind.Name, Origin: origin(d.Kind.Span), Span: d.Kind.Span, Scores: true})
+		Is: d.Kind.Name, Origin: Origin(d.Kind.Span), Span: d.Kind.Span, Scores: true})
 	return true
 }
 
@@ -396,7 +396,7 @@ func (r *resolver) shard(d *ast.Decl) {
 		if axes, ok := r.shardAxes(f.Value); ok {
 			m.Spec.Shard = append(m.Spec.Shard, spec.Shard{Pattern: f.Key.Name, Axes: axes})
 			r.record(Value{Path: "shard." + m.Spec.Name + "." + f.Key.Name, Text: f.Value.Pos().Text(),
-				Is: axes, Origin: origin(f.Key.Span), Span: f.Value.Pos()})
+				Is: axes, Origin: Origin(f.Key.Span), Span: f.Value.Pos()})
 		}
 	}
 }

@@ -161,7 +161,7 @@ func (r *resolver) fillField(v reflect.Value, f Field, w *written) {
 			r.missing(w, f)
 		}
 	case said && e.value != nil:
-		r.decode(v, f, path, e.value, origin(e.key), e.key)
+		r.decode(v, f, path, e.value, Origin(e.key), e.key)
 	case w.meant[f.Name]:
 	case f.Default != "" || f.Silent && isVariant(f.Type):
 		r.decode(v, f, path, parseDefault(f), Default, source.Span{})
@@ -193,7 +193,7 @@ func (r *resolver) fillRest(v reflect.Value, f Field, w *written) {
 		e := w.rest[name]
 		text := reflect.New(v.Type().Elem()).Elem()
 		element := Field{Name: name, Type: text.Type(), Scores: f.Scores}
-		if r.decode(text, element, w.path+"."+name, e.value, origin(e.key), e.key) {
+		if r.decode(text, element, w.path+"."+name, e.value, Origin(e.key), e.key) {
 			v.SetMapIndex(reflect.ValueOf(name), text)
 		}
 	}

@@ -96,7 +96,7 @@ func (r *resolver) callExpr(t *Train, path string) (ast.Expr, string) {
 	if t.Decl.Body != nil {
 		for _, item := range t.Decl.Body.Items {
 			if f, ok := item.(*ast.Field); ok && f.Key.Name == "objective" && expr == nil {
-				expr, from = f.Value, origin(f.Key.Span)
+				expr, from = f.Value, Origin(f.Key.Span)
 			}
 		}
 	}
@@ -136,9 +136,9 @@ func (r *resolver) args(c *Call, block *ast.Block, path string) {
 	}
 	for _, name := range w.order {
 		e := w.rest[name]
-		c.Args = append(c.Args, Arg{name, e.value, e.key, origin(e.key)})
+		c.Args = append(c.Args, Arg{name, e.value, e.key, Origin(e.key)})
 		r.record(Value{Path: path + "." + name, Text: e.value.Pos().Text(), Is: e.value.Pos().Text(),
-			Origin: origin(e.key), Span: e.value.Pos()})
+			Origin: Origin(e.key), Span: e.value.Pos()})
 	}
 }
 

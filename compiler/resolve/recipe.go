@@ -182,8 +182,8 @@ func (r *resolver) name(file *ast.File) {
 	r.recipe.Name = file.Recipe.Name
 }
 
-// origin says where a span is: quickstart.rmr:6.
-func origin(s source.Span) string {
+// Origin says where a span is: quickstart.rmr:6.
+func Origin(s source.Span) string {
 	if !s.Valid() {
 		return Default
 	}

@@ -1,0 +1,244 @@
+package emit
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/dave/jennifer/jen"
+
+	"github.com/rmc-lang/rmc/compiler/resolve"
+)
+
+// values prints a variable for each declaration, every value with who set it:
+//
+//	var rm = spec.Model{
+//		Name: "rm", Kind: "reward",  // quickstart.rmr:6
+//		Base:  "pypi:…",             // quickstart.rmr:7
+//		DType: "float32",            // default
+//	}
+func (p *program) values() {
+	for _, m := range p.recipe.Models {
+		l := p.literal("model."+m.Spec.Name, reflect.ValueOf(m.Spec))
+		for _, s := range m.Spec.Shard {
+			l.shard(m.Spec.Name, s.Pattern, s.Axes)
+		}
+		p.variable("model", m.Spec.Name, "Model", l)
+	}
+	for _, d := range p.recipe.Data {
+		l := p.literal("data."+d.Spec.Name, reflect.ValueOf(d.Spec))
+		if len(d.Spec.Extra) > 0 {
+			l.add("Extra", stringList(d.Spec.Extra), "read by the objective")
+		}
+		p.variable("data", d.Spec.Name, "Data", l)
+	}
+	for _, s := range p.recipe.Stages {
+		switch s := s.(type) {
+		case *resolve.Train:
+			p.variable("train", s.Name, "Train", p.literal("train."+s.Name, reflect.ValueOf(s.Spec)))
+		case *resolve.Evaluate:
+			p.variable("evaluate", s.Name, "Evaluate", p.literal("evaluate."+s.Name, reflect.ValueOf(s.Spec)))
+		}
+	}
+	p.variable("mesh", "", "Mesh", p.literal("mesh", reflect.ValueOf(p.recipe.Mesh)))
+}
+
+// variable prints var name = spec.Type{ … }, on one line where all its values
+// have one origin.
+func (p *program) variable(keyword, name, typ string, l *literal) {
+	id := "mesh"
+	if keyword != "mesh" {
+		id = p.names.of(keyword, name, "")
+	}
+	p.file.Line()
+	value := p.file.Var().Id(id).Op("=").Qual(specPath, typ)
+	if origin, ok := l.short(); ok {
+		value.Add(l.oneLine()).Comment(origin)
+		return
+	}
+	value.Add(l.lines())
+}
+
+// A literal is the elements of a composite literal.
+type literal struct {
+	program  *program
+	elements []element
+}
+
+// An element is one line: its values and who set them.
+type element struct {
+	keys   []string
+	values []jen.Code
+	origin string
+}
+
+// add appends an element of one value that is Go source.
+func (l *literal) add(key, value, origin string) {
+	l.elements = append(l.elements, element{[]string{key}, []jen.Code{jen.Op(value)}, origin})
+}
+
+// literal collects what is to be printed of a struct of spec: its own name and
+// kind in one element, then the fields that are not zero.
+func (p *program) literal(path string, v reflect.Value) *literal {
+	l := &literal{program: p}
+	head := element{origin: p.declared(path)}
+	for i := range v.NumField() {
+		sf, tag := v.Type().Field(i), v.Type().Field(i).Tag.Get("rmr")
+		switch {
+		case tag == "" && v.Field(i).Kind() == reflect.String || tag == ":kind":
+			head.keys = append(head.keys, sf.Name)
+			head.values = append(head.values, jen.Lit(v.Field(i).String()))
+		case tag != "" && !v.Field(i).IsZero():
+			l.field(sf, path, v.Field(i))
+		}
+	}
+	if len(head.keys) > 0 {
+		l.elements = append([]element{head}, l.elements...)
+	}
+	return l
+}
+
+// declared is the origin of a declaration: model rm: reward stands there.
+func (p *program) declared(path string) string {
+	keyword, name, _ := strings.Cut(path, ".")
+	for _, s := range p.recipe.Stages {
+		switch s := s.(type) {
+		case *resolve.Train:
+			if keyword == "train" && s.Name == name {
+				return resolve.Origin(s.Decl.Span)
+			}
+		case *resolve.Evaluate:
+			if keyword == "evaluate" && s.Name == name {
+				return resolve.Origin(s.Decl.Span)
+			}
+		}
+	}
+	return p.origin(path)
+}
+
+func (p *program) origin(path string) string {
+	if v := p.recipe.Value(path); v != nil {
+		return v.Origin
+	}
+	return ""
+}
+
+// field adds one field that a recipe can write.
+func (l *literal) field(sf reflect.StructField, path string, v reflect.Value) {
+	name, option, _ := strings.Cut(sf.Tag.Get("rmr"), ",")
+	at := path + "." + name
+	switch {
+	case v.Kind() == reflect.Struct:
+		l.variant(sf, at, v)
+	case option == "call":
+		l.add(sf.Name, strconv.Quote(v.String()), l.program.origin(at))
+	case option == "rest":
+		l.rest(sf, path, v)
+	default:
+		value := l.program.recipe.Value(at)
+		l.add(sf.Name, value.Go, value.Origin)
+	}
+}
+
+// rest adds a map, its keys sorted.
+func (l *literal) rest(sf reflect.StructField, path string, v reflect.Value) {
+	var pairs, origins []string
+	keys := slices.SortedFunc(slices.Values(v.MapKeys()), func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
+	for _, key := range keys {
+		pairs = append(pairs, fmt.Sprintf("%q: %q", key.String(), v.MapIndex(key).String()))
+		if o := l.program.origin(path + "." + key.String()); !slices.Contains(origins, o) {
+			origins = append(origins, o)
+		}
+	}
+	l.add(sf.Name, "map[string]string{"+strings.Join(pairs, ", ")+"}", strings.Join(origins, ", "))
+}
+
+// shard adds a row of the sharding table.
+func (l *literal) shard(model, pattern string, axes []string) {
+	origin := l.program.origin("shard." + model + "." + pattern)
+	row := fmt.Sprintf("{Pattern: %q, Axes: %s}", pattern, stringList(axes))
+	if len(axes) == 0 {
+		row = fmt.Sprintf("{Pattern: %q}", pattern)
+	}
+	last := len(l.elements) - 1
+	if l.elements[last].keys[0] != "Shard" {
+		l.elements = append(l.elements, element{keys: []string{"Shard"}})
+		last++
+	}
+	l.elements[last].values = append(l.elements[last].values, jen.Op(row).Op(",").Comment(origin).Line())
+}
+
+// variant adds a struct that has kinds, on one line: the origin of its kind,
+// then that of each value which somebody else set.
+func (l *literal) variant(sf reflect.StructField, path string, v reflect.Value) {
+	inner := &literal{program: l.program}
+	inner.add("Kind", strconv.Quote(v.FieldByName("Kind").String()), l.program.origin(path))
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		if f.Tag.Get("rmr") != ",kind" && !v.Field(i).IsZero() {
+			inner.field(f, path, v.Field(i))
+		}
+	}
+	value := jen.Qual(specPath, sf.Type.Name()).Add(inner.oneLine())
+	l.elements = append(l.elements, element{[]string{sf.Name}, []jen.Code{value}, inner.origins()})
+}
+
+// origins says who set the values: quickstart.rmr:17; default: Eps, Decay.
+func (l *literal) origins() string {
+	main := l.elements[0].origin
+	var order []string
+	of := map[string][]string{}
+	for _, e := range l.elements[1:] {
+		if e.origin == main {
+			continue
+		}
+		if len(of[e.origin]) == 0 {
+			order = append(order, e.origin)
+		}
+		of[e.origin] = append(of[e.origin], e.keys...)
+	}
+	for _, o := range order {
+		main += "; " + o + ": " + strings.Join(of[o], ", ")
+	}
+	return main
+}
+
+// short reports whether a literal is small enough for one line, with its origins.
+func (l *literal) short() (string, bool) {
+	for _, e := range l.elements {
+		if e.origin != resolve.Default && e.origin != l.elements[0].origin || len(e.values) != len(e.keys) {
+			return "", false
+		}
+	}
+	return l.origins(), len(l.elements) <= 3
+}
+
+// oneLine prints {Kind: "lora", Rank: 16}.
+func (l *literal) oneLine() *jen.Statement {
+	return jen.CustomFunc(jen.Options{Open: "{", Close: "}", Separator: ","}, func(g *jen.Group) {
+		for _, e := range l.elements {
+			for i, key := range e.keys {
+				g.Add(field(key).Add(e.values[i]))
+			}
+		}
+	})
+}
+
+// lines prints the elements one a line, each with its origin behind it.
+func (l *literal) lines() *jen.Statement {
+	return block(func(g *jen.Group) {
+		for _, e := range l.elements {
+			if e.keys[0] == "Shard" {
+				rows := block(func(g *jen.Group) { g.Add(e.values...) })
+				g.Add(field("Shard").Index().Qual(specPath, "Shard").Add(rows).Op(",").Line())
+				continue
+			}
+			for i, key := range e.keys {
+				g.Add(field(key).Add(e.values[i]).Op(","))
+			}
+			g.Add(jen.Comment(e.origin).Line())
+		}
+	})
+}
