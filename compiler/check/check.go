@@ -1,17 +1,268 @@
 // Package check gives every expression of an objective its type and axes and
 // decides whether the whole is a loss. It knows no objective by name and asks
 // nothing: what it needs of the stage comes in an Env.
+//
+// New goes over the tree three times: names and types (everything that can be
+// wrong is found here, and a mistake poisons what is built on it), then
+// simplification (parameters are known numbers, and unstable forms are
+// rewritten), then the rules of a loss on what is left.
 package check
 
 import (
+	"slices"
+
 	"github.com/rmc-lang/rmc/lang/ast"
 	"github.com/rmc-lang/rmc/lang/diag"
+	"github.com/rmc-lang/rmc/lang/source"
 )
 
-// New checks decl, an objective declaration, as a stage with env would
-// use it. All problems go to errs; the result is nil when one is an error.
+// New checks decl, an objective declaration, as a stage with env would use it.
+// All problems go to errs; the result is nil when one is an error. A declaration
+// that is broken or on another kind of data than env's has been reported before.
 func New(decl *ast.Decl, env Env, errs *diag.List) *Objective {
-	return nil
+	kind, ok := kindOf(env.Data.Kind)
+	if !ok || decl.Broken || decl.Body == nil {
+		return nil
+	}
+	c := &checker{env: env, kind: kind, decl: decl, byName: map[string]*binding{}, calls: map[string]*Let{}, seen: map[mistake]bool{}}
+	o := &Objective{Name: decl.Name.Name, Span: decl.Name.Span, Data: env.Data.Kind}
+	c.params(o)
+	c.body(o)
+	c.unused()
+	if !c.errs.HasErrors() {
+		c.finish(o)
+	}
+	*errs = append(*errs, c.errs...)
+	if c.errs.HasErrors() {
+		return nil
+	}
+	return o
 }
 
-type batchUse int
+type checker struct {
+	env    Env
+	kind   dataKind
+	decl   *ast.Decl
+	errs   diag.List
+	seen   map[mistake]bool // the body of a let with parameters is typed once a call
+	byName map[string]*binding
+	order  []*binding // params and lets as declared
+	locals []map[string]local
+	within []string // calls of lets that are being inlined, outermost first
+	terms  []*Term
+	calls  map[string]*Let // inlined calls by name and arguments
+	lets   []*Let          // in order of computation
+}
+
+type mistake struct {
+	code diag.Code
+	span source.Span
+}
+
+// A binding is what a name of the objective means.
+type binding struct {
+	name  *ast.Ident
+	param *Param   // of a parameter
+	let   *ast.Let // of a let
+	value *Let     // of a let without parameters, once it is typed
+}
+
+// A local is what a parameter of a let stands for in one call.
+type local struct {
+	view  string
+	value *Expr
+}
+
+// report adds an error unless the same was said of the same text before.
+func (c *checker) report(code diag.Code, span source.Span, format string, args ...any) *diag.Diagnostic {
+	if c.seen[mistake{code, span}] {
+		return &diag.Diagnostic{}
+	}
+	c.seen[mistake{code, span}] = true
+	d := c.errs.Addf(code, span, format, args...)
+	if n := len(c.within); n > 0 {
+		d.Notes = append(d.Notes, diag.Note{Message: "in the call " + c.within[n-1]})
+	}
+	return d
+}
+
+// poison is the expression of a mistake that has been reported.
+func poison(span source.Span) *Expr { return &Expr{Kind: Literal, Span: span} }
+
+func (c *checker) body(o *Objective) {
+	var loss *ast.Field
+	for _, item := range c.decl.Body.Items {
+		if l, ok := item.(*ast.Let); ok {
+			c.declare(&binding{name: l.Name, let: l})
+			c.declareParams(l)
+		}
+	}
+	for _, item := range c.decl.Body.Items {
+		switch item := item.(type) {
+		case *ast.Let:
+			c.let(item)
+		case *ast.Report:
+			c.reportItem(o, item)
+		case *ast.Field:
+			if c.field(item, loss) {
+				loss = item
+				o.Loss = c.output("loss", item.Span, item.Value)
+			}
+		case *ast.Decl:
+			c.report(diag.NotInObjective, item.Keyword.Span, "an objective has no %s in it", item.Keyword.Name).Help =
+				"it holds let, loss and report"
+		}
+	}
+	if loss == nil {
+		c.report(diag.NoLoss, c.decl.Name.Span, "%s has no loss", c.decl.Name.Name).Help =
+			"add loss = mean(…)"
+	}
+}
+
+// field reports whether f is the loss.
+func (c *checker) field(f, loss *ast.Field) bool {
+	switch {
+	case f.Key.Name != "loss":
+		c.report(diag.NotInObjective, f.Key.Span, "an objective has no field %q", f.Key.Name).Help =
+			"a value is let " + f.Key.Name + " = …, a metric is report " + f.Key.Name + " = …"
+		return false
+	case loss != nil:
+		d := c.report(diag.NameTaken, f.Key.Span, "the loss is set twice")
+		d.Notes = append(d.Notes, diag.Note{Span: loss.Key.Span, Message: "first here"})
+		d.Help = "add the two, or keep one"
+		return false
+	}
+	return true
+}
+
+func (c *checker) output(name string, span source.Span, value ast.Expr) Output {
+	return Output{Name: name, Text: text(value), Span: span, Value: c.expr(value)}
+}
+
+func (c *checker) reportItem(o *Objective, r *ast.Report) {
+	for _, other := range o.Reports {
+		if other.Name == r.Name.Name {
+			d := c.report(diag.NameTaken, r.Name.Span, "%q is reported twice", r.Name.Name)
+			d.Notes = append(d.Notes, diag.Note{Span: other.Span, Message: "first here"})
+			d.Help = "give one of them another name"
+			return
+		}
+	}
+	out := c.output(r.Name.Name, r.Name.Span, r.Value)
+	if t := out.Value.Type; !t.poisoned() && (!t.scalar() || t.Elem == Bool) {
+		d := c.report(diag.ReportNotScalar, r.Value.Pos(), "a report is one number, and this is %s", t)
+		d.Help = scalarHelp(t, text(r.Value))
+	}
+	o.Reports = append(o.Reports, out)
+}
+
+// scalarHelp tells how to make one number of an expression.
+func scalarHelp(t Type, expr string) string {
+	if len(t.Axes) == 1 {
+		return "reduce it: mean(" + short(expr) + ", over " + t.Axes[0].Name + ")"
+	}
+	if len(t.Axes) == 0 {
+		return "count it: where(" + short(expr) + ", 1, 0)"
+	}
+	return "reduce it over " + list(t.names())
+}
+
+// let types a let without parameters; those with parameters are typed by each
+// call, when the types of the arguments are known.
+func (c *checker) let(l *ast.Let) {
+	b := c.byName[l.Name.Name]
+	if b == nil || b.let != l || len(l.Params) > 0 {
+		return
+	}
+	value := &Let{Name: l.Name.Name, Text: text(l.Value), Span: l.Span, Value: c.expr(l.Value)}
+	b.value = value
+	c.lets = append(c.lets, value)
+}
+
+// unused reports lets and parameters that nothing reads.
+func (c *checker) unused() {
+	named := c.named()
+	for _, b := range c.order {
+		switch {
+		case named[b.name.Name]:
+		case b.param != nil:
+			c.report(diag.UnusedParam, b.name.Span, "parameter %s is never used", b.name.Name).Help =
+				"use it, or take it out: a value that changes nothing is a mistake somewhere"
+		default:
+			c.report(diag.UnusedLet, b.name.Span, "%s is computed and never used", b.name.Name).Help =
+				"use it in the loss or a report, or take it out"
+		}
+	}
+}
+
+// finish simplifies and applies the rules of a loss.
+func (c *checker) finish(o *Objective) {
+	c.checkLoss(o)
+	if c.errs.HasErrors() {
+		return
+	}
+	s := &simplifier{lets: map[*Let]*Let{}}
+	o.Loss.Value = s.expr(o.Loss.Value)
+	for i := range o.Reports {
+		o.Reports[i].Value = s.expr(o.Reports[i].Value)
+	}
+	c.collect(o, s)
+	c.checkGradient(o)
+	o.Facts = append(s.facts, c.facts(o)...)
+}
+
+// collect lists what the simplified loss and reports still need.
+func (c *checker) collect(o *Objective, s *simplifier) {
+	needs := map[any]bool{}
+	for _, out := range o.outputs() {
+		visit(out.Value, func(e *Expr) {
+			switch e.Kind {
+			case LetRef:
+				needs[e.Let] = true
+			case TermRef:
+				needs[e.Term] = true
+			case Column:
+				needs[e.Name] = !e.Absent
+			}
+		})
+	}
+	for _, l := range c.lets {
+		if simple := s.lets[l]; simple != nil && needs[simple] {
+			o.Lets = append(o.Lets, simple)
+		}
+	}
+	for _, t := range c.terms {
+		if needs[t] {
+			o.Terms = append(o.Terms, t)
+		}
+	}
+	for key := range needs {
+		if name, ok := key.(string); ok && needs[name] {
+			o.Columns = append(o.Columns, name)
+		}
+	}
+	slices.Sort(o.Columns)
+}
+
+// outputs are the loss and the reports.
+func (o *Objective) outputs() []Output { return append([]Output{o.Loss}, o.Reports...) }
+
+// visit calls f for e and all that it is computed from, each once.
+func visit(e *Expr, f func(*Expr)) {
+	seen := map[*Expr]bool{}
+	var walk func(*Expr)
+	walk = func(e *Expr) {
+		if seen[e] {
+			return
+		}
+		seen[e] = true
+		f(e)
+		if e.Kind == LetRef {
+			walk(e.Let.Value)
+		}
+		for _, a := range e.Args {
+			walk(a)
+		}
+	}
+	walk(e)
+}

@@ -1,6 +1,10 @@
 package check
 
-import "github.com/rmc-lang/rmc/lang/source"
+import (
+	"strings"
+
+	"github.com/rmc-lang/rmc/lang/source"
+)
 
 // An Objective is an objective after checking: typed, inlined, with its
 // parameters bound and the parts that they make void taken out. What is left
@@ -63,7 +67,7 @@ type Kind int
 // The kinds of expression.
 const (
 	Literal Kind = iota // Value, written as Text
-	Column              // Name
+	Column              // Name; Absent where the data does not have it, and it is 0
 	TermRef             // Term
 	LetRef              // Let
 	Index               // Args[0] at position Pos, named Elem, of Axis
@@ -72,19 +76,62 @@ const (
 
 // An Expr is a typed expression. Which fields hold depends on Kind.
 type Expr struct {
-	Kind  Kind
-	Type  Type
-	Span  source.Span
-	Name  string
-	Args  []*Expr
-	Axis  string
-	Elem  string
-	Pos   int // 0-based
-	Value float64
-	Text  string
-	Term  *Term
-	Let   *Let
+	Kind   Kind
+	Type   Type
+	Span   source.Span
+	Name   string
+	Args   []*Expr
+	Axis   string
+	Elem   string
+	Pos    int // 0-based
+	Value  float64
+	Text   string
+	Term   *Term
+	Let    *Let
+	Absent bool
 
+	fixed bool     // Value is known, though the form is kept for its axes
 	batch batchUse // how it has reduced the batch axis
 	grad  bool     // a gradient flows from it to a trained model
+}
+
+// String prints e as a recipe would, names of lets unexpanded. Equal strings
+// are equal values within one objective.
+func (e *Expr) String() string {
+	switch e.Kind {
+	case Literal:
+		if e.Name != "" {
+			return e.Name
+		}
+		return e.Text
+	case Column:
+		return e.Name
+	case TermRef:
+		return e.Term.Kind + "(" + e.Term.View + ", model = " + e.Term.Model + ")"
+	case LetRef:
+		return e.Let.Name
+	case Index:
+		return e.Args[0].String() + "[" + e.Elem + "]"
+	}
+	var args []string
+	for _, a := range e.Args {
+		args = append(args, a.String())
+	}
+	if op := symbol(e.Name); op != "" && len(args) == 2 {
+		return "(" + args[0] + " " + op + " " + args[1] + ")"
+	}
+	if e.Axis != "" {
+		args = append(args, "over "+e.Axis)
+	}
+	return e.Name + "(" + strings.Join(args, ", ") + ")"
+}
+
+// symbol is the operator of a function, or "".
+func symbol(name string) string {
+	for op, f := range operators() {
+		if f == name {
+			return op
+		}
+	}
+	return ""
 }

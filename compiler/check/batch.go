@@ -1,0 +1,186 @@
+package check
+
+import (
+	"slices"
+
+	"github.com/rmc-lang/rmc/lang/diag"
+	"github.com/rmc-lang/rmc/lang/source"
+)
+
+// A batchUse tells what has become of the batch axis in an expression, and so
+// whether the expression over a whole optimizer step is what its micro-batches
+// add up to.
+type batchUse int
+
+const (
+	batchNone batchUse = iota // not reduced, or never there
+	batchMean                 // linear in means over the batch: micro-batches add up to it
+	batchSum                  // linear in a sum over the batch: likewise
+	batchStat                 // anything else: each micro-batch has its own
+)
+
+// newCall is a call with what follows from its arguments. Reductions have an
+// axis.
+func newCall(name string, span source.Span, t Type, axis string, args ...*Expr) *Expr {
+	e := &Expr{Kind: Call, Name: name, Type: t, Span: span, Axis: axis, Args: args}
+	e.batch = useOf(e)
+	for i, a := range args {
+		e.grad = e.grad || a.grad && flows(name, i)
+	}
+	return e
+}
+
+// flows reports whether a gradient reaches argument i of a function.
+func flows(name string, i int) bool {
+	switch name {
+	case "lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not", "rank", "stop_gradient":
+		return false
+	case "where":
+		return i > 0
+	}
+	return true
+}
+
+// overBatch reports whether e reduces the batch axis.
+func overBatch(e *Expr) bool {
+	if e.Axis == "" {
+		return false
+	}
+	return slices.ContainsFunc(e.Args, func(a *Expr) bool {
+		axis, ok := a.Type.Axis(e.Axis)
+		return ok && axis.Kind == BatchAxis
+	})
+}
+
+func useOf(e *Expr) batchUse {
+	least, used := batchNone, 0
+	for _, a := range e.Args {
+		least = max(least, a.batch)
+		if a.batch != batchNone {
+			used++
+		}
+	}
+	_, perExample := e.Type.Batch()
+	switch {
+	case overBatch(e) && least == batchNone && e.Name == "mean":
+		return batchMean
+	case overBatch(e) && least == batchNone && e.Name == "sum":
+		return batchSum
+	case overBatch(e) || used > 0 && perExample:
+		return batchStat
+	case used == 0:
+		return batchNone
+	}
+	linear := false
+	switch e.Name {
+	case "", "add", "sub", "neg", "sum", "mean", "stop_gradient": // "" is an index
+		linear = true
+	case "mul":
+		linear = used == 1
+	case "div":
+		linear = e.Args[1].batch == batchNone
+	case "where":
+		linear = e.Args[0].batch == batchNone
+	}
+	if !linear {
+		return batchStat
+	}
+	return least
+}
+
+// checkLoss holds the loss against the rules that its type can break.
+func (c *checker) checkLoss(o *Objective) {
+	t, span := o.Loss.Value.Type, o.Loss.Span
+	if t.Elem == Bool {
+		c.report(diag.LossNotReduced, span, "the loss is one number, and this is %s", t).Help = scalarHelp(t, o.Loss.Text)
+		return
+	}
+	batch, open := t.Batch()
+	switch {
+	case open:
+		d := c.report(diag.LossNotReduced, span, "the loss is one number, and this is %s", t)
+		d.Notes = append(d.Notes, diag.Note{Message: "one number for each " + batch.Name})
+		d.Help = scalarHelp(t, o.Loss.Text)
+	case !t.scalar():
+		d := c.report(diag.LossNotReduced, span, "the loss is one number, and this is %s", t)
+		d.Help = scalarHelp(t, o.Loss.Text)
+	}
+}
+
+// checkGradient demands that the simplified loss trains what the stage trains.
+func (c *checker) checkGradient(o *Objective) {
+	m := c.trained()
+	if m == nil {
+		return
+	}
+	if !o.Loss.Value.grad {
+		c.noGradient(o, m)
+		return
+	}
+	c.headGradients(o, m)
+}
+
+func (c *checker) noGradient(o *Objective, m *Model) {
+	d := c.report(diag.NoGradient, o.Loss.Span, "the loss sends no gradient to %s, which the stage trains", m.Name)
+	d.Help = "a loss needs a term of " + m.Name + ": score(" + c.kind.views[0].name + ")"
+	visit(o.Loss.Value, func(e *Expr) {
+		for i, a := range e.Args {
+			if a.grad && !flows(e.Name, i) && len(d.Notes) == 0 {
+				d.Notes = append(d.Notes, diag.Note{Span: e.Span, Message: short(oneLine(e.Span)) + " has no slope to follow"})
+				d.Help = "a comparison becomes a loss as log_sigmoid of the difference; rank and stop_gradient belong in reports and weights"
+			}
+		}
+	})
+}
+
+// headGradients demands that every output of a trained head is in the loss.
+func (c *checker) headGradients(o *Objective, m *Model) {
+	reached := map[string]bool{}
+	whole := false
+	visit(o.Loss.Value, func(e *Expr) {
+		for i, a := range e.Args {
+			if !a.grad || !flows(e.Name, i) || !isHeads(a, m) {
+				continue
+			}
+			if e.Kind == Index {
+				reached[e.Elem] = true
+			} else {
+				whole = true
+			}
+		}
+	})
+	if whole || len(reached) == 0 {
+		return
+	}
+	for _, label := range m.Labels {
+		if !reached[label] {
+			d := c.report(diag.HeadUntrained, o.Loss.Span, "output %s of %s gets no gradient from this loss", label, m.Name)
+			d.Notes = append(d.Notes, diag.Note{Span: m.Span, Message: m.Name + " is declared here"})
+			d.Help = "use heads(…)[" + label + "] in the loss, or drop the output"
+		}
+	}
+}
+
+// isHeads reports whether e is the heads of m, by name or by a let.
+func isHeads(e *Expr, m *Model) bool {
+	for e.Kind == LetRef {
+		e = e.Let.Value
+	}
+	return e.Kind == TermRef && e.Term.Kind == "heads" && e.Term.Model == m.Name
+}
+
+// facts tells what accumulation does not preserve.
+func (c *checker) facts(o *Objective) []Fact {
+	var facts []Fact
+	for _, out := range o.outputs() {
+		visit(out.Value, func(e *Expr) {
+			stat := slices.ContainsFunc(e.Args, func(a *Expr) bool { return a.batch == batchStat })
+			if e.Kind != Call || e.batch != batchStat || stat || slices.ContainsFunc(facts, func(f Fact) bool { return f.Span == e.Span }) {
+				return
+			}
+			facts = append(facts, Fact{e.Span, short(oneLine(e.Span)) + " is a statistic of one micro-batch: " +
+				"accumulation gives its mean over micro-batches, not its value over the batch"})
+		})
+	}
+	return facts
+}

@@ -1,0 +1,352 @@
+package check
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/rmc-lang/rmc/lang/ast"
+	"github.com/rmc-lang/rmc/lang/diag"
+	"github.com/rmc-lang/rmc/lang/source"
+)
+
+// expr types an expression. One that is wrong is reported and poisoned.
+func (c *checker) expr(e ast.Expr) *Expr {
+	switch e := e.(type) {
+	case *ast.Number:
+		return c.number(e)
+	case *ast.Ident:
+		return c.ident(e)
+	case *ast.Paren:
+		return c.expr(e.X)
+	case *ast.Unary:
+		return c.unary(e)
+	case *ast.Binary:
+		return c.binary(e)
+	case *ast.Call:
+		return c.call(e)
+	case *ast.Index:
+		return c.index(e)
+	}
+	c.report(diag.NotAnExpression, e.Pos(), "%s is no number", short(text(e))).Help =
+		"an objective computes with numbers, views, columns and functions of them"
+	return poison(e.Pos())
+}
+
+// number types a literal; one that is written like an integer is int, and
+// becomes real beside a real.
+func (c *checker) number(n *ast.Number) *Expr {
+	value, err := strconv.ParseFloat(n.Text, 64)
+	if err != nil {
+		return poison(n.Span) // the parser has spoken
+	}
+	elem := Int
+	if strings.ContainsAny(n.Text, ".eE") {
+		elem = Real
+	}
+	if n.Unit != nil {
+		if n.Unit.Name != "%" {
+			c.report(diag.UnitInObjective, n.Span, "a number in an objective has no unit, and this one is in %s", n.Unit.Name).Help =
+				"write " + n.Text + "; only % is understood here"
+			return poison(n.Span)
+		}
+		return &Expr{Kind: Literal, Type: Type{Elem: Real}, Span: n.Span, Value: value / 100, Text: goText(n.Text+"%", value/100)}
+	}
+	return &Expr{Kind: Literal, Type: Type{Elem: elem}, Span: n.Span, Value: value, Text: n.Text}
+}
+
+// goText is a number as Go can read it, kept as the recipe wrote it if it may be.
+func goText(text string, value float64) string {
+	if !strings.HasSuffix(text, "%") {
+		return text
+	}
+	return formatNumber(value)
+}
+
+// formatNumber prints a number shortly: 0.03, 1e-5.
+func formatNumber(v float64) string {
+	s := strconv.FormatFloat(v, 'g', -1, 64)
+	s = strings.Replace(s, "e-0", "e-", 1)
+	return strings.Replace(s, "e+0", "e", 1)
+}
+
+func (c *checker) unary(e *ast.Unary) *Expr {
+	name := map[string]string{"-": "neg", "!": "not"}[e.Op]
+	return c.apply(name, e.Op+"x", e.Span, c.expr(e.X))
+}
+
+func (c *checker) binary(e *ast.Binary) *Expr {
+	x, y := c.expr(e.X), c.expr(e.Y)
+	return c.apply(operators()[e.Op], e.Op, e.Span, x, y)
+}
+
+// apply types an elementwise function or operator; shown is what it is called
+// in messages.
+func (c *checker) apply(name, shown string, span source.Span, args ...*Expr) *Expr {
+	elem, ok := c.elements(name, shown, args)
+	t := Type{Elem: elem}
+	for i, a := range args {
+		if a.Type.poisoned() {
+			ok = false
+			continue
+		}
+		axes, p, q, fits := union(t.Axes, a.Type.Axes)
+		if !fits && ok {
+			c.neverMeet(span, args[:i+1], p, q)
+		}
+		ok = ok && fits
+		t.Axes = axes
+	}
+	if !ok {
+		return poison(span)
+	}
+	return newCall(name, span, t, "", args...)
+}
+
+// elements checks bool against number and returns the element of the result.
+func (c *checker) elements(name, shown string, args []*Expr) (Elem, bool) {
+	ok, integers := true, true
+	for i, a := range args {
+		wantBool := name == "not" || name == "and" || name == "or" || name == "where" && i == 0
+		if a.Type.poisoned() {
+			continue
+		}
+		if (a.Type.Elem == Bool) != wantBool {
+			ok = false
+			c.wrongElement(shown, a, wantBool)
+		}
+		if a.Type.Elem == Real {
+			integers = false
+		}
+	}
+	switch name {
+	case "not", "and", "or", "lt", "le", "gt", "ge", "eq", "ne":
+		return Bool, ok
+	case "add", "sub", "mul", "neg", "where", "abs", "square", "min", "max", "relu", "stop_gradient":
+		if integers {
+			return Int, ok
+		}
+	}
+	return Real, ok
+}
+
+func (c *checker) wrongElement(shown string, a *Expr, wantBool bool) {
+	expr := short(oneLine(a.Span))
+	if wantBool {
+		c.report(diag.WrongElement, a.Span, "%s takes a bool, and this is %s", shown, a.Type).Help =
+			"compare it: " + expr + " > 0"
+		return
+	}
+	c.report(diag.WrongElement, a.Span, "%s takes numbers, and this is %s", shown, a.Type).Help =
+		"count it: where(" + expr + ", 1, 0)"
+}
+
+func oneLine(s source.Span) string { return strings.Join(strings.Fields(s.Text()), " ") }
+
+// neverMeet reports axes that have one name and are not the same.
+func (c *checker) neverMeet(span source.Span, args []*Expr, p, q Axis) {
+	if p.Of != q.Of {
+		d := c.report(diag.AxesNeverMeet, span, "`%s` of %s and `%s` of %s are different axes", p.Name, p.Of, q.Name, q.Of)
+		last := args[len(args)-1]
+		d.Notes = append(d.Notes, diag.Note{Span: last.Span, Message: short(oneLine(last.Span)) + " is " + last.Type.String() +
+			": position 7 of one response has nothing to do with position 7 of another"})
+		d.Help = "reduce each first: sum(…, over " + p.Name + ")"
+		return
+	}
+	c.report(diag.AxesNeverMeet, span, "`%s` and `%s` never belong together", p.Name, q.Name).Help =
+		"reduce one of them first"
+}
+
+// call types f(…): a let with parameters, a model term or a function.
+func (c *checker) call(e *ast.Call) *Expr {
+	id, ok := e.Fun.(*ast.Ident)
+	if !ok {
+		c.report(diag.UnknownFunction, e.Fun.Pos(), "%s is no function", short(text(e.Fun))).Help =
+			"a function is called by its name: sigmoid(x)"
+		return poison(e.Span)
+	}
+	if b := c.byName[id.Name]; b != nil && b.let != nil && len(b.let.Params) > 0 {
+		return c.inline(e, b.let)
+	}
+	if t := termOf(id.Name); t != nil {
+		return c.term(e, t)
+	}
+	if f := functionOf(id.Name); f != nil {
+		return c.function(e, f)
+	}
+	c.unknownFunction(id)
+	return poison(e.Span)
+}
+
+func (c *checker) unknownFunction(id *ast.Ident) {
+	if b := c.byName[id.Name]; b != nil {
+		c.report(diag.UnknownFunction, id.Span, "%s is a value, not a function", id.Name).Help =
+			"take the parentheses away"
+		return
+	}
+	d := c.report(diag.UnknownFunction, id.Span, "there is no function %q", id.Name)
+	d.Help = "functions are listed by: rmc explain functions"
+	if near := diag.Suggest(id.Name, c.callable()); near != "" {
+		d.Help = "did you mean " + near + "?"
+	}
+	if c.model(id.Name) != nil {
+		d.Help = "did you mean score(" + c.kind.views[0].name + ", model = " + id.Name + ")?"
+	}
+}
+
+// arguments splits a call into positional arguments and its one axis.
+func (c *checker) arguments(e *ast.Call, f *function) (values []*Expr, over *ast.Arg, ok bool) {
+	ok = true
+	for _, a := range e.Args {
+		switch {
+		case a.Name != nil:
+			c.report(diag.WrongArguments, a.Span, "%s has no argument %q", f.name, a.Name.Name).Help = "write " + f.form()
+			ok = false
+		case a.Over && over != nil:
+			c.report(diag.WrongArguments, a.Span, "%s takes one axis at a time", f.name).Help =
+				"nest them: " + f.name + "(" + f.name + "(x, over a), over b)"
+			ok = false
+		case a.Over:
+			over = a
+		default:
+			v := c.expr(a.Value)
+			ok = ok && !v.Type.poisoned()
+			values = append(values, v)
+		}
+	}
+	return values, over, ok
+}
+
+func (c *checker) function(e *ast.Call, f *function) *Expr {
+	values, over, ok := c.arguments(e, f)
+	extreme := f.name == "min" || f.name == "max"
+	if extreme && len(values) == 1 {
+		f = &function{f.name, reduction, 1, f.doc}
+	}
+	if len(values) != f.args {
+		if ok || len(values) == 0 {
+			c.report(diag.WrongArguments, e.Span, "%s takes %s, not %d", f.name, count(f.args, "argument"), len(values)).Help =
+				"write " + f.form()
+		}
+		return poison(e.Span)
+	}
+	if f.shape != elementwise {
+		return c.reduce(e, f, values, over, ok)
+	}
+	if over != nil {
+		c.report(diag.WrongArguments, over.Span, "%s is elementwise and takes no axis", f.form()).Help =
+			"it applies to every element"
+		return poison(e.Span)
+	}
+	if !ok {
+		return poison(e.Span)
+	}
+	return c.apply(f.name, f.name, e.Span, values...)
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "one " + what
+	}
+	return strconv.Itoa(n) + " " + what + "s"
+}
+
+// index types x[element].
+func (c *checker) index(e *ast.Index) *Expr {
+	x := c.expr(e.X)
+	if x.Type.poisoned() {
+		return poison(e.Span)
+	}
+	var named []string
+	for _, a := range x.Type.Axes {
+		if i := slices.Index(a.Elements, e.Elem.Name); i >= 0 {
+			r := newCall("", e.Span, x.Type.without(a.Name), a.Name, x)
+			r.Kind, r.Elem, r.Pos = Index, e.Elem.Name, i
+			return r
+		}
+		named = append(named, a.Elements...)
+	}
+	d := c.report(diag.UnknownElement, e.Elem.Span, "%s has no element %q", short(text(e.X)), e.Elem.Name)
+	d.Notes = append(d.Notes, diag.Note{Span: e.X.Pos(), Message: short(text(e.X)) + " is " + x.Type.String()})
+	switch near := diag.Suggest(e.Elem.Name, named); {
+	case near != "":
+		d.Help = "did you mean [" + near + "]?"
+	case len(named) > 0:
+		d.Help = "elements: " + list(named)
+	default:
+		d.Help = "none of its axes has named elements; reduce it instead, as in sum(…, over axis)"
+	}
+	return poison(e.Span)
+}
+
+// inline types the body of a let with parameters for the arguments of a call.
+// Equal calls are one value.
+func (c *checker) inline(e *ast.Call, l *ast.Let) *Expr {
+	locals, shown, ok := c.bind(e, l)
+	if !ok {
+		return poison(e.Span)
+	}
+	if e.Span.Start < l.Span.End {
+		c.early(e.Fun.(*ast.Ident), &binding{name: l.Name, let: l})
+		return poison(e.Span)
+	}
+	key := l.Name.Name + "(" + strings.Join(shown, ", ") + ")"
+	value := c.calls[key]
+	if value == nil {
+		c.locals = append(c.locals, locals)
+		c.within = append(c.within, key)
+		value = &Let{Name: key, Text: text(l.Value), Span: l.Span, Value: c.expr(l.Value)}
+		c.locals = c.locals[:len(c.locals)-1]
+		c.within = c.within[:len(c.within)-1]
+		c.calls[key] = value
+		c.lets = append(c.lets, value)
+	}
+	if value.Value.Type.poisoned() {
+		return poison(e.Span)
+	}
+	return &Expr{Kind: LetRef, Type: value.Value.Type, Span: e.Span, Let: value, batch: value.Value.batch, grad: value.Value.grad}
+}
+
+// bind matches the arguments of a call with a let's parameters. Each is a view
+// or a value; shown is how the call is known.
+func (c *checker) bind(e *ast.Call, l *ast.Let) (locals map[string]local, shown []string, ok bool) {
+	if len(e.Args) != len(l.Params) {
+		c.report(diag.WrongArguments, e.Span, "%s takes %s, not %d", l.Name.Name, count(len(l.Params), "argument"), len(e.Args)).
+			Notes = []diag.Note{{Span: l.Name.Span, Message: "it is declared here"}}
+		return nil, nil, false
+	}
+	locals, ok = map[string]local{}, true
+	for i, a := range e.Args {
+		if a.Name != nil || a.Over {
+			c.report(diag.WrongArguments, a.Span, "%s takes plain arguments", l.Name.Name).Help =
+				"write " + l.Name.Name + "(" + l.Params[i].Name + ")"
+			ok = false
+			continue
+		}
+		if view := c.viewNamed(a.Value); view != "" {
+			locals[l.Params[i].Name] = local{view: view}
+			shown = append(shown, view)
+			continue
+		}
+		v := c.expr(a.Value)
+		ok = ok && !v.Type.poisoned()
+		locals[l.Params[i].Name] = local{value: v}
+		shown = append(shown, v.String())
+	}
+	return locals, shown, ok
+}
+
+// viewNamed is the view that an argument names, or "".
+func (c *checker) viewNamed(e ast.Expr) string {
+	id, ok := e.(*ast.Ident)
+	if !ok {
+		return ""
+	}
+	if l, ok := c.local(id.Name); ok {
+		return l.view
+	}
+	if c.kind.view(id.Name) != nil {
+		return id.Name
+	}
+	return ""
+}

@@ -1,0 +1,261 @@
+package check
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/rmc-lang/rmc/lang/ast"
+	"github.com/rmc-lang/rmc/lang/diag"
+)
+
+// declare makes a parameter or let known, unless its name means something
+// already: an objective reads the same from top to bottom, so nothing shadows.
+func (c *checker) declare(b *binding) {
+	name := b.name.Name
+	if old := c.byName[name]; old != nil {
+		d := c.report(diag.NameTaken, b.name.Span, "%s is declared twice", name)
+		d.Notes = append(d.Notes, diag.Note{Span: old.name.Span, Message: "first here"})
+		d.Help = "give one of them another name"
+		return
+	}
+	if what := c.builtin(name); what != "" {
+		c.report(diag.NameTaken, b.name.Span, "%s is %s", name, what).Help = "choose another name"
+	}
+	c.byName[name] = b
+	c.order = append(c.order, b)
+}
+
+// declareParams holds the parameters of a let to the same rule.
+func (c *checker) declareParams(l *ast.Let) {
+	for i, p := range l.Params {
+		what := c.builtin(p.Name)
+		if c.byName[p.Name] != nil || slices.ContainsFunc(l.Params[:i], func(q *ast.Ident) bool { return q.Name == p.Name }) {
+			what = "declared already"
+		}
+		if what != "" {
+			c.report(diag.NameTaken, p.Span, "%s is %s", p.Name, what).Help = "choose another name"
+		}
+	}
+}
+
+// named collects every name that an expression of the objective mentions, in
+// whatever is wrong with it too: what is meant to be used is not unused.
+func (c *checker) named() map[string]bool {
+	names := map[string]bool{}
+	for _, item := range c.decl.Body.Items {
+		switch item := item.(type) {
+		case *ast.Let:
+			mentions(item.Value, names)
+		case *ast.Report:
+			mentions(item.Value, names)
+		case *ast.Field:
+			mentions(item.Value, names)
+		}
+	}
+	return names
+}
+
+func mentions(e ast.Expr, names map[string]bool) {
+	switch e := e.(type) {
+	case *ast.Ident:
+		names[e.Name] = true
+	case *ast.Paren:
+		mentions(e.X, names)
+	case *ast.Unary:
+		mentions(e.X, names)
+	case *ast.Binary:
+		mentions(e.X, names)
+		mentions(e.Y, names)
+	case *ast.Index:
+		mentions(e.X, names)
+	case *ast.Select:
+		mentions(e.X, names)
+	case *ast.List:
+		for _, x := range e.Items {
+			mentions(x, names)
+		}
+	case *ast.Call:
+		mentions(e.Fun, names)
+		for _, a := range e.Args {
+			if !a.Over {
+				mentions(a.Value, names)
+			}
+		}
+	}
+}
+
+// builtin says what a name means before the objective declares anything.
+func (c *checker) builtin(name string) string {
+	switch {
+	case name == "loss":
+		return "the name of the objective's result"
+	case name == "true" || name == "false":
+		return "a constant"
+	case c.kind.view(name) != nil:
+		return "a view of " + c.kind.name + " data"
+	case functionOf(name) != nil:
+		return "a function"
+	case termOf(name) != nil:
+		return "a model term"
+	case c.hasColumn(name):
+		return "a column of the data"
+	}
+	return ""
+}
+
+// hasColumn reports whether the data declares a column.
+func (c *checker) hasColumn(name string) bool { return slices.Contains(c.env.Data.Columns, name) }
+
+// local returns what a parameter of the let that is being inlined stands for.
+func (c *checker) local(name string) (local, bool) {
+	if len(c.locals) == 0 {
+		return local{}, false
+	}
+	l, ok := c.locals[len(c.locals)-1][name]
+	return l, ok
+}
+
+// ident types a name that stands for a value.
+func (c *checker) ident(id *ast.Ident) *Expr {
+	name := id.Name
+	if l, ok := c.local(name); ok {
+		if l.view != "" {
+			return c.notAValue(id, "stands for the view "+l.view, "score("+name+") is a number")
+		}
+		return l.value
+	}
+	if b := c.byName[name]; b != nil {
+		return c.bound(id, b)
+	}
+	axes := []Axis{c.kind.batch}
+	switch {
+	case name == "true" || name == "false":
+		return &Expr{Kind: Literal, Type: Type{Elem: Bool}, Span: id.Span, Text: name, Value: truth(name == "true")}
+	case c.hasColumn(name):
+		return &Expr{Kind: Column, Type: Type{Real, axes}, Span: id.Span, Name: name}
+	case slices.Contains(c.kind.zeroColumns, name):
+		return &Expr{Kind: Column, Type: Type{Real, axes}, Span: id.Span, Name: name, Absent: true}
+	case c.kind.view(name) != nil:
+		return c.notAValue(id, "is a view of the data, not a number", "score("+name+") is what the model makes of it")
+	case functionOf(name) != nil || termOf(name) != nil:
+		return c.notAValue(id, "is a function", "call it: "+name+"(…)")
+	case c.model(name) != nil:
+		return c.notAValue(id, "is a model, not a number", "score("+c.kind.views[0].name+", model = "+name+") is what it says")
+	}
+	return c.unknown(id)
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// bound is the value of a parameter or let.
+func (c *checker) bound(id *ast.Ident, b *binding) *Expr {
+	switch {
+	case b.param != nil:
+		if b.param.Elem == Poison {
+			return poison(id.Span)
+		}
+		return &Expr{Kind: Literal, Type: Type{Elem: b.param.Elem}, Span: id.Span,
+			Name: b.name.Name, Value: b.param.Value, Text: goText(b.param.Text, b.param.Value)}
+	case len(b.let.Params) > 0:
+		return c.notAValue(id, "is a let with parameters", "call it: "+id.Name+"("+b.let.Params[0].Name+")")
+	case b.value == nil:
+		c.early(id, b)
+		return poison(id.Span)
+	}
+	return &Expr{Kind: LetRef, Type: b.value.Value.Type, Span: id.Span, Let: b.value,
+		batch: b.value.Value.batch, grad: b.value.Value.grad}
+}
+
+// early reports a name that is used before its value exists.
+func (c *checker) early(id *ast.Ident, b *binding) {
+	d := c.report(diag.UsedEarly, id.Span, "%s is used before it is computed", id.Name)
+	d.Notes = append(d.Notes, diag.Note{Span: b.name.Span, Message: "its let is here"})
+	d.Help = "move the let above its first use"
+	if id.Span.Start >= b.let.Span.Start && id.Span.End <= b.let.Span.End {
+		d.Message = id.Name + " is computed from itself"
+		d.Notes = nil
+		d.Help = "objectives have no recursion; give the inner one another name"
+	}
+}
+
+func (c *checker) notAValue(id *ast.Ident, what, help string) *Expr {
+	c.report(diag.NotAValue, id.Span, "%s %s", id.Name, what).Help = help
+	return poison(id.Span)
+}
+
+// unknown reports a name that means nothing.
+func (c *checker) unknown(id *ast.Ident) *Expr {
+	d := c.report(diag.UnknownValue, id.Span, "there is no value %q here", id.Name)
+	if near := diag.Suggest(id.Name, c.values()); near != "" {
+		d.Help = "did you mean " + near + "?"
+		return poison(id.Span)
+	}
+	data := c.env.Data.Name
+	if data == "" {
+		data = "the data"
+	}
+	d.Help = "if it is a column, let " + data + " say so: columns = named { " + id.Name + " = \"" + id.Name + "\" }"
+	return poison(id.Span)
+}
+
+// values lists the names that can stand for a value or be called for one.
+func (c *checker) values() []string {
+	var names []string
+	if n := len(c.locals); n > 0 {
+		for name := range c.locals[n-1] {
+			names = append(names, name)
+		}
+		slices.Sort(names)
+	}
+	for _, b := range c.order {
+		names = append(names, b.name.Name)
+	}
+	names = append(names, c.env.Data.Columns...)
+	names = append(names, c.kind.zeroColumns...)
+	for _, v := range c.kind.views {
+		names = append(names, v.name)
+	}
+	return names
+}
+
+// callable lists the names that can be called.
+func (c *checker) callable() []string {
+	var names []string
+	for _, b := range c.order {
+		if b.let != nil && len(b.let.Params) > 0 {
+			names = append(names, b.name.Name)
+		}
+	}
+	for _, t := range termTable() {
+		names = append(names, t.name)
+	}
+	for _, f := range functionTable() {
+		names = append(names, f.name)
+	}
+	return names
+}
+
+// text is the source of an expression on one line.
+func text(e ast.Expr) string { return strings.Join(strings.Fields(e.Pos().Text()), " ") }
+
+// short is an expression as a message can quote it.
+func short(s string) string {
+	const most = 40
+	if r := []rune(s); len(r) > most {
+		return string(r[:most-1]) + "…"
+	}
+	return s
+}
+
+// list joins names as prose: a, b and c.
+func list(names []string) string {
+	if len(names) < 2 {
+		return strings.Join(names, "")
+	}
+	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
+}

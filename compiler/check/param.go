@@ -1,0 +1,138 @@
+package check
+
+import (
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/rmc-lang/rmc/lang/ast"
+	"github.com/rmc-lang/rmc/lang/diag"
+	"github.com/rmc-lang/rmc/lang/source"
+)
+
+// params binds the parameters of the objective to what the stage says, else to
+// their defaults.
+func (c *checker) params(o *Objective) {
+	for _, p := range c.decl.Params {
+		o.Params = append(o.Params, c.param(p))
+		c.declare(&binding{name: p.Name, param: &o.Params[len(o.Params)-1]})
+	}
+	c.bindings(o)
+	var names []string
+	for _, p := range o.Params {
+		names = append(names, p.Name)
+	}
+	for _, a := range c.env.Args {
+		c.unknownArg(a, names)
+	}
+}
+
+// bindings points the bindings at the parameters where they came to lie.
+func (c *checker) bindings(o *Objective) {
+	for i := range o.Params {
+		if b := c.byName[o.Params[i].Name]; b != nil && b.param != nil {
+			b.param = &o.Params[i]
+		}
+	}
+}
+
+func (c *checker) param(p *ast.Param) Param {
+	bound := Param{Name: p.Name.Name, Elem: c.paramType(p)}
+	for _, a := range c.env.Args {
+		if a.Name == p.Name.Name {
+			bound.Origin = a.Origin
+			c.constant(&bound, a.Value)
+			return bound
+		}
+	}
+	if p.Default == nil {
+		d := c.report(diag.MissingArgument, c.decl.Name.Span, "%s needs a value for %s", c.decl.Name.Name, p.Name.Name)
+		d.Notes = append(d.Notes, diag.Note{Span: p.Span, Message: "it has no default"})
+		d.Help = "write objective = " + c.decl.Name.Name + " { " + p.Name.Name + " = … }"
+		bound.Elem = Poison
+		return bound
+	}
+	bound.Origin = origin(p.Span)
+	c.constant(&bound, p.Default)
+	return bound
+}
+
+// origin is a place as generated programs name it: std/preference.rmr:9.
+func origin(s source.Span) string { return s.File.Name + ":" + strconv.Itoa(s.Line()) }
+
+func (c *checker) paramType(p *ast.Param) Elem {
+	help := "write " + p.Name.Name + ": real = …"
+	if p.Type == nil {
+		c.report(diag.ParamType, p.Name.Span, "parameter %s has no type", p.Name.Name).Help = help
+		return Poison
+	}
+	for _, e := range []Elem{Real, Int, Bool} {
+		if e.String() == p.Type.Name {
+			return e
+		}
+	}
+	c.report(diag.ParamType, p.Type.Span, "there is no type %q for a parameter", p.Type.Name).Help = "types: real, int and bool"
+	return Poison
+}
+
+// constant reads the value of a parameter into p.
+func (c *checker) constant(p *Param, e ast.Expr) {
+	value, elem, ok := constantOf(e)
+	p.Text, p.Value = text(e), value
+	switch {
+	case p.Elem == Poison:
+	case !ok:
+		c.wrongParam(p, e, short(p.Text)+" is none")
+	case p.Elem == Bool != (elem == Bool):
+		c.wrongParam(p, e, p.Text+" is "+elem.String())
+	case p.Elem == Int && value != math.Trunc(value):
+		c.wrongParam(p, e, p.Text+" is no whole number")
+	}
+}
+
+func (c *checker) wrongParam(p *Param, e ast.Expr, but string) {
+	help := map[Elem]string{Real: "a number such as 0.5 or 3%", Int: "a whole number such as 2", Bool: "true or false"}[p.Elem]
+	c.report(diag.WrongParam, e.Pos(), "parameter %s is %s, and %s", p.Name, p.Elem, but).Help = help
+	p.Elem = Poison
+}
+
+// constantOf evaluates a value that a parameter can take.
+func constantOf(e ast.Expr) (float64, Elem, bool) {
+	switch e := e.(type) {
+	case *ast.Paren:
+		return constantOf(e.X)
+	case *ast.Unary:
+		v, elem, ok := constantOf(e.X)
+		return -v, elem, ok && e.Op == "-" && elem != Bool
+	case *ast.Ident:
+		return truth(e.Name == "true"), Bool, e.Name == "true" || e.Name == "false"
+	case *ast.Number:
+		v, err := strconv.ParseFloat(e.Text, 64)
+		elem := Int
+		if strings.ContainsAny(e.Text, ".eE") || e.Unit != nil {
+			elem = Real
+		}
+		if e.Unit != nil {
+			return v / 100, elem, err == nil && e.Unit.Name == "%"
+		}
+		return v, elem, err == nil
+	}
+	return 0, Poison, false
+}
+
+func (c *checker) unknownArg(a Arg, names []string) {
+	for _, n := range names {
+		if n == a.Name {
+			return
+		}
+	}
+	d := c.report(diag.UnknownParam, a.Span, "%s has no parameter %q", c.decl.Name.Name, a.Name)
+	switch near := diag.Suggest(a.Name, names); {
+	case near != "":
+		d.Help = "did you mean " + near + "?"
+	case len(names) == 0:
+		d.Help = c.decl.Name.Name + " has no parameters"
+	default:
+		d.Help = "its parameters: " + list(names)
+	}
+}

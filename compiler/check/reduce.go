@@ -1,0 +1,164 @@
+package check
+
+import (
+	"github.com/rmc-lang/rmc/lang/ast"
+	"github.com/rmc-lang/rmc/lang/diag"
+)
+
+// reduce types a function that names an axis.
+func (c *checker) reduce(e *ast.Call, f *function, values []*Expr, over *ast.Arg, ok bool) *Expr {
+	axisName, named := c.axisName(f, over)
+	if !ok || !named {
+		return poison(e.Span)
+	}
+	x, ok := c.operand(e, f, values)
+	if !ok {
+		return poison(e.Span)
+	}
+	axis, ok := c.axisOf(e, f, x, values, over, axisName)
+	if !ok || !c.mayReduce(e, f, x, over, axis) {
+		return poison(e.Span)
+	}
+	t := x.as(Real)
+	if f.shape == reduction {
+		t = t.without(axis.Name)
+	}
+	switch f.name {
+	case "dot":
+		product := newCall("mul", e.Span, x.as(Real), "", values...)
+		return newCall("sum", e.Span, t, axis.Name, product)
+	case "min", "max":
+		return newCall(f.name+"_over", e.Span, t, axis.Name, values...)
+	}
+	return newCall(f.name, e.Span, t, axis.Name, values...)
+}
+
+// axisName is the axis that a call names; "" if it names none.
+func (c *checker) axisName(f *function, over *ast.Arg) (string, bool) {
+	if over == nil {
+		return "", true
+	}
+	id, ok := over.Value.(*ast.Ident)
+	if !ok {
+		c.report(diag.NoSuchAxis, over.Value.Pos(), "over names an axis, and %s is none", short(text(over.Value))).Help =
+			"write " + f.form()
+		return "", false
+	}
+	return id.Name, true
+}
+
+// operand is the type that a reduction works on: the union of its arguments,
+// which are numbers, or for sum and mean a bool that is counted.
+func (c *checker) operand(e *ast.Call, f *function, values []*Expr) (Type, bool) {
+	t, ok := Type{Elem: Real}, true
+	for i, v := range values {
+		if v.Type.Elem == Bool && f.name != "sum" && f.name != "mean" {
+			c.wrongElement(f.name, v, false)
+			ok = false
+		}
+		axes, p, q, fits := union(t.Axes, v.Type.Axes)
+		if !fits {
+			c.neverMeet(e.Span, values[:i+1], p, q)
+		}
+		ok = ok && fits
+		t.Axes = axes
+	}
+	return t, ok
+}
+
+// axisOf finds the axis that a call works on. It may go unnamed where there is
+// no choice to make a mistake in: the batch is the only axis.
+func (c *checker) axisOf(e *ast.Call, f *function, x Type, values []*Expr, over *ast.Arg, name string) (Axis, bool) {
+	expr := operandText(e)
+	switch axis, ok := x.Axis(name); {
+	case ok:
+		return axis, true
+	case over == nil && len(x.Axes) == 1 && x.Axes[0].Kind == BatchAxis:
+		return x.Axes[0], true
+	case x.scalar():
+		c.scalarReduced(e, f, values, over)
+	case over == nil:
+		d := c.report(diag.AxisNotNamed, e.Span, "%s does not say over which axis", f.name)
+		d.Notes = append(d.Notes, diag.Note{Span: e.Args[0].Span, Message: expr + " is " + x.String()})
+		d.Help = "add over " + x.Axes[len(x.Axes)-1].Name + ", or another of its axes"
+	default:
+		d := c.report(diag.NoSuchAxis, over.Value.Pos(), "%s has no axis `%s`", expr, name)
+		d.Notes = append(d.Notes, diag.Note{Span: e.Args[0].Span, Message: expr + " is " + x.String()})
+		d.Help = "its axes: " + list(x.names())
+		near := diag.Suggest(name, x.names())
+		if near == "" && len(x.Axes) == 1 {
+			near = x.Axes[0].Name
+		}
+		if near != "" {
+			d.Help = "did you mean `over " + near + "`?"
+		}
+	}
+	return Axis{}, false
+}
+
+// scalarReduced reports the reduction of a single number.
+func (c *checker) scalarReduced(e *ast.Call, f *function, values []*Expr, over *ast.Arg) {
+	expr := operandText(e)
+	span := e.Span
+	if over != nil {
+		span = over.Value.Pos()
+	}
+	if values[0].batch != batchNone {
+		c.report(diag.ReducedTwice, span, "`%s` is reduced twice", c.kind.batch.Name).Help =
+			expr + " is one number already; take one of the two reductions away"
+		return
+	}
+	d := c.report(diag.NoSuchAxis, span, "%s is one number, with nothing to take the %s of", expr, f.name)
+	d.Help = "take " + f.name + "(…) away, or reduce something that has axes"
+}
+
+// mayReduce keeps a function from an axis that it makes no sense over.
+func (c *checker) mayReduce(e *ast.Call, f *function, x Type, over *ast.Arg, axis Axis) bool {
+	if axis.Kind != BatchAxis {
+		return true
+	}
+	span := e.Span
+	if over != nil {
+		span = over.Span
+	}
+	expr := operandText(e)
+	switch f.name {
+	case "softmax", "log_softmax", "logsumexp", "suffix_logsumexp":
+		d := c.report(diag.MixesExamples, span, "%s over `%s` mixes unrelated examples", f.name, axis.Name)
+		d.Notes = append(d.Notes, diag.Note{Span: e.Args[0].Span, Message: expr + " is " + x.String() + "; `" + axis.Name + "` is the axis of the batch"})
+		d.Help = batchHelp(x, axis)
+		return false
+	case "sum":
+		d := c.report(diag.SumOverBatch, span, "a sum over `%s` grows with the batch", axis.Name)
+		d.Severity = diag.Warning
+		d.Help = "mean(…) keeps the loss and the learning rate apart from batch"
+	}
+	for _, a := range x.Axes {
+		if a.Kind == RaggedAxis {
+			d := c.report(diag.RaggedLeft, span, "`%s` is reduced before `%s`, which differs from %s to %s", axis.Name, a.Name, axis.Name, axis.Name)
+			d.Notes = append(d.Notes, diag.Note{Span: e.Args[0].Span, Message: expr + " is " + x.String()})
+			d.Help = "reduce over " + a.Name + " first"
+			return false
+		}
+	}
+	return true
+}
+
+func batchHelp(x Type, batch Axis) string {
+	rest := x.without(batch.Name).names()
+	switch len(rest) {
+	case 0:
+		return "it has no other axis: heads(…) has `head`, a ranking has `candidate`"
+	case 1:
+		return "did you mean `over " + rest[0] + "`?"
+	}
+	return "its other axes: " + list(rest)
+}
+
+// operandText is what a reduction is of, as a message quotes it.
+func operandText(e *ast.Call) string {
+	if len(e.Args) == 0 {
+		return "it"
+	}
+	return short(text(e.Args[0].Value))
+}

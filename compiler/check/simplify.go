@@ -1,0 +1,309 @@
+package check
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/rmc-lang/rmc/lang/source"
+)
+
+// A simplifier takes out what known parameters make void, and puts stable forms
+// in place of unstable ones. It changes no value but those that float32 would
+// get wrong.
+type simplifier struct {
+	lets  map[*Let]*Let // simplified, by what they were
+	facts []Fact
+}
+
+// expr simplifies e from the leaves up.
+func (s *simplifier) expr(e *Expr) *Expr {
+	switch e.Kind {
+	case Column:
+		if e.Absent {
+			s.fact(e.Span, e.Name+" is 0: the data declares no column "+e.Name)
+			zero := *e
+			zero.fixed = true
+			return &zero
+		}
+	case LetRef:
+		return s.let(e)
+	case Index, Call:
+		args := make([]*Expr, len(e.Args))
+		for i, a := range e.Args {
+			args[i] = s.expr(a)
+		}
+		again := newCall(e.Name, e.Span, e.Type, e.Axis, args...)
+		again.Kind, again.Elem, again.Pos = e.Kind, e.Elem, e.Pos
+		if e.Kind == Index {
+			return again
+		}
+		return s.stable(fold(again))
+	}
+	return e
+}
+
+func (s *simplifier) let(e *Expr) *Expr {
+	l := s.lets[e.Let]
+	if l == nil {
+		copied := *e.Let
+		l = &copied
+		s.lets[e.Let] = l
+		l.Value = s.expr(e.Let.Value)
+	}
+	ref := *e
+	ref.Let, ref.batch, ref.grad = l, l.Value.batch, l.Value.grad
+	if v, ok := known(l.Value); ok {
+		ref.fixed, ref.Value = true, v
+	}
+	return &ref
+}
+
+func (s *simplifier) fact(span source.Span, text string) {
+	if !slices.ContainsFunc(s.facts, func(f Fact) bool { return f.Text == text }) {
+		s.facts = append(s.facts, Fact{span, text})
+	}
+}
+
+// known returns the value of an expression that is the same for every element.
+func known(e *Expr) (float64, bool) { return e.Value, e.Kind == Literal || e.fixed }
+
+func is(e *Expr, value float64) bool {
+	v, ok := known(e)
+	return ok && v == value
+}
+
+// fold evaluates what is known. A known value that still has axes keeps its
+// form: fixed says that it may be dropped by what it is part of.
+func fold(e *Expr) *Expr {
+	if short := shortcut(e); short != nil {
+		return short
+	}
+	switch {
+	case e.Axis == "":
+		args := make([]float64, len(e.Args))
+		for i, a := range e.Args {
+			v, ok := known(a)
+			if !ok {
+				return e
+			}
+			args[i] = v
+		}
+		return fixed(e, Apply(e.Name, args))
+	case is(e.Args[0], 0) && e.Name == "sum":
+		return fixed(e, 0)
+	case e.Name == "mean" || e.Name == "max_over" || e.Name == "min_over":
+		if v, ok := known(e.Args[0]); ok {
+			return fixed(e, v)
+		}
+	}
+	return e
+}
+
+// fixed is e, known to have a value.
+func fixed(e *Expr, value float64) *Expr {
+	if !e.Type.scalar() {
+		e.fixed, e.Value = true, value
+		return e
+	}
+	return &Expr{Kind: Literal, Type: e.Type, Span: e.Span, Value: value, Text: foldedText(e, value)}
+}
+
+// foldedText keeps the arithmetic of a recipe's own numbers in view: 1 - 0.05.
+func foldedText(e *Expr, value float64) string {
+	plain := !slices.ContainsFunc(e.Args, func(a *Expr) bool { return a.Kind != Literal || a.Type.Elem == Bool })
+	if !plain || value == 0 || value == 1 {
+		return formatNumber(value)
+	}
+	switch e.Name {
+	case "neg":
+		return "-" + operandOf(e.Args[0])
+	case "add", "sub", "mul":
+		return operandOf(e.Args[0]) + " " + symbol(e.Name) + " " + operandOf(e.Args[1])
+	}
+	return formatNumber(value)
+}
+
+func operandOf(e *Expr) string {
+	if strings.ContainsAny(e.Text, " -") {
+		return "(" + e.Text + ")"
+	}
+	return e.Text
+}
+
+// shortcut returns what e is when one of its arguments is known to be 0 or 1,
+// and nil where that changes nothing.
+func shortcut(e *Expr) *Expr {
+	same := func(x *Expr) *Expr {
+		if slices.Equal(x.Type.names(), e.Type.names()) {
+			return x
+		}
+		return nil
+	}
+	x := e.Args[0]
+	switch e.Name {
+	case "neg":
+		if x.Kind == Call && x.Name == "neg" {
+			return x.Args[0]
+		}
+	case "add":
+		switch {
+		case is(x, 0):
+			return same(e.Args[1])
+		case is(e.Args[1], 0):
+			return same(x)
+		}
+	case "sub":
+		return subShortcut(e, same)
+	case "mul":
+		switch {
+		case is(x, 0) || is(e.Args[1], 0):
+			return fixed(e, 0)
+		case is(x, 1):
+			return same(e.Args[1])
+		case is(e.Args[1], 1):
+			return same(x)
+		}
+	case "div":
+		switch {
+		case is(x, 0):
+			return fixed(e, 0)
+		case is(e.Args[1], 1):
+			return same(x)
+		}
+	case "pow":
+		return powShortcut(e)
+	case "where":
+		if v, ok := known(x); ok {
+			return same(e.Args[2-int(v)])
+		}
+	case "and", "or":
+		return logicShortcut(e, same)
+	}
+	return nil
+}
+
+func subShortcut(e *Expr, same func(*Expr) *Expr) *Expr {
+	switch {
+	case is(e.Args[1], 0):
+		return same(e.Args[0])
+	case is(e.Args[0], 0) && same(e.Args[1]) != nil:
+		return fold(newCall("neg", e.Span, e.Type, "", e.Args[1]))
+	}
+	return nil
+}
+
+func powShortcut(e *Expr) *Expr {
+	switch {
+	case is(e.Args[1], 0):
+		return fixed(e, 1)
+	case !slices.Equal(e.Args[0].Type.names(), e.Type.names()):
+		return nil
+	case is(e.Args[1], 1):
+		return e.Args[0]
+	case is(e.Args[1], 2) && e.Args[0].Kind != Literal:
+		return newCall("square", e.Span, e.Type, "", e.Args[0])
+	}
+	return nil
+}
+
+func logicShortcut(e *Expr, same func(*Expr) *Expr) *Expr {
+	neutral := truth(e.Name == "and")
+	for i, a := range e.Args {
+		switch v, ok := known(a); {
+		case ok && v == neutral:
+			return same(e.Args[1-i])
+		case ok:
+			return fixed(e, v)
+		}
+	}
+	return nil
+}
+
+// stable replaces forms that lose all digits or overflow in float32.
+func (s *simplifier) stable(e *Expr) *Expr {
+	to := stableForm(e)
+	if to == nil {
+		return e
+	}
+	from, _, _ := strings.Cut(e.String(), "\n")
+	s.fact(e.Span, fmt.Sprintf("%s is computed as %s, which float32 gets right", short(from), short(to.String())))
+	return to
+}
+
+func stableForm(e *Expr) *Expr {
+	elementwise := func(name string, x *Expr) *Expr { return newCall(name, e.Span, e.Type, "", x) }
+	switch e.Name {
+	case "log":
+		x := behind(e.Args[0])
+		if y := argOf(x, "sigmoid"); y != nil {
+			return elementwise("log_sigmoid", y)
+		}
+		if y := onePlusExp(x); y != nil {
+			return elementwise("softplus", y)
+		}
+		if y := argOf(x, "softmax"); y != nil {
+			return newCall("log_softmax", e.Span, e.Type, x.Axis, y)
+		}
+		if y := sumOfExp(x); y != nil {
+			return newCall("logsumexp", e.Span, e.Type, x.Axis, y)
+		}
+	case "sub":
+		if y := argOf(behind(e.Args[1]), "sigmoid"); y != nil && is(e.Args[0], 1) {
+			return elementwise("sigmoid", fold(newCall("neg", y.Span, y.Type, "", y)))
+		}
+	case "div":
+		return stableQuotient(e)
+	}
+	return nil
+}
+
+// stableQuotient knows 1 / (1 + e^-x) and e^x / sum(e^x).
+func stableQuotient(e *Expr) *Expr {
+	x, y := behind(e.Args[0]), behind(e.Args[1])
+	if z := onePlusExp(y); z != nil && is(x, 1) {
+		return newCall("sigmoid", e.Span, e.Type, "", fold(newCall("neg", z.Span, z.Type, "", z)))
+	}
+	z := sumOfExp(y)
+	if w := argOf(x, "exp"); w != nil && z != nil && w.String() == z.String() {
+		return newCall("softmax", e.Span, e.Type, y.Axis, w)
+	}
+	return nil
+}
+
+// behind looks through names.
+func behind(e *Expr) *Expr {
+	for e.Kind == LetRef {
+		e = e.Let.Value
+	}
+	return e
+}
+
+// argOf is x of f(x), or nil.
+func argOf(e *Expr, f string) *Expr {
+	if e.Kind != Call || e.Name != f {
+		return nil
+	}
+	return e.Args[0]
+}
+
+// onePlusExp is x of 1 + e^x, or nil.
+func onePlusExp(e *Expr) *Expr {
+	if e.Kind != Call || e.Name != "add" {
+		return nil
+	}
+	for i, a := range e.Args {
+		if x := argOf(behind(e.Args[1-i]), "exp"); x != nil && is(a, 1) {
+			return x
+		}
+	}
+	return nil
+}
+
+// sumOfExp is x of sum(e^x, over a) where a is not the batch, or nil.
+func sumOfExp(e *Expr) *Expr {
+	if e.Kind != Call || e.Name != "sum" || overBatch(e) {
+		return nil
+	}
+	return argOf(behind(e.Args[0]), "exp")
+}
