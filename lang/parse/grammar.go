@@ -34,12 +34,12 @@ type use struct {
 type declaration struct {
 	Pos     lexer.Position
 	EndPos  lexer.Position
-	Keyword *name        `parser:"@@"`
-	Loop    *loop        `parser:"( @@ |"`
+	Keyword *name        `parser:"(?! 'on' | 'as' ) @@"`
+	Loop    *loop        `parser:"( @@ | (?= Ident | '{' )"`
 	Named   *named       `parser:"  @@?"`
 	On      *disjunction `parser:"  ( 'on' @@ )?"`
 	As      *name        `parser:"  ( 'as' @@ )?"`
-	Body    *block       `parser:"  @@? )"`
+	Body    *block       `parser:"  @@? )?"`
 }
 
 type loop struct {

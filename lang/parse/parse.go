@@ -32,6 +32,7 @@ func File(src *source.File) (*ast.File, diag.List) {
 		p.statement(s.cuts[i], s.cuts[i+1])
 	}
 	p.leftovers()
+	p.balance()
 	return p.file, p.errs
 }
 
@@ -61,7 +62,9 @@ type parser struct {
 	scanner *scanner
 	errs    diag.List
 	convert *converter
-	file    *ast.File
+	file    *ast.File // nil when a value is parsed on its own
+	outside bool      // the last statement was a field outside of any declaration
+	skipped []source.Span
 }
 
 // statement parses tokens[start:end].
@@ -69,9 +72,6 @@ func (p *parser) statement(start, end int) {
 	s := p.scanner
 	if s.tokens[end-1].kind == newline {
 		end--
-	}
-	if start == end {
-		return
 	}
 	switch word := s.text(start); {
 	case word == "recipe":
@@ -88,22 +88,46 @@ func (p *parser) recipe(start, end int) {
 	if !ok {
 		return
 	}
+	if p.file.Recipe != nil {
+		d := p.errs.Addf(diag.RecipeLine, p.span(start, end), "a file holds one recipe")
+		d.Notes = []diag.Note{{Span: p.file.Recipe.Span, Message: "it has its name here"}}
+		return
+	}
+	if len(p.file.Uses)+len(p.file.Decls) > 0 {
+		p.errs.Addf(diag.RecipeLine, p.span(start, end), "the recipe line comes first").Help = "move it above all else"
+	}
 	p.file.Recipe = p.convert.name(r.Name)
 	p.file.Doc = p.convert.doc(lexer.Position{Offset: p.scanner.tokens[start].start})
 }
 
 func (p *parser) use(start, end int) {
-	if u, ok := parseWith(p, grammar().use, start, end); ok {
-		p.file.Uses = append(p.file.Uses, p.convert.use(u))
+	u, ok := parseWith(p, grammar().use, start, end)
+	if !ok {
+		return
 	}
+	if len(p.file.Decls) > 0 {
+		p.errs.Addf(diag.LateUse, p.span(start, end), "`use` comes before the declarations").Help = "move it up, below the recipe line"
+	}
+	if p.file.Recipe == nil && len(p.file.Uses) == 0 && p.file.Doc == "" {
+		p.file.Doc = p.convert.doc(u.Pos) // of a library
+	}
+	p.file.Uses = append(p.file.Uses, p.convert.use(u))
 }
 
 func (p *parser) declaration(start, end int) {
-	if d, ok := parseWith(p, grammar().declaration, start, end); ok {
+	d, ok := parseWith(p, grammar().declaration, start, end)
+	switch {
+	case ok:
+		p.outside = false
 		p.file.Decls = append(p.file.Decls, p.convert.declaration(d))
-	} else if p.scanner.tokens[start].kind == ident {
+	case p.scanner.tokens[start].kind == ident:
 		p.file.Decls = append(p.file.Decls, p.broken(start, end))
 	}
+}
+
+// span covers tokens[start:end].
+func (p *parser) span(start, end int) source.Span {
+	return p.scanner.span(p.scanner.tokens[start].start, p.scanner.tokens[end-1].end)
 }
 
 // broken keeps of a declaration what its first tokens tell.
@@ -116,7 +140,7 @@ func (p *parser) broken(start, end int) *ast.Decl {
 		return &ast.Ident{Span: s.span(s.tokens[i].start, s.tokens[i].end), Name: s.text(i)}
 	}
 	d := &ast.Decl{
-		Span:    s.span(s.tokens[start].start, s.tokens[end-1].end),
+		Span:    p.span(start, end),
 		Keyword: word(start), Name: word(start + 1), Broken: true,
 	}
 	if start+2 < end && s.text(start+2) == ":" {
@@ -125,17 +149,15 @@ func (p *parser) broken(start, end int) *ast.Decl {
 	return d
 }
 
-// parseWith parses tokens[start:end] unless something in them has been
+// parseWith parses tokens[start:end] unless something in their lines has been
 // reported already, and reports what is wrong.
 func parseWith[G any](p *parser, g *participle.Parser[G], start, end int) (*G, bool) {
-	s := p.scanner
-	first, last := s.tokens[start].start, s.tokens[end-1].end
-	for _, d := range p.errs {
-		if first <= d.Span.Start && d.Span.Start < last {
-			return nil, false
-		}
+	span := p.span(start, end)
+	if p.reported(span) {
+		p.skip(span)
+		return nil, false
 	}
-	lex, err := lexer.Upgrade(&stream{s: s, i: start, n: end, pos: first}, space)
+	lex, err := lexer.Upgrade(&stream{s: p.scanner, i: start, n: end, pos: span.Start}, space)
 	if err != nil {
 		panic(err) // a stream returns none
 	}
@@ -147,21 +169,38 @@ func parseWith[G any](p *parser, g *participle.Parser[G], start, end int) (*G, b
 	if !errors.As(err, &wrong) {
 		panic(err)
 	}
-	at := start + slices.IndexFunc(append(s.tokens[start:end:end], token{start: last}), func(t token) bool {
-		return t.start >= wrong.Position().Offset
-	})
-	p.explain(start, at, end)
+	p.skip(span)
+	at := start
+	for at < end && p.scanner.tokens[at].start < wrong.Position().Offset {
+		at++
+	}
+	d := p.scanner.explain(start, at, end, p.file == nil)
+	if d.Code != diag.FieldOutside || !p.outside {
+		p.errs.Add(d)
+	}
+	p.outside = d.Code == diag.FieldOutside
 	return nil, false
 }
 
-func (p *parser) explain(start, at, end int) {
-	s := p.scanner
-	if at == end {
-		last := s.tokens[end-1].end
-		p.errs.Addf(diag.UnexpectedToken, s.span(last-1, last), "unexpected end after `%s`", s.text(end-1))
-		return
+// skip gives up the statement at span, with its doc comments.
+func (p *parser) skip(span source.Span) {
+	p.skipped = append(p.skipped, span)
+	for at := range p.convert.docs {
+		if span.Start <= at && at < span.End {
+			delete(p.convert.docs, at)
+		}
 	}
-	p.errs.Addf(diag.UnexpectedToken, s.span(s.tokens[at].start, s.tokens[at].end), "unexpected `%s`", s.text(at))
+}
+
+// reported tells whether a diagnostic lies in span or behind it on its last line.
+func (p *parser) reported(span source.Span) bool {
+	end := span.End
+	for end < len(p.scanner.src.Text) && p.scanner.src.Text[end] != '\n' {
+		end++
+	}
+	return slices.ContainsFunc(p.errs, func(d diag.Diagnostic) bool {
+		return span.Start <= d.Span.Start && d.Span.Start < end
+	})
 }
 
 // leftovers keeps what belongs to no declaration: comments, and doc comments
@@ -174,9 +213,39 @@ func (p *parser) leftovers() {
 		}
 		p.file.Doc = strings.Join(s.head, "\n")
 	}
+	for _, docs := range p.convert.docs {
+		s.stray = append(s.stray, docs...)
+	}
 	p.file.Comments = s.comments
 	for _, d := range s.stray {
-		p.file.Comments = append(p.file.Comments, &ast.Comment{Span: d.span, Text: strings.TrimSpace(d.text)})
+		p.stray(d)
 	}
 	slices.SortFunc(p.file.Comments, func(a, b *ast.Comment) int { return cmp.Compare(a.Span.Start, b.Span.Start) })
+}
+
+// stray keeps a doc comment that documents nothing as a plain comment.
+func (p *parser) stray(d doc) {
+	inside := func(s source.Span) bool { return s.Start <= d.span.Start && d.span.Start < s.End }
+	if slices.ContainsFunc(p.skipped, inside) {
+		return
+	}
+	p.file.Comments = append(p.file.Comments, &ast.Comment{Span: d.span, Text: strings.TrimSpace(d.text)})
+	p.errs.Add(diag.Diagnostic{
+		Code: diag.StrayDoc, Severity: diag.Warning, Span: d.span,
+		Message: "doc comment documents nothing",
+		Help:    "it stands right above a declaration or field; a plain comment begins with `//`",
+	})
+}
+
+// balance drops brackets that close nothing because an earlier one, already
+// reported, closed too much.
+func (p *parser) balance() {
+	sorted := p.errs.Sorted()
+	p.errs = nil
+	for i, d := range sorted {
+		if d.Code == diag.StrayCloser && i > 0 && sorted[i-1].Code == diag.FieldOutside {
+			continue
+		}
+		p.errs.Add(d)
+	}
 }

@@ -77,7 +77,7 @@ func run(src *source.File, rescue bool) *scanner {
 	for s.pos < len(src.Text) {
 		s.next()
 	}
-	s.closeAll(0, true)
+	s.closeAll(0)
 	s.terminate(0)
 	s.detach()
 	return s
@@ -100,6 +100,8 @@ func (s *scanner) next() {
 		s.string()
 	case c == '%' && s.afterNumber():
 		s.add(unit, s.pos+1)
+	case s.at("/*"):
+		s.badCharacters()
 	default:
 		s.punctuation()
 	}
@@ -199,7 +201,7 @@ func (s *scanner) name() {
 		kind = unit
 	}
 	if s.rescue && s.startsDeclaration(end) {
-		s.closeAll(0, true)
+		s.closeAll(0)
 		s.terminate(0)
 	}
 	s.add(kind, end)
@@ -268,7 +270,7 @@ func (s *scanner) string() {
 		return
 	}
 	if _, bad := unquote(s.src.Text[s.pos : end+1]); bad >= 0 {
-		s.badEscape(s.pos + bad)
+		s.badEscape(s.pos + bad + 1)
 	}
 	s.add(text, end+1)
 }
@@ -320,6 +322,9 @@ func (s *scanner) punctuation() {
 	}
 	switch c := s.src.Text[s.pos]; {
 	case strings.IndexByte("([{", c) >= 0:
+		if len(s.open) == maxDepth {
+			s.tooDeep()
+		}
 		s.open = append(s.open, opener{len(s.tokens), s.indent(s.pos)})
 		s.add(punct, s.pos+1)
 	case strings.IndexByte(")]}", c) >= 0:
@@ -331,14 +336,12 @@ func (s *scanner) punctuation() {
 	}
 }
 
-func partner(closer byte) string { return string("([{"[strings.IndexByte(")]}", closer)]) }
-
 // close matches the closing bracket c at s.pos with what is open.
 func (s *scanner) close(c byte) {
 	if s.rescue && c == '}' && s.lineIsBlankBefore(s.pos) {
 		indent := s.indent(s.pos)
 		for n := len(s.open); n > 1 && s.open[n-1].indent > indent; n-- {
-			s.closeAll(n-1, true)
+			s.closeAll(n - 1)
 		}
 	}
 	n := len(s.open) - 1
@@ -354,20 +357,20 @@ func (s *scanner) close(c byte) {
 		s.add(punct, s.pos+1)
 		return
 	}
-	s.closeAll(n+1, true)
+	s.closeAll(n + 1)
 	s.open = s.open[:n]
 	s.add(punct, s.pos+1)
 }
 
-// closeAll takes all brackets from the nth on as closed, and reports them.
-func (s *scanner) closeAll(n int, report bool) {
-	for i := len(s.open) - 1; i >= n; i-- {
-		if report {
-			s.unclosedBracket(s.open[i].token)
-		}
+// closeAll takes all brackets from the nth on as closed, and reports the
+// innermost: the others may well be closed with it.
+func (s *scanner) closeAll(n int) {
+	if n >= len(s.open) {
+		return
 	}
-	s.unclosed = s.unclosed || n == 0 && len(s.open) > 0
-	s.open = s.open[:min(n, len(s.open))]
+	s.unclosedBracket(s.open[len(s.open)-1].token)
+	s.unclosed = s.unclosed || n == 0
+	s.open = s.open[:n]
 }
 
 func isLetter(c byte) bool { return c == '_' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }

@@ -1,0 +1,140 @@
+package parse
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/rmc-lang/rmc/lang/diag"
+)
+
+// maxDepth is how deep brackets may nest; participle recurses that deep.
+const maxDepth = 100
+
+// badNumber reports the number from s.pos to end, of which a good one reaches
+// to tail.
+func (s *scanner) badNumber(tail, end int) {
+	raw := s.src.Text[s.pos:end]
+	d := s.errs.Addf(diag.MalformedNumber, s.span(s.pos, end), "`%s` is not a number", raw)
+	good, rest := s.src.Text[s.pos:tail], s.src.Text[tail:end]
+	switch {
+	case strings.HasPrefix(good, "."):
+		d.Help = fmt.Sprintf("write `0%s`", good)
+	case strings.HasSuffix(good, "."):
+		d.Help = fmt.Sprintf("write `%s0`", good)
+	case strings.Contains(raw, "_"):
+		d.Help = fmt.Sprintf("write `%s`", strings.ReplaceAll(raw, "_", ""))
+	case strings.EqualFold(rest, "e"):
+		d.Help = fmt.Sprintf("the exponent has no digits; write `%se-5`", good)
+	case isLetter(rest[0]):
+		d.Help = fmt.Sprintf("a unit stands apart: `%s %s`", good, rest)
+	}
+}
+
+// unclosedString reports the string from s.pos to the end of its line. Of the
+// brackets open before it, those that it swallowed the partner of are closed.
+func (s *scanner) unclosedString(end int) {
+	raw := strings.TrimRight(s.src.Text[s.pos:end], " \t\r")
+	d := s.errs.Addf(diag.UnclosedString, s.span(s.pos, s.pos+len(raw)), "string is not closed before the end of its line")
+	d.Help = "close it with `\"`; a line break inside is written `\\n`"
+	for _, c := range []byte(raw) {
+		if n := len(s.open) - 1; n >= 0 && strings.IndexByte(")]}", c) >= 0 && s.text(s.open[n].token) == partner(c) {
+			s.open = s.open[:n]
+		}
+	}
+}
+
+// badEscape reports the escape whose backslash is before at.
+func (s *scanner) badEscape(at int) {
+	_, n := utf8.DecodeRuneInString(s.src.Text[at:])
+	d := s.errs.Addf(diag.UnknownEscape, s.span(at-1, at+n), "unknown escape `%s`", s.src.Text[at-1:at+n])
+	d.Help = "the escapes are `\\\"`, `\\\\`, `\\n`, `\\t`, `\\r` and `\\u` with four hexadecimal digits"
+}
+
+// badCharacters reports, and skips, what no token can begin with.
+func (s *scanner) badCharacters() {
+	rest, _, _ := strings.Cut(s.src.Text[s.pos:], "\n")
+	n, message, help := foreign(rest)
+	s.errs.Addf(diag.UnknownCharacter, s.span(s.pos, s.pos+n), "%s", message).Help = help
+	s.pos += n
+}
+
+// foreign tells how many bytes of line are of another language, and what to
+// write instead.
+func foreign(line string) (n int, message, help string) {
+	r, n := utf8.DecodeRuneInString(line)
+	message = fmt.Sprintf("`%c` has no meaning here", r)
+	switch {
+	case r == utf8.RuneError:
+		return n, "the file is not UTF-8 here", "save it as UTF-8"
+	case r == '#' || strings.HasPrefix(line, "/*"):
+		if i := strings.Index(line, "*/"); r == '/' && i >= 0 {
+			return i + 2, "`/*` does not begin a comment", "a comment begins with `//` and ends with its line"
+		}
+		return len(strings.TrimRight(line, " \t\r")), fmt.Sprintf("`%s` does not begin a comment", line[:max(1, strings.IndexByte(line, '*')+1)]),
+			"a comment begins with `//` and ends with its line"
+	case strings.ContainsRune("'“”‘’`", r):
+		if i := strings.IndexAny(line[n:], "'“”‘’`"); i >= 0 {
+			_, m := utf8.DecodeRuneInString(line[n+i:])
+			n += i + m
+		}
+		return n, fmt.Sprintf("`%c` does not begin a string", r), "strings stand in \"double quotes\""
+	case r == ';':
+		return n, message, "a new line or a comma ends a field"
+	case r == '&' || r == '|':
+		return n, message, fmt.Sprintf("did you mean `%c%c`?", r, r)
+	case r == '%':
+		return n, "`%` stands only after a number", "write the number first, as in `3%`"
+	case unicode.IsLetter(r):
+		return len(line) - len(strings.TrimLeftFunc(line, unicode.IsLetter)), "a name is made of the letters a–z and A–Z, digits and `_`", ""
+	case unicode.IsSpace(r) || !unicode.IsPrint(r):
+		return n, fmt.Sprintf("invisible character %U", r), "delete it"
+	}
+	return n, message, ""
+}
+
+// strayCloser reports the closing bracket at s.pos, which has no partner. It
+// is taken for that of the last ( or [, if one is open.
+func (s *scanner) strayCloser() {
+	c := s.src.Text[s.pos]
+	d := s.errs.Addf(diag.StrayCloser, s.span(s.pos, s.pos+1), "`%c` closes nothing", c)
+	n := len(s.open) - 1
+	if n < 0 || s.text(s.open[n].token) == "{" {
+		return
+	}
+	t := s.tokens[s.open[n].token]
+	opener := s.text(s.open[n].token)
+	d.Message = fmt.Sprintf("`%s` is closed with `%c`", opener, c)
+	d.Notes = []diag.Note{{Span: s.span(t.start, t.end), Message: fmt.Sprintf("`%s` is opened here", opener)}}
+	d.Help = fmt.Sprintf("write `%s`", closer(opener))
+	s.open = s.open[:n]
+}
+
+// unclosedBracket reports the bracket that is the ith token.
+func (s *scanner) unclosedBracket(i int) {
+	t := s.tokens[i]
+	d := s.errs.Addf(diag.UnclosedBracket, s.span(t.start, t.end), "`%s` is never closed", s.text(i))
+	if s.pos < len(s.src.Text) {
+		end := s.pos
+		if isLetter(s.src.Text[end]) {
+			for isLetter(s.byteAt(end)) || isDigit(s.byteAt(end)) {
+				end++
+			}
+		} else {
+			end++
+		}
+		d.Notes = []diag.Note{{Span: s.span(s.pos, end), Message: fmt.Sprintf("`%s` comes before its `%s`", s.src.Text[s.pos:end], closer(s.text(i)))}}
+	} else {
+		d.Help = fmt.Sprintf("add `%s`", closer(s.text(i)))
+	}
+}
+
+func (s *scanner) tooDeep() {
+	d := s.errs.Addf(diag.TooDeep, s.span(s.pos, s.pos+1), "brackets nest more than %d deep", maxDepth)
+	d.Help = "name a part of it with `let`"
+}
+
+func partner(closer byte) string { return string("([{"[strings.IndexByte(")]}", closer)]) }
+
+func closer(opener string) string { return string(")]}"[strings.Index("([{", opener)]) }
