@@ -27,17 +27,19 @@ const (
 
 // A console is what a command talks to.
 type console struct {
-	in     io.Reader
-	out    io.Writer // results
-	err    io.Writer // everything else
-	colour bool      // out is a terminal that shows colours
-	args   []string  // what follows -- on the command line
+	in   io.Reader
+	out  io.Writer // results
+	err  io.Writer // everything else
+	args []string  // what follows -- on the command line
+
+	outColour, errColour bool // whether the streams are terminals that show colours
 }
 
 func systemConsole() *console {
+	colours := func(f *os.File) bool { return term.IsTerminal(int(f.Fd())) && os.Getenv("NO_COLOR") == "" }
 	return &console{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr,
-		colour: term.IsTerminal(int(os.Stdout.Fd())) && os.Getenv("NO_COLOR") == "",
+		outColour: colours(os.Stdout), errColour: colours(os.Stderr),
 	}
 }
 
@@ -46,6 +48,11 @@ func (c *console) note(format string, args ...any) { fmt.Fprintf(c.err, format+"
 
 // commands is the command line, in kong's terms. Each command has a Run.
 type commands struct {
+	Check   checkCommand   `cmd:"" help:"Report every problem of a recipe."`
+	Plan    planCommand    `cmd:"" help:"Show what a recipe will do: stages, tokens, steps, memory."`
+	Lock    lockCommand    `cmd:"" help:"Write rmc.lock: the digests of everything a recipe reads."`
+	Build   buildCommand   `cmd:"" help:"Compile a recipe to a trainer."`
+	Run     runCommand     `cmd:"" help:"Build the trainer and run it; its own arguments follow --."`
 	Explain explainCommand `cmd:"" help:"Explain a diagnostic code or a field of the language."`
 	New     newCommand     `cmd:"" help:"Start a recipe from a commented template."`
 	Version versionCommand `cmd:"" help:"Print the version of rmc and of the runtime it carries."`
@@ -91,9 +98,12 @@ func run(args []string, c *console) int {
 // exit prints what err says that has not been printed, and returns the code.
 func (c *console) exit(err error, args []string) int {
 	var usage usageError
+	var trainer exitError
 	switch {
 	case err == nil:
 		return exitFine
+	case errors.As(err, &trainer):
+		return int(trainer)
 	case errors.As(err, &usage):
 		return c.usage(err, args)
 	case !errors.Is(err, errReported):

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/rmc-lang/rmc/compiler"
+	"github.com/rmc-lang/rmc/lang/diag"
+	"github.com/rmc-lang/rmc/lang/source"
+)
+
+// A compiled recipe is what the compiler made of it and found wrong with it.
+type compiled struct {
+	*compiler.Result
+	path     string // of the recipe file
+	problems diag.List
+}
+
+// compile finds and compiles the recipe of the command line. A recipe with
+// problems is no error.
+func compile(f recipeFlags) (*compiled, error) {
+	path, err := f.find()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.ReadFile(path); err != nil {
+		return nil, err
+	}
+	result, problems := compiler.Compile(os.DirFS(filepath.Dir(path)), filepath.Base(path),
+		compiler.Options{Overrides: f.Set})
+	return &compiled{result, path, problems}, nil
+}
+
+// compileClean is compile for commands that are about something else than
+// problems: it prints them, and a recipe with errors ends the command.
+func (c *console) compileClean(f recipeFlags) (*compiled, error) {
+	r, err := compile(f)
+	if err != nil {
+		return nil, err
+	}
+	return r, c.report(r)
+}
+
+// report prints the problems on the error stream and returns errReported if
+// there are errors among them.
+func (c *console) report(r *compiled) error {
+	shown := r.problems.Sorted()
+	placed(shown, filepath.Dir(r.path))
+	if err := diag.WriteText(c.err, shown, c.errColour); err != nil {
+		return err
+	}
+	if shown.HasErrors() {
+		c.note("%s", tally(r.path, shown))
+		return errReported
+	}
+	return nil
+}
+
+// tally counts problems in a line.
+func tally(path string, problems diag.List) string {
+	errors := 0
+	for _, d := range problems {
+		if d.Severity == diag.Error {
+			errors++
+		}
+	}
+	words := []string{}
+	if errors > 0 {
+		words = append(words, count(errors, "error"))
+	}
+	if warnings := len(problems) - errors; warnings > 0 {
+		words = append(words, count(warnings, "warning"))
+	}
+	return path + ": " + strings.Join(words, ", ")
+}
+
+// count writes a number with its noun: 1 error, 2 errors.
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// placed names the files of problems as seen from the working directory, which
+// is how editors and people open them. The compiler knows them from the
+// recipe's folder; the standard library is in no folder, and an override in no
+// file.
+func placed(problems diag.List, dir string) {
+	done := map[*source.File]bool{}
+	place := func(f *source.File) {
+		if f == nil || done[f] || strings.HasPrefix(f.Name, "std/") || strings.HasPrefix(f.Name, "--") {
+			return
+		}
+		done[f] = true
+		f.Name = filepath.ToSlash(filepath.Join(dir, f.Name))
+	}
+	for _, d := range problems {
+		place(d.Span.File)
+		for _, n := range d.Notes {
+			place(n.Span.File)
+		}
+	}
+}

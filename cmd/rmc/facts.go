@@ -1,0 +1,289 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/rmc-lang/rmc/compiler/facts"
+	"github.com/rmc-lang/rmc/compiler/lock"
+	"github.com/rmc-lang/rmc/compiler/resolve"
+	"github.com/rmc-lang/rmc/runtime/arch"
+	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/spec"
+)
+
+// factsFlags say how far a command may go for facts.
+type factsFlags struct {
+	Offline bool `name:"offline" help:"Touch no network: use what is on this machine and say what that leaves out."`
+}
+
+// A world is what was found out about a recipe's surroundings.
+type world struct {
+	facts *facts.Facts
+	texts map[string]*reader   // by the model's name; what renders and tokenises for it
+	sets  map[string]*data.Set // by facts.Key
+	paths map[string]string    // on disk, by the data's name
+	left  []string             // checks that could not be made, in words
+}
+
+// gather opens what the recipe names and asks it what the compiler wants to
+// know. What is wrong with the world becomes facts too: the compiler knows the
+// place in the recipe.
+func gather(c *console, r *compiled, o factsFlags) (*world, error) {
+	g := &gathering{
+		ctx: context.Background(), compiled: r,
+		sources: newSources(r.path, o.Offline, func(msg string) { c.note("%s", msg) }),
+		world: &world{
+			facts: &facts.Facts{
+				Models: map[string]facts.Model{}, Tokenizers: map[string]facts.Tokenizer{}, Data: map[string]facts.Data{},
+			},
+			texts: map[string]*reader{}, sets: map[string]*data.Set{}, paths: map[string]string{},
+		},
+	}
+	var err error
+	if g.world.facts.Lock, err = readLock(r.path); err != nil {
+		return nil, err
+	}
+	for _, m := range r.Recipe.Models {
+		g.model(m.Spec)
+	}
+	for _, d := range r.Recipe.Data {
+		g.source(d.Spec)
+	}
+	for _, pair := range uses(r.Recipe) {
+		g.tokens(pair.model, pair.data)
+	}
+	g.pins()
+	g.world.facts.Missing = g.sources.missing
+	return g.world, nil
+}
+
+// A gathering is a gather in progress.
+type gathering struct {
+	ctx      context.Context
+	compiled *compiled
+	sources  *sources
+	world    *world
+}
+
+// A use is a data set as a stage's model sees it.
+type use struct {
+	model spec.Model
+	data  spec.Data
+}
+
+// uses lists which models see which data, in the order of the stages.
+func uses(r *resolve.Recipe) []use {
+	var all []use
+	seen := map[string]bool{}
+	add := func(m *resolve.Model, d *resolve.Data) {
+		if key := facts.Key(m.Spec.Name, d.Spec.Name); !seen[key] {
+			seen[key] = true
+			all = append(all, use{m.Spec, d.Spec})
+		}
+	}
+	for _, s := range r.Stages {
+		switch s := s.(type) {
+		case *resolve.Train:
+			add(s.Model, s.Data)
+		case *resolve.Evaluate:
+			add(s.Model, s.Data)
+		}
+	}
+	return all
+}
+
+// leftOut notes a check that was not made.
+func (g *gathering) leftOut(format string, args ...any) {
+	g.world.left = append(g.world.left, fmt.Sprintf(format, args...))
+}
+
+// wrong notes what is wrong with the source that a value names.
+func (g *gathering) wrong(path string, err error) {
+	g.sources.missing = append(g.sources.missing, facts.Missing{Path: path, Reason: err.Error()})
+}
+
+// model reads the config and the tokenizer of a model.
+func (g *gathering) model(m spec.Model) {
+	path := "model." + m.Name + ".base"
+	local, ok := g.sources.open(g.ctx, "model", path, m.Base)
+	if !ok {
+		g.leftOut("shapes and tokenizer of model %s: %s is not on this machine", m.Name, m.Base)
+		return
+	}
+	config, err := arch.Load(local.Path)
+	var unsupported *arch.UnsupportedError
+	switch {
+	case errors.As(err, &unsupported) && unsupported.What == "architecture":
+		g.world.facts.Models[m.Name] = facts.Model{Architecture: unsupported.Name, Known: unsupported.Known}
+		return
+	case err != nil:
+		g.wrong(path, err)
+		return
+	}
+	g.world.facts.Models[m.Name] = modelFacts(config, m, g.compiled.Recipe.Mesh)
+	g.tokenizer(m, config, local.Path)
+}
+
+// modelFacts is config in the compiler's words: what is loaded of it for m, and
+// where the runtime puts that on the mesh.
+func modelFacts(c arch.Config, m spec.Model, mesh spec.Mesh) facts.Model {
+	f := facts.Model{
+		Architecture: c.Family, Supported: true, Known: arch.Known(),
+		Vocab: c.Vocab, Layers: c.Layers, Hidden: c.Hidden, FFN: c.Intermediate,
+		Heads: c.Heads, KVHeads: c.KVHeads, HeadDim: c.HeadDim, Positions: c.MaxPositions,
+		HasScoreHead: c.HasScore(), Projections: arch.Projections(),
+	}
+	layer := m.Head.Layer
+	if layer > c.Layers {
+		layer = -1 // the compiler will say that there is no such layer
+	}
+	for _, p := range c.ParametersTo(layer) {
+		at := arch.Sharding(p, mesh.FSDP, mesh.Tensor)
+		f.Params = append(f.Params, facts.Param{Name: p.Name, Shape: p.Shape, Axes: at.Axes, Uneven: at.Uneven})
+	}
+	return f
+}
+
+// source opens the file of a data set.
+func (g *gathering) source(d spec.Data) {
+	local, ok := g.sources.open(g.ctx, "data", "data."+d.Name+".source", d.Source)
+	if !ok {
+		g.leftOut("rows of data %s: %s is not on this machine", d.Name, d.Source)
+		return
+	}
+	g.world.paths[d.Name] = local.Path
+}
+
+// tokens reads a data set as a model sees it.
+func (g *gathering) tokens(m spec.Model, d spec.Data) {
+	path, ok := g.world.paths[d.Name]
+	if !ok {
+		return // said already
+	}
+	reader := g.world.texts[m.Name]
+	if reader == nil && d.Format != "ids" {
+		g.leftOut("tokens of data %s: there is no tokenizer of model %s to count them with", d.Name, m.Name)
+		return
+	}
+	// The compiler holds the counts against these two policies and knows where
+	// they are written; the loader would stop at the first.
+	d.OverLength, d.Ties = lenient(d.OverLength), lenient(d.Ties)
+	set, err := data.Load(d, path, reader.encode)
+	key := facts.Key(m.Name, d.Name)
+	var column *data.ColumnError
+	switch {
+	case errors.As(err, &column):
+		g.world.facts.Data[key] = columnFacts(column)
+	case err != nil:
+		g.wrong("data."+d.Name+".source", err)
+	default:
+		g.world.sets[key] = set
+		g.world.facts.Data[key] = dataFacts(set, reader.bosCounts(set))
+	}
+}
+
+func lenient(policy string) string {
+	if policy == "error" {
+		return "drop"
+	}
+	return policy
+}
+
+func columnFacts(e *data.ColumnError) facts.Data {
+	p := facts.ColumnProblem{Column: e.Column, Row: e.Row + 1, Rows: 1, Want: e.Want, Have: e.Have}
+	if e.Have == "" {
+		return facts.Data{MissingColumns: []facts.ColumnProblem{p}}
+	}
+	return facts.Data{Mistyped: []facts.ColumnProblem{p}}
+}
+
+// dataFacts is what was read in the compiler's words. Rows are 1-based there.
+func dataFacts(s *data.Set, bos map[int]int) facts.Data {
+	f := facts.Data{
+		Rows: s.Stats.Read, Kept: s.Stats.Kept, Train: s.Stats.Train, Holdout: s.Stats.Holdout,
+		OverLong: s.Stats.Over, OverLongAt: oneBased(s.Stats.OverAt),
+		Ties: s.Stats.Met(data.Identical) + s.Stats.Met(data.Tied), TiesAt: rowsOf(s.Stats, data.Identical),
+		Identical: s.Stats.Met(data.IdenticalOnce), IdenticalAt: rowsOf(s.Stats, data.IdenticalOnce),
+		SavingLength: s.Stats.SavedBy,
+		CutWhole:     s.Stats.Met(data.CutWhole), CutWholeAt: rowsOf(s.Stats, data.CutWhole),
+		SharedPrompts: s.Stats.InBoth, SharedPromptsOf: prompts(s.Holdout), SharedExample: s.Stats.InBothExample,
+		BOSCounts: bos, Lengths: s.Stats.Lengths, ExampleMax: longest(s.Train), HoldoutMax: longest(s.Holdout),
+		Sequences: s.Width, TokensBefore: s.Stats.TokensBefore, TokensAfter: s.Stats.TokensAfter,
+	}
+	for _, c := range s.Stats.Columns {
+		f.Columns = append(f.Columns, facts.Column{Name: c.Name, Type: c.Type, Constant: c.Constant, Value: c.Value})
+	}
+	return f
+}
+
+func oneBased(rows []int) []int {
+	out := make([]int, len(rows))
+	for i, r := range rows {
+		out[i] = r + 1
+	}
+	return out
+}
+
+// rowsOf returns the first rows that a filter left out, 1-based.
+func rowsOf(s data.Stats, filter string) []int {
+	for _, f := range s.Filters {
+		if f.Name == filter {
+			return oneBased(f.Rows)
+		}
+	}
+	return nil
+}
+
+// prompts counts the different prompts of examples.
+func prompts(examples []data.Example) int {
+	seen := map[string]bool{}
+	for _, e := range examples {
+		seen[e.Prompt] = true
+	}
+	return len(seen)
+}
+
+// longest returns the tokens of each example's longest sequence.
+func longest(examples []data.Example) []int {
+	out := make([]int, len(examples))
+	for i, e := range examples {
+		out[i] = e.Len()
+	}
+	return out
+}
+
+// pins completes the lock with what is no source: the standard library that was
+// used, templates and rmc itself. When a source is missing there is no telling
+// what it should be locked to, and nothing is compared.
+func (g *gathering) pins() {
+	if len(g.sources.absent)+len(g.sources.missing) > 0 {
+		if g.world.facts.Lock != nil {
+			g.leftOut("comparing with %s", lock.Name)
+		}
+		return
+	}
+	g.sources.add(lock.Entry{Kind: "rmc", Value: rmcVersion})
+	if sum := librarySum(g.compiled); sum != "" {
+		g.sources.add(lock.Entry{Kind: "std", SHA256: sum})
+	}
+	resolved := g.sources.locked
+	g.world.facts.Resolved = &resolved
+}
+
+// librarySum is the digest of the standard library's files that the recipe
+// uses; empty when it uses none.
+func librarySum(r *compiled) string {
+	var texts strings.Builder
+	for _, library := range r.Libraries {
+		if strings.HasPrefix(library.Source.Name, "std/") {
+			fmt.Fprintf(&texts, "%s %d\n%s", library.Source.Name, len(library.Source.Text), library.Source.Text)
+		}
+	}
+	if texts.Len() == 0 {
+		return ""
+	}
+	return hexSum([]byte(texts.String()))
+}

@@ -1,0 +1,206 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/rmc-lang/rmc/compiler"
+	"github.com/rmc-lang/rmc/compiler/plan"
+)
+
+// A planCommand shows what a recipe will do.
+type planCommand struct {
+	recipeFlags
+	factsFlags
+	JSON bool `name:"json" help:"Print the plan and the estimate as JSON."`
+}
+
+// Run prints the plan with what facts say it takes.
+func (p *planCommand) Run(c *console) error {
+	r, err := c.compileClean(p.recipeFlags)
+	if err != nil {
+		return err
+	}
+	w, err := gather(c, r, p.factsFlags)
+	if err != nil {
+		return err
+	}
+	r.problems = compiler.Check(r.Result, w.facts)
+	if err := c.report(r); err != nil {
+		return err
+	}
+	for _, what := range w.left {
+		c.note("left out: %s", what)
+	}
+	estimate := r.Plan.Estimate(w.facts)
+	if p.JSON {
+		return printJSON(c.out, struct {
+			Plan     *plan.Plan     `json:"plan"`
+			Estimate *plan.Estimate `json:"estimate"`
+		}{r.Plan, estimate})
+	}
+	t := &planText{plan: r.Plan, estimate: estimate}
+	_, err = io.WriteString(c.out, t.text())
+	return err
+}
+
+// A planText is a plan being written for people.
+type planText struct {
+	plan     *plan.Plan
+	estimate *plan.Estimate
+	b        strings.Builder
+}
+
+func (t *planText) text() string {
+	fmt.Fprintf(&t.b, "%s: %s\n", t.plan.Name, count(len(t.plan.Stages), "stage"))
+	if m := t.plan.Mesh; m.Devices > 1 {
+		fmt.Fprintf(&t.b, "\nmesh   %d devices: fsdp %d × tensor %d\n", m.Devices, m.FSDP, m.Tensor)
+	}
+	for _, m := range t.estimate.Models {
+		t.model(m)
+	}
+	for _, d := range t.estimate.Data {
+		t.data(d)
+	}
+	for i, s := range t.plan.Stages {
+		t.stage(i+1, s)
+	}
+	return t.b.String()
+}
+
+// fact writes one line of a section.
+func (t *planText) fact(name, format string, args ...any) {
+	fmt.Fprintf(&t.b, "  %-11s %s\n", name, fmt.Sprintf(format, args...))
+}
+
+func (t *planText) model(m plan.ModelEstimate) {
+	fmt.Fprintf(&t.b, "\nmodel %s: %s\n", m.Name, m.Architecture)
+	t.fact("parameters", "%s: %s trained, %s frozen", grouped(m.Total), grouped(m.Trained), grouped(m.Frozen))
+	for _, row := range m.Sharding {
+		t.fact("split", "%s %s%s: %s a device", row.Parameter, shape(row.Shape, row.Axes), times(row.Count), shape(row.PerDevice, nil))
+	}
+}
+
+func times(n int) string {
+	if n == 1 {
+		return ""
+	}
+	return fmt.Sprintf(" (%d of them)", n)
+}
+
+// shape writes the sizes of a tensor, with the mesh axis that splits each:
+// [576/tensor, 1536].
+func shape(sizes []int, axes []string) string {
+	parts := make([]string, len(sizes))
+	for i, n := range sizes {
+		parts[i] = fmt.Sprint(n)
+		if i < len(axes) && axes[i] != "" {
+			parts[i] += "/" + axes[i]
+		}
+	}
+	return "[" + strings.Join(parts, ", ") + "]"
+}
+
+func (t *planText) data(d plan.DataEstimate) {
+	fmt.Fprintf(&t.b, "\ndata %s, as %s sees it\n", d.Name, d.Model)
+	t.fact("rows", "%s: %s kept, of which %s to train on and %s held out", grouped(d.Rows), grouped(d.Kept), grouped(d.Train), grouped(d.Holdout))
+	for _, loss := range []struct {
+		rows int
+		why  string
+	}{
+		{d.OverLong, "longer than max_length"},
+		{d.Ties, "with identical sides"},
+		{d.Identical, "with sides that are identical once cut"},
+		{d.CutWhole, "with a response cut away whole"},
+	} {
+		if loss.rows > 0 {
+			t.fact("", "%s %s", grouped(loss.rows), loss.why)
+		}
+	}
+	t.fact("tokens", "%s of %s", grouped(d.Tokens), grouped(d.TokensBefore))
+	t.fact("length", "%d to %d; half have at most %d, 90 %% %d, 99 %% %d", d.Shortest, d.Longest, d.Median, d.P90, d.P99)
+}
+
+func (t *planText) stage(number int, s plan.Stage) {
+	fmt.Fprintf(&t.b, "\nstage %d: %s\n", number, s.Name)
+	if len(s.Inputs) > 0 {
+		t.fact("after", "%s", strings.Join(s.Inputs, ", "))
+	}
+	if i := slices.IndexFunc(t.plan.Objectives, func(o plan.Objective) bool { return o.Stage == s.Name }); i >= 0 {
+		t.objective(t.plan.Objectives[i])
+	}
+	i := slices.IndexFunc(t.estimate.Stages, func(e plan.StageEstimate) bool { return e.Name == s.Name })
+	if i < 0 {
+		return
+	}
+	e := t.estimate.Stages[i]
+	if s.Train != nil {
+		t.fact("steps", "%s of %s examples, the first %d of them warm-up; %s examples in all",
+			grouped(e.Steps), grouped(s.Train.Batch), e.WarmupSteps, grouped(e.Examples))
+	} else {
+		t.fact("examples", "%s", grouped(e.Examples))
+	}
+	for _, b := range e.Buckets {
+		t.fact("bucket", "%d tokens: %s examples, %d a forward", b.Length, grouped(b.Examples), b.Micro)
+	}
+	if e.Padded > 0 {
+		t.fact("tokens", "%s and %s of padding (%.0f %%)", grouped(e.Tokens), grouped(e.Padded-e.Tokens),
+			100*float64(e.Padded-e.Tokens)/float64(e.Padded))
+	}
+	if e.Compiles > 0 {
+		t.fact("compiles", "%d", e.Compiles)
+	}
+	if e.Memory != nil {
+		t.memory(*e.Memory)
+	}
+}
+
+func (t *planText) objective(o plan.Objective) {
+	t.fact("objective", "%s", o.Name)
+	for _, p := range o.Params {
+		t.fact("", "%s = %g (%s)", p.Name, p.Is, p.From)
+	}
+	for _, l := range o.Lets {
+		t.fact("", "let %s = %s", l.Name, l.Is)
+	}
+	t.fact("", "loss = %s", o.Loss)
+	for _, r := range o.Reports {
+		t.fact("", "report %s = %s", r.Name, r.Is)
+	}
+	t.fact("forwards", "%s", strings.Join(o.Terms, "; "))
+	for _, note := range o.Notes {
+		t.fact("note", "%s", note)
+	}
+}
+
+func (t *planText) memory(m plan.Memory) {
+	t.fact("memory", "%s a device: weights %s, gradients %s, moments %s, activations about %s",
+		size(m.Total), size(m.Weights), size(m.Gradients), size(m.Moments), size(m.Activations))
+	if m.Stated > 0 {
+		t.fact("", "of %s that the mesh says it has", size(m.Stated))
+	}
+}
+
+// grouped writes a whole number with its thousands apart: 134,515,008.
+func grouped[N int | int64](n N) string {
+	digits := fmt.Sprint(n)
+	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
+}
+
+// size writes a number of bytes for people: 1.5 GiB.
+func size(n int64) string {
+	units := []string{"B", "KiB", "MiB", "GiB", "TiB"}
+	x, i := float64(n), 0
+	for x >= 1024 && i < len(units)-1 {
+		x, i = x/1024, i+1
+	}
+	if i == 0 {
+		return fmt.Sprintf("%d B", n)
+	}
+	return fmt.Sprintf("%.3g %s", x, units[i])
+}

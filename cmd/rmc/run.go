@@ -1,0 +1,50 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+)
+
+// A runCommand builds a trainer and runs it.
+type runCommand struct {
+	recipeFlags
+	factsFlags
+	Backend backend `name:"backend" enum:"xla,go" default:"xla" help:"What the trainer computes with: xla or go."`
+}
+
+// An exitError is the exit code of a trainer, which has said why itself.
+type exitError int
+
+func (e exitError) Error() string { return fmt.Sprintf("the trainer exits with %d", int(e)) }
+
+// Run builds the trainer in the cache and runs it here with the arguments after
+// --. Its exit code is rmc's.
+func (r *runCommand) Run(c *console) error {
+	recipe, program, err := c.program(r.recipeFlags, r.factsFlags)
+	if err != nil {
+		return err
+	}
+	trainer, err := cachedTrainer(recipe.Recipe.Name, program, r.Backend)
+	if err != nil {
+		return err
+	}
+	args := c.args
+	if dir := filepath.Dir(recipe.path); dir != "." {
+		args = append([]string{"--root", dir}, args...)
+	}
+	cmd := exec.Command(trainer, args...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.in, c.out, c.err
+	signal.Ignore(os.Interrupt) // the trainer gets it too and finishes its checkpoint
+	defer signal.Reset(os.Interrupt)
+	var exit *exec.ExitError
+	if err := cmd.Run(); errors.As(err, &exit) && exit.ExitCode() >= 0 {
+		return exitError(exit.ExitCode())
+	} else if err != nil {
+		return fmt.Errorf("running the trainer: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/rmc-lang/rmc/compiler/facts"
+	"github.com/rmc-lang/rmc/compiler/lock"
+	"github.com/rmc-lang/rmc/runtime/source"
+)
+
+// sources opens what a recipe names and remembers each file's digest.
+type sources struct {
+	store   *source.Store
+	opened  map[string]source.Local // by source as written
+	missing []facts.Missing
+	absent  []string // sources that an offline look could not find, in words
+	locked  lock.File
+}
+
+// newSources returns an empty set that fetches through the cache. Files are
+// looked for beside the recipe.
+func newSources(recipe string, offline bool, log func(string)) *sources {
+	return &sources{
+		store:  &source.Store{Base: filepath.Dir(recipe), Offline: offline, Log: log},
+		opened: map[string]source.Local{},
+	}
+}
+
+// open returns where written is on this machine and locks its digest under
+// kind. It reports false when it cannot be had, which is then noted as missing:
+// path is the value of the recipe that names it.
+func (s *sources) open(ctx context.Context, kind, path, written string) (source.Local, bool) {
+	ref, err := source.Parse(written)
+	if err != nil { // the resolver has said so at the value itself
+		return source.Local{}, false
+	}
+	local, known := s.opened[written]
+	if !known {
+		local, err = s.store.Fetch(ctx, ref)
+	}
+	if err != nil {
+		s.lacks(path, ref, err)
+		return source.Local{}, false
+	}
+	s.opened[written] = local
+	s.pin(kind, ref, local)
+	return local, true
+}
+
+// lacks notes a source that could not be had. Offline, what is only not on this
+// machine yet is no mistake of the recipe's.
+func (s *sources) lacks(path string, ref source.Ref, err error) {
+	if s.store.Offline && ref.Kind != source.File {
+		s.absent = append(s.absent, ref.String())
+		return
+	}
+	reason := strings.TrimPrefix(err.Error(), ref.String()+": ")
+	help := ""
+	if errors.Is(err, context.Canceled) {
+		help = "run the command again"
+	}
+	s.missing = append(s.missing, facts.Missing{Path: path, Reason: reason, Help: help})
+}
+
+// pin locks each file of a source.
+func (s *sources) pin(kind string, ref source.Ref, local source.Local) {
+	name := ref.At(local.Revision).String()
+	for _, f := range local.Files {
+		entry := lock.Entry{Kind: kind, Name: name, SHA256: f.SHA256, Bytes: f.Bytes}
+		if local.IsDir {
+			entry.Name = strings.TrimSuffix(name, "/") + "/" + f.Name
+		}
+		s.add(entry)
+	}
+}
+
+// add appends an entry unless it is there: two data sets may read one file.
+func (s *sources) add(e lock.Entry) {
+	if !slices.Contains(s.locked.Entries, e) {
+		s.locked.Entries = append(s.locked.Entries, e)
+	}
+}
+
+// pinFile locks a file that the recipe names by a plain path, as a template.
+func (s *sources) pinFile(kind, path string) error {
+	content, err := os.ReadFile(filepath.Join(s.store.Base, filepath.FromSlash(path)))
+	if err != nil {
+		return err
+	}
+	s.add(lock.Entry{Kind: kind, Name: "file:" + path, SHA256: hexSum(content), Bytes: int64(len(content))})
+	return nil
+}
+
+func hexSum(content []byte) string {
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:])
+}
+
+// readLock returns the lock beside a recipe; nil when there is none.
+func readLock(recipe string) (*lock.File, error) {
+	text, err := os.ReadFile(lockPath(recipe))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	f, err := lock.Read(string(text))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Dir(lockPath(recipe)), err)
+	}
+	return f, nil
+}
+
+// lockPath is the lock of a recipe: one a folder. Two recipes of one folder
+// share it.
+func lockPath(recipe string) string { return filepath.Join(filepath.Dir(recipe), lock.Name) }
