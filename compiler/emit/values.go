@@ -72,11 +72,12 @@ type element struct {
 	keys   []string
 	values []jen.Code
 	origin string
+	brief  bool // may share a line with its neighbours
 }
 
 // add appends an element of one value that is Go source.
 func (l *literal) add(key, value, origin string) {
-	l.elements = append(l.elements, element{[]string{key}, []jen.Code{jen.Op(value)}, origin})
+	l.elements = append(l.elements, element{[]string{key}, []jen.Code{jen.Op(value)}, origin, len(value) <= 12})
 }
 
 // literal collects what is to be printed of a struct of spec: its own name and
@@ -90,7 +91,7 @@ func (p *program) literal(path string, v reflect.Value) *literal {
 		case tag == "" && v.Field(i).Kind() == reflect.String || tag == ":kind":
 			head.keys = append(head.keys, sf.Name)
 			head.values = append(head.values, jen.Lit(v.Field(i).String()))
-		case tag != "" && !v.Field(i).IsZero():
+		case tag != "" && !empty(v.Field(i)):
 			l.field(sf, path, v.Field(i))
 		}
 	}
@@ -170,37 +171,78 @@ func (l *literal) shard(model, pattern string, axes []string) {
 	l.elements[last].values = append(l.elements[last].values, jen.Op(row).Op(",").Comment(origin).Line())
 }
 
-// variant adds a struct that has kinds, on one line: the origin of its kind,
-// then that of each value which somebody else set.
+// variant adds a struct that has kinds, a line for each run of values that
+// have one origin.
 func (l *literal) variant(sf reflect.StructField, path string, v reflect.Value) {
 	inner := &literal{program: l.program}
 	inner.add("Kind", strconv.Quote(v.FieldByName("Kind").String()), l.program.origin(path))
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
-		if f.Tag.Get("rmr") != ",kind" && !v.Field(i).IsZero() {
+		if f.Tag.Get("rmr") != ",kind" && !empty(v.Field(i)) {
 			inner.field(f, path, v.Field(i))
 		}
 	}
-	value := jen.Qual(specPath, sf.Type.Name()).Add(inner.oneLine())
-	l.elements = append(l.elements, element{[]string{sf.Name}, []jen.Code{value}, inner.origins()})
+	inner.group()
+	value := jen.Qual(specPath, sf.Type.Name()).Add(inner.wrapped())
+	last := inner.elements[len(inner.elements)-1].origin
+	l.elements = append(l.elements, element{[]string{sf.Name}, []jen.Code{value}, last, false})
 }
 
-// origins says who set the values: quickstart.rmr:17; default: Eps, Decay.
-func (l *literal) origins() string {
-	main := l.elements[0].origin
+// group brings elements of one origin together, in the order in which the
+// origins first appear.
+func (l *literal) group() {
 	var order []string
-	of := map[string][]string{}
-	for _, e := range l.elements[1:] {
-		if e.origin == main {
-			continue
-		}
-		if len(of[e.origin]) == 0 {
+	for _, e := range l.elements {
+		if !slices.Contains(order, e.origin) {
 			order = append(order, e.origin)
 		}
-		of[e.origin] = append(of[e.origin], e.keys...)
 	}
-	for _, o := range order {
-		main += "; " + o + ": " + strings.Join(of[o], ", ")
+	slices.SortStableFunc(l.elements, func(a, b element) int {
+		return slices.Index(order, a.origin) - slices.Index(order, b.origin)
+	})
+}
+
+// empty reports whether a value is what Go has without being told: zero, or a
+// variant of the kind that its zero value means.
+func empty(v reflect.Value) bool {
+	if v.Kind() == reflect.Struct {
+		kind, ok := v.Type().FieldByName("Kind")
+		return ok && kind.Tag.Get("zero") != "" && kind.Tag.Get("zero") == v.FieldByName("Kind").String()
+	}
+	return v.IsZero() || v.Kind() == reflect.Slice && v.Len() == 0
+}
+
+// wrapped prints the elements of a nested literal; the origin of the last ones
+// is the caller's to print:
+//
+//	{Kind: "adamw", LR: 2e-5, // quickstart.rmr:20
+//		Eps: 1e-8, Clip: 1.0}
+func (l *literal) wrapped() *jen.Statement {
+	return jen.CustomFunc(jen.Options{Open: "{", Close: "}"}, func(g *jen.Group) {
+		for i, e := range l.elements {
+			g.Add(field(e.keys[0]).Add(e.values[0]))
+			if i == len(l.elements)-1 {
+				return
+			}
+			g.Add(jen.Op(","))
+			if l.elements[i+1].origin != e.origin {
+				g.Add(jen.Comment(e.origin).Line())
+			}
+		}
+	})
+}
+
+// origins says who set the values: quickstart.rmr:24; default: Batch.
+func (l *literal) origins() string {
+	main := l.elements[0].origin
+	var others []string
+	for _, e := range l.elements[1:] {
+		if e.origin != main {
+			others = append(others, e.keys...)
+		}
+	}
+	if len(others) > 0 {
+		main += "; default: " + strings.Join(others, ", ")
 	}
 	return main
 }
@@ -226,19 +268,29 @@ func (l *literal) oneLine() *jen.Statement {
 	})
 }
 
-// lines prints the elements one a line, each with its origin behind it.
+// lines prints the elements, a line for each with its origin behind it;
+// neighbours of one origin share a line.
 func (l *literal) lines() *jen.Statement {
 	return block(func(g *jen.Group) {
-		for _, e := range l.elements {
+		for i, e := range l.elements {
 			if e.keys[0] == "Shard" {
 				rows := block(func(g *jen.Group) { g.Add(e.values...) })
 				g.Add(field("Shard").Index().Qual(specPath, "Shard").Add(rows).Op(",").Line())
 				continue
 			}
-			for i, key := range e.keys {
-				g.Add(field(key).Add(e.values[i]).Op(","))
+			for k, key := range e.keys {
+				g.Add(field(key).Add(e.values[k]).Op(","))
 			}
-			g.Add(jen.Comment(e.origin).Line())
+			if i == len(l.elements)-1 || !l.joined(i) {
+				g.Add(jen.Comment(e.origin).Line())
+			}
 		}
 	})
+}
+
+// joined reports whether element i shares its line with the next: both short
+// and of one origin.
+func (l *literal) joined(i int) bool {
+	a, b := l.elements[i], l.elements[i+1]
+	return a.brief && b.brief && a.origin == b.origin
 }

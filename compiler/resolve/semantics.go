@@ -46,6 +46,8 @@ func (r *resolver) meshShape() {
 	switch {
 	case m.FSDP == 0 && m.Devices%m.Tensor == 0:
 		m.FSDP = m.Devices / m.Tensor
+		v := r.recipe.Value("mesh.fsdp")
+		v.Go, v.Text, v.Is = itoa(m.FSDP), itoa(m.FSDP), m.FSDP
 	case m.FSDP == 0:
 		near := divisor(m.Devices, m.Tensor)
 		r.errs.Addf(diag.MeshShape, r.where("mesh.tensor", span), "%d devices cannot be split %d ways", m.Devices, m.Tensor).Help =

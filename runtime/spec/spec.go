@@ -17,6 +17,7 @@
 //	of:"lora"        only meaningful when the struct's Kind is one of these
 //	one_of:"a|b"     the values a string may take
 //	later:"a|b"      values that are planned and refused with a clear message
+//	zero:"same"      of a Kind: the one that Go's zero value means, not printed
 //	min:"1" max:"9"  bounds of a number, inclusive
 //	source:"true"    a string that must be a file:, hf: or pypi: source
 //	contested:"…"    no default because peers disagree: what each of them does
@@ -126,7 +127,7 @@ type Data struct {
 
 // Columns maps a wanted name to the column that holds it.
 type Columns struct {
-	Kind string            `rmr:",kind" one_of:"same|named"`
+	Kind string            `rmr:",kind" one_of:"same|named" zero:"same"`
 	Map  map[string]string `rmr:",rest" of:"named" doc:"name = \"column\" for each that differs"`
 }
 

