@@ -1,0 +1,176 @@
+package text
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// A definition is a tokenizer.json as Hugging Face's tokenizers writes it.
+// Whatever else a tokenizer comes from is turned into one first.
+type definition struct {
+	Version string `json:"version"`
+	// Truncation and Padding have no say: transformers sets both anew at
+	// every call, and off unless asked.
+	Truncation    json.RawMessage `json:"truncation"`
+	Padding       json.RawMessage `json:"padding"`
+	AddedTokens   []addedToken    `json:"added_tokens"`
+	Normalizer    json.RawMessage `json:"normalizer"`
+	PreTokenizer  json.RawMessage `json:"pre_tokenizer"`
+	PostProcessor json.RawMessage `json:"post_processor"`
+	Decoder       json.RawMessage `json:"decoder"`
+	Model         modelDefinition `json:"model"`
+}
+
+// An addedToken is found in a text before anything else is done to it.
+type addedToken struct {
+	ID         int32  `json:"id"`
+	Content    string `json:"content"`
+	SingleWord bool   `json:"single_word"` // only where no word goes on at either side
+	LStrip     bool   `json:"lstrip"`      // takes the white space before it too
+	RStrip     bool   `json:"rstrip"`
+	Normalized bool   `json:"normalized"` // looked for after the normalizer
+	Special    bool   `json:"special"`
+}
+
+// A modelDefinition is the model of a tokenizer.json: BPE or Unigram.
+type modelDefinition struct {
+	Type                    string     `json:"type"`
+	Dropout                 *float64   `json:"dropout,omitempty"`
+	UnkToken                *string    `json:"unk_token,omitempty"`
+	UnkID                   *int32     `json:"unk_id,omitempty"`
+	ContinuingSubwordPrefix *string    `json:"continuing_subword_prefix,omitempty"`
+	EndOfWordSuffix         *string    `json:"end_of_word_suffix,omitempty"`
+	FuseUnk                 bool       `json:"fuse_unk"`
+	ByteFallback            bool       `json:"byte_fallback"`
+	IgnoreMerges            bool       `json:"ignore_merges"`
+	Vocab                   vocabulary `json:"vocab"`
+	Merges                  []pair     `json:"merges,omitempty"`
+}
+
+// A vocabulary gives each token its id and, for Unigram, its log probability.
+type vocabulary struct {
+	ids    map[string]int32
+	pieces []string  // Unigram: by id
+	scores []float64 // Unigram: by id
+}
+
+// UnmarshalJSON reads {"token": id, …} or [["token", score], …].
+func (v *vocabulary) UnmarshalJSON(raw []byte) error {
+	if len(raw) > 0 && raw[0] == '{' {
+		return json.Unmarshal(raw, &v.ids)
+	}
+	var rows [][2]json.RawMessage
+	if err := json.Unmarshal(raw, &rows); err != nil {
+		return err
+	}
+	v.ids = make(map[string]int32, len(rows))
+	v.pieces, v.scores = make([]string, len(rows)), make([]float64, len(rows))
+	for i, row := range rows {
+		err := errors.Join(json.Unmarshal(row[0], &v.pieces[i]), json.Unmarshal(row[1], &v.scores[i]))
+		if err != nil {
+			return fmt.Errorf("entry %d: %w", i, err)
+		}
+		v.ids[v.pieces[i]] = int32(i)
+	}
+	return nil
+}
+
+// MarshalJSON writes the layout that UnmarshalJSON reads.
+func (v vocabulary) MarshalJSON() ([]byte, error) {
+	if v.pieces == nil {
+		return json.Marshal(v.ids)
+	}
+	rows := make([][2]any, len(v.pieces))
+	for i, piece := range v.pieces {
+		rows[i] = [2]any{piece, v.scores[i]}
+	}
+	return json.Marshal(rows)
+}
+
+// A pair is a merge: two tokens that become one.
+type pair [2]string
+
+// UnmarshalJSON reads "left right" (tokenizers before 0.20) or ["left", "right"].
+func (p *pair) UnmarshalJSON(raw []byte) error {
+	if len(raw) == 0 || raw[0] != '"' {
+		return json.Unmarshal(raw, (*[2]string)(p))
+	}
+	var both string
+	if err := json.Unmarshal(raw, &both); err != nil {
+		return err
+	}
+	left, right, ok := strings.Cut(both, " ")
+	if !ok || strings.Contains(right, " ") {
+		return fmt.Errorf("merge %q is not two tokens with a space between them", both)
+	}
+	*p = pair{left, right}
+	return nil
+}
+
+// parseDefinition reads a tokenizer.json.
+func parseDefinition(raw []byte) (*definition, error) {
+	var d definition
+	if err := strict(raw, &d); err != nil {
+		return nil, err
+	}
+	if d.Model.Vocab.ids == nil {
+		return nil, errors.New("model.vocab is missing")
+	}
+	return &d, nil
+}
+
+// strict decodes JSON and fails on fields that we do not know: such a field
+// may change ids.
+func strict(raw []byte, into any) error {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(into); err != nil {
+		return err
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return errors.New("more JSON after the end")
+	}
+	return nil
+}
+
+// kind is the "type" of a component of a definition; "" if there is none.
+func kind(raw json.RawMessage) (string, error) {
+	if len(raw) == 0 || string(raw) == "null" {
+		return "", nil
+	}
+	var t struct{ Type string }
+	if err := json.Unmarshal(raw, &t); err != nil {
+		return "", err
+	}
+	if t.Type == "" {
+		return "", errors.New("a component without a type")
+	}
+	return t.Type, nil
+}
+
+// unsupported says that a component cannot be had, and what can.
+func unsupported(what, name string, known ...string) error {
+	slices.Sort(known)
+	return fmt.Errorf("the %s %q is not supported; these are: %s", what, name, strings.Join(known, ", "))
+}
+
+// A match is what Replace and Split look for: {"String": "x"} or {"Regex": "x"}.
+type match struct {
+	String *string
+	Regex  *string
+}
+
+func (m match) compile() (*pattern, error) {
+	switch {
+	case m.Regex != nil:
+		return compile(*m.Regex)
+	case m.String != nil && *m.String != "":
+		return literal(*m.String), nil
+	}
+	return nil, errors.New("neither a String nor a Regex to look for")
+}

@@ -1,0 +1,74 @@
+package text
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Load reads a tokenizer from path: a folder with a tokenizer.json or else a
+// tokenizer.model, one of these files, or a .gguf. Beside the former stand
+// tokenizer_config.json, special_tokens_map.json and chat_template.jinja,
+// which are read where they are there.
+func Load(path string) (*Tokenizer, error) {
+	file, err := find(path)
+	if err != nil {
+		return nil, err
+	}
+	var t *Tokenizer
+	switch filepath.Ext(file) {
+	case ".json":
+		t, err = loadJSON(file)
+	case ".model":
+		t, err = loadSentencePiece(file)
+	case ".gguf":
+		t, err = loadGGUF(file)
+	default:
+		err = errors.New("not a tokenizer: its name ends neither in .json nor in .model nor in .gguf")
+	}
+	if err != nil && !strings.Contains(err.Error(), file) {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return t, err
+}
+
+// find is the file to read for path, which may be a folder.
+func find(path string) (string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", err
+	}
+	if !info.IsDir() {
+		return path, nil
+	}
+	for _, name := range []string{"tokenizer.json", "tokenizer.model"} {
+		file := filepath.Join(path, name)
+		if _, err := os.Stat(file); err == nil {
+			return file, nil
+		}
+	}
+	return "", fmt.Errorf("%s: the folder has neither tokenizer.json nor tokenizer.model", path)
+}
+
+func loadJSON(file string) (*Tokenizer, error) {
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	d, err := parseDefinition(raw)
+	if err != nil {
+		return nil, err
+	}
+	s, files, err := readSettings(filepath.Dir(file))
+	if err != nil {
+		return nil, err
+	}
+	t, err := newTokenizer(d, s)
+	if err != nil {
+		return nil, err
+	}
+	t.files = append([]string{file}, files...)
+	return t, nil
+}
