@@ -31,6 +31,7 @@ const (
 type commandLine struct {
 	Out     string   `help:"Run directory." placeholder:"DIR"`
 	Set     []string `help:"Set a value of the recipe for this run, as in train.rm.optimizer.lr=1e-5; recorded in run.json. Repeatable." sep:"none" placeholder:"PATH=VALUE"`
+	Root    string   `help:"Folder that file: sources of the recipe are relative to." default:"." placeholder:"DIR"`
 	Backend string   `help:"What computes: auto, xla or go." enum:"auto,xla,go" default:"auto"`
 
 	Train    trainCommand    `cmd:"" default:"withargs" help:"Train, evaluate and keep the model (the default)."`
@@ -47,6 +48,7 @@ type invocation struct {
 	ctx            context.Context
 	program        Program
 	dir            string
+	root           string // as Run.Root
 	backend        string
 	stdin          io.Reader
 	stdout, stderr *os.File
@@ -88,7 +90,7 @@ func run(ctx context.Context, p Program, args []string, stdin io.Reader, stdout,
 	if c.Out == "" {
 		c.Out = filepath.Join("runs", p.Name)
 	}
-	in := &invocation{ctx: ctx, program: p, dir: c.Out, backend: c.Backend, stdin: stdin, stdout: stdout, stderr: stderr}
+	in := &invocation{ctx: ctx, program: p, dir: c.Out, root: c.Root, backend: c.Backend, stdin: stdin, stdout: stdout, stderr: stderr}
 	err = parsed.Run(in)
 	switch {
 	case err == nil:
@@ -184,7 +186,7 @@ func (in *invocation) open() (*Run, error) {
 	if b.Notice != "" {
 		fmt.Fprintln(in.stderr, b.Notice)
 	}
-	return &Run{Program: in.program, Dir: in.dir, Root: ".", Backend: b}, nil
+	return &Run{Program: in.program, Dir: in.dir, Root: in.root, Backend: b}, nil
 }
 
 // train runs the program and keeps its record true at every moment: running,
