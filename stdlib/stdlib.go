@@ -1,10 +1,11 @@
-// Package stdlib embeds the objectives of the standard library, which are
-// written in the language. Nothing in the compiler knows one of them by name.
+// Package stdlib holds the objectives that come with rmc, written in the
+// language and embedded as they are. Nothing in the compiler knows one of them
+// by name.
 package stdlib
 
 import "embed"
 
-// FS holds the files of the standard library: preference.rmr is std/preference.
+// FS has a file for each library: use std/preference is preference.rmr.
 //
 //go:embed *.rmr
 var FS embed.FS

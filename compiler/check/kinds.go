@@ -221,6 +221,11 @@ func (c *checker) serves(call *ast.Call, t *term, m *Model) bool {
 			"terms that it computes: " + list(c.env.Serves)
 		return false
 	}
+	if !m.Trained && c.trained() != nil {
+		c.report(diag.TermNotServed, call.Span, "%s type-checks, but the trainer computes only what %s says, which it trains", short(text(call)), c.trained().Name).Help =
+			"leave out model = " + m.Name
+		return false
+	}
 	if t.name == "score" && m.Outputs > 1 {
 		d := c.report(diag.SeveralOutputs, call.Span, "%s has %d outputs, and score is one number", m.Name, m.Outputs)
 		d.Notes = append(d.Notes, diag.Note{Span: m.Span, Message: m.Name + " is declared here"})

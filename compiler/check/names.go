@@ -10,6 +10,7 @@ import (
 
 // declare makes a parameter or let known, unless its name means something
 // already: an objective reads the same from top to bottom, so nothing shadows.
+// Columns are the exception, for a library cannot know those of its users.
 func (c *checker) declare(b *binding) {
 	name := b.name.Name
 	if old := c.byName[name]; old != nil {
@@ -97,8 +98,6 @@ func (c *checker) builtin(name string) string {
 		return "a function"
 	case termOf(name) != nil:
 		return "a model term"
-	case c.hasColumn(name):
-		return "a column of the data"
 	}
 	return ""
 }

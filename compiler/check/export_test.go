@@ -1,0 +1,14 @@
+package check
+
+import (
+	"github.com/rmc-lang/rmc/lang/ast"
+	"github.com/rmc-lang/rmc/lang/diag"
+)
+
+// TypeOf types an expression on its own.
+func TypeOf(decl *ast.Decl, env Env, e ast.Expr) (Type, diag.List) {
+	kind, _ := kindOf(env.Data.Kind)
+	c := &checker{env: env, kind: kind, decl: decl, byName: map[string]*binding{}, calls: map[string]*Let{}, seen: map[mistake]bool{}}
+	t := c.expr(e).Type
+	return t, c.errs
+}
