@@ -50,9 +50,12 @@ func (c *console) note(format string, args ...any) { fmt.Fprintf(c.err, format+"
 type commands struct {
 	Check   checkCommand   `cmd:"" help:"Report every problem of a recipe."`
 	Plan    planCommand    `cmd:"" help:"Show what a recipe will do: stages, tokens, steps, memory."`
+	Render  renderCommand  `cmd:"" help:"Print a recipe with every value and where it comes from."`
+	Preview previewCommand `cmd:"" help:"Show the tokens of a row: what is scored, what is cut away."`
 	Lock    lockCommand    `cmd:"" help:"Write rmc.lock: the digests of everything a recipe reads."`
 	Build   buildCommand   `cmd:"" help:"Compile a recipe to a trainer."`
 	Run     runCommand     `cmd:"" help:"Build the trainer and run it; its own arguments follow --."`
+	Diff    diffCommand    `cmd:"" help:"Compare two recipes by meaning."`
 	Explain explainCommand `cmd:"" help:"Explain a diagnostic code or a field of the language."`
 	New     newCommand     `cmd:"" help:"Start a recipe from a commented template."`
 	Version versionCommand `cmd:"" help:"Print the version of rmc and of the runtime it carries."`

@@ -1,0 +1,286 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/rmc-lang/rmc/compiler/facts"
+	"github.com/rmc-lang/rmc/runtime/data"
+)
+
+// A previewCommand shows the tokens of a row.
+type previewCommand struct {
+	recipeFlags
+	factsFlags
+	Row  int    `name:"row" short:"n" default:"1" placeholder:"N" help:"Which row, counted from 1: of the file, or of the part."`
+	Part string `name:"part" enum:"all,train,holdout" default:"all" help:"Count only the rows that are trained on (train) or held out (holdout)."`
+	Data string `name:"data" placeholder:"NAME" help:"Which data set, when the recipe has several."`
+}
+
+// Run prints what becomes of one row: the tokens of each side, which are prompt
+// and which response, which one is scored, and what truncation takes away.
+func (p *previewCommand) Run(c *console) error {
+	if p.Row < 1 {
+		return usagef("--row %d: rows are counted from 1", p.Row)
+	}
+	r, err := c.compileClean(p.recipeFlags)
+	if err != nil {
+		return err
+	}
+	u, err := p.use(uses(r.Recipe))
+	if err != nil {
+		return err
+	}
+	w, err := gather(c, r, p.factsFlags)
+	if err != nil {
+		return err
+	}
+	path, ok := w.paths[u.data.Name]
+	reader := w.texts[u.model.Name]
+	if !ok || reader == nil && u.data.Format != "ids" {
+		return c.unread(w)
+	}
+	row, err := p.number(w.sets[facts.Key(u.model.Name, u.data.Name)])
+	if err != nil {
+		return err
+	}
+	look, err := data.Preview(u.data, path, reader.encode, row)
+	if err != nil {
+		return err
+	}
+	t := &lookText{look: look, use: u, reader: reader, colour: c.outColour}
+	_, err = io.WriteString(c.out, t.text())
+	return err
+}
+
+// use picks the data set that is shown, as the first model that sees it does.
+func (p *previewCommand) use(all []use) (use, error) {
+	var names []string
+	for _, u := range all {
+		if p.Data == "" || u.data.Name == p.Data {
+			return u, nil
+		}
+		names = append(names, u.data.Name)
+	}
+	if len(all) == 0 {
+		return use{}, usagef("the recipe uses no data")
+	}
+	return use{}, usagef("no stage uses data %q; there are %s", p.Data, strings.Join(names, ", "))
+}
+
+// number turns the row of the command line into a 0-based row of the file.
+func (p *previewCommand) number(set *data.Set) (int, error) {
+	if p.Part == "all" {
+		return p.Row - 1, nil
+	}
+	if set == nil {
+		return 0, fmt.Errorf("the data could not be read, so there is no %s part; rmc check says why", p.Part)
+	}
+	part := set.Train
+	if p.Part == "holdout" {
+		part = set.Holdout
+	}
+	if p.Row > len(part) {
+		return 0, fmt.Errorf("the %s part has %s", p.Part, count(len(part), "row"))
+	}
+	return part[p.Row-1].Row, nil
+}
+
+// unread says what keeps the data from being read.
+func (c *console) unread(w *world) error {
+	for _, m := range w.facts.Missing {
+		c.note("rmc: %s: %s", m.Path, m.Reason)
+	}
+	for _, what := range w.left {
+		c.note("rmc: %s", what)
+	}
+	return fmt.Errorf("there is nothing to preview without them")
+}
+
+// A lookText is one row being written for people.
+type lookText struct {
+	look   data.Look
+	use    use
+	reader *reader
+	colour bool
+	b      strings.Builder
+}
+
+func (t *lookText) text() string {
+	l := t.look
+	fmt.Fprintf(&t.b, "%s: row %d of data %s, %s\n", l.Where, l.Row+1, t.use.data.Name, t.fate())
+	for _, name := range slices.Sorted(maps.Keys(l.Columns)) {
+		fmt.Fprintf(&t.b, "%s = %g\n", name, l.Columns[name])
+	}
+	for i, full := range l.Full {
+		t.side(i, full)
+	}
+	if len(l.Full) == 2 {
+		t.difference(l.Full[0].IDs, l.Full[1].IDs)
+	}
+	return t.b.String()
+}
+
+// fate says what becomes of the row.
+func (t *lookText) fate() string {
+	switch {
+	case t.look.Dropped != "":
+		return "left out: " + t.look.Dropped
+	case t.look.HeldOut:
+		return "held out"
+	}
+	return "trained on"
+}
+
+// name is what a side of the row is called.
+func (t *lookText) name(side int) string {
+	if t.use.data.Kind == "preference" {
+		return []string{"chosen", "rejected"}[side]
+	}
+	return fmt.Sprintf("candidate %d", side+1)
+}
+
+// side writes one sequence in its parts.
+func (t *lookText) side(i int, full data.Sequence) {
+	kept := full
+	if t.look.Cut != nil {
+		kept = t.look.Cut[i]
+	}
+	fmt.Fprintf(&t.b, "\n%s: %s", t.name(i), count(len(full.IDs), "token"))
+	from, to := cutRange(t.use.data.OverLength, len(full.IDs), len(kept.IDs))
+	if to > from {
+		fmt.Fprintf(&t.b, ", %d of them cut away", to-from)
+	}
+	fmt.Fprintln(&t.b)
+	inside := func(a, b int) [2]int { return [2]int{max(a, from), min(b, to)} }
+	n, last := full.Prompt, len(full.IDs)
+	if to == last {
+		last = from
+	}
+	t.part("prompt", full.IDs[:n], inside(0, n), 0)
+	t.part("response", full.IDs[n:], inside(n, len(full.IDs)), n)
+	if last > 0 {
+		fmt.Fprintf(&t.b, "  scored: token %d, %s\n", last, t.paint(scored, t.piece(full.IDs[last-1])))
+	}
+}
+
+// cutRange is the half-open range of a sequence that a policy takes away.
+func cutRange(policy string, full, kept int) (from, to int) {
+	if policy == "truncate_left" {
+		return 1, 1 + full - kept
+	}
+	return kept, full
+}
+
+// part writes tokens that begin at an index of their sequence; those in the
+// range cut are shown as taken away.
+func (t *lookText) part(name string, ids []int32, cut [2]int, at int) {
+	fmt.Fprintf(&t.b, "  %s, %s\n", name, count(len(ids), "token"))
+	line := 0
+	put := func(text string, style style) {
+		width := len([]rune(text)) + 1
+		if line > 0 && line+width > 96 {
+			t.b.WriteByte('\n')
+			line = 0
+		}
+		if line == 0 {
+			t.b.WriteString("    ")
+		} else {
+			t.b.WriteString("|")
+		}
+		line += width
+		t.b.WriteString(t.paint(style, text))
+	}
+	for i, id := range ids {
+		at := at + i
+		switch {
+		case at == cut[0] && at < cut[1] && !t.colour:
+			put("[cut away:", plain)
+		case at == cut[1] && cut[0] < cut[1] && !t.colour:
+			put("]", plain)
+		}
+		style := styleOf(name)
+		if at >= cut[0] && at < cut[1] {
+			style = removed
+		}
+		put(t.piece(id), style)
+	}
+	if end := at + len(ids); cut[0] < cut[1] && cut[1] == end && !t.colour {
+		put("]", plain)
+	}
+	if line > 0 {
+		t.b.WriteByte('\n')
+	}
+}
+
+// difference says where two sides part.
+func (t *lookText) difference(a, b []int32) {
+	same := 0
+	for same < len(a) && same < len(b) && a[same] == b[same] {
+		same++
+	}
+	at := func(ids []int32) string {
+		if same == len(ids) {
+			return "its end"
+		}
+		return t.piece(ids[same])
+	}
+	fmt.Fprintf(&t.b, "\nboth sides begin with the same %s; then chosen has %s and rejected %s\n", count(same, "token"), at(a), at(b))
+}
+
+// piece is one token as it is shown: white space and controls made visible, and
+// the id where there is no tokenizer.
+func (t *lookText) piece(id int32) string {
+	if t.reader == nil {
+		return fmt.Sprint(id)
+	}
+	return visible(t.reader.piece(id))
+}
+
+// visible shows what a terminal would swallow or obey.
+func visible(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		switch {
+		case r == ' ':
+			b.WriteRune('·')
+		case r == '\n':
+			b.WriteRune('⏎')
+		case r == '\t':
+			b.WriteRune('→')
+		case r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 || r == '\u202e':
+			fmt.Fprintf(&b, "<%#x>", r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// A style is how a terminal shows a token.
+type style string
+
+const (
+	plain   style = ""
+	faint   style = "2"    // prompt
+	scored  style = "1;32" // the token whose state is read
+	removed style = "9;31" // cut away
+)
+
+func styleOf(part string) style {
+	if part == "prompt" {
+		return faint
+	}
+	return plain
+}
+
+// paint wraps text in a style where colours are shown.
+func (t *lookText) paint(s style, text string) string {
+	if !t.colour || s == plain {
+		return text
+	}
+	return "\x1b[" + string(s) + "m" + text + "\x1b[0m"
+}
