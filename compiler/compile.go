@@ -91,7 +91,7 @@ func env(r *resolve.Recipe, t *resolve.Train) check.Env {
 			Name: t.Data.Spec.Name, Kind: t.Data.Spec.Kind,
 			Columns: columns(t.Data), Span: t.Data.Decl.Name.Span,
 		},
-		Serves: []string{"score"},
+		Serves: []string{"score", "heads"},
 	}
 	for _, m := range r.Models {
 		e.Models = append(e.Models, check.Model{

@@ -25,7 +25,7 @@ func New(decl *ast.Decl, env Env, errs *diag.List) *Objective {
 		return nil
 	}
 	c := &checker{env: env, kind: kind, decl: decl, byName: map[string]*binding{}, calls: map[string]*Let{}, seen: map[mistake]bool{}}
-	o := &Objective{Name: decl.Name.Name, Span: decl.Name.Span, Data: env.Data.Kind}
+	o := &Objective{Name: decl.Name.Name, Span: decl.Name.Span, Data: env.Data.Kind, Axis: kind.batch.Name}
 	c.params(o)
 	c.body(o)
 	c.unused()
@@ -174,7 +174,7 @@ func (c *checker) let(l *ast.Let) {
 	if b == nil || b.let != l || len(l.Params) > 0 {
 		return
 	}
-	value := &Let{Name: l.Name.Name, Text: text(l.Value), Span: l.Span, Value: c.expr(l.Value)}
+	value := &Let{Name: l.Name.Name, Head: l.Name.Name, Text: text(l.Value), Span: l.Span, Value: c.expr(l.Value)}
 	b.value = value
 	c.lets = append(c.lets, value)
 }

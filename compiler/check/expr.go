@@ -296,6 +296,7 @@ func (c *checker) inline(e *ast.Call, l *ast.Let) *Expr {
 		c.locals = append(c.locals, locals)
 		c.within = append(c.within, key)
 		value = &Let{Name: key, Text: text(l.Value), Span: l.Span, Value: c.expr(l.Value)}
+		value.Head, value.Args = callForm(l, shown)
 		c.locals = c.locals[:len(c.locals)-1]
 		c.within = c.within[:len(c.within)-1]
 		c.calls[key] = value
@@ -305,6 +306,16 @@ func (c *checker) inline(e *ast.Call, l *ast.Let) *Expr {
 		return poison(e.Span)
 	}
 	return &Expr{Kind: LetRef, Type: value.Value.Type, Span: e.Span, Let: value, batch: value.Value.batch, grad: value.Value.grad}
+}
+
+// callForm is how a let with parameters was declared, and what they stand for.
+func callForm(l *ast.Let, shown []string) (head, args string) {
+	var names, values []string
+	for i, p := range l.Params {
+		names = append(names, p.Name)
+		values = append(values, p.Name+" = "+shown[i])
+	}
+	return l.Name.Name + "(" + strings.Join(names, ", ") + ")", strings.Join(values, ", ")
 }
 
 // bind matches the arguments of a call with a let's parameters. Each is a view

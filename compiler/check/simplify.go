@@ -33,6 +33,9 @@ func (s *simplifier) expr(e *Expr) *Expr {
 		for i, a := range e.Args {
 			args[i] = s.expr(a)
 		}
+		if e.Kind == Call && e.Axis == "" {
+			narrow(args, e.Type)
+		}
 		again := newCall(e.Name, e.Span, e.Type, e.Axis, args...)
 		again.Kind, again.Elem, again.Pos = e.Kind, e.Elem, e.Pos
 		if e.Kind == Index {
@@ -41,6 +44,24 @@ func (s *simplifier) expr(e *Expr) *Expr {
 		return s.stable(fold(again))
 	}
 	return e
+}
+
+// narrow makes numbers of known arguments whose axes the others bring anyway.
+func narrow(args []*Expr, t Type) {
+	for i, a := range args {
+		if !a.fixed || a.Type.scalar() {
+			continue
+		}
+		var axes []Axis
+		for j, b := range args {
+			if j != i {
+				axes, _, _, _ = union(axes, b.Type.Axes)
+			}
+		}
+		if slices.Equal(Type{Axes: axes}.names(), t.names()) {
+			args[i] = &Expr{Kind: Literal, Type: Type{Elem: a.Type.Elem}, Span: a.Span, Value: a.Value, Text: formatNumber(a.Value)}
+		}
+	}
 }
 
 func (s *simplifier) let(e *Expr) *Expr {

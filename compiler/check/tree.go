@@ -13,6 +13,7 @@ type Objective struct {
 	Name    string // as declared: bradley_terry
 	Span    source.Span
 	Data    string   // kind of its data: preference
+	Axis    string   // of the batch: pair
 	Params  []Param  // in the order of declaration
 	Columns []string // data columns it reads, sorted
 	Terms   []*Term  // model terms it needs, in order of first use
@@ -42,6 +43,8 @@ type Term struct {
 // A Let is a named value, or one call of a let with parameters.
 type Let struct {
 	Name  string // d, or s(chosen)
+	Head  string // as declared: d, or s(x)
+	Args  string // of a call: x = chosen
 	Text  string // its right side in the recipe
 	Span  source.Span
 	Value *Expr

@@ -1,16 +1,275 @@
 package emit
 
 import (
+	"fmt"
+	"go/token"
+	"slices"
+	"strconv"
+	"strings"
+
 	"github.com/dave/jennifer/jen"
 
 	"github.com/rmc-lang/rmc/compiler/check"
 )
 
-// objective prints the function of one objective under name.
+// width is the column after which a call is broken over lines, tabs counted as 4.
+const width = 100
+
+// objective prints the function of one objective under name:
+//
+//	// bradleyTerry is std/preference.rmr:9 with center = 0.01 (quickstart.rmr:19), on preference.
+//	func bradleyTerry(b *op.Batch) op.Objective {
+//		chosen := b.Score("rm", "chosen")     // real[pair]
+//		rejected := b.Score("rm", "rejected") // real[pair]
+//		// let d = score(chosen) - score(rejected): real[pair]
+//		d := op.Sub(chosen, rejected)
+//		// loss = mean(-log_sigmoid(d))
+//		loss := op.Mean(op.Neg(op.LogSigmoid(d)), "pair")
+//		return op.Objective{Loss: loss}
+//	}
 func objective(name string, o *check.Objective) []jen.Code {
-	return []jen.Code{
-		jen.Comment(name + " is " + o.Span.File.Name),
-		jen.Func().Id(name).Params(jen.Id("b").Op("*").Qual(opPath, "Batch")).Qual(opPath, "Objective").Block(
-			jen.Return(jen.Qual(opPath, "Objective").Values())),
+	w := &writer{ids: map[any]string{}, taken: []string{"b", "op", "loss"}}
+	doc := comment("", objectiveDoc(name, o))
+	return append(doc, jen.Func().Id(name).Params(jen.Id("b").Op("*").Qual(opPath, "Batch")).Qual(opPath, "Objective").
+		BlockFunc(func(g *jen.Group) { w.body(g, o) }))
+}
+
+// objectiveDoc says where the objective and its numbers come from.
+func objectiveDoc(name string, o *check.Objective) string {
+	text := fmt.Sprintf("%s is %s:%d", name, o.Span.File.Name, o.Span.Line())
+	for i, p := range o.Params {
+		text += []string{" with ", ", "}[min(i, 1)] + fmt.Sprintf("%s = %s (%s)", p.Name, p.Text, p.Origin)
 	}
+	return text + ", on " + o.Data + "."
+}
+
+// comment breaks a text into comment lines, the further ones indented.
+func comment(indent, text string) []jen.Code {
+	var lines []jen.Code
+	line := ""
+	for _, word := range strings.Fields(text) {
+		if line != "" && len(line)+len(word) > width-8 {
+			lines = append(lines, jen.Comment(line))
+			line = indent
+		}
+		if strings.TrimSpace(line) != "" {
+			line += " "
+		}
+		line += word
+	}
+	return append(lines, jen.Comment(line))
+}
+
+// A writer prints one function. ids holds the variable of each *check.Term,
+// *check.Let and column name.
+type writer struct {
+	ids   map[any]string
+	taken []string
+}
+
+func (w *writer) body(g *jen.Group, o *check.Objective) {
+	for _, t := range o.Terms {
+		w.ids[t] = w.fresh(termName(t, o.Terms))
+		g.Id(w.ids[t]).Op(":=").Id("b").Dot(termMethod(t.Kind)).Call(jen.Lit(t.Model), jen.Lit(t.View)).Comment(t.Type.String())
+	}
+	for _, c := range o.Columns {
+		w.ids[c] = w.fresh(camel(c))
+		g.Id(w.ids[c]).Op(":=").Id("b").Dot("Column").Call(jen.Lit(c)).Comment("real[" + o.Axis + "]")
+	}
+	for _, l := range o.Lets {
+		w.comment(g, letText(l))
+		id := w.fresh(letName(l))
+		w.assign(g, id, l.Value)
+		w.ids[l] = id
+	}
+	w.comment(g, "loss = "+o.Loss.Text)
+	w.assign(g, "loss", o.Loss.Value)
+	reports := w.reports(g, o)
+	g.Return(jen.Qual(opPath, "Objective").Add(reports))
+}
+
+// reports prints the reports and returns what the function returns.
+func (w *writer) reports(g *jen.Group, o *check.Objective) *jen.Statement {
+	if len(o.Reports) == 0 {
+		return jen.Values(jen.Id("Loss").Op(":").Id("loss"))
+	}
+	var entries []jen.Code
+	for _, r := range o.Reports {
+		w.comment(g, "report "+r.Name+" = "+r.Text)
+		id := w.fresh(camel(r.Name))
+		w.assign(g, id, r.Value)
+		entries = append(entries, jen.Values(jen.Lit(r.Name), jen.Id(id)))
+	}
+	return jen.Values(jen.Id("Loss").Op(":").Id("loss"),
+		jen.Id("Reports").Op(":").Index().Qual(opPath, "Report").Values(entries...))
+}
+
+func (w *writer) comment(g *jen.Group, text string) {
+	for _, line := range comment("    ", text) {
+		g.Add(line)
+	}
+}
+
+func (w *writer) assign(g *jen.Group, id string, value *check.Expr) {
+	g.Id(id).Op(":=").Add(w.expr(value, 4, len(id)+4))
+}
+
+// letText is a let as the recipe has it, with its type.
+func letText(l *check.Let) string {
+	text := "let " + l.Head + " = " + l.Text
+	if l.Args != "" {
+		text += ", for " + l.Args
+	}
+	return text + ": " + l.Value.Type.String()
+}
+
+// letName is the variable of a let, sChosen for the call s(chosen).
+func letName(l *check.Let) string {
+	var words []string
+	word := func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '_')
+	}
+	for _, part := range strings.FieldsFunc(l.Name, word) {
+		if len(words) == 0 || part[0] > '9' {
+			words = append(words, part)
+		}
+	}
+	return camel(strings.Join(words[:min(len(words), 4)], "_"))
+}
+
+// termName is the variable of a term: its view, and its kind and model where
+// another term has the same view.
+func termName(t *check.Term, all []*check.Term) string {
+	name, kind, model := t.View, "", ""
+	for _, other := range all {
+		if other == t || other.View != t.View {
+			continue
+		}
+		if other.Kind != t.Kind {
+			kind = "_" + t.Kind
+		}
+		if other.Model != t.Model {
+			model = "_" + t.Model
+		}
+	}
+	return camel(name + kind + model)
+}
+
+func termMethod(kind string) string {
+	if kind == "logprob" {
+		return "LogProb"
+	}
+	return capital(kind)
+}
+
+// fresh returns an identifier that the function does not have yet.
+func (w *writer) fresh(name string) string {
+	id := name
+	for n := 2; slices.Contains(w.taken, id) || token.IsKeyword(id) || predeclared(id); n++ {
+		id = name + strconv.Itoa(n)
+	}
+	w.taken = append(w.taken, id)
+	return id
+}
+
+// expr prints e, on lines of its own where it is too long for the rest of this
+// one: indent is where a new line would start, used what this one already has.
+func (w *writer) expr(e *check.Expr, indent, used int) *jen.Statement {
+	if id, ok := w.variable(e); ok {
+		return jen.Id(id)
+	}
+	name, rest := opName(e), extra(e)
+	if e.Kind == check.Literal {
+		return jen.Qual(opPath, name).Call(jen.Op(rest[0]))
+	}
+	if e.Kind == check.Column {
+		return jen.Id("b").Dot(name).Call(jen.Op(rest[0]))
+	}
+	multi := indent+used+len(w.flat(e)) > width
+	if multi {
+		indent, used = indent+4, 0
+	} else {
+		used += len("op." + name + "(")
+	}
+	var args []jen.Code
+	for _, a := range e.Args {
+		args = append(args, w.expr(a, indent, used))
+	}
+	for _, r := range rest {
+		args = append(args, jen.Op(r))
+	}
+	options := jen.Options{Open: "(", Close: ")", Separator: ", "}
+	if multi {
+		options = jen.Options{Open: "(\n", Close: ",\n)", Separator: ",\n"}
+	}
+	return jen.Qual(opPath, name).Custom(options, args...)
+}
+
+// flat is e on one line.
+func (w *writer) flat(e *check.Expr) string {
+	if id, ok := w.variable(e); ok {
+		return id
+	}
+	var args []string
+	for _, a := range e.Args {
+		args = append(args, w.flat(a))
+	}
+	return "op." + opName(e) + "(" + strings.Join(append(args, extra(e)...), ", ") + ")"
+}
+
+// variable is the identifier that holds e already.
+func (w *writer) variable(e *check.Expr) (string, bool) {
+	var key any
+	switch e.Kind {
+	case check.TermRef:
+		key = e.Term
+	case check.LetRef:
+		key = e.Let
+	case check.Column:
+		key = e.Name
+	default:
+		return "", false
+	}
+	id, ok := w.ids[key]
+	return id, ok
+}
+
+// extra is what stands after the tensors of a call.
+func extra(e *check.Expr) []string {
+	switch {
+	case e.Kind == check.Literal && e.Type.Elem == check.Bool:
+		return []string{strconv.FormatFloat(e.Value, 'g', -1, 64)}
+	case e.Kind == check.Literal:
+		return []string{e.Text}
+	case e.Kind == check.Column:
+		return []string{"0"}
+	case e.Kind == check.Index:
+		return []string{strconv.Quote(e.Axis), strconv.Itoa(e.Pos) + " /* " + e.Elem + " */"}
+	case e.Axis != "":
+		return []string{strconv.Quote(e.Axis)}
+	}
+	return nil
+}
+
+// opName is the function of runtime/op, or the method of its Batch, for e.
+func opName(e *check.Expr) string {
+	switch {
+	case e.Kind == check.Literal:
+		return "Real"
+	case e.Kind == check.Column:
+		return "Constant"
+	case e.Kind == check.Index:
+		return "At"
+	case e.Name == "logsumexp":
+		return "LogSumExp"
+	case e.Name == "suffix_logsumexp":
+		return "SuffixLogSumExp"
+	}
+	return capital(e.Name)
+}
+
+// capital turns log_sigmoid into LogSigmoid and lt into Lt.
+func capital(name string) string {
+	word := camel(name)
+	return strings.ToUpper(word[:1]) + word[1:]
 }

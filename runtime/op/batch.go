@@ -85,6 +85,12 @@ func (b *Batch) Column(name string) Tensor {
 	return b.adopt(New(node, b.axis))
 }
 
+// Constant is the same number for each example.
+func (b *Batch) Constant(value float64) Tensor {
+	number := graph.Scalar(b.count.Graph(), dtypes.Float32, value)
+	return b.adopt(New(graph.BroadcastToDims(number, b.valid.node.Shape().Dimensions...), b.axis))
+}
+
 func (b *Batch) model(kind, model, view string) Tensor {
 	key := [3]string{kind, model, view}
 	if t, ok := b.terms[key]; ok {

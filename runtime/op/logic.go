@@ -12,7 +12,7 @@ func Where(c, x, y Tensor) Tensor {
 	}
 	x, y, share := agree(x, y)
 	nodes, whole := align(c, x, y)
-	z := whole.derived(graph.Where(nodes[0], numeric(nodes[1]), numeric(nodes[2])), whole.axes)
+	z := whole.derived(graph.Where(truth(nodes[0]), numeric(nodes[1]), numeric(nodes[2])), whole.axes)
 	z.share = share
 	return z
 }
