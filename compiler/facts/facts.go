@@ -101,6 +101,9 @@ type Data struct {
 	CutWhole     int   // rows of which truncation leaves no token of a response
 	CutWholeAt   []int
 
+	Refused       int    // rows that the chat template refuses to render
+	RefusedReason string // what it said of the first
+
 	SharedPrompts   int    // prompts that are in both parts
 	SharedPromptsOf int    // prompts of the held-out part
 	SharedExample   string // one of them, shortened

@@ -1,0 +1,287 @@
+package verify
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/rmc-lang/rmc/compiler/facts"
+	"github.com/rmc-lang/rmc/compiler/resolve"
+	"github.com/rmc-lang/rmc/lang/diag"
+	"github.com/rmc-lang/rmc/runtime/spec"
+)
+
+// pair checks a data set as one model sees it.
+func (v *verifier) pair(m *resolve.Model, d *resolve.Data) {
+	v.positions(m, d)
+	f, known := v.facts.Data[facts.Key(m.Spec.Name, d.Spec.Name)]
+	if t, ok := v.facts.Tokenizers[m.Spec.Name]; ok && !isIDs(d.Spec, f) {
+		v.tokens(m, d, t, f)
+	}
+	if known {
+		v.columns(d, f)
+		v.rows(d, f)
+		v.truncation(d, f)
+		v.shared(d, f)
+	}
+}
+
+// isIDs reports whether rows bring token ids and so need no tokenizer.
+func isIDs(d spec.Data, f facts.Data) bool {
+	has := slices.ContainsFunc(f.Columns, func(c facts.Column) bool { return c.Name == "chosen_ids" })
+	return d.Format == "ids" || d.Format == "auto" && has
+}
+
+// positions demands that the model has as many positions as max_length.
+func (v *verifier) positions(m *resolve.Model, d *resolve.Data) {
+	f, ok := v.facts.Models[m.Spec.Name]
+	if !ok || f.Positions == 0 || d.Spec.MaxLength <= f.Positions {
+		return
+	}
+	span := v.at("data."+d.Spec.Name+".max_length", d.Decl.Name.Span)
+	e := v.errs.Addf(diag.TooFewPositions, span, "max_length %d does not fit %s, which has %d positions", d.Spec.MaxLength, f.Architecture, f.Positions)
+	e.Notes = []diag.Note{v.note("model."+m.Spec.Name+".base", "the model's base")}
+	e.Help = fmt.Sprintf("the largest that fits is max_length = %d tokens", f.Positions)
+}
+
+// tokens checks the tokenizer and what it made of the data.
+func (v *verifier) tokens(m *resolve.Model, d *resolve.Data, t facts.Tokenizer, f facts.Data) {
+	base := v.at("model."+m.Spec.Name+".base", m.Decl.Name.Span)
+	if t.Absent {
+		v.errs.Addf(diag.NoTokenizer, base, "the base has no tokenizer").Help =
+			"write tokenizer = \"file:…\" in model " + m.Spec.Name + ", or bring token ids (format = ids)"
+		return
+	}
+	if !t.HasTemplate {
+		v.errs.Addf(diag.NoTemplate, base, "the tokenizer has no chat template").Help =
+			"write template = \"chat.jinja\" in model " + m.Spec.Name
+	}
+	v.pad(m, t, d)
+	v.bos(m, d, t, f)
+	if len(t.TemplateUses) > 0 {
+		e := v.warn(diag.ClockInTemplate, v.at("model."+m.Spec.Name+".template", base), "the chat template depends on the clock")
+		e.Notes = []diag.Note{{Message: "it uses " + strings.Join(t.TemplateUses, " and ") + ": the same text is scored differently tomorrow"}}
+		e.Help = "write template = \"chat.jinja\", a copy with a fixed date"
+	}
+}
+
+// pad warns where peers would read the wrong token.
+func (v *verifier) pad(m *resolve.Model, t facts.Tokenizer, d *resolve.Data) {
+	base := v.at("model."+m.Spec.Name+".base", m.Decl.Name.Span)
+	const harmless = "rmc finds the last token from the mask, so training and scores are right"
+	switch {
+	case !t.Pad.Present:
+		e := v.warn(diag.PadAbsent, base, "the tokenizer has no pad token")
+		e.Notes = []diag.Note{{Message: harmless}}
+		e.Help = "a tool that scores an export in batches will need one"
+	case t.EOS.Present && t.Pad.ID == t.EOS.ID:
+		e := v.warn(diag.PadIsEOS, base, "pad and eos are one token, %q (%d)", t.Pad.Text, t.Pad.ID)
+		e.Notes = []diag.Note{{Message: harmless}}
+		e.Help = "a tool that looks for the first pad in an export reads the end of a turn instead"
+	}
+}
+
+// bos demands one BOS before each sequence, where the tokenizer has one.
+func (v *verifier) bos(m *resolve.Model, d *resolve.Data, t facts.Tokenizer, f facts.Data) {
+	if !t.BOS.Present {
+		return
+	}
+	span := v.at("model."+m.Spec.Name+".base", m.Decl.Name.Span)
+	total, many := 0, 0
+	for n, count := range f.BOSCounts {
+		total += count
+		if n > 1 {
+			many += count
+		}
+	}
+	switch {
+	case many > 0:
+		e := v.errs.Addf(diag.BOSTwice, span, "%d of %d sequences of %s begin with %q more than once", many, total, d.Spec.Name, t.BOS.Text)
+		e.Help = "the text or the chat template brings one of its own: take it out"
+	case f.BOSCounts[0] > 0:
+		e := v.warn(diag.BOSNever, span, "%d of %d sequences of %s begin without %q", f.BOSCounts[0], total, d.Spec.Name, t.BOS.Text)
+		e.Notes = []diag.Note{{Message: "reward models trained without it lose about a point on RewardBench"}}
+		e.Help = "put bos_token first in the chat template"
+	}
+}
+
+// columns checks what the format and the objective read.
+func (v *verifier) columns(d *resolve.Data, f facts.Data) {
+	span := v.at("data."+d.Spec.Name+".source", d.Decl.Name.Span)
+	var names []string
+	for _, c := range f.Columns {
+		names = append(names, c.Name)
+	}
+	for _, c := range f.MissingColumns {
+		e := v.errs.Addf(diag.MissingColumn, span, "%s has no column %q", d.Spec.Name, c.Column)
+		if c.Row > 0 {
+			e.Message += fmt.Sprintf(" in row %d", c.Row)
+		}
+		if len(names) > 0 {
+			e.Notes = []diag.Note{{Message: "columns: " + strings.Join(names, ", ")}}
+		}
+		e.Help = fmt.Sprintf("write columns = named { %s = \"…\" } with the column that holds it", c.Column)
+		if near := diag.Suggest(c.Column, names); near != "" {
+			e.Help = fmt.Sprintf("write columns = named { %s = %q }", c.Column, near)
+		}
+	}
+	for _, c := range f.Mistyped {
+		e := v.errs.Addf(diag.MistypedColumn, span, "column %q is %s in row %d, not %s", c.Column, c.Have, c.Row, c.Want)
+		if c.Rows > 1 {
+			e.Notes = []diag.Note{{Message: rows(c.Rows) + " are so"}}
+		}
+		e.Help = "correct the row, or name another column with columns = named { … }"
+	}
+	v.constant(d, f)
+}
+
+// constant warns of a column that an objective reads and that never changes.
+func (v *verifier) constant(d *resolve.Data, f facts.Data) {
+	for _, name := range d.Spec.Extra {
+		column := name
+		if renamed := d.Spec.Columns.Map[name]; renamed != "" {
+			column = renamed
+		}
+		i := slices.IndexFunc(f.Columns, func(c facts.Column) bool { return c.Name == column })
+		if i < 0 || !f.Columns[i].Constant {
+			continue
+		}
+		span := v.at("data."+d.Spec.Name+".source", d.Decl.Name.Span)
+		v.warn(diag.ConstantColumn, span, "column %q is %s in every row", column, f.Columns[i].Value).Help =
+			"an objective that reads it learns nothing from it"
+	}
+}
+
+// rows prints a count: 1 row, 12 rows.
+func rows(n int) string {
+	if n == 1 {
+		return "1 row"
+	}
+	return fmt.Sprintf("%d rows", n)
+}
+
+// first lists the first few rows: rows 3, 17, 40 and others.
+func first(at []int, of int) string {
+	if len(at) == 0 {
+		return ""
+	}
+	shown := at[:min(5, len(at))]
+	var words []string
+	for _, n := range shown {
+		words = append(words, fmt.Sprint(n))
+	}
+	text := "rows " + strings.Join(words, ", ")
+	if len(shown) == 1 {
+		text = "row " + words[0]
+	}
+	if of > len(shown) {
+		text += " and others"
+	}
+	return text
+}
+
+// rowsNote is a note with the first of the rows that a message counts.
+func rowsNote(at []int, of int) []diag.Note {
+	if len(at) == 0 {
+		return nil
+	}
+	return []diag.Note{{Message: first(at, of)}}
+}
+
+// rows checks that there is something to train on.
+func (v *verifier) rows(d *resolve.Data, f facts.Data) {
+	span := v.at("data."+d.Spec.Name+".source", d.Decl.Name.Span)
+	broken := len(f.MissingColumns)+len(f.Mistyped) > 0
+	switch {
+	case broken: // reported, and nothing more was read
+	case f.Rows == 0:
+		v.errs.Addf(diag.EmptyData, span, "%s has no rows", d.Spec.Name).Help = "the file is empty; check the source"
+	case f.Kept == 0:
+		e := v.errs.Addf(diag.NothingKept, span, "none of %s of %s is left", rows(f.Rows), d.Spec.Name)
+		e.Notes = []diag.Note{{Message: fmt.Sprintf("%d over max_length, %d ties, %d the same after truncation, %d with a response cut away, %d refused by the template",
+			f.OverLong, f.Ties, f.Identical, f.CutWhole, f.Refused)}}
+		e.Help = "make max_length larger, or check the format"
+	}
+	if d.Spec.Ties == "error" && f.Ties > 0 {
+		e := v.errs.Addf(diag.TiesFound, v.at("data."+d.Spec.Name+".ties", span), "%s of %s have two sides that are the same", rows(f.Ties), d.Spec.Name)
+		e.Notes = rowsNote(f.TiesAt, f.Ties)
+		e.Help = "take them out, or write ties = drop"
+	}
+	if f.Refused > 0 && f.Kept > 0 {
+		e := v.warn(diag.TemplateRefuses, span, "the chat template refuses %s of %s", rows(f.Refused), d.Spec.Name)
+		e.Notes = []diag.Note{{Message: "it says: " + f.RefusedReason}}
+		e.Help = "they are left out; a template of your own could render them"
+	}
+}
+
+// truncation checks what max_length does to the rows.
+func (v *verifier) truncation(d *resolve.Data, f facts.Data) {
+	path := "data." + d.Spec.Name + "."
+	span := v.at(path+"max_length", d.Decl.Name.Span)
+	if d.Spec.OverLength == "error" && f.OverLong > 0 {
+		e := v.errs.Addf(diag.OverLong, v.at(path+"over_length", span), "%s of %s are longer than %d tokens", rows(f.OverLong), d.Spec.Name, d.Spec.MaxLength)
+		e.Notes = rowsNote(f.OverLongAt, f.OverLong)
+		e.Help = "make max_length larger, or write over_length = drop"
+	}
+	if d.Spec.OverLength == "drop" && f.Kept > 0 && 2*f.OverLong > f.Rows {
+		e := v.warn(diag.MostDropped, span, "%d of %s of %s are dropped as longer than %d tokens", f.OverLong, rows(f.Rows), d.Spec.Name, d.Spec.MaxLength)
+		e.Help = "make max_length larger, or truncate"
+	}
+	if f.Identical > 0 {
+		e := v.warn(diag.SameAfterTruncation, span, "%s of %s are the same on both sides after truncation", rows(f.Identical), d.Spec.Name)
+		e.Notes = rowsNote(f.IdenticalAt, f.Identical)
+		e.Help = "they are left out"
+		if f.SavingLength > 0 {
+			e.Help = fmt.Sprintf("max_length = %d tokens would save them all", f.SavingLength)
+		}
+	}
+	if f.CutWhole > 0 {
+		e := v.warn(diag.ResponseCut, span, "%s of %s have a response of which truncation leaves nothing", rows(f.CutWhole), d.Spec.Name)
+		e.Notes = rowsNote(f.CutWholeAt, f.CutWhole)
+		e.Help = "make max_length larger, or write over_length = truncate_left, which cuts the prompt first"
+		if d.Spec.OverLength == "truncate_left" {
+			e.Help = "make max_length larger"
+		}
+	}
+}
+
+// shared warns of prompts that are on both sides of a split.
+func (v *verifier) shared(d *resolve.Data, f facts.Data) {
+	if f.SharedPrompts == 0 {
+		return
+	}
+	span := v.at("data."+d.Spec.Name+".split", d.Decl.Name.Span)
+	e := v.warn(diag.SharedPrompts, span, "%d of %d held-out prompts of %s are trained on as well", f.SharedPrompts, f.SharedPromptsOf, d.Spec.Name)
+	if f.SharedExample != "" {
+		e.Notes = []diag.Note{{Message: fmt.Sprintf("one of them: %q", f.SharedExample)}}
+	}
+	e.Help = "write split = holdout { by = prompt }"
+}
+
+// stage checks what a stage finds in its data.
+func (v *verifier) stage(s resolve.Stage) {
+	switch s := s.(type) {
+	case *resolve.Train:
+		if f, ok := v.data(s.Model, s.Data); ok && f.Kept > 0 && f.Train < s.Spec.Batch {
+			span := v.at("train."+s.Name+".batch", s.Decl.Name.Span)
+			e := v.warn(diag.LessThanABatch, span, "%s has %d examples to train on, fewer than one batch of %d", s.Data.Spec.Name, f.Train, s.Spec.Batch)
+			e.Help = fmt.Sprintf("write batch = %d pairs or less", max(1, f.Train/4))
+		}
+	case *resolve.Evaluate:
+		if f, ok := v.data(s.Model, s.Data); ok && f.Kept > 0 && s.Spec.Part == "holdout" && f.Holdout == 0 && s.Data.Spec.Split.Kind == "holdout" {
+			span := v.at("data."+s.Data.Spec.Name+".split", s.Decl.Name.Span)
+			e := v.errs.Addf(diag.EmptyHoldout, span, "the split of %s holds nothing out of %d examples", s.Data.Spec.Name, f.Kept)
+			e.Notes = []diag.Note{{Span: s.Decl.Name.Span, Message: "evaluated here"}}
+			e.Help = "make fraction larger"
+		}
+	}
+}
+
+// data returns the facts of a stage's data.
+func (v *verifier) data(m *resolve.Model, d *resolve.Data) (facts.Data, bool) {
+	if m == nil || d == nil {
+		return facts.Data{}, false
+	}
+	f, ok := v.facts.Data[facts.Key(m.Spec.Name, d.Spec.Name)]
+	return f, ok
+}
