@@ -185,22 +185,34 @@ func (b *bpe) encodeBytes(e *encoder, word string) {
 		e.out = append(e.out, known...)
 		return
 	}
-	e.symbols = e.symbols[:0]
-	unknown := false
+	e.symbols = b.byteSymbols(e.symbols[:0], word)
+	e.remember(word, b.merges.apply(e, e.symbols))
+}
+
+// byteSymbols appends the bytes of a word. One that has no token becomes the
+// unknown token; without such a token it is dropped, and what stands beside it
+// covers its place in the text.
+func (b *bpe) byteSymbols(symbols []token, word string) []token {
+	unknown, dropped := false, int32(0)
 	for i := range len(word) {
 		id := b.bytes[word[i]]
-		last := len(e.symbols) - 1
 		switch {
 		case id >= 0:
-			e.symbols = append(e.symbols, token{id, 1})
-		case b.unk >= 0 && !(unknown && b.fuseUnk):
-			e.symbols = append(e.symbols, token{b.unk, 1})
-		case last >= 0: // joins the unknown token, or is dropped
-			e.symbols[last].size++
+			symbols = append(symbols, token{id, 1 + dropped})
+			dropped = 0
+		case b.unk < 0:
+			dropped++
+		case unknown && b.fuseUnk:
+			symbols[len(symbols)-1].size++
+		default:
+			symbols = append(symbols, token{b.unk, 1})
 		}
 		unknown = id < 0
 	}
-	e.remember(word, b.merges.apply(e, e.symbols))
+	if dropped > 0 && len(symbols) > 0 {
+		symbols[len(symbols)-1].size += dropped
+	}
+	return symbols
 }
 
 // chunk appends the tokens of symbols, which spell text.

@@ -104,6 +104,11 @@ func (p *pair) UnmarshalJSON(raw []byte) error {
 	if err := json.Unmarshal(raw, &both); err != nil {
 		return err
 	}
+	return p.parse(both)
+}
+
+// parse reads "left right".
+func (p *pair) parse(both string) error {
 	left, right, ok := strings.Cut(both, " ")
 	if !ok || strings.Contains(right, " ") {
 		return fmt.Errorf("merge %q is not two tokens with a space between them", both)
