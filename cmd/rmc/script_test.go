@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"flag"
 	"os"
 	"path/filepath"
@@ -30,7 +31,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("RMC_CACHE", filepath.Join(env.WorkDir, ".cache"))
 			return err
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": exitsWith},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": exitsWith, "tiny": tiny},
 	})
 }
 
@@ -49,6 +50,21 @@ func exitsWith(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if got != args[0] {
 		ts.Fatalf("%s exits with %s, want %s", args[1], got, args[0])
+	}
+}
+
+// tiny is the script command "tiny": it puts testdata/tiny, the smallest recipe
+// that trains, with its data and its model into the script's folder.
+func tiny(ts *testscript.TestScript, neg bool, args []string) {
+	for from, to := range map[string]string{
+		"tiny/tiny.rmr": "tiny.rmr", "tiny/pairs.jsonl": "pairs.jsonl",
+		"conformance/llama/config.json": "model/config.json", "conformance/llama/model.safetensors": "model/model.safetensors",
+	} {
+		content, err := os.ReadFile(filepath.Join("../../testdata", from))
+		ts.Check(err)
+		content = bytes.ReplaceAll(content, []byte("file:../conformance/llama"), []byte("file:model"))
+		ts.Check(os.MkdirAll(ts.MkAbs("model"), 0o755))
+		ts.Check(os.WriteFile(ts.MkAbs(to), content, 0o644))
 	}
 }
 

@@ -114,10 +114,10 @@ func readLock(recipe string) (*lock.File, error) {
 		return nil, err
 	}
 	f, err := lock.Read(string(text))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Dir(lockPath(recipe)), err)
+	if dir := filepath.Dir(recipe); err != nil && dir != "." {
+		return nil, fmt.Errorf("in %s: %w", dir, err)
 	}
-	return f, nil
+	return f, err
 }
 
 // lockPath is the lock of a recipe: one a folder. Two recipes of one folder
