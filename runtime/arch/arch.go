@@ -76,6 +76,13 @@ func (c Config) LayerRope(layer int) Rope {
 	return c.Rope
 }
 
+// Shallow is the decoder of c's first so many layers: what head.layer reads, as
+// a model of its own.
+func (c Config) Shallow(layers int) Config {
+	c.Layers, c.Windows = layers, c.Windows[:layers]
+	return c
+}
+
 // A Rope is how positions become rotations.
 type Rope struct {
 	Type   string  // default | linear | llama3

@@ -1,0 +1,259 @@
+package trainer
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/gomlx/compute/dtypes"
+
+	"github.com/rmc-lang/rmc/runtime/arch"
+	"github.com/rmc-lang/rmc/runtime/model"
+	"github.com/rmc-lang/rmc/runtime/spec"
+	"github.com/rmc-lang/rmc/runtime/text"
+)
+
+// An exportCommand writes the trained model for others to load.
+type exportCommand struct {
+	Dir     string `arg:"" optional:"" help:"Folder to write; export in the run directory otherwise." placeholder:"DIR"`
+	Model   string `help:"Which model, when the recipe trains several." placeholder:"NAME"`
+	Adapter bool   `help:"Write the LoRA adapter in PEFT's layout instead of merging it."`
+	Force   bool   `help:"Overwrite the folder."`
+}
+
+// Run writes into a folder beside the target and renames it, so that a folder
+// with the target's name is always whole.
+func (c *exportCommand) Run(in *invocation) error {
+	r, rec, err := in.trained()
+	if err != nil {
+		return err
+	}
+	s, err := r.Program.trains(c.Model)
+	if err != nil {
+		return err
+	}
+	if c.Adapter && s.Model.Tune.Kind != "lora" {
+		return fmt.Errorf("--adapter: model %s has no adapter; its recipe says tune = %s", s.Model.Name, s.Model.Tune.Kind)
+	}
+	target := c.Dir
+	if target == "" {
+		target = filepath.Join(in.dir, "export")
+	}
+	if _, err := os.Stat(target); err == nil && !c.Force {
+		return fmt.Errorf("%s is there already; --force overwrites it", target)
+	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(filepath.Clean(target)), 0o755); err != nil {
+		return err
+	}
+	tmp, err := os.MkdirTemp(filepath.Dir(filepath.Clean(target)), ".export-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp)
+	e := exporting{in: in, run: r, stage: s, record: rec, folder: tmp, adapter: c.Adapter}
+	if err := e.write(); err != nil {
+		return fmt.Errorf("exporting %s: %w", s.Model.Name, err)
+	}
+	if err := os.RemoveAll(target); err != nil {
+		return err
+	}
+	if err := os.Chmod(tmp, 0o755); err != nil {
+		return err
+	}
+	if err := os.Rename(tmp, target); err != nil {
+		return err
+	}
+	fmt.Fprintln(in.stdout, target)
+	return nil
+}
+
+// trains returns the stage that trains a model; "" is the only one there is.
+func (p Program) trains(name string) (Stage, error) {
+	var names []string
+	for _, s := range p.Stages {
+		if s.Kind == "train" && (name == "" || s.Model.Name == name) {
+			if name != "" {
+				return s, nil
+			}
+			names = append(names, s.Model.Name)
+		}
+	}
+	if len(names) == 1 {
+		return p.trains(names[0])
+	}
+	if len(names) == 0 {
+		return Stage{}, fmt.Errorf("no stage trains a model %q", name)
+	}
+	return Stage{}, fmt.Errorf("the recipe trains %s; --model says which", strings.Join(names, " and "))
+}
+
+// An exporting is an export under way.
+type exporting struct {
+	in      *invocation
+	run     *Run
+	stage   Stage
+	record  *Record
+	folder  string
+	adapter bool
+}
+
+// write fills the folder: weights, config, tokenizer with template, contract,
+// and a card that says what it is.
+func (e exporting) write() error {
+	m := e.stage.Model
+	local, err := e.run.fetch(e.in.ctx, m.Base)
+	if err != nil {
+		return err
+	}
+	config, err := arch.Load(local.Path)
+	if err != nil {
+		return err
+	}
+	trained, err := model.ReadSafetensors(filepath.Join(e.run.folder("model", m.Name), modelFile), "")
+	if err != nil {
+		return err
+	}
+	if e.adapter {
+		if err := lora(m).WriteAdapter(e.folder, m.Base, m.Head.Layer, trained); err != nil {
+			return err
+		}
+	} else if err := e.merged(local.Path, config, trained); err != nil {
+		return err
+	}
+	if err := e.tokenizer(&config); err != nil {
+		return err
+	}
+	if !e.adapter {
+		if m.Head.Layer >= 0 {
+			config = config.Shallow(m.Head.Layer)
+		}
+		if err := e.json("config.json", config.HF(m.Head.Outputs, m.DType)); err != nil {
+			return err
+		}
+	}
+	if err := e.json("scoring_contract.json", e.record.Contract); err != nil {
+		return err
+	}
+	return writeAtomic(filepath.Join(e.folder, "README.md"), e.card())
+}
+
+func lora(m spec.Model) *model.LoRA {
+	return &model.LoRA{Rank: m.Tune.Rank, Alpha: m.Tune.Alpha, On: m.Tune.On}
+}
+
+// merged writes the whole model: the base, what was trained in its place, and
+// adapters added in.
+func (e exporting) merged(base string, config arch.Config, trained model.Weights) error {
+	m := e.stage.Model
+	dtype := dtypes.Float32
+	if m.DType == "bfloat16" {
+		dtype = dtypes.BFloat16
+	}
+	weights, err := model.Load(base, config, model.Options{DType: dtype, Layers: m.Head.Layer})
+	if err != nil {
+		return err
+	}
+	if m.Tune.Kind == "lora" {
+		if err := lora(m).Merge(config, weights, trained); err != nil {
+			return err
+		}
+	}
+	for name, w := range trained {
+		if !isAdapter(name) {
+			weights[name] = w
+		}
+	}
+	_, err = model.WriteModel(e.folder, weights.Sorted())
+	return err
+}
+
+// tokenizer writes the tokenizer and its template, and settles the pad token:
+// transformers finds the scored token of a padded batch by it, so it must be
+// one that a conversation cannot end with.
+func (e exporting) tokenizer(config *arch.Config) error {
+	t, err := e.run.tokenizer(e.in.ctx, e.stage.Model)
+	if err != nil {
+		return err
+	}
+	if t == nil { // token ids need none; the base's own pad id stays
+		return nil
+	}
+	if err := t.WriteHF(e.folder); err != nil {
+		return err
+	}
+	id, name, ok := padding(t)
+	if !ok {
+		fmt.Fprintln(e.in.stderr, "the tokenizer has no token to pad with: transformers will score this model one row at a time only")
+		config.PadToken = nil
+		return nil
+	}
+	pad := int(id)
+	config.PadToken = &pad
+	return e.setPad(name)
+}
+
+// padding chooses the pad token: the tokenizer's own unless texts end with it.
+func padding(t *text.Tokenizer) (id int32, name string, ok bool) {
+	eos, hasEOS := t.EOS()
+	if id, ok := t.Pad(); ok && (!hasEOS || id != eos) {
+		return id, t.Token(id), true
+	}
+	for _, name := range []string{"<pad>", "<|pad|>", "[PAD]", "<|finetune_right_pad_id|>", "<|endoftext|>", "<unk>", "<|reserved_special_token_0|>"} {
+		if id, ok := t.ID(name); ok && (!hasEOS || id != eos) {
+			return id, name, true
+		}
+	}
+	return 0, "", false
+}
+
+// setPad names the pad token in tokenizer_config.json.
+func (e exporting) setPad(name string) error {
+	path := filepath.Join(e.folder, "tokenizer_config.json")
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	settings := map[string]any{}
+	decoder := json.NewDecoder(bytes.NewReader(content))
+	decoder.UseNumber()
+	if err := decoder.Decode(&settings); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	settings["pad_token"], settings["padding_side"] = name, "right"
+	return e.json("tokenizer_config.json", settings)
+}
+
+func (e exporting) json(name string, content any) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(content); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return writeAtomic(filepath.Join(e.folder, name), b.Bytes())
+}
+
+// card is the export's README: what was trained on what, and what it measured.
+func (e exporting) card() []byte {
+	var b bytes.Buffer
+	m, p := e.stage.Model, e.run.Program
+	fmt.Fprintf(&b, "---\nbase_model: %q\npipeline_tag: text-classification\ntags: [reward-model]\n---\n\n# %s\n\n", m.Base, p.Name)
+	fmt.Fprintf(&b, "A reward model: one forward gives one score a text, higher is better. Trained with rmc from the recipe below; %s on %s.\n\n", e.stage.Name(), e.stage.Data.Source)
+	for _, res := range e.record.Results {
+		fmt.Fprintf(&b, "- %s\n", headline(res))
+	}
+	fmt.Fprintf(&b, "\nRender with the chat template in this folder, tokenise without adding special tokens, score with no activation. "+
+		"scoring_contract.json has what, with the weights, decides a score.\n\n```\n%s```\n", strings.TrimRight(p.Recipe, "\n")+"\n")
+	return b.Bytes()
+}
+
+// modelFile holds what was trained, by Hugging Face name, in the model's folder.
+const modelFile = "model.safetensors"
