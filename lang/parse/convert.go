@@ -50,19 +50,22 @@ func (c *converter) use(u *use) *ast.Use {
 }
 
 func (c *converter) declaration(d *declaration) *ast.Decl {
-	out := &ast.Decl{Span: c.span(d.Pos, d.EndPos), Doc: c.doc(d.Pos), Keyword: c.name(d.Keyword)}
-	if d.Loop != nil {
-		out.Count = c.number(d.Loop.Count)
-		out.As = c.name(d.Loop.As)
-		out.Body = c.declarations(d.Loop.Body)
-		return out
+	if l := d.Loop; l != nil {
+		return &ast.Decl{
+			Span: c.span(l.Pos, l.EndPos), Doc: c.doc(l.Pos), Keyword: c.name(l.Keyword),
+			Count: c.number(l.Count), As: c.name(l.As), Body: c.declarations(l.Body),
+		}
 	}
-	if n := d.Named; n != nil {
+	p := d.Plain
+	out := &ast.Decl{
+		Span: c.span(p.Pos, p.EndPos), Doc: c.doc(p.Pos), Keyword: c.name(p.Keyword),
+		On: c.optional(p.On), As: c.name(p.As), Body: c.block(p.Body),
+	}
+	if n := p.Named; n != nil {
 		out.Name, out.Kind, out.Value = c.name(n.Name), c.name(n.Kind), c.optional(n.Value)
 		out.HasParams = n.Params != nil
 		out.Params = c.params(n.Params)
 	}
-	out.On, out.As, out.Body = c.optional(d.On), c.name(d.As), c.block(d.Body)
 	return out
 }
 

@@ -32,20 +32,27 @@ type use struct {
 }
 
 type declaration struct {
-	Pos     lexer.Position
-	EndPos  lexer.Position
-	Keyword *name        `parser:"(?! 'on' | 'as' ) @@"`
-	Loop    *loop        `parser:"( @@ | (?= Ident | '{' )"`
-	Named   *named       `parser:"  @@?"`
-	On      *disjunction `parser:"  ( 'on' @@ )?"`
-	As      *name        `parser:"  ( 'as' @@ )?"`
-	Body    *block       `parser:"  @@? )?"`
+	Loop  *loop  `parser:"  (?= Ident Number ) @@"`
+	Plain *plain `parser:"| @@"`
 }
 
 type loop struct {
-	Count *count        `parser:"@@"`
-	As    *name         `parser:"( 'as' @@ )?"`
-	Body  *declarations `parser:"@@"`
+	Pos     lexer.Position
+	EndPos  lexer.Position
+	Keyword *name         `parser:"@@"`
+	Count   *count        `parser:"@@"`
+	As      *name         `parser:"( 'as' @@ )?"`
+	Body    *declarations `parser:"@@"`
+}
+
+type plain struct {
+	Pos     lexer.Position
+	EndPos  lexer.Position
+	Keyword *name        `parser:"(?! 'on' | 'as' ) @@"`
+	Named   *named       `parser:"@@?"`
+	On      *disjunction `parser:"( 'on' @@ )?"`
+	As      *name        `parser:"( 'as' @@ )?"`
+	Body    *block       `parser:"@@?"`
 }
 
 type declarations struct {

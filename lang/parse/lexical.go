@@ -32,13 +32,12 @@ func (s *scanner) badNumber(tail, end int) {
 	}
 }
 
-// unclosedString reports the string from s.pos to the end of its line. Of the
+// unclosedString reports the string from s.pos to end, where its line ends. Of the
 // brackets open before it, those that it swallowed the partner of are closed.
 func (s *scanner) unclosedString(end int) {
-	raw := strings.TrimRight(s.src.Text[s.pos:end], " \t\r")
-	d := s.errs.Addf(diag.UnclosedString, s.span(s.pos, s.pos+len(raw)), "string is not closed before the end of its line")
+	d := s.errs.Addf(diag.UnclosedString, s.span(s.pos, end), "string is not closed before the end of its line")
 	d.Help = "close it with `\"`; a line break inside is written `\\n`"
-	for _, c := range []byte(raw) {
+	for _, c := range []byte(s.src.Text[s.pos:end]) {
 		if n := len(s.open) - 1; n >= 0 && strings.IndexByte(")]}", c) >= 0 && s.text(s.open[n].token) == partner(c) {
 			s.open = s.open[:n]
 		}
@@ -60,13 +59,26 @@ func (s *scanner) badCharacters() {
 	s.pos += n
 }
 
+// checkUTF8 reports the first bytes from s.pos to end that are not UTF-8.
+func (s *scanner) checkUTF8(end int) {
+	for i := s.pos; i < end; {
+		r, n := utf8.DecodeRuneInString(s.src.Text[i:end])
+		if r == utf8.RuneError && n == 1 {
+			_, message, help := foreign(s.src.Text[i:end])
+			s.errs.Addf(diag.UnknownCharacter, s.span(i, i+1), "%s", message).Help = help
+			return
+		}
+		i += n
+	}
+}
+
 // foreign tells how many bytes of line are of another language, and what to
 // write instead.
 func foreign(line string) (n int, message, help string) {
 	r, n := utf8.DecodeRuneInString(line)
 	message = fmt.Sprintf("`%c` has no meaning here", r)
 	switch {
-	case r == utf8.RuneError:
+	case r == utf8.RuneError && n == 1:
 		return n, "the file is not UTF-8 here", "save it as UTF-8"
 	case r == '#' || strings.HasPrefix(line, "/*"):
 		if i := strings.Index(line, "*/"); r == '/' && i >= 0 {

@@ -285,6 +285,28 @@ func TestExprErrors(t *testing.T) {
 	}
 }
 
+func TestLongAndDeepInputs(t *testing.T) {
+	const n = 100_000
+	for _, c := range []struct {
+		text string
+		code diag.Code
+	}{
+		{strings.Repeat("-", n) + "x", ""},
+		{strings.Repeat("x^", n) + "x", ""},
+		{strings.Repeat("x + ", n) + "x", ""},
+		{"x" + strings.Repeat(".x", n), ""},
+		{strings.Repeat("(", 100) + "x" + strings.Repeat(")", 100), ""},
+		{strings.Repeat("(", n) + "x" + strings.Repeat(")", n), diag.TooDeep},
+		{strings.Repeat("[", n) + strings.Repeat("]", n), diag.TooDeep},
+		{strings.Repeat("x^", n), diag.MissingValue},
+	} {
+		_, errs := parse.Expr(source.New("set", c.text))
+		if c.code == "" && len(errs) > 0 || c.code != "" && (len(errs) != 1 || errs[0].Code != c.code) {
+			t.Errorf("%.10q…: %d problems", c.text, len(errs))
+		}
+	}
+}
+
 // checkSpans fails unless every place of f is inside the file, holds its
 // parts, and begins and ends with a token.
 func checkSpans(t *testing.T, f *ast.File) {
@@ -338,7 +360,7 @@ func checkSpan(t *testing.T, src *source.File, s source.Span) {
 	if s.File != src || s.Start < 0 || s.End < s.Start || s.End > len(src.Text) {
 		t.Fatalf("span %d:%d is not in the file of %d bytes", s.Start, s.End, len(src.Text))
 	}
-	if got := s.Text(); got == "" || strings.TrimSpace(got) != got {
+	if got := s.Text(); got == "" || strings.Trim(got, " \t\r\n") != got {
 		t.Errorf("span %q begins or ends with space", got)
 	}
 }

@@ -263,8 +263,9 @@ func (s *scanner) string() {
 		}
 		end++
 	}
+	s.checkUTF8(min(end, len(s.src.Text)))
 	if s.byteAt(end) != '"' {
-		end = min(end, len(s.src.Text))
+		end = s.pos + len(strings.TrimRight(s.src.Text[s.pos:min(end, len(s.src.Text))], " \t\r"))
 		s.unclosedString(end)
 		s.add(text, end)
 		return
@@ -282,6 +283,7 @@ func (s *scanner) comment() {
 	}
 	raw := strings.TrimRight(s.src.Text[s.pos:end], " \t\r")
 	span := s.span(s.pos, s.pos+len(raw))
+	s.checkUTF8(end)
 	if strings.HasPrefix(raw, "///") && !strings.HasPrefix(raw, "////") {
 		s.doc(doc{span, strings.TrimPrefix(raw[3:], " ")})
 	} else {
