@@ -95,7 +95,7 @@ func env(r *resolve.Recipe, t *resolve.Train) check.Env {
 	}
 	for _, m := range r.Models {
 		e.Models = append(e.Models, check.Model{
-			Name: m.Spec.Name, Kind: m.Spec.Kind, Outputs: m.Spec.Head.Outputs,
+			Name: m.Spec.Name, Kind: m.Spec.Kind, Outputs: m.Spec.Head.Outputs, Labels: m.Spec.Head.Labels,
 			Trained: m == t.Model, Span: m.Decl.Name.Span,
 		})
 	}

@@ -135,25 +135,13 @@ func (c *checker) noGradient(o *Objective, m *Model) {
 
 // headGradients demands that every output of a trained head is in the loss.
 func (c *checker) headGradients(o *Objective, m *Model) {
-	reached := map[string]bool{}
-	whole := false
-	visit(o.Loss.Value, func(e *Expr) {
-		for i, a := range e.Args {
-			if !a.grad || !flows(e.Name, i) || !isHeads(a, m) {
-				continue
-			}
-			if e.Kind == Index {
-				reached[e.Elem] = true
-			} else {
-				whole = true
-			}
-		}
-	})
-	if whole || len(reached) == 0 {
+	r := reach{model: m.Name, outputs: map[string]bool{}, seen: map[reached]bool{}}
+	r.walk(o.Loss.Value, "")
+	if r.outputs[""] || len(r.outputs) == 0 {
 		return
 	}
 	for _, label := range m.Labels {
-		if !reached[label] {
+		if !r.outputs[label] {
 			d := c.report(diag.HeadUntrained, o.Loss.Span, "output %s of %s gets no gradient from this loss", label, m.Name)
 			d.Notes = append(d.Notes, diag.Note{Span: m.Span, Message: m.Name + " is declared here"})
 			d.Help = "use heads(…)[" + label + "] in the loss, or drop the output"
@@ -161,12 +149,40 @@ func (c *checker) headGradients(o *Objective, m *Model) {
 	}
 }
 
-// isHeads reports whether e is the heads of m, by name or by a let.
-func isHeads(e *Expr, m *Model) bool {
-	for e.Kind == LetRef {
-		e = e.Let.Value
+// A reach collects the outputs of a model's head to which a gradient flows; ""
+// stands for all of them.
+type reach struct {
+	model   string
+	outputs map[string]bool
+	seen    map[reached]bool
+}
+
+type reached struct {
+	e      *Expr
+	output string
+}
+
+// walk follows the gradient of e at one output of the head.
+func (r *reach) walk(e *Expr, output string) {
+	if !e.grad || r.seen[reached{e, output}] {
+		return
 	}
-	return e.Kind == TermRef && e.Term.Kind == "heads" && e.Term.Model == m.Name
+	r.seen[reached{e, output}] = true
+	switch {
+	case e.Kind == LetRef:
+		r.walk(e.Let.Value, output)
+	case e.Kind == TermRef && e.Term.Kind == "heads" && e.Term.Model == r.model:
+		r.outputs[output] = true
+	case e.Kind == Index && e.Axis == "head":
+		output = e.Elem
+	case e.Axis == "head": // reduced or normalised: every output counts
+		output = ""
+	}
+	for i, a := range e.Args {
+		if flows(e.Name, i) {
+			r.walk(a, output)
+		}
+	}
 }
 
 // facts tells what accumulation does not preserve.

@@ -24,13 +24,16 @@ func New(decl *ast.Decl, env Env, errs *diag.List) *Objective {
 	if !ok || decl.Broken || decl.Body == nil {
 		return nil
 	}
-	c := &checker{env: env, kind: kind, decl: decl, byName: map[string]*binding{}, calls: map[string]*Let{}, seen: map[mistake]bool{}}
+	c := newChecker(decl, env, kind)
 	o := &Objective{Name: decl.Name.Name, Span: decl.Name.Span, Data: env.Data.Kind, Axis: kind.batch.Name}
 	c.params(o)
 	c.body(o)
 	c.unused()
 	if !c.errs.HasErrors() {
 		c.finish(o)
+	}
+	if !c.errs.HasErrors() {
+		c.served()
 	}
 	*errs = append(*errs, c.errs...)
 	if c.errs.HasErrors() {
@@ -40,18 +43,27 @@ func New(decl *ast.Decl, env Env, errs *diag.List) *Objective {
 }
 
 type checker struct {
-	env    Env
-	kind   dataKind
-	decl   *ast.Decl
-	errs   diag.List
-	seen   map[mistake]bool // the body of a let with parameters is typed once a call
-	byName map[string]*binding
-	order  []*binding // params and lets as declared
-	locals []map[string]local
-	within []string // calls of lets that are being inlined, outermost first
-	terms  []*Term
-	calls  map[string]*Let // inlined calls by name and arguments
-	lets   []*Let          // in order of computation
+	env     Env
+	kind    dataKind
+	decl    *ast.Decl
+	errs    diag.List
+	seen    map[mistake]bool // the body of a let with parameters is typed once a call
+	several map[string]bool  // models of several outputs whose score was asked for
+	byName  map[string]*binding
+	order   []*binding // params and lets as declared
+	locals  []map[string]local
+	within  []string // calls of lets that are being inlined, outermost first
+	terms   []*Term
+	asked   []source.Span   // where each of terms is asked for first
+	calls   map[string]*Let // inlined calls by name and arguments
+	lets    []*Let          // in order of computation
+}
+
+func newChecker(decl *ast.Decl, env Env, kind dataKind) *checker {
+	return &checker{
+		env: env, kind: kind, decl: decl,
+		seen: map[mistake]bool{}, several: map[string]bool{}, byName: map[string]*binding{}, calls: map[string]*Let{},
+	}
 }
 
 type mistake struct {
@@ -106,7 +118,7 @@ func (c *checker) body(o *Objective) {
 		case *ast.Field:
 			if c.field(item, loss) {
 				loss = item
-				o.Loss = c.output("loss", item.Span, item.Value)
+				o.Loss = c.output("loss", item.Value.Pos(), item.Value)
 			}
 		case *ast.Decl:
 			c.report(diag.NotInObjective, item.Keyword.Span, "an objective has no %s in it", item.Keyword.Name).Help =
@@ -158,11 +170,14 @@ func (c *checker) reportItem(o *Objective, r *ast.Report) {
 
 // scalarHelp tells how to make one number of an expression.
 func scalarHelp(t Type, expr string) string {
+	if len(expr) > 30 {
+		expr = "…"
+	}
 	if len(t.Axes) == 1 {
-		return "reduce it: mean(" + short(expr) + ", over " + t.Axes[0].Name + ")"
+		return "reduce it: mean(" + expr + ", over " + t.Axes[0].Name + ")"
 	}
 	if len(t.Axes) == 0 {
-		return "count it: where(" + short(expr) + ", 1, 0)"
+		return "count it: where(" + expr + ", 1, 0)"
 	}
 	return "reduce it over " + list(t.names())
 }

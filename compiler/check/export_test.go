@@ -8,7 +8,7 @@ import (
 // TypeOf types an expression on its own.
 func TypeOf(decl *ast.Decl, env Env, e ast.Expr) (Type, diag.List) {
 	kind, _ := kindOf(env.Data.Kind)
-	c := &checker{env: env, kind: kind, decl: decl, byName: map[string]*binding{}, calls: map[string]*Let{}, seen: map[mistake]bool{}}
+	c := newChecker(decl, env, kind)
 	t := c.expr(e).Type
 	return t, c.errs
 }

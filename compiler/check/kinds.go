@@ -138,7 +138,7 @@ func (c *checker) term(call *ast.Call, t *term) *Expr {
 		return poison(call.Span)
 	}
 	name, ok := c.viewArg(t, positional[0].Value)
-	if !ok || m == nil || !c.serves(call, t, m) {
+	if !ok || m == nil || !c.oneOutput(call, t, m) {
 		return poison(call.Span)
 	}
 	return c.ask(call, t, m, name)
@@ -152,6 +152,7 @@ func (c *checker) ask(call *ast.Call, t *term, m *Model, view string) *Expr {
 	i := slices.IndexFunc(c.terms, func(o *Term) bool { return o.Kind == t.name && o.Model == m.Name && o.View == view })
 	if i < 0 {
 		i = len(c.terms)
+		c.asked = append(c.asked, call.Span)
 		c.terms = append(c.terms, &Term{Kind: t.name, Model: m.Name, View: view, Type: Type{Real, axes}})
 	}
 	return &Expr{Kind: TermRef, Type: c.terms[i].Type, Span: call.Span, Term: c.terms[i], grad: m.Trained}
@@ -214,23 +215,39 @@ func (c *checker) viewArg(t *term, e ast.Expr) (string, bool) {
 	return "", false
 }
 
-// serves reports whether the runtime can compute the term for the model.
-func (c *checker) serves(call *ast.Call, t *term, m *Model) bool {
-	if !slices.Contains(c.env.Serves, t.name) {
-		c.report(diag.TermNotServed, call.Fun.Pos(), "%s type-checks, but the trainer cannot compute it yet", t.name).Help =
-			"terms that it computes: " + list(c.env.Serves)
-		return false
+// oneOutput reports whether the term can be asked of the model.
+func (c *checker) oneOutput(call *ast.Call, t *term, m *Model) bool {
+	if t.name != "score" || m.Outputs < 2 {
+		return true
 	}
-	if !m.Trained && c.trained() != nil {
-		c.report(diag.TermNotServed, call.Span, "%s type-checks, but the trainer computes only what %s says, which it trains", short(text(call)), c.trained().Name).Help =
-			"leave out model = " + m.Name
-		return false
+	if c.several[m.Name] {
+		return false // said before; it is one mistake
 	}
-	if t.name == "score" && m.Outputs > 1 {
-		d := c.report(diag.SeveralOutputs, call.Span, "%s has %d outputs, and score is one number", m.Name, m.Outputs)
-		d.Notes = append(d.Notes, diag.Note{Span: m.Span, Message: m.Name + " is declared here"})
-		d.Help = "heads(" + text(call.Args[0].Value) + ") has all of them, over the axis head"
-		return false
+	c.several[m.Name] = true
+	d := c.report(diag.SeveralOutputs, call.Span, "%s has %d outputs, and score is one number", m.Name, m.Outputs)
+	d.Notes = append(d.Notes, diag.Note{Span: m.Span, Message: m.Name + " is declared here"})
+	d.Help = "heads(" + text(call.Args[0].Value) + ") has all of them, over the axis head"
+	return false
+}
+
+// served reports terms that the runtime cannot compute. It comes last: what the
+// trainer lacks is no mistake in the recipe, and not said of a recipe with one.
+func (c *checker) served() {
+	trained := c.trained()
+	said := map[string]bool{}
+	for i, t := range c.terms {
+		if said[t.Kind+" "+t.Model] {
+			continue
+		}
+		said[t.Kind+" "+t.Model] = true
+		asked := short(oneLine(c.asked[i]))
+		switch {
+		case !slices.Contains(c.env.Serves, t.Kind):
+			c.report(diag.TermNotServed, c.asked[i], "%s type-checks, but the trainer cannot compute it yet", asked).Help =
+				"terms that it computes: " + list(c.env.Serves)
+		case trained != nil && t.Model != trained.Name:
+			c.report(diag.TermNotServed, c.asked[i], "%s type-checks, but the trainer computes only terms of %s, which it trains", asked, trained.Name).Help =
+				"leave out model = " + t.Model
+		}
 	}
-	return true
 }

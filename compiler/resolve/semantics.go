@@ -13,6 +13,7 @@ import (
 // absent, and what depends on it is not checked.
 func (r *resolver) semantics(file *ast.File) {
 	r.meshShape()
+	r.labels()
 	r.trains(file)
 	r.unused()
 	for _, t := range r.recipe.Trains() {
@@ -58,6 +59,17 @@ func (r *resolver) meshShape() {
 			d.Help = fmt.Sprintf("write fsdp = %d, or leave fsdp out", m.Devices/m.Tensor)
 		} else {
 			d.Help = fmt.Sprintf("write devices = %d", m.FSDP*m.Tensor)
+		}
+	}
+}
+
+// labels demands a name for each output of a head that has names.
+func (r *resolver) labels() {
+	for _, m := range r.recipe.Models {
+		head, path := m.Spec.Head, "model."+m.Spec.Name+".head.labels"
+		if n := len(head.Labels); n > 0 && n != head.Outputs && r.has(path) {
+			r.errs.Addf(diag.WrongLength, r.where(path, m.Decl.Name.Span), "%d labels for a head with outputs = %d", n, head.Outputs).Help =
+				fmt.Sprintf("name each output once, or write outputs = %d", n)
 		}
 	}
 }
@@ -190,7 +202,7 @@ func (r *resolver) order() {
 		case *Train:
 			trained[s.Model] = true
 		case *Evaluate:
-			if s.Model == nil || trained[s.Model] || s.Model.Spec.Head.Init == "keep" {
+			if s.Model == nil || len(r.recipe.Trains()) == 0 || trained[s.Model] || s.Model.Spec.Head.Init == "keep" {
 				continue
 			}
 			d := r.errs.Addf(diag.Untrained, s.Decl.Name.Span, "%s is evaluated before it is trained", s.Model.Spec.Name)

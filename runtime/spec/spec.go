@@ -91,12 +91,13 @@ func matches(pattern, name string) bool {
 
 // A Head maps hidden states to scores. Always float32.
 type Head struct {
-	Kind    string `rmr:",kind" one_of:"linear" later:"mlp|heads"`
-	Outputs int    `rmr:"outputs" of:"linear" default:"1" min:"1" scores:"true" doc:"scalars per scored token"`
-	Bias    bool   `rmr:"bias" of:"linear" default:"false" scores:"true" doc:"whether the head has a bias; sequence classifiers of transformers have none"`
-	Read    string `rmr:"read" of:"linear" default:"last_token" one_of:"last_token" scores:"true" doc:"which hidden state is read; the last token is found from the mask, never by pad id"`
-	Layer   int    `rmr:"layer" of:"linear" default:"-1" min:"-1" scores:"true" doc:"use only the first so many decoder layers, then the final norm, so that an export is a shallower model of the same kind; -1 is all"`
-	Init    string `rmr:"init" of:"linear" default:"normal" one_of:"normal|zeros|keep" doc:"normal: N(0, 1/(hidden+1)) as OpenRLHF and open-instruct; keep: the base's own score.weight"`
+	Kind    string   `rmr:",kind" one_of:"linear" later:"mlp|heads"`
+	Outputs int      `rmr:"outputs" of:"linear" default:"1" min:"1" scores:"true" doc:"scalars per scored token"`
+	Labels  []string `rmr:"labels" of:"linear" optional:"true" doc:"names of the outputs, one each, for objectives: heads(x)[quality]"`
+	Bias    bool     `rmr:"bias" of:"linear" default:"false" scores:"true" doc:"whether the head has a bias; sequence classifiers of transformers have none"`
+	Read    string   `rmr:"read" of:"linear" default:"last_token" one_of:"last_token" scores:"true" doc:"which hidden state is read; the last token is found from the mask, never by pad id"`
+	Layer   int      `rmr:"layer" of:"linear" default:"-1" min:"-1" scores:"true" doc:"use only the first so many decoder layers, then the final norm, so that an export is a shallower model of the same kind; -1 is all"`
+	Init    string   `rmr:"init" of:"linear" default:"normal" one_of:"normal|zeros|keep" doc:"normal: N(0, 1/(hidden+1)) as OpenRLHF and open-instruct; keep: the base's own score.weight"`
 }
 
 // Tune says which parameters are trained.
