@@ -135,7 +135,8 @@ func pickModel(names []string, index []byte) ([]string, error) {
 }
 
 // weightFiles names the safetensors files that a model is loaded from: the
-// single file, else the shards that the index names, else all there are.
+// single file, else the shards that the index names, else all there are. Weights
+// of another format and none of this one are an error; no weights are not.
 func weightFiles(names []string, index []byte) ([]string, error) {
 	if slices.Contains(names, singleWeights) {
 		return []string{singleWeights}, nil
@@ -184,5 +185,5 @@ func looseWeights(names []string) ([]string, error) {
 	case len(pickled) > 0:
 		return nil, fmt.Errorf("holds %s, which can run code when loaded, and no safetensors: convert it with transformers (save_pretrained) first", pickled[0])
 	}
-	return nil, fmt.Errorf("holds no weights: no *.safetensors and no *.gguf")
+	return nil, nil // a tokenizer alone, perhaps: whoever wants weights will say so
 }

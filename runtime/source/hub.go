@@ -287,6 +287,9 @@ func (r *repository) fetch(ctx context.Context, commit, snapshot string, f hubFi
 		return err
 	}
 	defer unlock()
+	if exists(link) { // another process was first, and may be reading
+		return nil
+	}
 	if !exists(blob) {
 		r.store.logf("%s: downloading %s (%s)", r.ref, f.Name, size(f.Size))
 		if err := r.client.download(ctx, r.fileURL(commit, f.Name), f, blob); err != nil {

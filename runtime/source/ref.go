@@ -132,7 +132,7 @@ func inner(s, p string) (string, error) {
 	if p == "" {
 		return "", nil
 	}
-	if path.Clean(p) != p || strings.HasPrefix(p, "..") || strings.ContainsAny(p, "\\\x00") {
+	if path.Clean(p) != p || path.IsAbs(p) || p == ".." || strings.HasPrefix(p, "../") || strings.ContainsAny(p, "\\\x00") {
 		return "", fmt.Errorf("%q: the path %q must be plain: no empty parts, no \".\" or \"..\", no backslash", s, p)
 	}
 	return p, nil
