@@ -4,14 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/rmc-lang/rmc/compiler/facts"
 	"github.com/rmc-lang/rmc/compiler/lock"
 	"github.com/rmc-lang/rmc/compiler/resolve"
+	"github.com/rmc-lang/rmc/lang/ast"
 	"github.com/rmc-lang/rmc/runtime/arch"
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/spec"
+	"github.com/rmc-lang/rmc/stdlib"
 )
 
 // factsFlags say how far a command may go for facts.
@@ -30,21 +34,43 @@ type world struct {
 
 // gather opens what the recipe names and asks it what the compiler wants to
 // know. What is wrong with the world becomes facts too: the compiler knows the
-// place in the recipe.
+// place in the recipe. Sources are looked at as rmc.lock pins them.
 func gather(c *console, r *compiled, o factsFlags) (*world, error) {
+	locked, err := readLock(r.path)
+	if err != nil {
+		return nil, err
+	}
+	w, err := gatherAt(c, r, o, locked)
+	switch {
+	case err != nil:
+		return nil, err
+	case locked == nil:
+	case w.facts.Resolved == nil:
+		w.left = append(w.left, "comparing with "+lock.Name)
+	case sharesLock(r.path):
+		locked = &lock.File{Entries: slices.DeleteFunc(locked.Entries, func(e lock.Entry) bool {
+			return e.Name != "" && w.facts.Resolved.Find(e.Kind, e.Name) == nil
+		})}
+	}
+	w.facts.Lock = locked
+	return w, nil
+}
+
+// sharesLock reports whether another recipe lies in the same folder. The lock
+// then has entries that are none of this one's business.
+func sharesLock(recipe string) bool { return len(recipeFiles(filepath.Dir(recipe))) > 1 }
+
+// gatherAt is gather with other pins than the lock's, or none.
+func gatherAt(c *console, r *compiled, o factsFlags, pins *lock.File) (*world, error) {
 	g := &gathering{
 		ctx: context.Background(), compiled: r,
-		sources: newSources(r.path, o.Offline, func(msg string) { c.note("%s", msg) }),
+		sources: newSources(r.path, o.Offline, pins, func(msg string) { c.note("%s", msg) }),
 		world: &world{
 			facts: &facts.Facts{
 				Models: map[string]facts.Model{}, Tokenizers: map[string]facts.Tokenizer{}, Data: map[string]facts.Data{},
 			},
 			texts: map[string]*reader{}, sets: map[string]*data.Set{}, paths: map[string]string{},
 		},
-	}
-	var err error
-	if g.world.facts.Lock, err = readLock(r.path); err != nil {
-		return nil, err
 	}
 	for _, m := range r.Recipe.Models {
 		g.model(m.Spec)
@@ -55,9 +81,8 @@ func gather(c *console, r *compiled, o factsFlags) (*world, error) {
 	for _, pair := range uses(r.Recipe) {
 		g.tokens(pair.model, pair.data)
 	}
-	g.pins()
 	g.world.facts.Missing = g.sources.missing
-	return g.world, nil
+	return g.world, g.pins()
 }
 
 // A gathering is a gather in progress.
@@ -256,34 +281,32 @@ func longest(examples []data.Example) []int {
 }
 
 // pins completes the lock with what is no source: the standard library that was
-// used, templates and rmc itself. When a source is missing there is no telling
-// what it should be locked to, and nothing is compared.
-func (g *gathering) pins() {
-	if len(g.sources.absent)+len(g.sources.missing) > 0 {
-		if g.world.facts.Lock != nil {
-			g.leftOut("comparing with %s", lock.Name)
-		}
-		return
+// used, and rmc itself. When a source is missing there is no telling what it
+// should be locked to, and nothing is compared.
+func (g *gathering) pins() error {
+	if g.sources.absent || len(g.sources.missing) > 0 {
+		return nil
 	}
-	g.sources.add(lock.Entry{Kind: "rmc", Value: rmcVersion})
-	if sum := librarySum(g.compiled); sum != "" {
+	sum, err := librarySum(g.compiled)
+	if err != nil {
+		return err
+	}
+	if sum != "" {
 		g.sources.add(lock.Entry{Kind: "std", SHA256: sum})
 	}
+	g.sources.add(lock.Entry{Kind: "rmc", Value: rmcVersion})
 	resolved := g.sources.locked
 	g.world.facts.Resolved = &resolved
+	return nil
 }
 
-// librarySum is the digest of the standard library's files that the recipe
-// uses; empty when it uses none.
-func librarySum(r *compiled) string {
-	var texts strings.Builder
-	for _, library := range r.Libraries {
-		if strings.HasPrefix(library.Source.Name, "std/") {
-			fmt.Fprintf(&texts, "%s %d\n%s", library.Source.Name, len(library.Source.Text), library.Source.Text)
-		}
+// librarySum is the digest of the standard library, of all of it so that the
+// recipes of one folder agree; empty when the recipe uses none of it.
+func librarySum(r *compiled) (string, error) {
+	used := slices.ContainsFunc(r.Libraries, func(f *ast.File) bool { return strings.HasPrefix(f.Source.Name, "std/") })
+	if !used {
+		return "", nil
 	}
-	if texts.Len() == 0 {
-		return ""
-	}
-	return hexSum([]byte(texts.String()))
+	files, err := carriedFiles(stdlib.FS)
+	return digest(files), err
 }

@@ -14,21 +14,28 @@ type lockCommand struct {
 	factsFlags
 }
 
-// Run resolves every source and writes what they are now. Nothing is compared:
-// who locks anew means to accept what has changed, which is printed.
+// Run resolves every source and writes what they are now. Who locks anew means
+// to accept what has changed, which is printed. Offline, a source that is not at
+// hand stays locked to what it was.
 func (l *lockCommand) Run(c *console) error {
 	r, err := c.compileClean(l.recipeFlags)
 	if err != nil {
 		return err
 	}
-	w, err := gather(c, r, l.factsFlags)
+	old, _ := readLock(r.path) // one that cannot be read is replaced
+	pins := old
+	if !l.Offline {
+		pins = nil
+	}
+	w, err := gatherAt(c, r, l.factsFlags, pins)
 	if err != nil {
 		return err
 	}
 	if w.facts.Resolved == nil {
 		return c.unresolved(r, w)
 	}
-	if old := w.facts.Lock; old != nil {
+	if old != nil {
+		l.keepOthers(r.path, old, w.facts.Resolved)
 		for _, d := range lock.Compare(old, w.facts.Resolved) {
 			c.note("%s", d)
 		}
@@ -38,6 +45,18 @@ func (l *lockCommand) Run(c *console) error {
 	}
 	c.note("wrote %s: %d entries", lockPath(r.path), len(w.facts.Resolved.Entries))
 	return nil
+}
+
+// keepOthers adds what other recipes of the folder have in the lock.
+func (l *lockCommand) keepOthers(recipe string, old, resolved *lock.File) {
+	if !sharesLock(recipe) {
+		return
+	}
+	for _, e := range old.Entries {
+		if resolved.Find(e.Kind, e.Name) == nil {
+			resolved.Entries = append(resolved.Entries, e)
+		}
+	}
 }
 
 // unresolved says which sources keep a recipe from being locked.

@@ -19,16 +19,18 @@ import (
 // sources opens what a recipe names and remembers each file's digest.
 type sources struct {
 	store   *source.Store
+	pins    *lock.File              // pins a hub source without a revision to that of an earlier look; may be nil
 	opened  map[string]source.Local // by source as written
 	missing []facts.Missing
-	absent  []string // sources that an offline look could not find, in words
+	absent  bool // an offline look did not find a source, and the lock does not know it
 	locked  lock.File
 }
 
 // newSources returns an empty set that fetches through the cache. Files are
 // looked for beside the recipe.
-func newSources(recipe string, offline bool, log func(string)) *sources {
+func newSources(recipe string, offline bool, pins *lock.File, log func(string)) *sources {
 	return &sources{
+		pins:   pins,
 		store:  &source.Store{Base: filepath.Dir(recipe), Offline: offline, Log: log},
 		opened: map[string]source.Local{},
 	}
@@ -44,10 +46,10 @@ func (s *sources) open(ctx context.Context, kind, path, written string) (source.
 	}
 	local, known := s.opened[written]
 	if !known {
-		local, err = s.store.Fetch(ctx, ref)
+		local, err = s.store.Fetch(ctx, ref.At(s.revision(ref)))
 	}
 	if err != nil {
-		s.lacks(path, ref, err)
+		s.lacks(kind, path, ref, err)
 		return source.Local{}, false
 	}
 	s.opened[written] = local
@@ -55,11 +57,27 @@ func (s *sources) open(ctx context.Context, kind, path, written string) (source.
 	return local, true
 }
 
+// revision is what the lock pins a hub source to that names no revision itself;
+// "" when there is none.
+func (s *sources) revision(ref source.Ref) string {
+	if s.pins == nil || ref.Kind != source.Hub || ref.Version != "" {
+		return ""
+	}
+	for _, e := range s.pins.Entries {
+		pinned, err := source.Parse(e.Name)
+		if err == nil && pinned.Kind == source.Hub && pinned.Name == ref.Name && pinned.Repo == ref.Repo {
+			return pinned.Version
+		}
+	}
+	return ""
+}
+
 // lacks notes a source that could not be had. Offline, what is only not on this
-// machine yet is no mistake of the recipe's.
-func (s *sources) lacks(path string, ref source.Ref, err error) {
+// machine yet is no mistake of the recipe's, and is taken to be what the lock
+// says.
+func (s *sources) lacks(kind, path string, ref source.Ref, err error) {
 	if s.store.Offline && ref.Kind != source.File {
-		s.absent = append(s.absent, ref.String())
+		s.absent = !s.borrow(kind, ref) || s.absent
 		return
 	}
 	reason := strings.TrimPrefix(err.Error(), ref.String()+": ")
@@ -68,6 +86,23 @@ func (s *sources) lacks(path string, ref source.Ref, err error) {
 		help = "run the command again"
 	}
 	s.missing = append(s.missing, facts.Missing{Path: path, Reason: reason, Help: help})
+}
+
+// borrow copies what the lock says of a source that is not at hand; false when
+// it says nothing.
+func (s *sources) borrow(kind string, ref source.Ref) bool {
+	if s.pins == nil {
+		return false
+	}
+	found := false
+	name := ref.At(s.revision(ref)).String()
+	for _, e := range s.pins.Entries {
+		if e.Kind == kind && (e.Name == name || strings.HasPrefix(e.Name, name+"/")) {
+			s.add(e)
+			found = true
+		}
+	}
+	return found
 }
 
 // pin locks each file of a source.
