@@ -200,7 +200,11 @@ func extract(archive string, r Ref, dest string) error {
 		}
 	}
 	if !found {
-		return fmt.Errorf("%s has no file %q%s", filepath.Base(archive), r.Path, didYouMean(r.Path, names))
+		near := didYouMean(r.Path, names)
+		if near == "" {
+			near = "; it has " + listed(names)
+		}
+		return fmt.Errorf("%s has no file %q%s", filepath.Base(archive), r.Path, near)
 	}
 	return nil
 }

