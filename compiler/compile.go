@@ -61,8 +61,8 @@ func Emit(r *Result) ([]emit.File, error) {
 // check types the objective of each training stage against what it uses.
 func (r *Result) check(errs *diag.List) {
 	for _, t := range r.Recipe.Trains() {
-		if t.Call == nil || t.Model == nil || t.Data == nil {
-			continue
+		if t.Call == nil || t.Model == nil || t.Data == nil || t.Call.Objective.Data != t.Data.Spec.Kind {
+			continue // reported, and the types would be wrong for that reason alone
 		}
 		o := check.New(t.Call.Objective.Decl, env(r.Recipe, t), errs)
 		if o == nil {

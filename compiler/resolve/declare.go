@@ -71,6 +71,10 @@ func (r *resolver) declareName(d *ast.Decl) {
 		r.data[d.Name.Name] = nil
 	case "objective":
 		r.declareObjective(d)
+	default:
+		if !slices.ContainsFunc(forms, func(f form) bool { return f.keyword == d.Keyword.Name }) {
+			r.meant[d.Name.Name] = true
+		}
 	}
 }
 
@@ -230,7 +234,7 @@ func (r *resolver) mesh(d *ast.Decl) {
 // whose own declaration was reported.
 func (r *resolver) findModel(name *ast.Ident) *Model {
 	m, ok := r.models[name.Name]
-	if !ok {
+	if !ok && !r.meant[name.Name] {
 		r.errs.Addf(diag.UnknownModel, name.Span, "there is no model %q", name.Name).Help =
 			didYouMean(name.Name, keys(r.models), "models")
 	}
@@ -241,7 +245,7 @@ func (r *resolver) findModel(name *ast.Ident) *Model {
 // findData binds the name of a data set.
 func (r *resolver) findData(name *ast.Ident) *Data {
 	s, ok := r.data[name.Name]
-	if !ok {
+	if !ok && !r.meant[name.Name] {
 		r.errs.Addf(diag.UnknownData, name.Span, "there is no data %q", name.Name).Help =
 			didYouMean(name.Name, keys(r.data), "data")
 	}
@@ -291,7 +295,7 @@ func (r *resolver) badData(on ast.Expr) {
 	case *ast.Binary:
 		r.notSupported(x.Span, "training on several data sets", nil)
 	default:
-		r.errs.Addf(diag.WrongType, on.Pos(), "on takes the name of data, not %s", describeExpr(on))
+		r.errs.Addf(diag.WrongType, on.Pos(), "on takes the name of data, not %s", describeExpr(on)).Help = "as in train rm on prefs"
 	}
 }
 
@@ -424,7 +428,7 @@ func (r *resolver) shardAxes(x ast.Expr) ([]string, bool) {
 				didYouMean(item.Pos().Text(), meshAxes, "axes")
 			return nil, false
 		case id.Name != "none" && slices.Contains(axes, id.Name):
-			r.errs.Addf(diag.DuplicateItem, id.Span, "%s is in the list twice", id.Name)
+			r.errs.Addf(diag.DuplicateItem, id.Span, "%s is in the list twice", id.Name).Help = "keep one of the two"
 			return nil, false
 		}
 		axes = append(axes, id.Name)

@@ -141,11 +141,11 @@ func (r *resolver) notOfKind(w *written, key *ast.Ident, f *Field) {
 func (r *resolver) misplaced(item ast.Item, what string) {
 	switch x := item.(type) {
 	case *ast.Let:
-		r.errs.Addf(diag.Misplaced, x.Span, "a let stands in an objective, not in %s", what)
+		r.errs.Addf(diag.Misplaced, x.Span, "a let stands in an objective, not in %s", what).Help = "a field has no let: NAME = VALUE"
 	case *ast.Report:
-		r.errs.Addf(diag.Misplaced, x.Span, "a report stands in an objective, not in %s", what)
+		r.errs.Addf(diag.Misplaced, x.Span, "a report stands in an objective, not in %s", what).Help = "move it to the objective"
 	case *ast.Decl:
-		r.errs.Addf(diag.Misplaced, x.Keyword.Span, "%s stands at the top of a recipe, not in %s", x.Keyword.Name, what)
+		r.errs.Addf(diag.Misplaced, x.Keyword.Span, "%s stands at the top of a recipe, not in %s", x.Keyword.Name, what).Help = "move it out of the braces"
 	}
 }
 
@@ -291,7 +291,18 @@ func (r *resolver) decodeValue(v reflect.Value, f Field, expr ast.Expr, bare boo
 
 // wrongType reports a value of another kind than the field takes.
 func (r *resolver) wrongType(f Field, expr ast.Expr) {
-	r.errs.Addf(diag.WrongType, expr.Pos(), "%s takes %s, not %s", f.Name, f.Wants(), describeExpr(expr))
+	r.errs.Addf(diag.WrongType, expr.Pos(), "%s takes %s, not %s", f.Name, f.Wants(), describeExpr(expr)).Help = f.asIn()
+}
+
+// asIn shows how a field is written.
+func (f Field) asIn() string {
+	switch {
+	case f.Source:
+		return "as in " + f.Name + ` = "file:PATH"`
+	case f.Usual() != "":
+		return "as in " + f.Name + " = " + f.Usual()
+	}
+	return f.Name + " = " + f.Wants()
 }
 
 // describeExpr names what was written.
@@ -324,7 +335,8 @@ func (r *resolver) decodeString(v reflect.Value, f Field, expr ast.Expr) string 
 	case *ast.String:
 		text = x.Value
 		if len(f.OneOf) > 0 {
-			r.errs.Addf(diag.WrongType, span, "%s takes %s, without quotes", f.Name, f.Wants())
+			r.errs.Addf(diag.WrongType, span, "%s takes %s, without quotes", f.Name, f.Wants()).Help =
+				fmt.Sprintf("write %s = %s", f.Name, text)
 			return ""
 		}
 	default:
@@ -403,7 +415,7 @@ func (r *resolver) decodeNumber(v reflect.Value, f Field, expr ast.Expr, bare bo
 		x = -x
 	}
 	if err != nil || math.IsInf(x, 0) {
-		r.errs.Addf(diag.OutOfRange, expr.Pos(), "%s does not fit a number", n.Text)
+		r.errs.Addf(diag.OutOfRange, expr.Pos(), "%s does not fit a number", n.Text).Help = f.asIn()
 		return ""
 	}
 	return r.setNumber(v, f, expr, x, literal)
@@ -417,13 +429,13 @@ func (r *resolver) setNumber(v reflect.Value, f Field, expr ast.Expr, x float64,
 			fmt.Sprintf("%d or %d", int64(math.Floor(x)), int64(math.Ceil(x)))
 		return ""
 	case f.Min != nil && x < *f.Min:
-		r.errs.Addf(diag.OutOfRange, expr.Pos(), "%s must be at least %s", f.Name, f.bound(*f.Min))
+		r.errs.Addf(diag.OutOfRange, expr.Pos(), "%s must be at least %s", f.Name, f.bound(*f.Min)).Help = f.asIn()
 		return ""
 	case f.Max != nil && x > *f.Max:
-		r.errs.Addf(diag.OutOfRange, expr.Pos(), "%s must be at most %s", f.Name, f.bound(*f.Max))
+		r.errs.Addf(diag.OutOfRange, expr.Pos(), "%s must be at most %s", f.Name, f.bound(*f.Max)).Help = f.asIn()
 		return ""
 	case v.Kind() == reflect.Int && math.Abs(x) > math.MaxInt32:
-		r.errs.Addf(diag.OutOfRange, expr.Pos(), "%s must be below %d", f.Name, math.MaxInt32)
+		r.errs.Addf(diag.OutOfRange, expr.Pos(), "%s must be below %d", f.Name, math.MaxInt32).Help = f.asIn()
 		return ""
 	}
 	if v.Kind() == reflect.Int {
@@ -503,7 +515,7 @@ func (r *resolver) decodeList(v reflect.Value, f Field, expr ast.Expr, bare bool
 	}
 	n := len(list.Items)
 	if v.Kind() == reflect.Array && n != v.Len() {
-		r.errs.Addf(diag.WrongLength, list.Span, "%s takes %d numbers, not %d", f.Name, v.Len(), n)
+		r.errs.Addf(diag.WrongLength, list.Span, "%s takes %d numbers, not %d", f.Name, v.Len(), n).Help = f.asIn()
 		return ""
 	}
 	if v.Kind() == reflect.Slice {
@@ -516,7 +528,7 @@ func (r *resolver) decodeList(v reflect.Value, f Field, expr ast.Expr, bare bool
 	for i, item := range list.Items {
 		literal := r.decodeElement(v.Index(i), element, item, bare)
 		if v.Kind() == reflect.Slice && literal != "" && seen[literal] {
-			r.errs.Addf(diag.DuplicateItem, item.Pos(), "%s is in %s twice", item.Pos().Text(), f.Name)
+			r.errs.Addf(diag.DuplicateItem, item.Pos(), "%s is in %s twice", item.Pos().Text(), f.Name).Help = "keep one of the two"
 		}
 		seen[literal] = true
 		literals = append(literals, literal)

@@ -128,7 +128,7 @@ func (r *resolver) args(c *Call, block *ast.Block, path string) {
 		if key, ok := o.below(path); ok {
 			o.used = true
 			if key != o.keys[len(o.keys)-1] {
-				r.errs.Addf(diag.UnknownPath, key.Span, "%s has no fields", key.Name)
+				r.errs.Addf(diag.UnknownPath, key.Span, "%s has no fields", key.Name).Help = "a parameter is a number"
 				continue
 			}
 			r.readKey(w, key, entry{key.Span, o.value})
@@ -150,6 +150,7 @@ func (r *resolver) kindOfData(t *Train, c *Call, name *ast.Ident) {
 	}
 	d := r.errs.Addf(diag.DataKind, name.Span, "%s is an objective on %s, and %s is %s", o.Name, o.Data, t.Data.Spec.Name, t.Data.Spec.Kind)
 	d.Notes = []diag.Note{{Span: o.Decl.On.Pos(), Message: "declared on " + o.Data}, {Span: t.Data.Decl.Kind.Span, Message: t.Data.Spec.Name + " is " + t.Data.Spec.Kind}}
+	d.Help = "declare " + t.Data.Spec.Name + " as " + o.Data + ", or use a library with objectives on " + t.Data.Spec.Kind
 	var fitting []string
 	for _, other := range r.recipe.Objectives {
 		if other.Data == t.Data.Spec.Kind {

@@ -87,7 +87,7 @@ func (r *resolver) readSets(w *written) {
 			r.notOfKind(w, key, f)
 		case !isVariant(f.Type) && !f.Call:
 			next := o.keys[len(strings.Split(w.path, "."))+1]
-			r.errs.Addf(diag.UnknownPath, next.Span, "%s has no fields", key.Name)
+			r.errs.Addf(diag.UnknownPath, next.Span, "%s has no fields", key.Name).Help = "leave ." + next.Name + " out"
 		}
 	}
 }

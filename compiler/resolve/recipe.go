@@ -149,6 +149,7 @@ type resolver struct {
 	data    map[string]*Data
 	objects map[string]*Objective
 	used    map[string]bool // "model rm": names that a stage uses
+	meant   map[string]bool // names of declarations that were reported: they may be anything
 }
 
 // File resolves a parsed recipe with the libraries that it uses. All problems
@@ -161,6 +162,7 @@ func File(file *ast.File, libraries []*ast.File, overrides []string, errs *diag.
 		data:    map[string]*Data{},
 		objects: map[string]*Objective{},
 		used:    map[string]bool{},
+		meant:   map[string]bool{},
 	}
 	r.parseSets(overrides)
 	r.name(file)

@@ -1,5 +1,7 @@
 package diag
 
+import "strings"
+
 // The codes of names, fields and declarations, R01xx.
 const (
 	UnknownField       Code = "R0101"
@@ -51,5 +53,278 @@ const (
 	Untrained      Code = "R0218"
 )
 
+// The examples below are this recipe with one change.
+const (
+	headPart = `-- recipe.rmr --
+recipe example
+
+use std/preference
+
+model rm: reward {
+  base = "file:model"
+  tune = head
+}
+
+data prefs: preference {
+  source      = "file:pairs.jsonl"
+  max_length  = 512 tokens
+  over_length = drop
+  split       = holdout { fraction = 10% }
+}
+
+`
+	trainPart = `train rm on prefs {
+  objective = bradley_terry
+  batch     = 32 pairs
+}
+
+`
+	evaluatePart = `evaluate rm on prefs.holdout
+`
+)
+
+// example is the recipe with the first old replaced by new.
+func example(old, new string) string {
+	return strings.Replace(headPart+trainPart+evaluatePart, old, new, 1)
+}
+
 // resolveEntries are the problems of names, fields, values and units R01xx–R02xx.
-func resolveEntries() []Entry { return nil }
+func resolveEntries() []Entry {
+	return []Entry{{
+		Code:  UnknownField,
+		Title: "a field that does not exist",
+		Explain: `A declaration, or a value with braces, has the fields that "rmc explain" lists for it and no others. Trainers that
+ignore unknown names train for hours with a misspelt setting left at its default.
+
+A field of a nested value is written inside its braces: the learning rate is optimizer = adamw { lr = 1e-5 }.`,
+		Example: example("max_length  =", "max_lenght  ="),
+	}, {
+		Code:    UnknownDeclaration,
+		Title:   "a keyword that begins no declaration",
+		Explain: `A recipe is made of model, data, objective, train, evaluate, mesh and shard declarations, after its recipe and use lines.`,
+		Example: example("data prefs:", "dataset prefs:"),
+	}, {
+		Code:  UnknownKind,
+		Title: "a kind that does not exist",
+		Explain: `The word after a declaration's colon, and the word before the braces of a value, name one of a few kinds. Each kind has
+fields of its own.`,
+		Example: example("tune = head", "tune = lore"),
+	}, {
+		Code:    UnknownModel,
+		Title:   "a model that no declaration names",
+		Explain: `train, evaluate and shard name a model that the recipe declares. Where the declaration stands does not matter.`,
+		Example: example("evaluate rm on", "evaluate mr on"),
+	}, {
+		Code:    UnknownData,
+		Title:   "data that no declaration names",
+		Explain: `train and evaluate name data that the recipe declares. Where the declaration stands does not matter.`,
+		Example: example("evaluate rm on prefs.holdout", "evaluate rm on pref.holdout"),
+	}, {
+		Code:  UnknownObjective,
+		Title: "an objective that is declared nowhere",
+		Explain: `An objective is declared in the recipe or in a file that it uses. "use std/preference" brings those of the standard
+library; none is built in.`,
+		Example: example("objective = bradley_terry", "objective = bradly_terry"),
+	}, {
+		Code:    DuplicateField,
+		Title:   "a field that is set twice",
+		Explain: `Each field may be set once. Of two values one would be ignored, and nobody could say which was meant.`,
+		Example: example("  batch     = 32 pairs\n", "  batch     = 32 pairs\n  batch     = 64 pairs\n"),
+	}, {
+		Code:  DuplicateName,
+		Title: "a name that is declared twice",
+		Explain: `Models, data and objectives are known by their names. An objective of the recipe may not have the name of one in a file
+that it uses either: which of them a stage meant would depend on where a reader looks first.`,
+		Example: example("train rm on prefs {", "model rm: reward { base = \"file:other\" }\n\ntrain rm on prefs {"),
+	}, {
+		Code:    MissingField,
+		Title:   "a required field that is not set",
+		Explain: `Some fields have no default because nothing would be a sensible one: where a model comes from, what a stage minimises.`,
+		Example: example("  base = \"file:model\"\n", ""),
+	}, {
+		Code:  ContestedField,
+		Title: "a policy that must be written because trainers disagree about it",
+		Explain: `For a few questions every trainer has another answer, and each changes the result: what happens to sequences that are too
+long, and what is held out. A default would make two recipes look alike that train differently. The note says what
+others do.`,
+		Example: example("  over_length = drop\n", ""),
+	}, {
+		Code:  FieldNotOfKind,
+		Title: "a field of another kind",
+		Explain: `The field exists, and the kind that was chosen has no use for it: a head-only training has no rank. It would have no
+effect, so it is refused.`,
+		Example: example("tune = head", "tune = head { rank = 16 }"),
+	}, {
+		Code:  MissingLibrary,
+		Title: "a file that cannot be read",
+		Explain: `use std/NAME reads a file of the standard library; any other path is of a file beside the one that uses it, without
+its .rmr.`,
+		Example: example("use std/preference", "use std/preference\nuse std/preferences"),
+	}, {
+		Code:    NotSupported,
+		Title:   "a part of the language that this version does not have",
+		Explain: `The language has more than this version of rmc compiles. What it does not compile it refuses, rather than leave it out.`,
+		Example: example("model rm: reward {", "model probe: encoder { base = \"file:other\" }\n\nmodel rm: reward {"),
+	}, {
+		Code:  NoRecipe,
+		Title: "a file without a recipe line",
+		Explain: `A recipe says its name in its first line: recipe NAME. The name is that of the trainer's run directory. A file without
+it is a library, which other files use.`,
+		Example: example("recipe example\n", ""),
+	}, {
+		Code:    MissingPart,
+		Title:   "a declaration without one of its parts",
+		Explain: `A declaration has the parts that its form shows: a model has a name and a kind, a stage says on which data it works.`,
+		Example: example("model rm: reward {", "model rm {"),
+	}, {
+		Code:    ExtraPart,
+		Title:   "a declaration with a part that it does not take",
+		Explain: `A declaration has the parts that its form shows and no others.`,
+		Example: example("model rm: reward {", "model rm: reward on prefs {"),
+	}, {
+		Code:    Misplaced,
+		Title:   "a let, a report or a declaration where only fields stand",
+		Explain: `let and report are parts of an objective. Declarations stand side by side at the top of a recipe, not in one another.`,
+		Example: example("  max_length  = 512 tokens\n", "  max_length  = 512 tokens\n  let d = 1\n"),
+	}, {
+		Code:  RecipeUsed,
+		Title: "a recipe that is used as a library",
+		Explain: `A file that others use declares objectives and has no recipe line. To share objectives between two recipes move them to a
+file of their own.`,
+		Example: example("use std/preference", "use std/preference\nuse other") + "-- other.rmr --\nrecipe other\n\nobjective mine on preference {\n  loss = mean(-log_sigmoid(score(chosen) - score(rejected)))\n}\n",
+	}, {
+		Code:    NotInLibrary,
+		Title:   "a declaration that a library may not have",
+		Explain: `A library declares objectives. Models, data and stages belong to the recipe, so that it says the whole experiment.`,
+		Example: example("use std/preference", "use std/preference\nuse other") + "-- other.rmr --\nmesh { devices = 4 }\n",
+	}, {
+		Code:  UnknownPath,
+		Title: "an override of something that the recipe does not have",
+		Explain: `--set takes the path of a value as "rmc render" prints it: the keyword, the name of the declaration, the field, and the
+field within that. Only what the recipe declares can be overridden.`,
+		Example: example("", "") + "-- set --\ntrain.mr.optimizer.lr=1e-5\n",
+	}, {
+		Code:    BadOverride,
+		Title:   "an override that is no path and value",
+		Explain: `--set takes PATH=VALUE, the value in recipe syntax: --set train.rm.optimizer.lr=1e-5, --set "train.rm.batch=32 pairs".`,
+		Example: example("", "") + "-- set --\ntrain.rm.epochs\n",
+	}, {
+		Code:    UnknownPart,
+		Title:   "a part of data that does not exist",
+		Explain: `An evaluation works on prefs.holdout, what the split held out, on prefs.train, the rest, or on prefs.all.`,
+		Example: example("prefs.holdout", "prefs.heldout"),
+	}, {
+		Code:  DuplicateStage,
+		Title: "two stages of one name",
+		Explain: `A stage is called as its model. A second stage on the same model needs a name of its own, for its overrides, its place in
+the run directory and its results: evaluate rm on prefs.train as seen.`,
+		Example: example("evaluate rm on prefs.holdout", "evaluate rm on prefs.holdout\n\nevaluate rm on prefs.train"),
+	}, {
+		Code:    UnknownAxis,
+		Title:   "an axis that the mesh does not have",
+		Explain: `A shard gives each dimension of a parameter an axis of the mesh: fsdp, tensor, or none for a dimension that is not split.`,
+		Example: example("train rm on prefs {", "shard rm { \"*.q_proj\" = [tensor, data] }\n\ntrain rm on prefs {"),
+	}, {
+		Code: Unused, Severity: Warning,
+		Title:   "a declaration that no stage uses",
+		Explain: `The declaration has no effect. Often a stage names another one by mistake.`,
+		Example: example("train rm on prefs {", "model other: reward { base = \"file:other\" }\n\ntrain rm on prefs {"),
+	}, {
+		Code:  WrongType,
+		Title: "a value of another kind than the field takes",
+		Explain: `Each field takes a number, a quoted text, a name, a list, or a name with fields in braces, as "rmc explain" says. Names
+of choices have no quotes; sources and columns have.`,
+		Example: example("batch     = 32 pairs", "batch     = \"32\""),
+	}, {
+		Code:    MissingUnit,
+		Title:   "a number without its unit",
+		Explain: `Where a number could be of several things its unit is written: 512 tokens, 64 pairs, 3%.`,
+		Example: example("512 tokens", "512"),
+	}, {
+		Code:    WrongUnit,
+		Title:   "a number in the wrong unit",
+		Explain: `The unit exists and is not that of the field. A batch is counted in pairs, a length in tokens.`,
+		Example: example("512 tokens", "512 pairs"),
+	}, {
+		Code:    UnknownUnit,
+		Title:   "a unit that does not exist",
+		Explain: `The units are tokens, pairs, rows, steps, epochs, % and GiB; each field takes one or two of them.`,
+		Example: example("512 tokens", "512 tokns"),
+	}, {
+		Code:    NotAChoice,
+		Title:   "a value that is none of a field's choices",
+		Explain: `The field takes one of a few names.`,
+		Example: example("over_length = drop", "over_length = truncate"),
+	}, {
+		Code:    OutOfRange,
+		Title:   "a number that is too small or too large",
+		Explain: `The field has bounds beyond which it means nothing: a batch has at least one pair, a hold-out is a share of the data.`,
+		Example: example("batch     = 32 pairs", "batch     = 0 pairs"),
+	}, {
+		Code:    WrongLength,
+		Title:   "a list of another length than the field takes",
+		Explain: `The field takes a fixed number of values, such as the two betas of AdamW.`,
+		Example: example("batch     = 32 pairs", "optimizer = adamw { betas = [0.9] }"),
+	}, {
+		Code:    DuplicateItem,
+		Title:   "a value that is in a list twice",
+		Explain: `The second one has no effect.`,
+		Example: example("tune = head", "tune = lora { on = [q_proj, v_proj, q_proj] }"),
+	}, {
+		Code:  BadSource,
+		Title: "a source that does not say where it comes from",
+		Explain: `Everything that is read has a scheme: file: for a path beside the recipe, hf: for a repository on the hub, pypi: for a file
+in a package. A bare name could be any of them.`,
+		Example: example("\"file:pairs.jsonl\"", "\"pairs.jsonl\""),
+	}, {
+		Code:    NothingTrained,
+		Title:   "a recipe that trains nothing",
+		Explain: `A recipe is compiled to a trainer, so it has at least one train declaration.`,
+		Example: example(trainPart, ""),
+	}, {
+		Code:  DataKind,
+		Title: "an objective on another kind of data",
+		Explain: `An objective is declared on a kind of data, whose views it names: chosen and rejected are those of preference. It cannot
+work on data of another kind.`,
+		Example: example("data prefs: preference", "data prefs: ranking"),
+	}, {
+		Code:    NoHoldout,
+		Title:   "an evaluation of a hold-out that does not exist",
+		Explain: `The data's split is none, so that all of it is trained on, and an evaluation on its holdout would measure nothing.`,
+		Example: example("split       = holdout { fraction = 10% }", "split       = none"),
+	}, {
+		Code:    MeshShape,
+		Title:   "a mesh whose axes do not make up its devices",
+		Explain: `fsdp × tensor is the number of devices. fsdp may be left out: it is then devices / tensor.`,
+		Example: example("train rm on prefs {", "mesh { devices = 4, tensor = 3 }\n\ntrain rm on prefs {"),
+	}, {
+		Code:  StepsAndEpochs,
+		Title: "a training whose length is said twice",
+		Explain: `steps and epochs both say how long to train, and one of them would be ignored. An override with --set takes precedence
+without complaint.`,
+		Example: example("  batch     = 32 pairs\n", "  batch     = 32 pairs\n  steps     = 100\n  epochs    = 2\n"),
+	}, {
+		Code:    WarmupTooLong,
+		Title:   "a warm-up that is as long as the training",
+		Explain: `The learning rate would rise to the end and never reach its peak.`,
+		Example: example("  batch     = 32 pairs\n", "  batch     = 32 pairs\n  steps     = 100\n  schedule  = cosine { warmup = 100 steps }\n"),
+	}, {
+		Code:  BadBuckets,
+		Title: "padded lengths that do not hold the data",
+		Explain: `Sequences are padded to one of a few lengths, each compiled once. They ascend, and the last holds the longest sequence that
+max_length allows. Left out, the plan chooses them from the data.`,
+		Example: example("  batch     = 32 pairs\n", "  batch     = 32 pairs\n  buckets   = [128, 256]\n"),
+	}, {
+		Code:  BadMicro,
+		Title: "a forward that is larger than the batch, or that the mesh cannot split",
+		Explain: `micro is how many examples go through the model at once, over all devices: at most the batch, and a multiple of the
+devices that split it (fsdp). It changes no loss, so it can be left to the plan.`,
+		Example: example("  batch     = 32 pairs\n", "  batch     = 32 pairs\n  micro     = 64 pairs\n"),
+	}, {
+		Code: Untrained, Severity: Warning,
+		Title: "a model that is evaluated before it is trained",
+		Explain: `Stages run in the order in which they are written. Before its training a new head gives random scores, so that its accuracy
+is that of a coin. The trainer measures the start by itself.`,
+		Example: example(trainPart+evaluatePart, evaluatePart+trainPart),
+	}}
+}
