@@ -3,7 +3,6 @@ package data
 import (
 	"fmt"
 	"slices"
-	"sort"
 )
 
 // A Micro is what one forward takes: examples padded to one fixed shape.
@@ -14,7 +13,7 @@ import (
 // that is not there (a ranking with fewer responses than Views, a slot that the
 // step does not fill) is padding all through: Last 0, Present 0.
 type Micro struct {
-	Examples int // example slots; equal in all micro-batches of a step
+	Examples int // example slots; equal in all micro-batches of one bucket
 	Views    int // sequences per slot
 	Bucket   int // tokens per row
 
@@ -30,59 +29,34 @@ type Micro struct {
 	Real    int         // tokens that are not padding
 }
 
-// Batch cuts the examples of one optimizer step into micro-batches of micro
-// example slots and views sequences each. The longest come first and share a
-// micro-batch with their like, each padded to the smallest of buckets that holds
-// its longest sequence; only the last may have slots to spare. Every example
-// is in exactly one, so that no loss depends on micro or buckets.
-//
-// The largest bucket must hold every example: Buckets sees to that.
-func Batch(examples []Example, micro, views int, buckets []int) []*Micro {
-	lengths := make([]int, len(examples))
-	for i, e := range examples {
-		lengths[i] = e.Len()
-	}
-	var out []*Micro
-	for _, c := range cutStep(lengths, micro, buckets) {
-		m := newMicro(micro, views, c.bucket, columnCount(examples))
-		for slot, i := range c.members {
-			m.put(slot, i, examples[i])
-		}
-		out = append(out, m)
-	}
-	return out
-}
-
-func columnCount(examples []Example) int {
-	if len(examples) == 0 {
-		return 0
-	}
-	return len(examples[0].Columns)
-}
-
-// A cutting is which examples of a step share a micro-batch, and its bucket.
-type cutting struct {
-	members []int
-	bucket  int
-}
-
-// cutStep decides how a step with examples of these lengths is cut.
-func cutStep(lengths []int, micro int, buckets []int) []cutting {
-	order := make([]int, len(lengths))
+// Batch cuts the examples of one optimizer step into micro-batches of views
+// sequences per slot. The longest come first: each micro-batch is padded to the
+// smallest of the ascending buckets that holds the longest example left, and
+// takes as many as slots says for that bucket. Only the last may have slots to
+// spare. Every example is in exactly one, so that no loss depends on buckets or
+// slots. The largest bucket must hold every example.
+func Batch(examples []Example, views int, buckets []int, slots func(bucket int) int) []*Micro {
+	order := make([]int, len(examples))
 	for i := range order {
 		order[i] = i
 	}
-	sort.SliceStable(order, func(a, b int) bool { return lengths[order[a]] > lengths[order[b]] })
-	var out []cutting
-	for members := range slices.Chunk(order, micro) {
-		out = append(out, cutting{members, bucketFor(lengths[members[0]], buckets)})
+	slices.SortStableFunc(order, func(a, b int) int { return examples[b].Len() - examples[a].Len() })
+	var out []*Micro
+	for len(order) > 0 {
+		bucket := bucketFor(examples[order[0]].Len(), buckets)
+		m := newMicro(slots(bucket), views, bucket, len(examples[0].Columns))
+		members := order[:min(m.Examples, len(order))]
+		for slot, i := range members {
+			m.put(slot, i, examples[i])
+		}
+		out, order = append(out, m), order[len(members):]
 	}
 	return out
 }
 
-// bucketFor is the smallest of the sorted buckets that holds length tokens.
+// bucketFor is the smallest of the ascending buckets that holds length tokens.
 func bucketFor(length int, buckets []int) int {
-	i := sort.SearchInts(buckets, length)
+	i, _ := slices.BinarySearch(buckets, length)
 	if i == len(buckets) {
 		panic(fmt.Sprintf("data: a sequence of %d tokens is longer than all buckets %v", length, buckets))
 	}

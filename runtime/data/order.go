@@ -1,11 +1,6 @@
 package data
 
-import (
-	"math"
-	"math/bits"
-
-	"github.com/rmc-lang/rmc/runtime/spec"
-)
+import "math/bits"
 
 // Order is the order in which an epoch visits n examples: a permutation of 0 to
 // n-1 that depends on nothing but its arguments, on any machine and for good.
@@ -35,29 +30,6 @@ func mix(z uint64) uint64 {
 	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
 	z = (z ^ z>>27) * 0x94d049bb133111eb
 	return z ^ z>>31
-}
-
-// Examples is how many examples a training stage visits of n, repeats counted:
-// whole steps when it counts steps, else epochs × n, of which the last step may
-// get fewer than a batch.
-func Examples(t spec.Train, n int) int {
-	if t.Steps > 0 {
-		return t.Steps * t.Batch
-	}
-	return int(math.Ceil(t.Epochs*float64(n) - 1e-9))
-}
-
-// Steps is the number of optimizer steps of a training stage over n examples.
-func Steps(t spec.Train, n int) int {
-	if t.Steps > 0 {
-		return t.Steps
-	}
-	return (Examples(t, n) + t.Batch - 1) / t.Batch
-}
-
-// StreamOf is the order that a training stage says, over n examples.
-func StreamOf(t spec.Train, n int) Stream {
-	return Stream{N: n, Seed: uint64(t.Seed), Listed: t.Order == "listed"}
 }
 
 // A Cursor is a place in the endless stream of examples: the next one is

@@ -7,7 +7,6 @@ import (
 	"reflect"
 	"slices"
 	"sort"
-	"strings"
 	"testing"
 
 	"github.com/rmc-lang/rmc/runtime/spec"
@@ -103,23 +102,6 @@ func TestStreamResumesAtAnyCursor(t *testing.T) {
 		tail, last := fresh.Take(c, 40-cut)
 		if !slices.Equal(append(head, tail...), whole) || last != end {
 			t.Fatalf("resumed after %d: %v %v, want %v", cut, head, tail, whole)
-		}
-	}
-}
-
-func TestSteps(t *testing.T) {
-	for _, c := range []struct {
-		train    spec.Train
-		n        int
-		examples int
-	}{
-		{spec.Train{Batch: 64, Epochs: 1}, 300, 300},
-		{spec.Train{Batch: 64, Epochs: 2}, 300, 600},
-		{spec.Train{Batch: 64, Epochs: 0.5}, 301, 151},
-		{spec.Train{Batch: 8, Epochs: 1, Steps: 30}, 20, 240},
-	} {
-		if got := Examples(c.train, c.n); got != c.examples {
-			t.Errorf("%+v of %d visits %d examples, want %d", c.train, c.n, got, c.examples)
 		}
 	}
 }
@@ -239,8 +221,10 @@ func exampleOf(lengths ...int) Example {
 	return e
 }
 
+func slots(n int) func(int) int { return func(int) int { return n } }
+
 func TestBatchLayout(t *testing.T) {
-	micros := Batch([]Example{exampleOf(2, 3), exampleOf(5, 1), exampleOf(1, 2)}, 2, 2, []int{4, 8})
+	micros := Batch([]Example{exampleOf(2, 3), exampleOf(5, 1), exampleOf(1, 2)}, 2, []int{4, 8}, slots(2))
 	if len(micros) != 2 {
 		t.Fatalf("%d micro-batches", len(micros))
 	}
@@ -265,7 +249,7 @@ func TestBatchLayout(t *testing.T) {
 }
 
 func TestBatchOfRankings(t *testing.T) {
-	m := Batch([]Example{exampleOf(2, 2, 2), exampleOf(2, 2)}, 2, 3, []int{2})[0]
+	m := Batch([]Example{exampleOf(2, 2, 2), exampleOf(2, 2)}, 3, []int{2}, slots(2))[0]
 	if !slices.Equal(m.Present, []float32{1, 1, 1, 1, 1, 0}) {
 		t.Errorf("present is %v", m.Present)
 	}
@@ -284,7 +268,7 @@ func TestBatchKeepsTheStep(t *testing.T) {
 	for _, micro := range []int{1, 2, 5, 37, 64} {
 		for _, buckets := range [][]int{{64}, {16, 32, 64}} {
 			seen, total := map[int]bool{}, 0
-			for _, m := range Batch(step, micro, 2, buckets) {
+			for _, m := range Batch(step, 2, buckets, slots(micro)) {
 				total += m.Real
 				for slot, i := range m.Index {
 					if i < 0 {
@@ -309,99 +293,18 @@ func TestBatchKeepsTheStep(t *testing.T) {
 	}
 }
 
-// cost is the padded tokens when each example is padded by itself.
-func cost(lengths, buckets []int) int {
-	n := 0
-	for _, length := range lengths {
-		n += bucketFor(length, buckets)
+// Shorter sequences go more at a time, as many tokens in each forward.
+func TestBatchSlotsByBucket(t *testing.T) {
+	var step []Example
+	for n := 1; n <= 10; n++ {
+		step = append(step, exampleOf(n, 1))
 	}
-	return n
-}
-
-func TestBucketsAreTheBest(t *testing.T) {
-	random := rand.New(rand.NewPCG(1, 1))
-	for range 20 {
-		var lengths []int
-		for range 50 {
-			lengths = append(lengths, 1+int(250*math.Pow(random.Float64(), 2)))
-		}
-		got, err := Buckets(nil, lengths)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(got) > 4 || !sort.IntsAreSorted(got) {
-			t.Fatalf("buckets %v", got)
-		}
-		top, best := got[len(got)-1], math.MaxInt
-		for a := 32; a <= top; a += 32 { // all choices of at most four
-			for b := a; b <= top; b += 32 {
-				for c := b; c <= top; c += 32 {
-					best = min(best, cost(lengths, []int{a, b, c, top}))
-				}
-			}
-		}
-		if c := cost(lengths, got); c != best {
-			t.Errorf("buckets %v cost %d, the best %d", got, c, best)
-		}
+	var got []string
+	for _, m := range Batch(step, 2, []int{4, 16}, func(bucket int) int { return 16 / bucket }) {
+		got = append(got, fmt.Sprint(m.Bucket, m.Index))
 	}
-}
-
-func TestBucketsAsked(t *testing.T) {
-	got, err := Buckets([]int{256, 64, 256}, []int{10, 200})
-	if err != nil || !slices.Equal(got, []int{64, 256}) {
-		t.Errorf("%v %v", got, err)
-	}
-	_, err = Buckets([]int{64, 128}, []int{10, 200})
-	wantError(t, err, "buckets ends at 128 tokens, and the longest sequence has 200: add a bucket of 224 or lower max_length to 128")
-	_, err = Buckets([]int{0}, nil)
-	wantError(t, err, "a bucket holds at least 1 token")
-	if got, err := Buckets(nil, []int{5, 6}); err != nil || !slices.Equal(got, []int{32}) {
-		t.Errorf("short data gives %v %v", got, err)
-	}
-	if got, err := Buckets(nil, []int{32000, 100}); err != nil || got[len(got)-1] != 32000 || len(got) != 2 {
-		t.Errorf("long data gives %v %v", got, err)
-	}
-}
-
-// The survey and the batches must agree, for plan speaks of what will happen.
-func TestSurveyIsWhatBatchDoes(t *testing.T) {
-	random := rand.New(rand.NewPCG(5, 6))
-	var all []Example
-	for range 101 {
-		all = append(all, exampleOf(1+random.IntN(60), 1+random.IntN(60)))
-	}
-	stream, buckets := Stream{N: len(all), Seed: 2}, []int{16, 32, 64}
-	s := NewSurvey(all, stream, 16, 4, 2, buckets)
-	real, padded, micros, steps := 0, 0, 0, 0
-	var c Cursor
-	for done := 0; done < 101; done += 16 {
-		var step []int
-		step, c = stream.Take(c, min(16, 101-done))
-		examples := make([]Example, len(step))
-		for i, e := range step {
-			examples[i] = all[e]
-		}
-		for _, m := range Batch(examples, 4, 2, buckets) {
-			real, padded, micros = real+m.Real, padded+len(m.Tokens), micros+1
-		}
-		steps++
-	}
-	if s.Real != int64(real) || s.Padded != int64(padded) || s.Micros != micros || s.Steps != steps || s.Examples != 101 {
-		t.Errorf("survey %+v, batches %d real, %d padded, %d micros, %d steps", s, real, padded, micros, steps)
-	}
-	if w := s.Waste(); w <= 0 || w >= 1 {
-		t.Errorf("waste is %v", w)
-	}
-}
-
-func TestQuantile(t *testing.T) {
-	values := []int{5, 1, 4, 2, 3}
-	for q, want := range map[float64]int{0: 1, 0.2: 1, 0.5: 3, 0.9: 5, 1: 5} {
-		if got := Quantile(values, q); got != want {
-			t.Errorf("quantile %v is %d, want %d", q, got, want)
-		}
-	}
-	if Quantile(nil, 0.5) != 0 || !strings.HasPrefix(fmt.Sprint(values), "[5 1") {
-		t.Error("of none, or the values were sorted in place")
+	want := "[16 [9] 16 [8] 16 [7] 16 [6] 16 [5] 16 [4] 4 [3 2 1 0]]"
+	if fmt.Sprint(got) != want {
+		t.Errorf("got %v, want %s", got, want)
 	}
 }
