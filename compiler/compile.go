@@ -42,7 +42,11 @@ func Compile(fsys fs.FS, name string, o Options) (*Result, diag.List) {
 	}
 	errs := l.errs
 	r := &Result{File: file, Libraries: l.libraries, Objectives: map[string]*check.Objective{}}
-	r.Recipe = resolve.File(file, l.libraries, o.Overrides, &errs)
+	known := l.libraries
+	if l.missing {
+		known = append(slices.Clone(known), nil)
+	}
+	r.Recipe = resolve.File(file, known, o.Overrides, &errs)
 	r.check(&errs)
 	if !errs.HasErrors() {
 		r.Plan = plan.New(r.Recipe, r.Objectives)

@@ -64,6 +64,20 @@ func mustCompile(t *testing.T, text string, overrides ...string) *compiler.Resul
 	return r
 }
 
+// mustCompileFiles compiles quickstart.rmr among other files.
+func mustCompileFiles(t *testing.T, files map[string]string) *compiler.Result {
+	t.Helper()
+	fsys := fstest.MapFS{}
+	for name, text := range files {
+		fsys[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	r, errs := compiler.Compile(fsys, "quickstart.rmr", compiler.Options{})
+	if len(errs) > 0 {
+		t.Fatalf("unexpected problems:\n%s", show(errs))
+	}
+	return r
+}
+
 func TestQuickstartIsEmitted(t *testing.T) {
 	r := mustCompile(t, quickstart)
 	files, err := compiler.Emit(r)
@@ -71,7 +85,6 @@ func TestQuickstartIsEmitted(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := string(files[0].Content)
-	t.Log(text)
 	file, err := parser.ParseFile(token.NewFileSet(), "main.go", text, parser.ParseComments)
 	if err != nil {
 		t.Fatal(err)

@@ -20,6 +20,7 @@ type loader struct {
 	errs      diag.List
 	libraries []*ast.File
 	loaded    []string
+	missing   bool // a library could not be read
 }
 
 // main parses the recipe and loads what it uses; nil when it cannot be read.
@@ -63,6 +64,7 @@ func (l *loader) use(from *ast.File, use *ast.Use) {
 	if err != nil {
 		d := l.errs.Addf(diag.MissingLibrary, use.Span, "there is no library %s", use.Path)
 		d.Help = l.libraryHelp(use.Path, fsys, local)
+		l.missing = true
 		return
 	}
 	library := l.parse(name, string(text))
@@ -96,6 +98,9 @@ func (l *loader) libraryHelp(used string, fsys fs.FS, local string) string {
 	files, _ := fs.Glob(stdlib.FS, "*.rmr") // the pattern is well formed
 	for _, f := range files {
 		names = append(names, "std/"+strings.TrimSuffix(f, ".rmr"))
+	}
+	if near := diag.Suggest(used, names); near != "" {
+		return "did you mean " + near + "?"
 	}
 	return "the standard library has: " + strings.Join(names, ", ")
 }

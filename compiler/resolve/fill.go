@@ -473,15 +473,14 @@ func (r *resolver) checkUnit(f Field, n *ast.Number, bare bool) bool {
 	case n.Unit == nil && (bare || f.Bare || len(f.Units) == 0):
 		return true
 	case n.Unit == nil:
-		r.errs.Addf(diag.MissingUnit, n.Span, "%s needs a unit", f.Name).Help =
-			"write " + n.Text + space(f.Units[0])
+		r.errs.Addf(diag.MissingUnit, n.Span, "%s needs a unit", f.Name).Help = "write " + f.withUnit(n)
 	case len(f.Units) == 0:
 		r.errs.Addf(diag.WrongUnit, n.Unit.Span, "%s has no unit", f.Name).Help = "write " + n.Text
 	case slices.Contains(f.Units, n.Unit.Name):
 		return true
 	case slices.Contains(allUnits(), n.Unit.Name):
 		r.errs.Addf(diag.WrongUnit, n.Unit.Span, "%s is%s, not in %s", f.Name, f.inUnits(), n.Unit.Name).Help =
-			"write " + n.Text + space(f.Units[0])
+			"write " + f.withUnit(n)
 	default:
 		r.errs.Addf(diag.UnknownUnit, n.Unit.Span, "there is no unit %q", n.Unit.Name).Help =
 			didYouMean(n.Unit.Name, f.Units, "units of "+f.Name)
@@ -489,12 +488,16 @@ func (r *resolver) checkUnit(f Field, n *ast.Number, bare bool) bool {
 	return false
 }
 
-// space puts a unit after a number: 512 tokens, but 3%.
-func space(unit string) string {
-	if unit == "%" {
-		return unit
+// withUnit writes a number in the field's usual unit: 512 tokens, but 3%. A bare
+// fraction was meant as a share: 0.2 is 20%.
+func (f Field) withUnit(n *ast.Number) string {
+	if f.Units[0] != "%" {
+		return n.Text + " " + f.Units[0]
 	}
-	return " " + unit
+	if x, err := strconv.ParseFloat(n.Text, 64); err == nil && x < 1 && n.Unit == nil {
+		return strconv.FormatFloat(100*x, 'g', 6, 64) + "%"
+	}
+	return n.Text + "%"
 }
 
 // allUnits returns every unit of the language.

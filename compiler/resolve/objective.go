@@ -11,6 +11,10 @@ import (
 // libraries takes the objectives of the files that a recipe uses.
 func (r *resolver) libraries(files []*ast.File) {
 	for _, f := range files {
+		if f == nil {
+			r.partial = true
+			continue
+		}
 		if f.Recipe != nil {
 			r.errs.Addf(diag.RecipeUsed, f.Recipe.Span, "%s is a recipe, not a library", f.Source.Name).Help =
 				"use files that declare objectives; move those to a file without a recipe line"
@@ -75,7 +79,9 @@ func (r *resolver) call(t *Train, path string) *Call {
 	}
 	o, ok := r.objects[name.Name]
 	if !ok {
-		r.unknownObjective(name)
+		if !r.partial {
+			r.unknownObjective(name)
+		}
 		r.skipSets(path + ".objective")
 		return nil
 	}

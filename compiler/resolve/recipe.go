@@ -149,10 +149,12 @@ type resolver struct {
 	data    map[string]*Data
 	objects map[string]*Objective
 	used    map[string]bool // "model rm": names that a stage uses
+	partial bool            // a library is missing: objectives that are not known may be in it
 	meant   map[string]bool // names of declarations that were reported: they may be anything
 }
 
-// File resolves a parsed recipe with the libraries that it uses. All problems
+// File resolves a parsed recipe with the libraries that it uses; nil stands for
+// one that could not be read, which has been reported. All problems
 // go to errs; the Recipe is what could be made of it and never nil.
 func File(file *ast.File, libraries []*ast.File, overrides []string, errs *diag.List) *Recipe {
 	r := &resolver{

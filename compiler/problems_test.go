@@ -1,0 +1,198 @@
+package compiler_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rmc-lang/rmc/compiler"
+	"github.com/rmc-lang/rmc/lang/diag"
+)
+
+// codes lists the codes of diagnostics in order.
+func codes(errs diag.List) []string {
+	var all []string
+	for _, d := range errs {
+		all = append(all, string(d.Code))
+	}
+	return all
+}
+
+// replace compiles the quickstart with pairs of old and new text exchanged.
+func replace(t *testing.T, pairs ...string) diag.List {
+	t.Helper()
+	text := quickstart
+	for i := 0; i < len(pairs); i += 2 {
+		if !strings.Contains(text, pairs[i]) {
+			t.Fatalf("the quickstart has no %q", pairs[i])
+		}
+		text = strings.Replace(text, pairs[i], pairs[i+1], 1)
+	}
+	_, errs := compile(t, text)
+	return errs
+}
+
+func TestAllProblemsOfAFileInOneRun(t *testing.T) {
+	errs := replace(t,
+		`base = "pypi:`, `bse = "pypi:`,
+		"rank = 8", "rank = 8 pairs",
+		"over_length = drop\n", "",
+		"lr = 2e-5", "lr = fast",
+		"batch     = 32 pairs", "batch     = 32",
+		"prefs.holdout", "prefs.valid")
+	want := []string{"R0101", "R0203", "R0110", "R0201", "R0202", "R0122"}
+	if got := codes(errs); !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v:\n%s", got, want, show(errs))
+	}
+}
+
+func TestOneMistakeOneMessage(t *testing.T) {
+	for name, c := range map[string]struct {
+		pairs []string
+		want  string
+	}{
+		"a misspelt required field counts as meant":   {[]string{"over_length = drop", "over_lenght = drop"}, "R0101"},
+		"a wrong value counts as set":                 {[]string{"over_length = drop", "over_length = 12"}, "R0201"},
+		"an unknown kind hides its fields":            {[]string{"lora { rank = 8", "lroa { rnk = 8"}, "R0103"},
+		"an unknown model kind hides what uses it":    {[]string{"model rm: reward", "model rm: rewrad"}, "R0103"},
+		"an unknown data kind hides what uses it":     {[]string{"data prefs: preference", "data prefs: preferences"}, "R0103"},
+		"a misspelt keyword hides what uses the name": {[]string{"model rm: reward", "modle rm: reward"}, "R0102"},
+		"a missing library leaves its objectives":     {[]string{"use std/preference", "use std/prefrence"}, "R0112"},
+		"a misspelt objective hides its parameters":   {[]string{"bradley_terry {", "bradley_tery {"}, "R0106"},
+		"a field one level too high":                  {[]string{"batch     = 32 pairs", "lr = 1e-5"}, "R0101"},
+		"unknown data in train":                       {[]string{"train rm on prefs", "train rm on pref"}, "R0105"},
+		"a broken source does not break the rest":     {[]string{`"file:pairs.jsonl"`, `"file:"`}, "R0209"},
+		"a broken mesh":                               {[]string{"evaluate rm", "mesh { devices = two }\n\nevaluate rm"}, "R0201"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			errs := replace(t, c.pairs...)
+			if got := codes(errs); !slices.Equal(got, []string{c.want}) {
+				t.Errorf("got %v, want %s:\n%s", got, c.want, show(errs))
+			}
+		})
+	}
+}
+
+func TestHelpNamesWhatToType(t *testing.T) {
+	for _, c := range []struct{ old, new, want string }{
+		{"max_length  = 512", "max_lenght  = 512", `did you mean "max_length"?`},
+		{"lora {", "lroa {", `did you mean "lora"?`},
+		{"batch     = 32 pairs", "lr = 1e-5", "lr belongs to optimizer: write optimizer = adamw { lr = … }"},
+		{"512 tokens", "512", "write 512 tokens"},
+		{"512 tokens", "512 pairs", "write 512 tokens"},
+		{"fraction = 20%", "fraction = 0.2", "write 20%"},
+		{`"file:pairs.jsonl"`, `"pairs.jsonl"`, `write "file:pairs.jsonl"`},
+		{"over_length = drop", `over_length = "drop"`, "write over_length = drop"},
+		{"over_length = drop\n", "", "over_length = drop | truncate_left | truncate_right | error"},
+		{"evaluate rm", "mesh { devices = 4, tensor = 3 }\n\nevaluate rm", "the nearest that divides 4 is tensor = 2"},
+		{"evaluate rm", "mesh { devices = 4, tensor = 2, fsdp = 4 }\n\nevaluate rm", "write fsdp = 2"},
+	} {
+		errs := replace(t, c.old, c.new)
+		if len(errs) == 0 || !strings.Contains(errs[0].Help, c.want) {
+			t.Errorf("%s → %s: want help %q in\n%s", c.old, c.new, c.want, show(errs))
+		}
+	}
+}
+
+func TestContestedFieldsSayWhatPeersDo(t *testing.T) {
+	errs := replace(t, "over_length = drop\n", "")
+	if len(errs) != 1 || len(errs[0].Notes) != 1 || !strings.Contains(errs[0].Notes[0].Message, "TRL drops the pair") {
+		t.Errorf("want what each peer does:\n%s", show(errs))
+	}
+}
+
+func TestOverrides(t *testing.T) {
+	r := mustCompile(t, quickstart, "train.rm.optimizer.lr=1e-4", "train.rm.batch = 8 pairs", "model.rm.tune=head",
+		"train.rm.objective.center=0", "mesh.devices=4", "train.rm.schedule.warmup=10 steps")
+	train := r.Recipe.Trains()[0].Spec
+	if train.Optimizer.LR != 1e-4 || train.Batch != 8 || train.Schedule.Warmup != 10 {
+		t.Errorf("overrides are not applied: %+v", train)
+	}
+	if tune := r.Recipe.Models[0].Spec.Tune; tune.Kind != "head" || tune.Rank != 0 {
+		t.Errorf("tune is %+v; an override takes the place of the whole value", tune)
+	}
+	if r.Recipe.Mesh.FSDP != 4 {
+		t.Errorf("mesh is %+v", r.Recipe.Mesh)
+	}
+	for _, path := range []string{"train.rm.optimizer.lr", "model.rm.tune", "train.rm.objective.center", "train.rm.batch"} {
+		if v := r.Recipe.Value(path); v == nil || v.Origin != "--set" {
+			t.Errorf("%s: %+v, want origin --set", path, v)
+		}
+	}
+	if v := r.Recipe.Value("train.rm.optimizer.eps"); v.Origin != "default" {
+		t.Errorf("a value beside an override has origin %s", v.Origin)
+	}
+}
+
+func TestBadOverrides(t *testing.T) {
+	for _, c := range []struct{ set, code, want string }{
+		{"train.rm.optimizer.lr=fast", "R0201", "lr takes a number, not the name fast"},
+		{"train.rm.optimizer.rl=1", "R0101", `adamw has no field "rl"`},
+		{"train.rm.optimiser.lr=1", "R0101", `train rm has no field "optimiser"`},
+		{"train.rn.batch=8 pairs", "R0120", "the recipe has no train.rn"},
+		{"trian.rm.batch=8 pairs", "R0120", "the recipe has no trian.rm"},
+		{"train.rm.batch=8", "R0202", "batch needs a unit"},
+		{"train.rm.batch.size=8", "R0120", "batch has no fields"},
+		{"model.rm.tune.alfa=8", "R0101", `lora has no field "alfa"`},
+		{"train.rm.batch", "R0121", "an override is PATH=VALUE"},
+		{"train.rm.batch=", "R0121", "an override is PATH=VALUE"},
+		{"train=8", "R0121", "an override is PATH=VALUE"},
+	} {
+		_, errs := compile(t, quickstart, c.set)
+		if len(errs) != 1 || string(errs[0].Code) != c.code || !strings.Contains(errs[0].Message, c.want) {
+			t.Errorf("%s: want one %s, %q; got\n%s", c.set, c.code, c.want, show(errs))
+			continue
+		}
+		if f := errs[0].Span.File; f == nil || f.Name != "--set" || !strings.Contains(c.set, errs[0].Span.Text()) || errs[0].Span.Text() == "" {
+			t.Errorf("%s: the place is %q", c.set, errs[0].Span.Text())
+		}
+	}
+}
+
+func TestWhatIsNotThereIsNoCrash(t *testing.T) {
+	for _, text := range []string{
+		"", "recipe", "recipe x", "use std/preference", "recipe x\ntrain\n", "recipe x\ntrain rm on\n",
+		"recipe x\nmodel\n", "recipe x\nmodel m: reward\n", "recipe x\ndata d: preference\n", "recipe x\nmesh\n", "recipe x\nshard m\n",
+		"recipe x\nevaluate m on d + e\n", "recipe x\ntrain m on d.holdout { }\n", "recipe x\nobjective\n",
+		"recipe x\nobjective f on preference { }\n", "recipe x\nmodel m: reward { base = [1] }\n",
+		"recipe x\nrepeat 3 as round { train m on d { } }\n", "recipe x\nfit p = ridge on b(r) { }\n",
+		"recipe x\ndata d: preference { split = holdout { fraction = -5% } }\n",
+		"recipe x\nmesh { devices = 99999999999999999999 }\n", "recipe x\nmesh { devices = 1e400 }\n",
+	} {
+		_, errs := compile(t, text)
+		if !errs.HasErrors() {
+			t.Errorf("%q has no error", text)
+		}
+		show(errs)
+	}
+}
+
+func TestLibrariesBesideTheRecipe(t *testing.T) {
+	r := mustCompileFiles(t, map[string]string{
+		"quickstart.rmr": strings.Replace(strings.Replace(quickstart, "use std/preference", "use lib/mine", 1), "bradley_terry { center = 0.01 }", "mine", 1),
+		"lib/mine.rmr":   "use other\n\nobjective mine on preference {\n  loss = mean(-log_sigmoid(score(chosen) - score(rejected)))\n}\n",
+		"lib/other.rmr":  "use mine\n\nobjective other on preference {\n  loss = mean(-log_sigmoid(score(chosen) - score(rejected)))\n}\n",
+	})
+	if len(r.Recipe.Objectives) != 2 || r.Objectives["rm"].Name != "mine" {
+		t.Errorf("objectives: %v", r.Recipe.Objectives)
+	}
+	if at := r.Objectives["rm"].Span.File.Name; at != "lib/mine.rmr" {
+		t.Errorf("shown as %s", at)
+	}
+}
+
+func TestCompileIsDeterministic(t *testing.T) {
+	emit := func() string {
+		files, err := compiler.Emit(mustCompile(t, quickstart))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(files[0].Content)
+	}
+	first := emit()
+	for range 5 {
+		if emit() != first {
+			t.Fatal("two compilations differ")
+		}
+	}
+}
