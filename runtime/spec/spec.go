@@ -129,7 +129,7 @@ type Data struct {
 // Columns maps a wanted name to the column that holds it.
 type Columns struct {
 	Kind string            `rmr:",kind" one_of:"same|named" zero:"same"`
-	Map  map[string]string `rmr:",rest" of:"named" doc:"name = \"column\" for each that differs"`
+	Map  map[string]string `rmr:",rest" of:"named" doc:"the column that holds each name, quoted"`
 }
 
 // Split is how rows are held out.

@@ -1,0 +1,143 @@
+package resolve
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rmc-lang/rmc/lang/diag"
+	"github.com/rmc-lang/rmc/lang/parse"
+	"github.com/rmc-lang/rmc/lang/source"
+)
+
+var update = flag.Bool("update", false, "rewrite the tables of lang/SPEC.md")
+
+// reference is the language reference with a table of fields for each keyword
+// between <!-- fields of KEYWORD --> and <!-- end of fields -->.
+const reference = "../../lang/SPEC.md"
+
+func TestTablesOfTheReference(t *testing.T) {
+	have, err := os.ReadFile(reference)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(have)
+	for _, keyword := range Keywords() {
+		begin, end := "<!-- fields of "+keyword+" -->\n", "<!-- end of fields -->"
+		head, rest, ok := strings.Cut(text, begin)
+		_, tail, closed := strings.Cut(rest, end)
+		if !ok || !closed {
+			t.Fatalf("%s has no place for the fields of %s: want %s … %s", reference, keyword, strings.TrimSpace(begin), end)
+		}
+		text = head + begin + table(keyword) + end + tail
+	}
+	if text == string(have) {
+		return
+	}
+	if !*update {
+		t.Fatal("the tables are not those of runtime/spec; go test ./compiler/resolve -update rewrites them")
+	}
+	if err := os.WriteFile(reference, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// table is the markdown table of one declaration's fields.
+func table(keyword string) string {
+	var b strings.Builder
+	b.WriteString("\n| field | takes | default | |\n|---|---|---|---|\n")
+	for _, d := range Describe() {
+		path, ok := strings.CutPrefix(d.Path, keyword+".")
+		if !ok {
+			continue
+		}
+		takes, silent, doc := d.Wants(), "`"+d.Usual()+"`", d.Doc
+		if len(d.Kinds) > 0 {
+			takes += " { … }"
+		}
+		switch {
+		case d.Contested != "":
+			silent, doc = "must be written", doc+". "+d.Contested
+		case d.Silent && d.Default == "":
+			silent = "–"
+		case !d.Silent:
+			silent = "required"
+		}
+		if len(d.Of) > 0 && !slices.Equal(d.Of, schemaKinds(d)) {
+			doc += " (of " + strings.Join(d.Of, ", ") + ")"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", path, cell(takes), cell(silent), cell(doc))
+	}
+	return b.String() + "\n"
+}
+
+// schemaKinds returns the kinds of the variant that a nested field is in.
+func schemaKinds(d Described) []string {
+	parent := d.Path[:strings.LastIndex(d.Path, ".")]
+	for _, p := range Describe() {
+		if p.Path == parent {
+			return p.Kinds
+		}
+	}
+	return nil
+}
+
+func cell(text string) string { return strings.ReplaceAll(text, "|", "\\|") }
+
+// Every tag of spec makes sense: defaults parse and are of their field's type
+// and unit, of names kinds that exist, and every field is documented.
+func TestTagsOfSpec(t *testing.T) {
+	known := []string{"rmr", "default", "optional", "unit", "of", "one_of", "later", "zero", "min", "max", "source", "contested", "scores", "doc"}
+	for _, s := range structs() {
+		walk(t, s.Keyword, s.Type, known)
+	}
+}
+
+func walk(t *testing.T, path string, typ reflect.Type, known []string) {
+	s := schemaOf(typ)
+	for i := range typ.NumField() {
+		for rest := string(typ.Field(i).Tag); rest != ""; {
+			key, after, _ := strings.Cut(rest, `:"`)
+			_, rest, _ = strings.Cut(after, `"`)
+			if key = strings.TrimSpace(key); !slices.Contains(known, key) {
+				t.Errorf("%s.%s: no tag is called %q", path, typ.Field(i).Name, key)
+			}
+			rest = strings.TrimSpace(rest)
+		}
+	}
+	for _, f := range s.fields {
+		at := path + "." + f.Name
+		if f.Doc == "" || strings.HasSuffix(f.Doc, ".") {
+			t.Errorf("%s: a doc is one line without a stop, not %q", at, f.Doc)
+		}
+		for _, kind := range f.Of {
+			if !slices.Contains(s.kinds, kind) {
+				t.Errorf("%s is of %s, which is no kind", at, kind)
+			}
+		}
+		if f.Contested != "" && f.Default != "" {
+			t.Errorf("%s is contested and has a default", at)
+		}
+		if isVariant(f.Type) {
+			walk(t, at, f.Type, known)
+		}
+		if f.Default == "" {
+			continue
+		}
+		if _, errs := parse.Expr(source.New(Default, f.Default)); len(errs) > 0 {
+			t.Errorf("%s: default %q: %s", at, f.Default, errs[0].Message)
+		}
+		if v := reflect.New(f.Type).Elem(); !isVariant(f.Type) {
+			r := &resolver{errs: new(diag.List), recipe: &Recipe{}}
+			if r.decodeValue(v, f, parseDefault(f), true); len(*r.errs) > 0 {
+				t.Errorf("%s: default %q: %s", at, f.Default, (*r.errs)[0].Message)
+			}
+		} else if kinds := schemaOf(f.Type).kinds; !slices.Contains(kinds, f.Default) {
+			t.Errorf("%s: default %q is none of %v", at, f.Default, kinds)
+		}
+	}
+}
