@@ -26,11 +26,11 @@ update: ## rewrite every golden file, then show what changed
 	go test ./lang/... ./compiler/... ./cmd/... -update
 	git diff --stat
 
-generate: build ## regenerate recipes/*/main.go
-	@for recipe in recipes/*/*.rmr; do \
-		echo "rmc build $$recipe --emit $$(dirname $$recipe)"; \
-		bin/rmc build "$$recipe" --emit "$$(dirname "$$recipe")"; \
-	done
+generate: build ## regenerate recipes/*/main.go and their locks
+	@status=0; for recipe in recipes/*/*.rmr; do \
+		bin/rmc lock --offline "$$recipe" && \
+		bin/rmc build --offline "$$recipe" --emit "$$(dirname "$$recipe")" || status=1; \
+	done; exit $$status
 
 check: ## what a change must pass: gofmt, vet, test, generate without a diff
 	@test -z "$$(gofmt -l . | tee /dev/stderr)"
@@ -68,4 +68,10 @@ $(plugin):
 
 demo: build ## train recipes/quickstart, a real reward model, from nothing
 	@$(MAKE) --no-print-directory plugin || echo "no XLA plugin: training in pure Go, which is 15 to 20 times slower"
-	@bin/rmc run recipes/quickstart -- --out runs/quickstart --force
+	@backend=xla; command -v "$${CC:-cc}" >/dev/null || { backend=go; echo "no C compiler: building the pure Go trainer"; }; \
+	cd recipes/quickstart; \
+	echo "recipes/quickstart\$$ rmc build --backend $$backend"; ../../bin/rmc build --backend $$backend; \
+	echo "recipes/quickstart\$$ ./trainer"; ./trainer
+	@echo
+	@echo "All of it is in recipes/quickstart. Try there: change quickstart.rmr, then"
+	@echo "../../bin/rmc check, preview and plan; ../../bin/rmc build && ./trainer --force"

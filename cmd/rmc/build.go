@@ -33,6 +33,7 @@ func (b *buildCommand) Run(c *console) error {
 		if err := emitTo(b.Emit, r.Recipe.Name, program); err != nil {
 			return err
 		}
+		c.note("wrote %s", filepath.Join(b.Emit, "main.go"))
 		if b.Out == "" {
 			return nil
 		}

@@ -1,0 +1,222 @@
+// Package recipes holds the recipes, and the tests that compile them with the
+// rmc command and run what comes out.
+package recipes
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// rmc is the command under test, built once.
+var rmc string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "rmc-test-*")
+	if err == nil {
+		rmc = filepath.Join(dir, "rmc")
+		build := exec.Command("go", "build", "-o", rmc, "../cmd/rmc")
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		build.Stderr = os.Stderr
+		err = build.Run()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "building rmc:", err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// command runs a program in dir and returns its standard output; it must exit
+// with code.
+func command(t *testing.T, dir string, code int, name string, args ...string) (stdout, stderr string) {
+	t.Helper()
+	cmd := exec.Command(name, args...)
+	cmd.Dir = dir
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	if cmd.ProcessState == nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	if got := cmd.ProcessState.ExitCode(); got != code {
+		t.Fatalf("%s %s exits with %d, want %d\n%s%s", filepath.Base(name), strings.Join(args, " "), got, code, &out, &errs)
+	}
+	return out.String(), errs.String()
+}
+
+// tiny puts testdata/tiny with its model into an empty folder outside the
+// checkout and returns the folder.
+func tiny(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for from, to := range map[string]string{
+		"tiny/tiny.rmr": "tiny.rmr", "tiny/pairs.jsonl": "pairs.jsonl",
+		"conformance/llama/config.json": "model/config.json", "conformance/llama/model.safetensors": "model/model.safetensors",
+	} {
+		content, err := os.ReadFile(filepath.Join("..", "testdata", from))
+		if err != nil {
+			t.Fatal(err)
+		}
+		content = bytes.ReplaceAll(content, []byte("file:../conformance/llama"), []byte("file:model"))
+		to = filepath.Join(dir, to)
+		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(to, content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// The committed programs are what rmc makes of the recipes beside them, and the
+// committed locks are current.
+func TestCommittedProgramsAreCurrent(t *testing.T) {
+	recipes, err := filepath.Glob("*/*.rmr")
+	if err != nil || len(recipes) == 0 {
+		t.Fatalf("no recipes: %v", err)
+	}
+	for _, recipe := range recipes {
+		t.Run(filepath.Dir(recipe), func(t *testing.T) {
+			out := t.TempDir()
+			command(t, ".", 0, rmc, "build", "--offline", recipe, "--emit", out)
+			for _, name := range []string{"main.go", "rmc.lock"} {
+				want, err := os.ReadFile(filepath.Join(out, name))
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, err := os.ReadFile(filepath.Join(filepath.Dir(recipe), name))
+				if err != nil || !bytes.Equal(got, want) {
+					t.Errorf("%s/%s is not what rmc writes (%v): run make generate", filepath.Dir(recipe), name, err)
+				}
+			}
+			if main, _ := os.ReadFile(filepath.Join(out, "main.go")); bytes.Count(main, []byte("\n")) >= 80 {
+				t.Errorf("the program has %d lines; a Bradley–Terry trainer has fewer than 80", bytes.Count(main, []byte("\n")))
+			}
+			command(t, ".", 0, rmc, "fmt", "-check", recipe)
+		})
+	}
+}
+
+// The whole way on the pure Go backend: a recipe in an empty folder becomes a
+// static trainer that trains, evaluates, and does not do it twice.
+func TestTinyTrainsInPureGo(t *testing.T) {
+	dir := tiny(t)
+	command(t, dir, 0, rmc, "build", "--backend", "go")
+	trainer := filepath.Join(dir, "trainer")
+	command(t, dir, 0, trainer)
+
+	steps := metrics(t, filepath.Join(dir, "runs", "tiny", "metrics.jsonl"))
+	if len(steps) != 8 {
+		t.Fatalf("metrics.jsonl has %d steps, want 8", len(steps))
+	}
+	for i, s := range steps {
+		for _, name := range []string{"step", "loss", "grad_norm", "lr", "accuracy", "margin", "mean_reward", "pairs_per_s", "tokens_per_s"} {
+			if x, ok := s[name]; !ok || math.IsNaN(x) || math.IsInf(x, 0) {
+				t.Errorf("step %d has %s = %v", i+1, name, x)
+			}
+		}
+	}
+	if first, last := steps[0]["loss"], steps[7]["loss"]; last >= first {
+		t.Errorf("the loss went from %g to %g", first, last)
+	}
+
+	before, err := os.ReadFile(filepath.Join(dir, "runs", "tiny", "metrics.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, errs := command(t, dir, 0, trainer)
+	if !strings.Contains(errs, "nothing changed") {
+		t.Errorf("a second run says %q", errs)
+	}
+	if after, _ := os.ReadFile(filepath.Join(dir, "runs", "tiny", "metrics.jsonl")); !bytes.Equal(before, after) {
+		t.Error("a second run wrote to a finished one")
+	}
+
+	out, _ := command(t, dir, 0, "sh", "-c", `printf '%s\n' '{"ids":[1,20,30,40]}' '{"chosen_ids":[1,20,30],"rejected_ids":[1,20,31]}' | ./trainer score`)
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	if len(lines) != 2 || !strings.Contains(lines[0], `"score"`) || !strings.Contains(lines[1], `"chosen"`) || !strings.Contains(lines[1], `"rejected"`) {
+		t.Errorf("score prints %s", out)
+	}
+}
+
+// metrics reads the numbers of metrics.jsonl.
+func metrics(t *testing.T, path string) []map[string]float64 {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var steps []map[string]float64
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		var line map[string]any
+		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		step := map[string]float64{}
+		for name, v := range line {
+			if x, ok := v.(float64); ok {
+				step[name] = x
+			}
+		}
+		steps = append(steps, step)
+	}
+	return steps
+}
+
+// --emit outside a checkout writes a module that go builds as it is.
+func TestEmittedModuleBuilds(t *testing.T) {
+	dir := tiny(t)
+	command(t, dir, 0, rmc, "build", "--emit", "src")
+	cmd := exec.Command("go", "build", "-tags=noxla", "-o", "trainer", ".")
+	cmd.Dir = filepath.Join(dir, "src")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=-mod=readonly -buildvcs=false")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("go build in the emitted module: %v\n%s", err, out)
+	}
+	if out, _ := command(t, filepath.Join(dir, "src"), 0, "./trainer", "--help"); !strings.Contains(out, "score") {
+		t.Errorf("the trainer's help does not name score:\n%s", out)
+	}
+}
+
+// What is missing on the machine is said in our words, before anything else.
+func TestBuildWithoutTools(t *testing.T) {
+	dir := tiny(t)
+	for _, test := range []struct{ path, want string }{
+		{t.TempDir(), "no go command in PATH"},
+		{onlyGo(t), "no C compiler"},
+	} {
+		cmd := exec.Command(rmc, "build")
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "PATH="+test.path, "CC=")
+		out, err := cmd.CombinedOutput()
+		if err == nil || !strings.Contains(string(out), test.want) {
+			t.Errorf("rmc build with PATH=%s: %v, %s; want %q", test.path, err, out, test.want)
+		}
+	}
+}
+
+// onlyGo is a folder with the go command and nothing else.
+func onlyGo(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	gocmd, err := exec.LookPath("go")
+	if err == nil {
+		err = os.Symlink(gocmd, filepath.Join(dir, "go"))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
