@@ -245,7 +245,7 @@ func (c *checker) served() {
 		case !slices.Contains(c.env.Serves, t.Kind):
 			c.report(diag.TermNotServed, c.asked[i], "%s type-checks, but the trainer cannot compute it yet", asked).Help =
 				"terms that it computes: " + list(c.env.Serves)
-		case trained != nil && t.Model != trained.Name:
+		case trained != nil && !c.model(t.Model).Trained:
 			c.report(diag.TermNotServed, c.asked[i], "%s type-checks, but the trainer computes only terms of %s, which it trains", asked, trained.Name).Help =
 				"leave out model = " + t.Model
 		}

@@ -1,0 +1,232 @@
+package emit
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/dave/jennifer/jen"
+
+	"github.com/rmc-lang/rmc/compiler/check"
+	"github.com/rmc-lang/rmc/compiler/eval"
+	"github.com/rmc-lang/rmc/lang/diag"
+	"github.com/rmc-lang/rmc/lang/parse"
+	"github.com/rmc-lang/rmc/lang/source"
+)
+
+const randomObjectives = 400
+
+// padding is what stands in terms and columns where there is no value: nothing
+// may come of it.
+const padding = 1e30
+
+// Random objectives, typed, emitted, compiled and run on the pure Go backend,
+// must give the numbers and the gradients of the interpreter.
+func TestEmittedGraphsEqualTheInterpreter(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: compiles and runs a generated program, seconds")
+	}
+	var cases []oracleCase
+	for seed := range uint64(randomObjectives) {
+		cases = append(cases, newCase(t, seed))
+	}
+	results := runProgram(t, cases)
+	worstLoss, worstGradient := 0.0, 0.0
+	for i, c := range cases {
+		want := eval.Loss(c.objective, c.batch)
+		worstLoss = max(worstLoss, c.compare(t, i, "loss", results[i].Loss, want, 1e-5))
+		for k, r := range c.objective.Reports {
+			c.compare(t, i, r.Name, results[i].Reports[k], eval.Value(r.Value, c.batch), 1e-5)
+		}
+		for k, term := range c.objective.Terms {
+			for j := range results[i].Gradients[k] {
+				slope := 0.0
+				if c.batch.Terms[eval.Key(term)].Data[j] != padding {
+					slope = c.slope(eval.Key(term), j)
+				}
+				worstGradient = max(worstGradient, c.compare(t, i, fmt.Sprintf("d/d %s[%d]", eval.Key(term), j), results[i].Gradients[k][j], slope, 2e-4))
+			}
+		}
+	}
+	t.Logf("%d objectives; worst |Δloss| %.1e, worst |Δgradient| %.1e", len(cases), worstLoss, worstGradient)
+}
+
+type oracleCase struct {
+	text      string
+	objective *check.Objective
+	batch     *eval.Batch
+}
+
+type oracleResult struct {
+	Loss      float64
+	Reports   []float64
+	Gradients [][]float64 // by term, flat
+}
+
+// compare returns the difference, relative where the number is above 1.
+func (c oracleCase) compare(t *testing.T, i int, what string, got, want, tolerance float64) float64 {
+	t.Helper()
+	d := math.Abs(got-want) / math.Max(1, math.Abs(want))
+	if math.IsNaN(got) != math.IsNaN(want) || d > tolerance {
+		t.Errorf("objective %d, %s: graph %v, interpreter %v\n%s", i, what, got, want, c.text)
+	}
+	return d
+}
+
+// slope is the derivative of the loss by one number of a term: a central
+// difference in float64.
+func (c oracleCase) slope(key string, j int) float64 {
+	const h = 1e-5
+	loss := func(step float64) float64 {
+		moved := *c.batch
+		moved.Base, moved.Terms = c.batch, maps.Clone(c.batch.Terms)
+		a := moved.Terms[key]
+		a.Data = slices.Clone(a.Data)
+		a.Data[j] += step
+		moved.Terms[key] = a
+		return eval.Loss(c.objective, &moved)
+	}
+	return (loss(h) - loss(-h)) / (2 * h)
+}
+
+// newCase writes, checks and fills one objective.
+func newCase(t *testing.T, seed uint64) oracleCase {
+	t.Helper()
+	g := newGenerator(seed)
+	c := oracleCase{text: g.objective(), batch: g.batch()}
+	file, errs := parse.File(source.New("random.rmr", c.text))
+	if errs.HasErrors() {
+		t.Fatalf("%s\n%v", c.text, errs)
+	}
+	env := check.Env{
+		Data: check.Data{Name: "d", Kind: g.kind, Columns: g.columns},
+		Models: []check.Model{
+			{Name: "rm", Outputs: 1, Trained: true},
+			{Name: "odin", Outputs: 2, Labels: []string{"quality", "length"}, Trained: true},
+		},
+		Serves: []string{"score", "heads", "embed", "logprob"},
+	}
+	var found diag.List
+	c.objective = check.New(file.Decls[0], env, &found)
+	if c.objective == nil {
+		t.Fatalf("%s\n%v", c.text, found)
+	}
+	for _, term := range c.objective.Terms {
+		c.batch.Terms[eval.Key(term)] = g.term(term, c.batch)
+	}
+	return c
+}
+
+// runProgram emits all objectives into one program, compiles it and runs it.
+func runProgram(t *testing.T, cases []oracleCase) []oracleResult {
+	t.Helper()
+	file := jen.NewFile("main")
+	file.ImportName(opPath, "op")
+	list := "var objectives = []func(*op.Batch) op.Objective{"
+	var inputs []oracleInput
+	for i, c := range cases {
+		name := fmt.Sprintf("objective%d", i)
+		for _, code := range objective(name, c.objective) {
+			file.Add(code)
+		}
+		list += name + ", "
+		inputs = append(inputs, newInput(c))
+	}
+	file.Add(jen.Op(list + "}"))
+	var source bytes.Buffer
+	if err := file.Render(&source); err != nil {
+		t.Fatal(err)
+	}
+	return goRun(t, source.Bytes(), inputs)
+}
+
+// goRun puts the program into this module by an overlay, for it needs
+// runtime/op, and no file of a test should lie in the tree.
+func goRun(t *testing.T, source []byte, inputs []oracleInput) []oracleResult {
+	t.Helper()
+	dir := t.TempDir()
+	main, err := os.ReadFile(filepath.Join("testdata", "oracle.go.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]string{}
+	for name, content := range map[string][]byte{"main.go": main, "objectives.go": source} {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		files[filepath.Join(here, "oracle", name)] = path
+	}
+	overlay := filepath.Join(dir, "overlay.json")
+	writeJSON(t, overlay, map[string]any{"Replace": files})
+	writeJSON(t, filepath.Join(dir, "inputs.json"), inputs)
+	cmd := exec.Command("go", "run", "-overlay", overlay, "-tags", "noxla", "./oracle", filepath.Join(dir, "inputs.json"))
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	var problems bytes.Buffer
+	cmd.Stderr = &problems
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, problems.String())
+	}
+	var results []oracleResult
+	if err := json.Unmarshal(out, &results); err != nil {
+		t.Fatal(err)
+	}
+	return results
+}
+
+func writeJSON(t *testing.T, path string, v any) {
+	t.Helper()
+	text, err := json.Marshal(v)
+	if err == nil {
+		err = os.WriteFile(path, text, 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// An oracleInput is what the program needs of a case; testdata/oracle.go.txt
+// reads it.
+type oracleInput struct {
+	Axis    string
+	Valid   []bool
+	Ragged  map[string][][]bool
+	Columns map[string][]float64
+	Terms   []oracleTerm
+}
+
+type oracleTerm struct {
+	Kind, Model, View string
+	Axes              []string
+	Dims              []int
+	Data              []float64
+	Mask              string // ragged axis that this term brings a mask for
+}
+
+func newInput(c oracleCase) oracleInput {
+	in := oracleInput{Axis: c.batch.Axis, Valid: c.batch.Valid, Ragged: c.batch.Ragged, Columns: c.batch.Columns}
+	for _, t := range c.objective.Terms {
+		a := c.batch.Terms[eval.Key(t)]
+		term := oracleTerm{Kind: t.Kind, Model: t.Model, View: t.View, Axes: a.Axes, Data: a.Data}
+		for _, axis := range a.Axes {
+			term.Dims = append(term.Dims, c.batch.Sizes[axis])
+		}
+		if slices.Contains(a.Axes, "token") {
+			term.Mask = "token"
+		}
+		in.Terms = append(in.Terms, term)
+	}
+	return in
+}

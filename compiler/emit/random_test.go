@@ -1,0 +1,212 @@
+package emit
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+
+	"github.com/rmc-lang/rmc/compiler/check"
+	"github.com/rmc-lang/rmc/compiler/eval"
+)
+
+// A generator writes random objectives that are well typed and whose numbers
+// stay small, so that float32 and float64 can be compared.
+type generator struct {
+	rng     *rand.Rand
+	kind    string   // of the data
+	axis    string   // of the batch
+	ragged  string   // its ragged axis
+	columns []string // that the data declares
+	values  []string // lets over the batch
+}
+
+func newGenerator(seed uint64) *generator {
+	g := &generator{rng: rand.New(rand.NewPCG(seed, 7)), kind: "preference", axis: "pair", ragged: "token"}
+	if g.rng.IntN(3) == 0 {
+		g.kind, g.axis, g.ragged = "ranking", "row", "candidate"
+	}
+	g.columns = []string{"gap", "weight"}
+	if g.kind == "preference" && g.rng.IntN(2) == 0 {
+		g.columns = append(g.columns, "margin")
+	}
+	return g
+}
+
+func (g *generator) pick(options ...string) string { return options[g.rng.IntN(len(options))] }
+
+// objective has parameters, lets, a let with parameters, a loss and a report.
+func (g *generator) objective() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "objective f(p: real = %s, on: bool = %s) on %s {\n",
+		g.pick("0", "1", "2", "0.5", "3%", "1e-2", "-1"), g.pick("true", "false"), g.kind)
+	terms := []string{"mean(score(prompt) * where(on, p, 0.5))"}
+	for i := range g.rng.IntN(3) {
+		name := fmt.Sprintf("v%d", i)
+		fmt.Fprintf(&b, "  let %s = %s\n", name, g.expr([]string{g.axis}, 2))
+		g.values = append(g.values, name)
+		terms = append(terms, "mean(tanh("+name+" + gap))")
+	}
+	if g.kind == "preference" && g.rng.IntN(2) == 0 {
+		fmt.Fprintf(&b, "  let s(x) = tanh(score(x)) * %s\n", g.expr([]string{g.axis}, 1))
+		g.values = append(g.values, "s(chosen)", "s(rejected)")
+		terms = append(terms, "mean(s(chosen) - s(prompt))")
+	}
+	loss := g.reduce(nil, g.axis, "mean", 3)
+	fmt.Fprintf(&b, "  loss = %s + %s\n", loss, strings.Join(terms, " - "))
+	report := g.reduce(nil, g.axis, g.pick("mean", "max", "min"), 2)
+	if g.rng.IntN(3) == 0 {
+		report = "corr(score(prompt), " + g.expr([]string{g.axis}, 1) + " + gap, over " + g.axis + ")"
+	}
+	fmt.Fprintf(&b, "  report r = %s\n}\n", report)
+	return b.String()
+}
+
+// expr is an expression over some of the given axes.
+func (g *generator) expr(axes []string, depth int) string {
+	if depth <= 0 {
+		return g.leaf(axes)
+	}
+	x, y := g.expr(axes, depth-1), g.leaf(axes)
+	form := g.pick(
+		"(X + Y)", "(Y - X)", "(X - Y)", "(tanh(X) * Y)", "(X / (abs(Y) + 0.5))",
+		"(abs(X) + 0.1)^2", "(abs(X) + 0.1)^p", "(abs(X) + 0.1)^1.5", "tanh(X)^2",
+		"sigmoid(X)", "log_sigmoid(X)", "softplus(X)", "relu(X)", "square(tanh(X))", "abs(X)",
+		"log(1 + exp(X))", "log(exp(Y) + 1)", "log(sigmoid(X))", "log(1 - sigmoid(X))", "log(abs(X) + 0.3)",
+		"1 / (1 + exp(-X))", "(1 - sigmoid(X))^p", "exp(tanh(X))", "sqrt(abs(X) + 0.2)", "-X", "- -X",
+		"where(C, X, Y)", "where(X > 0, log(X), Y)", "where(on, X, Y)", "min(X, Y)", "max(X, Y)",
+		"stop_gradient(X)", "p * X", "X * 0", "(X + 0 * Y)", "inner", "inner", "inner", "inner", "inner")
+	if form == "inner" {
+		return g.inner(axes, depth)
+	}
+	return strings.NewReplacer("X", x, "Y", y, "C", g.condition(axes)).Replace(form)
+}
+
+func (g *generator) condition(axes []string) string {
+	x, y := g.leaf(axes), g.leaf(axes)
+	form := g.pick("X > Y", "X < Y", "X >= Y && on", "X <= Y || on", "!(X > Y)", "X != Y", "on && X == Y")
+	return strings.NewReplacer("X", x, "Y", y).Replace(form)
+}
+
+// inner reduces an axis that the result need not have, or works along one.
+func (g *generator) inner(axes []string, depth int) string {
+	if !slices.Contains(axes, g.axis) {
+		return g.reduce(axes, g.axis, g.pick("mean", "mean", "max", "min"), depth-1)
+	}
+	reduction := g.pick("sum", "mean", "max", "min", "logsumexp")
+	along := g.pick("softmax", "log_softmax", "rank")
+	switch choice := g.rng.IntN(7); {
+	case choice == 0 && slices.Contains(axes, "head"):
+		return g.reduceBy(along, axes, "head", depth-1)
+	case choice == 1 && slices.Contains(axes, g.ragged):
+		return g.reduceBy(g.pick(along, "suffix_logsumexp"), axes, g.ragged, depth-1)
+	case choice == 2:
+		return g.reduce(axes, g.ragged, reduction, depth-1)
+	case choice == 3:
+		return "heads(" + g.view() + ", model = odin)" + g.pick("[quality]", "[length]")
+	case choice == 4:
+		return "dot(embed(" + g.view() + "), tanh(embed(prompt)), over hidden)"
+	case choice == 5:
+		return g.reduce(nil, g.axis, g.pick("mean", "max"), depth-1)
+	}
+	return g.reduce(axes, "head", reduction, depth-1)
+}
+
+// reduce is f of something that has the axis over.
+func (g *generator) reduce(axes []string, over, f string, depth int) string {
+	inner := append(slices.Clone(axes), over)
+	if over == g.axis {
+		inner = []string{g.axis} // a ragged axis has to go first
+	}
+	return g.reduceBy(f, inner, over, depth)
+}
+
+func (g *generator) reduceBy(f string, axes []string, over string, depth int) string {
+	has := map[string]string{
+		"pair": "score(prompt)", "row": "score(prompt)", "candidate": "score(candidates)",
+		"token": "logprob(chosen)", "head": "heads(prompt, model = odin)",
+	}[over]
+	return f + "(" + has + " + " + g.expr(axes, depth) + ", over " + over + ")"
+}
+
+func (g *generator) view() string {
+	if g.kind == "ranking" {
+		return "prompt"
+	}
+	return g.pick("chosen", "rejected", "prompt")
+}
+
+// leaf is a number, column, term or let over some of the given axes.
+func (g *generator) leaf(axes []string) string {
+	options := []string{"p", "0.25", "2", "0.75"}
+	if slices.Contains(axes, g.axis) {
+		options = append(options, "gap", "weight", "score("+g.view()+")", "score("+g.view()+")")
+		options = append(options, g.values...)
+		if g.kind == "preference" {
+			options = append(options, "margin")
+		}
+	}
+	if slices.Contains(axes, "head") {
+		options = append(options, "heads("+g.view()+", model = odin)")
+	}
+	if slices.Contains(axes, g.ragged) {
+		options = append(options, map[string]string{"token": "logprob(chosen)", "candidate": "score(candidates)"}[g.ragged])
+	}
+	return g.pick(options...)
+}
+
+// batch has five examples, one of them padding, and a ragged axis.
+func (g *generator) batch() *eval.Batch {
+	b := &eval.Batch{
+		Axis:    g.axis,
+		Sizes:   map[string]int{g.axis: 5, "head": 2, "hidden": 3, g.ragged: 4},
+		Valid:   []bool{true, true, true, true, true},
+		Ragged:  map[string][][]bool{},
+		Columns: map[string][]float64{},
+		Terms:   map[string]eval.Array{},
+	}
+	b.Valid[g.rng.IntN(5)] = false
+	for range 5 {
+		mask := []bool{true, true, true, true}
+		mask[g.rng.IntN(4)] = false
+		mask[g.rng.IntN(4)] = false
+		b.Ragged[g.ragged] = append(b.Ragged[g.ragged], mask)
+	}
+	for _, name := range g.columns {
+		for p := range 5 {
+			b.Columns[name] = append(b.Columns[name], g.number(b.Valid[p]))
+		}
+	}
+	return b
+}
+
+func (g *generator) number(valid bool) float64 {
+	x := g.rng.NormFloat64()
+	if !valid {
+		return padding
+	}
+	return float64(float32(x))
+}
+
+// term is an array of random numbers with padding where the batch has it.
+func (g *generator) term(t *check.Term, b *eval.Batch) eval.Array {
+	var a eval.Array
+	n := 1
+	for _, axis := range t.Type.Axes {
+		a.Axes = append(a.Axes, axis.Name)
+		n *= b.Sizes[axis.Name]
+	}
+	for flat := range n {
+		valid, rest, at := true, flat, map[string]int{}
+		for i := len(a.Axes) - 1; i >= 0; i-- {
+			at[a.Axes[i]] = rest % b.Sizes[a.Axes[i]]
+			rest /= b.Sizes[a.Axes[i]]
+		}
+		valid = b.Valid[at[g.axis]]
+		if p, ok := at[g.ragged]; ok {
+			valid = valid && b.Ragged[g.ragged][at[g.axis]][p]
+		}
+		a.Data = append(a.Data, g.number(valid))
+	}
+	return a
+}
