@@ -114,7 +114,7 @@ func Buckets(lengths []int, longest int) []int {
 	best := partition(bins, 1)
 	for k := 2; k <= min(MaxBuckets, top); k++ {
 		next := partition(bins, k)
-		if float64(next.cost) > 0.95*float64(best.cost) {
+		if float64(next.cost) >= 0.95*float64(best.cost) {
 			break
 		}
 		best = next

@@ -1,0 +1,171 @@
+package spec
+
+import (
+	"math"
+	"slices"
+	"testing"
+)
+
+func TestStepsFor(t *testing.T) {
+	for _, c := range []struct {
+		train Train
+		n     int
+		want  int
+	}{
+		{Train{Batch: 64, Epochs: 1}, 640, 10},
+		{Train{Batch: 64, Epochs: 1}, 641, 11}, // nothing is left out
+		{Train{Batch: 64, Epochs: 0.5}, 640, 5},
+		{Train{Batch: 64, Epochs: 1}, 3, 1},
+		{Train{Batch: 8, Epochs: 2.5}, 96, 30},
+		{Train{Batch: 8, Epochs: 1, Steps: 30}, 96, 30},
+		{Train{Batch: 8, Epochs: 1}, 0, 0},
+	} {
+		if got := c.train.StepsFor(c.n); got != c.want {
+			t.Errorf("%+v over %d examples: %d steps, want %d", c.train, c.n, got, c.want)
+		}
+	}
+}
+
+// Every example of an epoch is in exactly one step, and steps follow without a gap.
+func TestExamplesCoverTheRun(t *testing.T) {
+	for _, train := range []Train{{Batch: 7, Epochs: 2}, {Batch: 7, Epochs: 0.3}, {Batch: 7, Steps: 9}} {
+		const n = 50
+		next := 0
+		for step := range train.StepsFor(n) {
+			from, to := train.Examples(step, n)
+			if from != next || to <= from || to-from > train.Batch {
+				t.Fatalf("%+v step %d takes [%d, %d), and the next is %d", train, step, from, to, next)
+			}
+			next = to
+		}
+		if next != train.examples(n) {
+			t.Errorf("%+v ends at %d of %d", train, next, train.examples(n))
+		}
+	}
+}
+
+// TRL 1.16's trajectory (shared/conformance/trl_bt): peak 5e-4, 30 steps, 4 of
+// warm-up, cosine to 0; its rates at steps 0 to 4.
+func TestRateIsThatOfTransformers(t *testing.T) {
+	train := Train{Optimizer: Optimizer{LR: 5e-4}, Schedule: Schedule{Kind: "cosine", Warmup: 4}}
+	for step, want := range []float64{0, 0.000125, 0.00025, 0.000375, 0.0005} {
+		if got := train.Rate(step, 30); got != want {
+			t.Errorf("step %d: rate %g, want %g", step, got, want)
+		}
+	}
+	if got := train.Rate(17, 30); math.Abs(got-2.5e-4) > 1e-18 {
+		t.Errorf("half way down: %g, want %g", got, 2.5e-4)
+	}
+	if got := train.Rate(30, 30); got != 0 {
+		t.Errorf("at the end: %g", got)
+	}
+}
+
+func TestSchedules(t *testing.T) {
+	for _, c := range []struct {
+		schedule Schedule
+		step     int
+		want     float64
+	}{
+		{Schedule{Kind: "linear"}, 25, 0.75},
+		{Schedule{Kind: "linear", Floor: 0.2}, 100, 0.2},
+		{Schedule{Kind: "cosine", Floor: 0.2}, 100, 0.2},
+		{Schedule{Kind: "constant"}, 99, 1},
+		{Schedule{Kind: "constant", Warmup: 0.1}, 5, 0.5},
+		{Schedule{Kind: "constant", Warmup: 10}, 5, 0.5},
+	} {
+		if got := c.schedule.factor(c.step, 100); math.Abs(got-c.want) > 1e-15 {
+			t.Errorf("%+v at step %d of 100: %g, want %g", c.schedule, c.step, got, c.want)
+		}
+	}
+	if got := (Schedule{Warmup: 0.03}).WarmupSteps(101); got != 4 {
+		t.Errorf("3%% of 101 steps is %d, want 4: rounded up as transformers does", got)
+	}
+}
+
+func TestMicroFor(t *testing.T) {
+	train := Train{Batch: 64}
+	for _, c := range []struct{ sequences, bucket, ways, want int }{
+		{2, 128, 1, 8}, {2, 512, 1, 2}, {2, 1024, 1, 1}, {2, 8192, 1, 1}, {2, 128, 4, 32}, {2, 8192, 4, 4}, {1, 32, 1, 64},
+	} {
+		if got := train.MicroFor(c.sequences, c.bucket, c.ways); got != c.want {
+			t.Errorf("MicroFor(%d, %d, %d) = %d, want %d", c.sequences, c.bucket, c.ways, got, c.want)
+		}
+	}
+	if got := (Train{Batch: 64, Micro: 6}).MicroFor(2, 128, 1); got != 6 {
+		t.Errorf("the recipe's micro is %d", got)
+	}
+}
+
+func TestBuckets(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		lengths []int
+		longest int
+		want    []int
+	}{
+		{"no examples", nil, 100, []int{128}},
+		{"one length", []int{50, 60, 64}, 512, []int{64}},
+		{"two groups", []int{20, 20, 20, 20, 500, 500}, 512, []int{32, 512}},
+		{"cut to longest", []int{10, 5000}, 512, []int{32, 512}},
+		{"a gain too small for a compile", append(slices.Repeat([]int{512}, 99), 480), 512, []int{512}},
+	} {
+		if got := Buckets(c.lengths, c.longest); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+// No other choice of at most MaxBuckets lengths pads less by more than the
+// twentieth that a compile is worth.
+func TestBucketsAreTheBest(t *testing.T) {
+	var lengths []int
+	for i := range 300 {
+		lengths = append(lengths, 10+(i*i)%240)
+	}
+	padded := func(buckets []int) (sum int) {
+		for _, l := range lengths {
+			sum += BucketOf(buckets, l)
+		}
+		return sum
+	}
+	got := Buckets(lengths, 256)
+	best := math.MaxInt
+	for a := 32; a <= 256; a += 32 {
+		for b := a; b <= 256; b += 32 {
+			for c := b; c <= 256; c += 32 {
+				best = min(best, padded([]int{a, b, c, 256}))
+			}
+		}
+	}
+	if len(got) > MaxBuckets || float64(padded(got)) > float64(best)/0.95 {
+		t.Errorf("%v pads to %d tokens; the best four pad to %d", got, padded(got), best)
+	}
+	for _, b := range got {
+		if b%BucketMultiple != 0 {
+			t.Errorf("%d is no multiple of %d", b, BucketMultiple)
+		}
+	}
+}
+
+func TestPlaced(t *testing.T) {
+	m := Model{Shard: []Shard{
+		{Pattern: "*.embed_tokens", Axes: []string{"tensor", "fsdp"}},
+		{Pattern: "*.layers.0.*", Axes: []string{"none", "fsdp"}},
+		{Pattern: "*_proj"},
+	}}
+	for _, c := range []struct {
+		name string
+		want []string
+		ok   bool
+	}{
+		{"model.embed_tokens.weight", []string{"tensor", "fsdp"}, true},
+		{"model.layers.0.self_attn.q_proj.weight", []string{"", "fsdp"}, true},
+		{"model.layers.1.self_attn.q_proj.weight", nil, false}, // auto
+		{"model.norm.weight", nil, false},
+	} {
+		if got, ok := m.Placed(c.name); !slices.Equal(got, c.want) || ok != c.ok {
+			t.Errorf("%s: %q %v, want %q %v", c.name, got, ok, c.want, c.ok)
+		}
+	}
+}
