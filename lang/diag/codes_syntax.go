@@ -54,7 +54,7 @@ train rm on hh {
 		Code:  MissingValue,
 		Title: "a value or name is missing",
 		Explain: `Something that must be followed by a value or a name is not: the = of a field, an operator, on, as, the colon before
-a kind. A new line ends a value, except inside ( ) and [ ] and after an operator.`,
+a kind. A value begins on the line of its =, and a new line ends it, except inside ( ) and [ ] and after an operator.`,
 		Example: `-- recipe.rmr --
 train rm on hh {
   epochs =

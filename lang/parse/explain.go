@@ -258,7 +258,7 @@ func (c *complaint) unfinished() (diag.Diagnostic, bool) {
 	switch {
 	case c.word(previous) == "=" && previous > c.item && c.itemEnds():
 		d := c.say(diag.MissingValue, "`%s` has no value", c.subject(previous))
-		d.Span = c.after(previous)
+		d.Span, d.Help = c.after(previous), "a value begins on the line of its `=`"
 		return d, true
 	case c.word(previous) == "=" && c.isPunct(c.at, "{"):
 		d := c.say(diag.MissingValue, "a name is missing before `{`")

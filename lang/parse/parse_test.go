@@ -286,7 +286,7 @@ func TestExprErrors(t *testing.T) {
 }
 
 func TestLongAndDeepInputs(t *testing.T) {
-	const n = 100_000
+	const n = 10_000
 	for _, c := range []struct {
 		text string
 		code diag.Code

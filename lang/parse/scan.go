@@ -29,6 +29,7 @@ type scanner struct {
 	rescue bool // brackets do not balance: find where by indentation
 
 	pos      int
+	line     int // where its line begins
 	tokens   []token
 	open     []opener
 	newlines int // since the last token or comment
@@ -78,7 +79,8 @@ func run(src *source.File, rescue bool) *scanner {
 		s.next()
 	}
 	s.closeAll(0)
-	s.terminate(0)
+	s.terminate()
+	s.cut()
 	s.detach()
 	return s
 }
@@ -109,20 +111,32 @@ func (s *scanner) next() {
 
 func (s *scanner) breakLine() {
 	if len(s.open) == 0 || s.text(s.open[len(s.open)-1].token) == "{" {
-		s.terminate(1)
+		s.terminate()
 	}
 	s.pos++
+	s.line = s.pos
 	s.newlines++
 	if s.newlines > 1 {
 		s.detach()
 	}
 }
 
-// terminate ends the statement if the last token can end one.
-func (s *scanner) terminate(width int) {
-	if len(s.tokens) > 0 && s.endsStatement(s.tokens[len(s.tokens)-1]) {
-		s.tokens = append(s.tokens, token{kind: newline, start: s.pos, end: s.pos + width})
+// terminate ends the line, and the statement with it if the last token can end
+// one.
+func (s *scanner) terminate() {
+	if len(s.tokens) == 0 || !s.endsStatement(s.tokens[len(s.tokens)-1]) {
+		return
 	}
+	end := s.pos
+	if s.byteAt(end) == '\n' {
+		end++
+	}
+	s.tokens = append(s.tokens, token{kind: newline, start: s.pos, end: end})
+	s.cut()
+}
+
+// cut ends the statement if no bracket is open.
+func (s *scanner) cut() {
 	if len(s.open) == 0 && s.cuts[len(s.cuts)-1] < len(s.tokens) {
 		s.cuts = append(s.cuts, len(s.tokens))
 	}
@@ -133,7 +147,8 @@ func (s *scanner) endsStatement(t token) bool {
 	case ident, number, unit, text:
 		return true
 	case punct:
-		return strings.Contains(")]}", s.src.Text[t.start:t.end])
+		// A value begins on the line of its =.
+		return strings.Contains(")]}=", s.src.Text[t.start:t.end])
 	}
 	return false
 }
@@ -142,7 +157,7 @@ func (s *scanner) endsStatement(t token) bool {
 func (s *scanner) add(kind lexer.TokenType, end int) {
 	s.tokens = append(s.tokens, token{
 		kind: kind, start: s.pos, end: end,
-		docs: s.pending, first: s.lineIsBlankBefore(s.pos),
+		docs: s.pending, first: s.first(),
 	})
 	s.pending, s.newlines, s.pos = nil, 0, end
 }
@@ -162,15 +177,18 @@ func (s *scanner) byteAt(i int) byte {
 	return 0
 }
 
-func (s *scanner) lineStart(pos int) int { return strings.LastIndexByte(s.src.Text[:pos], '\n') + 1 }
-
-func (s *scanner) lineIsBlankBefore(pos int) bool {
-	return strings.Trim(s.src.Text[s.lineStart(pos):pos], " \t\r\ufeff") == ""
+// first reports whether the token at s.pos is the first of its line.
+func (s *scanner) first() bool {
+	return len(s.tokens) == 0 || s.tokens[len(s.tokens)-1].end <= s.line
 }
 
-func (s *scanner) indent(pos int) int {
-	line := s.src.Text[s.lineStart(pos):]
-	return len(line) - len(strings.TrimLeft(line, " \t"))
+// indent returns how many blanks the line begins with.
+func (s *scanner) indent() int {
+	n := 0
+	for s.byteAt(s.line+n) == ' ' || s.byteAt(s.line+n) == '\t' {
+		n++
+	}
+	return n
 }
 
 // selects reports whether a dot at s.pos selects from what stands before it.
@@ -179,7 +197,7 @@ func (s *scanner) selects() bool {
 		return false
 	}
 	t := s.tokens[len(s.tokens)-1]
-	return t.end == s.pos && s.endsStatement(t)
+	return t.end == s.pos && s.endsStatement(t) && s.text(len(s.tokens)-1) != "="
 }
 
 // afterNumber reports whether the token before s.pos is a number on its line.
@@ -202,7 +220,8 @@ func (s *scanner) name() {
 	}
 	if s.rescue && s.startsDeclaration(end) {
 		s.closeAll(0)
-		s.terminate(0)
+		s.terminate()
+		s.cut()
 	}
 	s.add(kind, end)
 }
@@ -210,7 +229,7 @@ func (s *scanner) name() {
 // startsDeclaration guesses whether the name that ends at end begins a
 // declaration although brackets are open.
 func (s *scanner) startsDeclaration(end int) bool {
-	if len(s.open) == 0 || s.pos != s.lineStart(s.pos) {
+	if len(s.open) == 0 || s.pos != s.line {
 		return false
 	}
 	if word := s.src.Text[s.pos:end]; word == "let" || word == "report" {
@@ -293,7 +312,7 @@ func (s *scanner) comment() {
 }
 
 func (s *scanner) doc(d doc) {
-	if s.lineIsBlankBefore(s.pos) {
+	if s.first() {
 		s.pending = append(s.pending, d)
 	} else {
 		s.stray = append(s.stray, d)
@@ -327,7 +346,7 @@ func (s *scanner) punctuation() {
 		if len(s.open) == maxDepth {
 			s.tooDeep()
 		}
-		s.open = append(s.open, opener{len(s.tokens), s.indent(s.pos)})
+		s.open = append(s.open, opener{len(s.tokens), s.indent()})
 		s.add(punct, s.pos+1)
 	case strings.IndexByte(")]}", c) >= 0:
 		s.close(c)
@@ -340,8 +359,8 @@ func (s *scanner) punctuation() {
 
 // close matches the closing bracket c at s.pos with what is open.
 func (s *scanner) close(c byte) {
-	if s.rescue && c == '}' && s.lineIsBlankBefore(s.pos) {
-		indent := s.indent(s.pos)
+	if s.rescue && c == '}' && s.first() {
+		indent := s.indent()
 		for n := len(s.open); n > 1 && s.open[n-1].indent > indent; n-- {
 			s.closeAll(n - 1)
 		}
