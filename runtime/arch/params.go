@@ -54,19 +54,13 @@ func (c Config) Parameters() []Param {
 	return append(all, Param{FinalNorm, []int{c.Hidden}, false, -1})
 }
 
-// ParametersTo is Parameters cut to what is needed to read the hidden state
-// after so many layers; -1 is all of them and the final norm.
+// ParametersTo is Parameters of the first so many layers, embedding and final
+// norm included; -1 is all.
 func (c Config) ParametersTo(layers int) []Param {
-	if layers < 0 {
-		return c.Parameters()
+	if layers >= 0 {
+		c = c.Shallow(layers)
 	}
-	var kept []Param
-	for _, p := range c.Parameters() {
-		if p.Name == Embedding || p.Layer >= 0 && p.Layer < layers {
-			kept = append(kept, p)
-		}
-	}
-	return kept
+	return c.Parameters()
 }
 
 // ScoreParameters are the tensors of a linear score head.

@@ -42,14 +42,15 @@ type Decoder struct {
 // is padding: its states mean nothing and reach no other segment. Positions
 // must be less than the length of the row.
 //
-// layers is how many layers are applied. -1 is all of them and then the final
-// norm, as transformers' last_hidden_state; k >= 0 is k layers and no norm, as
-// its hidden_states[k] for k below the number of layers.
+// layers is how many layers are applied before the final norm; -1 is all, as
+// transformers' last_hidden_state. A smaller number gives the states of the
+// shallower model that has only those layers (arch.Config.Shallow), so that an
+// export computes the same; transformers' hidden_states[k] have no norm.
 func (d *Decoder) Hidden(p Params, tokens, positions, segments *Node, layers int) *Node {
 	rows, length := tokens.Shape().Dimensions[0], tokens.Shape().Dimensions[1]
-	n := layers
-	if layers < 0 {
-		n = d.Layers
+	n := d.Layers
+	if layers >= 0 {
+		n = layers
 	}
 	f := &forward{Decoder: d, p: p, rows: rows, length: length}
 	f.attend(positions, segments, n)
@@ -63,9 +64,7 @@ func (d *Decoder) Hidden(p Params, tokens, positions, segments *Node, layers int
 	if d.Checkpoint && n > 0 {
 		x = x.StopCheckpoint()
 	}
-	if layers < 0 {
-		x = f.norm(x, arch.FinalNorm)
-	}
+	x = f.norm(x, arch.FinalNorm)
 	return Reshape(x, rows, length, d.Config.Hidden)
 }
 

@@ -33,7 +33,7 @@ func (w Weights) Sorted() []Named {
 // Options are what Load should bring besides the decoder.
 type Options struct {
 	DType  dtypes.DType // Float32 or BFloat16 of the result; the head is float32 in either case
-	Layers int          // load only what Hidden(…, Layers) needs; -1 is everything
+	Layers int          // load only what Hidden needs for so many layers; -1 is all
 	LMHead bool         // also lm_head.weight, unless it is tied
 	Score  bool         // also score.weight, and score.bias if it is there
 }
