@@ -151,7 +151,11 @@ func (t Tensor) shared() Tensor {
 	if t.share {
 		return t
 	}
-	s := t.derived(graph.Mul(t.number(), t.batch.fraction()), t.axes)
+	// A micro-batch of nothing but padding has no statistic; its share is 0.
+	fraction := t.batch.fraction()
+	x := graph.Mul(t.number(), fraction)
+	some := graph.GreaterThan(fraction, graph.ZerosLike(fraction))
+	s := t.derived(graph.Where(graph.BroadcastLike(some, x), x, graph.ZerosLike(x)), t.axes)
 	s.share = true
 	return s
 }
@@ -161,7 +165,6 @@ func (t Tensor) local() Tensor {
 	if !t.share {
 		return t
 	}
-	// A micro-batch of nothing but padding has no statistic; its share is 0.
 	least := graph.Scalar(t.node.Graph(), dtypes.Float32, 1e-12)
 	return t.derived(graph.Div(t.node, graph.Max(t.batch.fraction(), least)), t.axes)
 }
