@@ -19,12 +19,17 @@ type carriedFile struct {
 }
 
 // carriedFiles lists what of tree a trainer is compiled from, sorted by path:
-// everything but tests.
+// everything but tests and their data.
 func carriedFiles(tree fs.FS) ([]carriedFile, error) {
 	var files []carriedFile
 	err := fs.WalkDir(tree, ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || strings.HasSuffix(path, "_test.go") {
+		switch {
+		case err != nil:
 			return err
+		case d.IsDir() && d.Name() == "testdata":
+			return fs.SkipDir
+		case d.IsDir() || strings.HasSuffix(path, "_test.go"):
+			return nil
 		}
 		content, err := fs.ReadFile(tree, path)
 		files = append(files, carriedFile{path, content})

@@ -49,6 +49,7 @@ func (c *console) note(format string, args ...any) { fmt.Fprintf(c.err, format+"
 // commands is the command line, in kong's terms. Each command has a Run.
 type commands struct {
 	Check   checkCommand   `cmd:"" help:"Report every problem of a recipe."`
+	Fmt     fmtCommand     `cmd:"" help:"Rewrite recipes in the canonical form."`
 	Plan    planCommand    `cmd:"" help:"Show what a recipe will do: stages, tokens, steps, memory."`
 	Render  renderCommand  `cmd:"" help:"Print a recipe with every value and where it comes from."`
 	Preview previewCommand `cmd:"" help:"Show the tokens of a row: what is scored, what is cut away."`
