@@ -165,8 +165,21 @@ func bodyOf(o plan.Objective) []plan.Named {
 	return all
 }
 
-// plain is an expression without the white space that means nothing.
-func plain(text string) string { return strings.Join(strings.Fields(text), " ") }
+// plain is an expression without the white space that means nothing: all but
+// that between two words.
+func plain(text string) string {
+	word := func(c byte) bool {
+		return c == '_' || c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
+	}
+	var out []byte
+	for _, field := range strings.Fields(text) {
+		if len(out) > 0 && word(out[len(out)-1]) && word(field[0]) {
+			out = append(out, ' ')
+		}
+		out = append(out, field...)
+	}
+	return string(out)
+}
 
 // String prints a change as rmc diff does.
 func (c Change) String() string {

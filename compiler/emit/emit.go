@@ -45,7 +45,9 @@ func Program(r *resolve.Recipe, objectives map[string]*check.Objective) ([]File,
 	if err := p.file.Render(&out); err != nil {
 		return nil, fmt.Errorf("emitting %s: %w", r.Source, err)
 	}
-	return []File{{"main.go", out.Bytes()}}, nil
+	// jennifer prints one group of imports; ours stand apart from Go's own.
+	content := bytes.Replace(out.Bytes(), []byte("_ \"embed\"\n"), []byte("_ \"embed\"\n\n"), 1)
+	return []File{{"main.go", content}}, nil
 }
 
 // A program is one main.go while it is written.
