@@ -8,6 +8,7 @@ require (
 	github.com/alecthomas/participle/v2 v2.1.4
 	github.com/dave/jennifer v1.7.1
 	github.com/dlclark/regexp2 v1.12.0
+	github.com/gofrs/flock v0.13.0
 	github.com/gomlx/go-huggingface v0.4.2
 	github.com/gomlx/gomlx v0.28.5
 	github.com/nikolalohinski/gonja/v2 v2.9.1
@@ -30,7 +31,6 @@ require (
 	github.com/dustin/go-humanize v1.0.1 // indirect
 	github.com/edsrzf/mmap-go v1.2.0 // indirect
 	github.com/go-logr/logr v1.4.3 // indirect
-	github.com/gofrs/flock v0.13.0 // indirect
 	github.com/golang/freetype v0.0.0-20170609003504-e2365dfdc4a0 // indirect
 	github.com/gomlx/compute v0.1.5 // indirect
 	github.com/gomlx/compute-onnx v0.1.4 // indirect

@@ -2,6 +2,7 @@ package data
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
@@ -88,19 +89,10 @@ func newLayout(d spec.Data, first Row, where string) (*layout, error) {
 	if l.kind == kindRanking && l.format == formatHH {
 		return nil, fmt.Errorf("the layout hh_dialogue is for preference data: a ranking has a prompt and responses, or response_ids")
 	}
-	if !contains(l.numbers, marginColumn) && l.has(first, marginColumn) {
+	if !slices.Contains(l.numbers, marginColumn) && l.has(first, marginColumn) {
 		l.numbers = append(append([]string{}, l.numbers...), marginColumn)
 	}
 	return l, nil
-}
-
-func contains(names []string, name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
 }
 
 // column is what the file calls the wanted column.
@@ -129,7 +121,7 @@ func (l *layout) decide(row Row, where string) error {
 	case l.has(row, "chosen_ids") && l.has(row, "rejected_ids"):
 		l.format, l.why = formatIDs, "the rows have chosen_ids and rejected_ids"
 	case chosen == nil:
-		return l.undecided(row, where, "chosen")
+		return l.missing(row, where, "chosen")
 	case l.has(row, "conversations"):
 		l.format, l.why = formatMessages, "the rows have conversations, and chosen is a message"
 	case isText && isDialogue(text):
@@ -137,7 +129,7 @@ func (l *layout) decide(row Row, where string) error {
 	case isText && l.has(row, "prompt"):
 		l.format, l.why = formatPrompt, "the rows have a prompt, and chosen is a text"
 	case isText:
-		return l.undecided(row, where, "prompt")
+		return l.missing(row, where, "prompt")
 	case l.has(row, "prompt") && onlyAnswer(chosen):
 		l.format, l.why = formatPrompt, "the rows have a prompt, and chosen holds the answer alone"
 	default:
@@ -151,7 +143,7 @@ func (l *layout) decideRanking(row Row, where string) error {
 	case l.has(row, "response_ids"):
 		l.format, l.why = formatIDs, "the rows have response_ids"
 	case !l.has(row, "responses"):
-		return l.undecided(row, where, "responses")
+		return l.missing(row, where, "responses")
 	case l.has(row, "prompt"):
 		l.format, l.why = formatPrompt, "the rows have a prompt and responses"
 	default:
@@ -164,10 +156,6 @@ func (l *layout) decideRanking(row Row, where string) error {
 func onlyAnswer(v any) bool {
 	m, err := messages(v)
 	return err == nil && len(m) > 0 && m[0].Role == "assistant"
-}
-
-func (l *layout) undecided(row Row, where, column string) error {
-	return l.missing(row, where, column)
 }
 
 // missing says that the row lacks a column.

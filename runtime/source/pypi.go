@@ -53,7 +53,7 @@ func (s *Store) fetchPackage(ctx context.Context, r Ref, pkg, path string) error
 	if exists(path) { // another process was first
 		return nil
 	}
-	tmp, err := os.MkdirTemp(filepath.Dir(pkg), ".fetch-*")
+	tmp, err := freshFolder(filepath.Join(filepath.Dir(pkg), ".fetch-"+filepath.Base(pkg)+"-"))
 	if err != nil {
 		return err
 	}
@@ -74,6 +74,21 @@ func (s *Store) fetchPackage(ctx context.Context, r Ref, pkg, path string) error
 	}
 	s.logf("%s: kept at %s", r, path)
 	return nil
+}
+
+// freshFolder makes a folder whose name begins with prefix, and removes those
+// that processes which were killed have left. The caller holds the lock.
+func freshFolder(prefix string) (string, error) {
+	left, err := filepath.Glob(prefix + "*")
+	if err != nil {
+		return "", err
+	}
+	for _, dir := range left {
+		if err := os.RemoveAll(dir); err != nil {
+			return "", err
+		}
+	}
+	return os.MkdirTemp(filepath.Dir(prefix), filepath.Base(prefix)+"*")
 }
 
 func fileSize(path string) int64 {

