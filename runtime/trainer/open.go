@@ -83,6 +83,9 @@ func (n *network) add(p arch.Param, value *tensors.Tensor, trained bool) error {
 
 // placement is the recipe's where it speaks of p, else the runtime's policy.
 func (n *network) placement(p arch.Param) axes {
+	if placed, ok := n.model.Placed(p.Name); ok {
+		return placed
+	}
 	return axes(arch.Sharding(p, n.layout.fsdp, n.layout.tensor).Axes)
 }
 
