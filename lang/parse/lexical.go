@@ -27,7 +27,7 @@ func (s *scanner) badNumber(tail, end int) {
 		d.Help = fmt.Sprintf("write `%s`", strings.ReplaceAll(raw, "_", ""))
 	case strings.EqualFold(rest, "e"):
 		d.Help = fmt.Sprintf("the exponent has no digits; write `%se-5`", good)
-	case isLetter(rest[0]):
+	case rest != "" && isLetter(rest[0]):
 		d.Help = fmt.Sprintf("a unit stands apart: `%s %s`", good, rest)
 	}
 }
