@@ -64,7 +64,7 @@ type DataRecord struct {
 	InBoth    int           `json:"prompts_in_both"`
 	Tokens    int           `json:"tokens"`
 	MaxLength int           `json:"max_length"` // tokens
-	Lengths   []int         `json:"lengths"`    // tokens of each row's longer side; at most lengthsKept, evenly spaced by rank
+	Lengths   []int         `json:"lengths"`    // tokens of each sequence kept; at most lengthsKept, evenly spaced by rank
 }
 
 // lengthsKept bounds how many lengths a record keeps: enough for a histogram.
