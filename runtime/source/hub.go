@@ -120,7 +120,10 @@ func (s *Store) offline() bool {
 	return s.Offline || env == "1" || env == "true" || env == "yes" || env == "on"
 }
 
-var commitHash = regexp.MustCompile(`^[0-9a-f]{40}$`)
+var (
+	commitHash = regexp.MustCompile(`^[0-9a-f]{40}$`)
+	blobName   = regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`) // SHA-1 or SHA-256
+)
 
 func (r *repository) revision() string {
 	if r.ref.Version == "" {
@@ -276,6 +279,9 @@ func (r *repository) index(ctx context.Context, info *repoInfo, snapshot string)
 func (r *repository) fetch(ctx context.Context, commit, snapshot string, f hubFile) error {
 	if _, err := inner(f.Name, f.Name); err != nil {
 		return err
+	}
+	if !blobName.MatchString(f.etag()) {
+		return fmt.Errorf("the hub (a mirror?) tells no digest of it, so that it could not be verified")
 	}
 	link := filepath.Join(snapshot, filepath.FromSlash(f.Name))
 	if exists(link) {

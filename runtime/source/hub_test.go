@@ -373,6 +373,20 @@ func TestHubDownloadsThatFail(t *testing.T) {
 	}
 }
 
+func TestHubThatTellsNoDigest(t *testing.T) {
+	_, s := newHub(t, nil)
+	mirror := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, `{"sha":"%s","siblings":[{"rfilename":"x.jsonl"}]}`, commit)
+	}))
+	defer mirror.Close()
+	s.Endpoint = mirror.URL
+	_, err := fetch(t, s, "hf:o/d/x.jsonl")
+	wantError(t, err, "x.jsonl: the hub (a mirror?) tells no digest of it")
+	if left := filesUnder(t, s.HubCache); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
 func TestHubIsCancelled(t *testing.T) {
 	h, s := newHub(t, map[string]map[string]string{"models/o/n": model()})
 	ctx, cancel := context.WithCancel(context.Background())
