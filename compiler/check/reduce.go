@@ -7,15 +7,14 @@ import (
 
 // reduce types a function that names an axis.
 func (c *checker) reduce(e *ast.Call, f *function, values []*Expr, over *ast.Arg, ok bool) *Expr {
-	axisName, named := c.axisName(f, over)
-	if !ok || !named {
+	if !ok {
 		return poison(e.Span)
 	}
 	x, ok := c.operand(e, f, values)
 	if !ok {
 		return poison(e.Span)
 	}
-	axis, ok := c.axisOf(e, f, x, values, over, axisName)
+	axis, ok := c.axisOf(e, f, x, values, over)
 	if !ok || !c.mayReduce(e, f, x, over, axis) {
 		return poison(e.Span)
 	}
@@ -31,20 +30,6 @@ func (c *checker) reduce(e *ast.Call, f *function, values []*Expr, over *ast.Arg
 		return newCall(f.name+"_over", e.Span, t, axis.Name, values...)
 	}
 	return newCall(f.name, e.Span, t, axis.Name, values...)
-}
-
-// axisName is the axis that a call names; "" if it names none.
-func (c *checker) axisName(f *function, over *ast.Arg) (string, bool) {
-	if over == nil {
-		return "", true
-	}
-	id, ok := over.Value.(*ast.Ident)
-	if !ok {
-		c.report(diag.NoSuchAxis, over.Value.Pos(), "over names an axis, and %s is none", short(text(over.Value))).Help =
-			"write " + f.form()
-		return "", false
-	}
-	return id.Name, true
 }
 
 // operand is the type that a reduction works on: the union of its arguments,
@@ -68,8 +53,11 @@ func (c *checker) operand(e *ast.Call, f *function, values []*Expr) (Type, bool)
 
 // axisOf finds the axis that a call works on. It may go unnamed where there is
 // no choice to make a mistake in: the batch is the only axis.
-func (c *checker) axisOf(e *ast.Call, f *function, x Type, values []*Expr, over *ast.Arg, name string) (Axis, bool) {
-	expr := operandText(e)
+func (c *checker) axisOf(e *ast.Call, f *function, x Type, values []*Expr, over *ast.Arg) (Axis, bool) {
+	expr, name := operandText(e), ""
+	if over != nil {
+		name = over.Value.(*ast.Ident).Name
+	}
 	switch axis, ok := x.Axis(name); {
 	case ok:
 		return axis, true

@@ -21,7 +21,7 @@ import (
 	"github.com/rmc-lang/rmc/lang/source"
 )
 
-const randomObjectives = 400
+const randomObjectives = 200
 
 // padding is what stands in terms and columns where there is no value: nothing
 // may come of it.

@@ -22,7 +22,7 @@ type generator struct {
 }
 
 func newGenerator(seed uint64) *generator {
-	g := &generator{rng: rand.New(rand.NewPCG(seed, 7)), kind: "preference", axis: "pair", ragged: "token"}
+	g := &generator{rng: rand.New(rand.NewPCG(seed, 8)), kind: "preference", axis: "pair", ragged: "token"}
 	if g.rng.IntN(3) == 0 {
 		g.kind, g.axis, g.ragged = "ranking", "row", "candidate"
 	}
