@@ -65,10 +65,12 @@ type StageEstimate struct {
 	Steps       int      `json:"steps,omitempty"`        // optimizer steps
 	WarmupSteps int      `json:"warmup_steps,omitempty"` // of these
 	Buckets     []Bucket `json:"buckets,omitempty"`
-	Compiles    int      `json:"compiles"`
+	Compiles    int      `json:"compiles"`      // at most
 	Tokens      int64    `json:"tokens"`        // real tokens of one pass
 	Padded      int64    `json:"padded_tokens"` // with padding to the bucket
 	Memory      *Memory  `json:"memory,omitempty"`
+
+	accumulates bool // a step takes several forwards
 }
 
 // A Bucket is one padded length and the forwards of that shape.
@@ -268,6 +270,18 @@ func (p *Plan) stageEstimate(s Stage, d facts.Data, f facts.Model) StageEstimate
 	return e
 }
 
+// embed counts the forwards of the different sequences, each on its own.
+func (e *StageEstimate) embed(d facts.Data, buckets func([]int) []int, ways int) {
+	lengths := d.Distinct
+	if lengths == nil {
+		lengths = d.Lengths
+	}
+	e.Examples = len(lengths)
+	e.fill(buckets(lengths), lengths, 1, func(bucket int) int {
+		return spec.Train{Batch: math.MaxInt32}.MicroFor(1, bucket, ways)
+	})
+}
+
 // part returns the lengths of the examples that an evaluation measures.
 func part(name string, d facts.Data) []int {
 	switch name {
@@ -288,10 +302,13 @@ func (p *Plan) trainEstimate(e *StageEstimate, s Stage, d facts.Data, frozen boo
 		e.Compiles = 1
 		return
 	}
-	buckets := s.Train.BucketsFor(d.ExampleMax, p.data(s.Data).MaxLength)
+	buckets, ways := s.Train.BucketsFor(d.ExampleMax, p.data(s.Data).MaxLength), max(1, p.Mesh.FSDP)
 	e.fill(buckets, d.ExampleMax, d.Sequences, func(bucket int) int {
-		return s.Train.MicroFor(d.Sequences, bucket, max(1, p.Mesh.FSDP))
+		return s.Train.MicroFor(d.Sequences, bucket, ways)
 	})
+	if e.accumulates = s.Train.Accumulates(d.Sequences, buckets[len(buckets)-1], ways); e.accumulates {
+		e.Compiles *= 2
+	}
 }
 
 // fill counts the examples of each bucket. Tokens are of the longest sequence
@@ -321,6 +338,9 @@ func (p *Plan) memory(m spec.Model, f facts.Model, e StageEstimate, sequences in
 		stored = 2
 	}
 	out := &Memory{Gradients: 4 * trained, Moments: 2 * 2 * 4 * trained, Stated: int64(p.Mesh.Memory * (1 << 30))}
+	if e.accumulates { // their sums, before and after a forward
+		out.Gradients *= 3
+	}
 	out.Weights = stored*frozen + 2*4*trained
 	if m.Tune.Kind == "head" {
 		out.Weights -= stored * frozen // embeddings are read, the backbone is gone
@@ -328,7 +348,7 @@ func (p *Plan) memory(m spec.Model, f facts.Model, e StageEstimate, sequences in
 		out.Weights += stored * trained // the copy that the forward reads
 	}
 	for _, b := range e.Buckets {
-		tokens := int64(b.Micro/max(1, p.Mesh.FSDP)) * int64(sequences*b.Length)
+		tokens := int64(b.Micro*sequences/max(1, p.Mesh.FSDP)) * int64(b.Length)
 		out.Activations = max(out.Activations, tokens*activation(m, f, b.Length)*stored)
 	}
 	out.Total = out.Weights + out.Gradients + out.Moments + out.Activations

@@ -48,18 +48,25 @@ func (t Train) Examples(step, n int) (from, to int) {
 
 // MicroFor returns how many examples go through one forward of sequences
 // padded to bucket tokens: Micro where the recipe says it, else the largest
-// power of two that keeps every one of ways devices within TokensPerForward.
-// An example has sequences of them (2 for a pair). The result is a multiple of
-// ways and at least ways; what a batch lacks is filled with invalid examples.
+// power of two that keeps each of ways devices within TokensPerForward; never
+// more than a batch. An example has so many sequences (2 for a pair), and the
+// rows divide by ways; what a batch lacks is filled with invalid examples.
 func (t Train) MicroFor(sequences, bucket, ways int) int {
-	if t.Micro > 0 {
-		return t.Micro
+	n := t.Micro
+	if n == 0 {
+		for n = ways; 2*n*sequences*bucket <= TokensPerForward*ways && n < t.Batch; n *= 2 {
+		}
 	}
-	per := 1
-	for 2*per*sequences*bucket <= TokensPerForward && per*ways < t.Batch {
-		per *= 2
+	for n = min(n, t.Batch); n*sequences%ways != 0; n++ {
 	}
-	return per * ways
+	return n
+}
+
+// Accumulates reports whether a step over examples padded to at most longest
+// tokens may take several forwards. Each shape is then compiled twice: to add
+// to the gradients, and to apply them.
+func (t Train) Accumulates(sequences, longest, ways int) bool {
+	return t.MicroFor(sequences, longest, ways) < t.Batch
 }
 
 // WarmupSteps returns over how many of total steps the rate rises from 0.

@@ -95,6 +95,15 @@ func TestMicroFor(t *testing.T) {
 	if got := (Train{Batch: 64, Micro: 6}).MicroFor(2, 128, 1); got != 6 {
 		t.Errorf("the recipe's micro is %d", got)
 	}
+	if got := (Train{Batch: 6}).MicroFor(2, 32, 1); got != 6 {
+		t.Errorf("a forward of %d examples is more than the batch", got)
+	}
+	if got := (Train{Batch: 3}).MicroFor(1, 32, 2); got != 4 {
+		t.Errorf("%d rows cannot be split over 2 devices", got)
+	}
+	if !train.Accumulates(2, 512, 1) || (Train{Batch: 2}).Accumulates(2, 512, 1) {
+		t.Error("a batch accumulates exactly where it is larger than a forward")
+	}
 }
 
 func TestBuckets(t *testing.T) {
