@@ -235,8 +235,13 @@ func dataFacts(s *data.Set, bos map[int]int) facts.Data {
 		SavingLength: s.Stats.SavedBy,
 		CutWhole:     s.Stats.Met(data.CutWhole), CutWholeAt: rowsOf(s.Stats, data.CutWhole),
 		SharedPrompts: s.Stats.InBoth, SharedPromptsOf: prompts(s.Holdout), SharedExample: s.Stats.InBothExample,
-		BOSCounts: bos, Lengths: s.Stats.Lengths, ExampleMax: longest(s.Train), HoldoutMax: longest(s.Holdout),
+		BOSCounts: bos, Lengths: s.Stats.Lengths, Distinct: distinct(s), ExampleMax: longest(s.Train), HoldoutMax: longest(s.Holdout),
 		Sequences: s.Width, TokensBefore: s.Stats.TokensBefore, TokensAfter: s.Stats.TokensAfter,
+	}
+	for _, left := range s.Stats.Filters {
+		if left.Name == data.Refused {
+			f.Refused, f.RefusedReason = left.Before-left.After, left.Reason
+		}
 	}
 	for _, c := range s.Stats.Columns {
 		f.Columns = append(f.Columns, facts.Column{Name: c.Name, Type: c.Type, Constant: c.Constant, Value: c.Value})
@@ -260,6 +265,21 @@ func rowsOf(s data.Stats, filter string) []int {
 		}
 	}
 	return nil
+}
+
+// distinct returns the tokens of each different sequence.
+func distinct(s *data.Set) []int {
+	seen := map[string]bool{}
+	lengths := []int{}
+	for _, e := range slices.Concat(s.Train, s.Holdout) {
+		for _, one := range e.Sequences {
+			if key := fmt.Sprint(one.IDs); !seen[key] {
+				seen[key] = true
+				lengths = append(lengths, len(one.IDs))
+			}
+		}
+	}
+	return lengths
 }
 
 // prompts counts the different prompts of examples.

@@ -209,7 +209,7 @@ func (v *verifier) rows(d *resolve.Data, f facts.Data) {
 	}
 	if f.Refused > 0 && f.Kept > 0 {
 		e := v.warn(diag.TemplateRefuses, span, "the chat template refuses %s of %s", rows(f.Refused), d.Spec.Name)
-		e.Notes = []diag.Note{{Message: "it says: " + f.RefusedReason}}
+		e.Notes = []diag.Note{{Message: f.RefusedReason}}
 		e.Help = "they are left out; a template of your own could render them"
 	}
 }
