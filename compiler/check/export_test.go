@@ -1,6 +1,8 @@
 package check
 
 import (
+	"strings"
+
 	"github.com/rmc-lang/rmc/lang/ast"
 	"github.com/rmc-lang/rmc/lang/diag"
 )
@@ -23,10 +25,24 @@ func AsWritten(decl *ast.Decl, env Env) *Expr {
 	return o.Loss.Value
 }
 
-// Functions and Terms are what lang/SPEC.md must list.
-func Functions() (forms []string) {
+// Tables are the generated tables of lang/SPEC.md, by name.
+func Tables() map[string]string {
+	functions := "| function | is | axes |\n|---|---|---|\n"
 	for _, f := range functionTable() {
-		forms = append(forms, f.form()+" | "+f.doc)
+		functions += "| `" + f.form() + "` | " + f.doc + " | " + [...]string{"elementwise", "reduces", "along"}[f.shape] + " |\n"
 	}
-	return forms
+	terms := "| term | is |\n|---|---|\n"
+	for _, t := range termTable() {
+		terms += "| `" + t.name + "(x)` | " + t.doc + " |\n"
+	}
+	kinds := "| data | batch | views | columns that are 0 unless declared |\n|---|---|---|---|\n"
+	for _, k := range kindTable() {
+		var views []string
+		for _, v := range k.views {
+			axes, _, _, _ := union([]Axis{k.batch}, v.ragged)
+			views = append(views, "`"+v.name+"` `"+strings.TrimPrefix(Type{Real, axes}.String(), "real")+"`")
+		}
+		kinds += "| `" + k.name + "` | `" + k.batch.Name + "` | " + strings.Join(views, ", ") + " | " + strings.Join(k.zeroColumns, ", ") + " |\n"
+	}
+	return map[string]string{"functions": functions, "terms": terms, "kinds": kinds}
 }
