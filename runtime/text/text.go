@@ -21,6 +21,8 @@ import (
 	"io"
 	"slices"
 	"sync"
+
+	"github.com/rmc-lang/rmc/runtime/text/jinja"
 )
 
 // A Tokenizer turns text into token ids and back. It is safe for concurrent
@@ -38,7 +40,7 @@ type Tokenizer struct {
 	special  map[int32]bool
 	names    map[string]string // special tokens by name: "bos_token" → "<s>"
 	template string
-	renderer func() (*renderer, error) // compiles template once
+	compiled func() (*jinja.Template, error) // compiles template once
 
 	definition *definition
 	files      []string
