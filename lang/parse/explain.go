@@ -27,7 +27,7 @@ func (s *scanner) explain(start, at, end int, alone bool) diag.Diagnostic {
 	c := complaint{s: s, start: start, end: end, at: at, alone: alone}
 	c.open, c.item = c.surroundings()
 	for _, try := range []func() (diag.Diagnostic, bool){
-		c.misnamed, c.header, c.leading, c.unfinished, c.key, c.second, c.element, c.neighbour,
+		c.misnamed, c.header, c.leading, c.unfinished, c.key, c.second, c.parameter, c.element, c.neighbour,
 	} {
 		if d, ok := try(); ok {
 			return d
@@ -212,6 +212,9 @@ func (c *complaint) header() (diag.Diagnostic, bool) {
 	case c.isName(c.at) && c.at == c.item+2:
 		d := c.say(diag.UnexpectedToken, "unexpected %s after `%s`", c.found(), previous)
 		d.Help = fmt.Sprintf("did you mean `%s: %[2]s`, or `%[1]s on %[2]s`?", previous, c.word(c.at))
+		if c.isName(c.at + 1) {
+			d.Help = fmt.Sprintf("did you mean `%s on %s`?", previous, c.word(c.at+1))
+		}
 		return d, true
 	case previous == "}" && !c.itemEnds():
 		return c.say(diag.MissingSeparator, "a declaration begins on a new line"), true
@@ -350,8 +353,28 @@ func (c *complaint) second() (diag.Diagnostic, bool) {
 	return diag.Diagnostic{}, false
 }
 
-// element explains what is wrong in the [ ] that follows a value, and in the
-// parentheses of parameters.
+// parameter explains what is wrong in the ( ) that follows the name of a
+// declaration or let.
+func (c *complaint) parameter() (diag.Diagnostic, bool) {
+	if c.open < 0 || !c.isPunct(c.open, "(") {
+		return diag.Diagnostic{}, false
+	}
+	d := complaint{s: c.s, start: c.start, end: c.end, at: c.open, alone: c.alone}
+	d.open, d.item = d.surroundings()
+	if c.open != d.item+2 || !d.inHeader() && !(d.inBlock() && d.word(d.item) == "let") {
+		return diag.Diagnostic{}, false
+	}
+	switch {
+	case c.at == c.item && !c.itemEnds():
+		return c.say(diag.UnexpectedToken, "a parameter begins with its name, not with %s", c.found()), true
+	case c.word(c.at-1) == ":":
+		return c.say(diag.MissingValue, "`:` is followed by a type, as in `noise: real`"), true
+	}
+	return diag.Diagnostic{}, false
+}
+
+// element explains what is wrong in the ( ) of a call and in the [ ] behind a
+// value.
 func (c *complaint) element() (diag.Diagnostic, bool) {
 	if c.open < 0 {
 		return diag.Diagnostic{}, false
