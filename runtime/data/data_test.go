@@ -68,8 +68,8 @@ func mustLoad(t *testing.T, d spec.Data, lines ...string) *Set {
 	return s
 }
 
-// text writes token ids of the test tokenizer as text: ^ BOS, S U A T roles, $ end.
-func text(ids []int32) string {
+// spelt writes token ids of the test tokenizer as text: ^ BOS, S U A T roles, $ end.
+func spelt(ids []int32) string {
 	var b strings.Builder
 	for _, id := range ids {
 		switch {
@@ -86,7 +86,7 @@ func text(ids []int32) string {
 func sides(e Example) string {
 	var out []string
 	for _, s := range e.Sequences {
-		out = append(out, text(s.IDs[:s.Prompt])+"|"+text(s.IDs[s.Prompt:]))
+		out = append(out, spelt(s.IDs[:s.Prompt])+"|"+spelt(s.IDs[s.Prompt:]))
 	}
 	return strings.Join(out, " ")
 }
@@ -380,7 +380,7 @@ func TestPreview(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text(look.Full[0].IDs) != "^U1$Aabc$" || text(look.Cut[0].IDs) != "^U1$Aabc" || look.Columns["margin"] != 2 || len(look.Turns) != 2 || look.Where != "rows.jsonl:1" {
+	if spelt(look.Full[0].IDs) != "^U1$Aabc$" || spelt(look.Cut[0].IDs) != "^U1$Aabc" || look.Columns["margin"] != 2 || len(look.Turns) != 2 || look.Where != "rows.jsonl:1" {
 		t.Errorf("%+v", look)
 	}
 	if look, err = Preview(d, path, bytesEncode, 1); err != nil || look.Dropped != "two sides are the same after truncation" || look.Cut != nil {

@@ -12,10 +12,6 @@ import (
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
-// An Encode renders a conversation with the model's template and tokenises it,
-// uncut. Several goroutines call it at once. The ids layout does not use it.
-type Encode func([]Message) (Encoded, error)
-
 // Load reads path as d says, tokenises, applies the over-length and tie
 // policies and splits. Equal inputs give equal sets, rows in file order.
 func Load(d spec.Data, path string, encode Encode) (*Set, error) {

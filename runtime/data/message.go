@@ -1,13 +1,14 @@
 package data
 
-// A Message is one turn of a conversation.
-type Message struct {
-	Role    string // system, user, assistant or tool
-	Content string
-}
+import "github.com/rmc-lang/rmc/runtime/text"
 
-// An Encoded is a conversation as token ids.
-type Encoded struct {
-	IDs    []int32
-	Prompt int // leading tokens that come before the last assistant turn's own
-}
+// A Message is one turn of a conversation; an Encoded is one as token ids.
+type (
+	Message = text.Message
+	Encoded = text.Encoded
+)
+
+// An Encode renders a conversation with the model's template and tokenises it,
+// uncut: a Tokenizer's Conversation. Several goroutines call it at once. The
+// ids layout does not use it.
+type Encode func([]Message) (Encoded, error)

@@ -119,7 +119,7 @@ func pairsOf(n, perPrompt int) []string {
 func held(s *Set) []string {
 	var out []string
 	for _, e := range s.Holdout {
-		out = append(out, text(e.Sequences[0].IDs))
+		out = append(out, spelt(e.Sequences[0].IDs))
 	}
 	sort.Strings(out)
 	return out
@@ -146,10 +146,10 @@ func TestSplitByPrompt(t *testing.T) {
 	}
 	half := map[string]bool{}
 	for _, e := range mustLoad(t, holdout("prompt", 0.1, 0), rows[:1000]...).Holdout {
-		half[text(e.Sequences[0].IDs)] = true
+		half[spelt(e.Sequences[0].IDs)] = true
 	}
 	for _, e := range s.Holdout {
-		delete(half, text(e.Sequences[0].IDs))
+		delete(half, spelt(e.Sequences[0].IDs))
 	}
 	if len(half) > 0 {
 		t.Errorf("rows changed sides when others were taken away: %v", half)
