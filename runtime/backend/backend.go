@@ -56,7 +56,9 @@ func Open(choice string) (*Backend, error) {
 }
 
 func openGo(notice string) (*Backend, error) {
-	b, err := gobackend.New("")
+	// One operation at a time, each on all workers: operations that run at once can
+	// each hold a worker while they wait for another, for ever (compute v0.1.5).
+	b, err := gobackend.New("ops_sequential")
 	if err != nil {
 		return nil, fmt.Errorf("opening the pure Go backend: %w", err)
 	}
