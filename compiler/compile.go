@@ -96,6 +96,7 @@ func env(r *resolve.Recipe, t *resolve.Train) check.Env {
 			Columns: columns(t.Data), Span: t.Data.Decl.Name.Span,
 		},
 		Serves: []string{"score", "heads"},
+		Views:  []string{"chosen", "rejected", "candidates"},
 	}
 	for _, m := range r.Models {
 		e.Models = append(e.Models, check.Model{

@@ -29,6 +29,7 @@ func pairs() check.Env {
 		Data:   check.Data{Name: "prefs", Kind: "preference", Columns: []string{"gap"}},
 		Models: []check.Model{{Name: "rm", Kind: "reward", Outputs: 1, Trained: true}},
 		Serves: []string{"score", "heads", "embed", "logprob"},
+		Views:  []string{"chosen", "rejected", "prompt", "candidates"},
 	}
 }
 
@@ -239,6 +240,24 @@ func TestHeadsByName(t *testing.T) {
 	} {
 		if got := strings.Join(mistakes(t, twoHeads(), onPairs(c.body)), ", "); got != c.want {
 			t.Errorf("%s: got %q, want %q", c.body, got, c.want)
+		}
+	}
+}
+
+// What the trainer lacks is said after everything that is wrong, and once.
+func TestTermsThatTheTrainerLacks(t *testing.T) {
+	env := pairs()
+	env.Serves, env.Views = []string{"score"}, []string{"chosen", "rejected"}
+	env.Models = append(env.Models, check.Model{Name: "ref", Outputs: 1})
+	for _, c := range []struct{ loss, want string }{
+		{"mean(score(chosen) - score(rejected))", ""},
+		{"mean(score(chosen) - sum(embed(chosen) + embed(rejected), over hidden))", "R0407 embed(chosen)"},
+		{"mean(score(chosen) - score(prompt))", "R0407 score(prompt)"},
+		{"mean(score(chosen) - score(chosen, model = ref) - score(rejected, model = ref))", "R0407 score(chosen, model = ref)"},
+		{"mean(score(prompt) - foo)", "R0301 foo"},
+	} {
+		if got := strings.Join(mistakes(t, env, onPairs("loss = "+c.loss)), ", "); got != c.want {
+			t.Errorf("%s: got %q, want %q", c.loss, got, c.want)
 		}
 	}
 }

@@ -12,6 +12,7 @@ type Env struct {
 	Models []Model  // in scope; the stage's own has Trained set
 	Args   []Arg    // bradley_terry { center = 0.01 }, after overrides
 	Serves []string // model terms that the runtime can compute: score, heads, …
+	Views  []string // views that it computes them for
 }
 
 // Data is the data set that the stage trains on.

@@ -236,10 +236,14 @@ func (c *checker) served() {
 	trained := c.trained()
 	said := map[string]bool{}
 	for i, t := range c.terms {
-		if said[t.Kind+" "+t.Model] {
+		key := t.Kind + " " + t.Model
+		if slices.Contains(c.env.Serves, t.Kind) && (trained == nil || c.model(t.Model).Trained) {
+			key += " " + t.View
+		}
+		if said[key] {
 			continue
 		}
-		said[t.Kind+" "+t.Model] = true
+		said[key] = true
 		asked := short(oneLine(c.asked[i]))
 		switch {
 		case !slices.Contains(c.env.Serves, t.Kind):
@@ -248,6 +252,9 @@ func (c *checker) served() {
 		case trained != nil && !c.model(t.Model).Trained:
 			c.report(diag.TermNotServed, c.asked[i], "%s type-checks, but the trainer computes only terms of %s, which it trains", asked, trained.Name).Help =
 				"leave out model = " + t.Model
+		case !slices.Contains(c.env.Views, t.View):
+			c.report(diag.TermNotServed, c.asked[i], "%s type-checks, but the trainer does not read %s on its own yet", asked, t.View).Help =
+				"views that it reads: " + list(c.env.Views)
 		}
 	}
 }

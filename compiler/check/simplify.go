@@ -146,7 +146,7 @@ func foldedText(e *Expr, value float64) string {
 }
 
 func operandOf(e *Expr) string {
-	if strings.ContainsAny(e.Text, " -") {
+	if strings.Contains(e.Text, " ") || strings.HasPrefix(e.Text, "-") {
 		return "(" + e.Text + ")"
 	}
 	return e.Text

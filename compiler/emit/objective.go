@@ -29,7 +29,7 @@ const width = 100
 //	}
 func objective(name string, o *check.Objective) []jen.Code {
 	w := &writer{ids: map[any]string{}, taken: []string{"b", "op", "loss"}}
-	doc := comment("", objectiveDoc(name, o))
+	doc := comment(objectiveDoc(name, o))
 	return append(doc, jen.Func().Id(name).Params(jen.Id("b").Op("*").Qual(opPath, "Batch")).Qual(opPath, "Objective").
 		BlockFunc(func(g *jen.Group) { w.body(g, o) }))
 }
@@ -43,16 +43,16 @@ func objectiveDoc(name string, o *check.Objective) string {
 	return text + ", on " + o.Data + "."
 }
 
-// comment breaks a text into comment lines, the further ones indented.
-func comment(indent, text string) []jen.Code {
+// comment breaks a text into comment lines.
+func comment(text string) []jen.Code {
 	var lines []jen.Code
 	line := ""
 	for _, word := range strings.Fields(text) {
 		if line != "" && len(line)+len(word) > width-8 {
 			lines = append(lines, jen.Comment(line))
-			line = indent
+			line = ""
 		}
-		if strings.TrimSpace(line) != "" {
+		if line != "" {
 			line += " "
 		}
 		line += word
@@ -98,14 +98,14 @@ func (w *writer) reports(g *jen.Group, o *check.Objective) *jen.Statement {
 		w.comment(g, "report "+r.Name+" = "+r.Text)
 		id := w.fresh(camel(r.Name))
 		w.assign(g, id, r.Value)
-		entries = append(entries, jen.Values(jen.Lit(r.Name), jen.Id(id)))
+		entries = append(entries, jen.Values(jen.Id("Name").Op(":").Lit(r.Name), jen.Id("Value").Op(":").Id(id)))
 	}
 	return jen.Values(jen.Id("Loss").Op(":").Id("loss"),
 		jen.Id("Reports").Op(":").Index().Qual(opPath, "Report").Values(entries...))
 }
 
 func (w *writer) comment(g *jen.Group, text string) {
-	for _, line := range comment("    ", text) {
+	for _, line := range comment(text) {
 		g.Add(line)
 	}
 }

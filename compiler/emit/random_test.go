@@ -22,15 +22,18 @@ type generator struct {
 }
 
 func newGenerator(seed uint64) *generator {
-	g := &generator{rng: rand.New(rand.NewPCG(seed, 8)), kind: "preference", axis: "pair", ragged: "token"}
-	if g.rng.IntN(3) == 0 {
+	g := &generator{rng: rand.New(rand.NewPCG(seed, 8))}
+	g.setKind(g.rng.IntN(3) == 0)
+	return g
+}
+
+func (g *generator) setKind(ranking bool) {
+	g.kind, g.axis, g.ragged, g.columns = "preference", "pair", "token", []string{"gap", "weight"}
+	if ranking {
 		g.kind, g.axis, g.ragged = "ranking", "row", "candidate"
-	}
-	g.columns = []string{"gap", "weight"}
-	if g.kind == "preference" && g.rng.IntN(2) == 0 {
+	} else if g.rng.IntN(2) == 0 {
 		g.columns = append(g.columns, "margin")
 	}
-	return g
 }
 
 func (g *generator) pick(options ...string) string { return options[g.rng.IntN(len(options))] }
