@@ -209,13 +209,16 @@ func (r *resolver) decode(v reflect.Value, f Field, path string, expr ast.Expr, 
 	if len(*r.errs) > before {
 		return false
 	}
-	text := expr.Pos().Text()
+	text := oneLine(expr.Pos().Text())
 	if from == Default {
 		text = f.Usual()
 	}
 	r.record(Value{Path: path, Text: text, Go: literal, Is: v.Interface(), Origin: from, Span: expr.Pos(), Scores: f.Scores})
 	return true
 }
+
+// oneLine is a text without the line breaks that a list may have.
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 func (r *resolver) record(v Value) { r.recipe.Values = append(r.recipe.Values, v) }
 

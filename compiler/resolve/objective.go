@@ -89,6 +89,7 @@ func (r *resolver) call(t *Train, path string) *Call {
 		return nil
 	}
 	c := &Call{Objective: o, Span: expr.Pos()}
+	r.used["objective "+name.Name] = true
 	r.record(Value{Path: path + ".objective", Text: name.Name, Is: name.Name, Origin: from, Span: name.Span})
 	r.args(c, block, path+".objective")
 	r.kindOfData(t, c, name)
@@ -143,7 +144,7 @@ func (r *resolver) args(c *Call, block *ast.Block, path string) {
 	for _, name := range w.order {
 		e := w.rest[name]
 		c.Args = append(c.Args, Arg{name, e.value, e.key, Origin(e.key)})
-		r.record(Value{Path: path + "." + name, Text: e.value.Pos().Text(), Is: e.value.Pos().Text(),
+		r.record(Value{Path: path + "." + name, Text: oneLine(e.value.Pos().Text()), Is: oneLine(e.value.Pos().Text()),
 			Origin: Origin(e.key), Span: e.value.Pos()})
 	}
 }

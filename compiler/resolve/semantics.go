@@ -15,7 +15,7 @@ func (r *resolver) semantics(file *ast.File) {
 	r.meshShape()
 	r.labels()
 	r.trains(file)
-	r.unused()
+	r.unused(file)
 	for _, t := range r.recipe.Trains() {
 		r.schedule(t)
 		r.buckets(t)
@@ -97,8 +97,15 @@ func (r *resolver) trains(file *ast.File) {
 		"add: train MODEL on DATA { objective = … }"
 }
 
-// unused warns of declarations that no stage uses.
-func (r *resolver) unused() {
+// unused warns of declarations of the recipe that no stage uses. A stage whose
+// objective was reported may have meant any.
+func (r *resolver) unused(file *ast.File) {
+	known := !slices.ContainsFunc(r.recipe.Trains(), func(t *Train) bool { return t.Call == nil })
+	for _, d := range file.Decls {
+		if known && d.Keyword.Name == "objective" && d.Name != nil && !d.Broken && !r.used["objective "+d.Name.Name] {
+			r.warnUnused("objective", d.Name)
+		}
+	}
 	for _, m := range r.recipe.Models {
 		if !r.used["model "+m.Spec.Name] {
 			r.warnUnused("model", m.Decl.Name)

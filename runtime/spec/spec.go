@@ -185,8 +185,8 @@ type Evaluate struct {
 
 // Mesh is the arrangement of devices. fsdp × tensor = devices.
 type Mesh struct {
-	Devices int     `rmr:"devices" default:"1" min:"1" doc:"devices used in all"`
-	FSDP    int     `rmr:"fsdp" default:"0" min:"0" doc:"ways that parameters and batch are split; 0 is devices / tensor"`
-	Tensor  int     `rmr:"tensor" default:"1" min:"1" doc:"ways that each matrix is split"`
+	Devices int     `rmr:"devices" default:"1" min:"1" max:"65536" doc:"devices used in all"`
+	FSDP    int     `rmr:"fsdp" default:"0" min:"0" max:"65536" doc:"ways that parameters and batch are split; 0 is devices / tensor"`
+	Tensor  int     `rmr:"tensor" default:"1" min:"1" max:"65536" doc:"ways that each matrix is split"`
 	Memory  float64 `rmr:"memory" default:"0" unit:"GiB" min:"0" doc:"memory of one device, in GiB; plan and check hold the run against it; 0 is not stated"`
 }
