@@ -9,7 +9,7 @@ import "github.com/rmc-lang/rmc/lang/source"
 type File struct {
 	Source   *source.File
 	Doc      string // of the recipe line, or of the library; text after ///, lines joined by \n
-	Recipe   *Ident // nil in a library file
+	Recipe   *Ident // nil in a library file; some name if the recipe line is wrong
 	Uses     []*Use
 	Decls    []*Decl
 	Comments []*Comment // every // comment, in order, for the formatter

@@ -86,6 +86,7 @@ func (p *parser) statement(start, end int) {
 func (p *parser) recipe(start, end int) {
 	r, ok := parseWith(p, grammar().recipe, start, end)
 	if !ok {
+		p.unnamed(start, end)
 		return
 	}
 	if p.file.Recipe != nil {
@@ -98,6 +99,17 @@ func (p *parser) recipe(start, end int) {
 	}
 	p.file.Recipe = p.convert.name(r.Name)
 	p.file.Doc = p.convert.doc(lexer.Position{Offset: p.scanner.tokens[start].start})
+}
+
+// unnamed makes a recipe of the file although its recipe line is wrong.
+func (p *parser) unnamed(start, end int) {
+	if p.file.Recipe != nil {
+		return
+	}
+	p.file.Recipe = &ast.Ident{Span: p.span(start, end), Name: "recipe"}
+	if start+1 < end && p.scanner.tokens[start+1].kind == ident {
+		p.file.Recipe.Name = p.scanner.text(start + 1)
+	}
 }
 
 func (p *parser) use(start, end int) {

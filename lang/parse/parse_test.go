@@ -201,6 +201,15 @@ func TestBrokenDeclarationsKeepTheirNames(t *testing.T) {
 		"Decl{Keyword:train Name:rm On:hh Body:Block{Items:[Field{Key:a Value:Number{Text:1}}]}} Decl{Keyword:data Name:hh Kind:preference Broken:true}]")
 }
 
+func TestBrokenRecipeLineStillMakesARecipe(t *testing.T) {
+	for line, name := range map[string]string{"recipe my-recipe": "my", "recipe 3": "recipe", "recipe": "recipe", "recipe a b": "a"} {
+		f, errs := parse.File(source.New("a.rmr", line+"\n\nmesh {}\n"))
+		if len(errs) != 1 || f.Recipe == nil || f.Recipe.Name != name || len(f.Decls) != 1 {
+			t.Errorf("%s: %+v\n%s", line, f.Recipe, text(t, errs))
+		}
+	}
+}
+
 func TestExpressions(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"-x^2", "(-(x^2))"},
