@@ -116,7 +116,7 @@ func (e exporting) write() error {
 	if err != nil {
 		return err
 	}
-	trained, err := model.ReadSafetensors(filepath.Join(e.run.folder("model", m.Name), modelFile), "")
+	trained, err := model.ReadSafetensors(filepath.Join(e.run.folder("model", m.Name), weightsFile), "")
 	if err != nil {
 		return err
 	}
@@ -254,6 +254,3 @@ func (e exporting) card() []byte {
 		"scoring_contract.json has what, with the weights, decides a score.\n\n```\n%s```\n", strings.TrimRight(p.Recipe, "\n")+"\n")
 	return b.Bytes()
 }
-
-// modelFile holds what was trained, by Hugging Face name, in the model's folder.
-const modelFile = "model.safetensors"

@@ -1,0 +1,215 @@
+package trainer
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/source"
+	"github.com/rmc-lang/rmc/runtime/spec"
+	"github.com/rmc-lang/rmc/runtime/text"
+)
+
+// A world is what a run has opened, each thing when it is first asked for.
+type world struct {
+	layout     *layout
+	sources    map[string]source.Local    // by source, as the recipe writes it
+	sets       map[string]*data.Set       // by model and data
+	networks   map[string]*network        // by model
+	tokenizers map[string]*text.Tokenizer // by model
+	embeddings map[string]*embeddings     // by model and data
+}
+
+// devices arranges the devices as the program's mesh says.
+func (r *Run) devices() (*layout, error) {
+	if r.world.layout == nil {
+		l, err := newLayout(r.Backend, r.Program.Mesh)
+		if err != nil {
+			return nil, err
+		}
+		r.world.layout = l
+	}
+	return r.world.layout, nil
+}
+
+// fetch returns where a source is on this machine. It must be what the lock
+// says it was.
+func (r *Run) fetch(ctx context.Context, written string) (source.Local, error) {
+	if local, ok := r.world.sources[written]; ok {
+		return local, nil
+	}
+	ref, err := source.Parse(written)
+	if err != nil {
+		return source.Local{}, err
+	}
+	locked := lockedFiles(r.Program.Lock)
+	store := source.Store{Base: r.Root, Log: r.note}
+	local, err := store.Fetch(ctx, ref.At(lockedRevision(locked, ref)))
+	if err != nil {
+		return source.Local{}, err
+	}
+	if err := checkLock(locked, ref, local); err != nil {
+		return source.Local{}, err
+	}
+	if r.world.sources == nil {
+		r.world.sources = map[string]source.Local{}
+	}
+	r.world.sources[written] = local
+	return local, nil
+}
+
+// lockedFiles are the digests that a lock states, by the resolved name of each
+// file: "data file:pairs.jsonl sha256:… 1234" is one.
+func lockedFiles(lock string) map[string]string {
+	files := map[string]string{}
+	for line := range strings.Lines(lock) {
+		words := strings.Fields(line)
+		if len(words) < 4 || words[0] != "data" && words[0] != "model" {
+			continue
+		}
+		digest, ok := strings.CutPrefix(words[len(words)-2], "sha256:")
+		if ok {
+			files[strings.Join(words[1:len(words)-2], " ")] = digest
+		}
+	}
+	return files
+}
+
+// lockedRevision is the revision that the lock pins a hub source to; "" when it
+// pins none or the recipe says it.
+func lockedRevision(locked map[string]string, ref source.Ref) string {
+	if ref.Version != "" {
+		return ""
+	}
+	for name := range locked {
+		pinned, err := source.Parse(name)
+		if err != nil || pinned.Kind != ref.Kind || pinned.Name != ref.Name || pinned.Version == "" {
+			continue
+		}
+		if pinned.Path == ref.Path || ref.Path == "" || strings.HasPrefix(pinned.Path, ref.Path+"/") {
+			return pinned.Version
+		}
+	}
+	return ""
+}
+
+// checkLock compares what was found to the lock. A program without a lock
+// (nothing but tests) takes what there is.
+func checkLock(locked map[string]string, ref source.Ref, local source.Local) error {
+	if len(locked) == 0 {
+		return nil
+	}
+	name := ref.At(local.Revision).String()
+	for _, f := range local.Files {
+		file := name
+		if local.IsDir {
+			file = strings.TrimSuffix(name, "/") + "/" + f.Name
+		}
+		switch want, ok := locked[file]; {
+		case !ok:
+			return fmt.Errorf("%s is not in rmc.lock; run rmc lock and build again", file)
+		case want != f.SHA256:
+			return fmt.Errorf("%s is not what rmc.lock pins: sha256 %s there, %s in %s; restore the file, or run rmc lock and build again",
+				file, want, f.SHA256, local.Path)
+		}
+	}
+	return nil
+}
+
+// set reads, tokenises and splits a data set as a model sees it.
+func (r *Run) set(ctx context.Context, m spec.Model, d spec.Data) (*data.Set, error) {
+	key := m.Name + " " + d.Name
+	if set, ok := r.world.sets[key]; ok {
+		return set, nil
+	}
+	local, err := r.fetch(ctx, d.Source)
+	if err != nil {
+		return nil, fmt.Errorf("data %s: %w", d.Name, err)
+	}
+	var encode data.Encode
+	if d.Format != "ids" {
+		if encode, err = r.encoder(ctx, m); err != nil {
+			return nil, err
+		}
+	}
+	set, err := data.Load(d, local.Path, encode)
+	if err != nil {
+		return nil, fmt.Errorf("data %s: %w", d.Name, err)
+	}
+	if r.world.sets == nil {
+		r.world.sets = map[string]*data.Set{}
+	}
+	if r.Stats == nil {
+		r.Stats = map[string]data.Stats{}
+	}
+	r.world.sets[key], r.Stats[d.Name] = set, set.Stats
+	return set, nil
+}
+
+// network puts a model on the devices as training finds it: the base with a
+// fresh head and adapters.
+func (r *Run) network(ctx context.Context, m spec.Model) (*network, error) {
+	if n, ok := r.world.networks[m.Name]; ok {
+		return n, nil
+	}
+	l, err := r.devices()
+	if err != nil {
+		return nil, err
+	}
+	local, err := r.fetch(ctx, m.Base)
+	if err != nil {
+		return nil, fmt.Errorf("model %s: %w", m.Name, err)
+	}
+	n, err := openNetwork(l, m, local.Path, r.seed(m.Name))
+	if err != nil {
+		return nil, fmt.Errorf("model %s: %w", m.Name, err)
+	}
+	n.digest = digestOf(local)
+	if r.world.networks == nil {
+		r.world.networks = map[string]*network{}
+	}
+	r.world.networks[m.Name] = n
+	return n, nil
+}
+
+// digestOf is one digest of all files of a source.
+func digestOf(local source.Local) string {
+	var all strings.Builder
+	for _, f := range local.Files {
+		fmt.Fprintf(&all, "%s %s\n", f.SHA256, f.Name)
+	}
+	return hash(all.String())
+}
+
+// seed is that of the stage that trains a model.
+func (r *Run) seed(model string) int {
+	for _, s := range r.Program.Stages {
+		if s.Kind == "train" && s.Model.Name == model {
+			return s.Train.Seed
+		}
+	}
+	return 0
+}
+
+// folder is where the run keeps something of a model: Dir/kind, or, where the
+// program trains several models, a folder of the model's in it.
+func (r *Run) folder(kind, model string) string {
+	trained := 0
+	for _, s := range r.Program.Stages {
+		if s.Kind == "train" {
+			trained++
+		}
+	}
+	if trained > 1 {
+		return filepath.Join(r.Dir, kind, model)
+	}
+	return filepath.Join(r.Dir, kind)
+}
+
+func (r *Run) note(text string) {
+	if r.OnNote != nil {
+		r.OnNote(text)
+	}
+}
