@@ -5,6 +5,7 @@ package main
 
 import (
 	_ "embed"
+
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/trainer"
