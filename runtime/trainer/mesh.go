@@ -215,6 +215,27 @@ func (f *function) call(inputs []input) ([]*array, error) {
 	return out, nil
 }
 
+// read hands x's bytes, as one array, to take.
+func (l *layout) read(x *array, take func([]byte)) error {
+	t, err := l.host(x)
+	if err != nil {
+		return err
+	}
+	if err := t.ConstBytes(take); err != nil {
+		return err
+	}
+	// What stays of x is on the devices alone.
+	if t.IsOnAnyDevice() {
+		t.FinalizeLocal()
+	}
+	for _, piece := range x.pieces {
+		if piece.IsOnAnyDevice() {
+			piece.FinalizeLocal()
+		}
+	}
+	return nil
+}
+
 // numbers copies a float32 array back, flat, and frees it.
 func (l *layout) numbers(x *array) ([]float32, error) {
 	t, err := l.host(x)

@@ -1,6 +1,7 @@
 package trainer
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/gomlx/compute/dtypes"
@@ -24,11 +25,21 @@ type parameter struct {
 // A network is a model on the devices: its parameters, and the graph from
 // tokens to what its head gives.
 type network struct {
-	model   spec.Model
-	layout  *layout
-	decoder *model.Decoder
-	frozen  []*parameter
-	trained []*parameter // float32: the masters where the backbone is bfloat16
+	model    spec.Model
+	layout   *layout
+	decoder  *model.Decoder
+	digest   string // of the base's files
+	restored bool   // the parameters are those of an earlier run
+	frozen   []*parameter
+	trained  []*parameter // float32: the masters where the backbone is bfloat16
+
+	forwards map[forward]*function
+}
+
+// A forward is one compile without gradients: what comes out of which shape.
+type forward struct {
+	hidden       bool // hidden states; else scores
+	rows, bucket int
 }
 
 // nodes names the nodes of parameters(), given in that order.
@@ -81,16 +92,32 @@ func places(all []*parameter) []axes {
 // A reader says what the head reads for the rows of a micro-batch: tokens that
 // go through the decoder, or hidden states that went through it once.
 type reader interface {
-	// rows are the arrays of a micro-batch that hold its rows, row first.
-	rows(m *data.Micro) []*tensors.Tensor
+	// step cuts the examples of an optimizer step into micro-batches.
+	step(examples []data.Example) []*data.Micro
+	// batches cuts sequences into micro-batches of one view, with rows of them
+	// or fewer; Index counts in all.
+	batches(all []data.Sequence, rows int) []*data.Micro
 	// count is how many arrays rows gives.
 	count() int
+	// rows are the arrays of a micro-batch that hold its rows, row first.
+	rows(m *data.Micro) []*tensors.Tensor
 	// hidden is float32[row, hidden] given the nodes of rows.
 	hidden(p model.Params, rows []*Node) *Node
 }
 
 // tokens reads through the decoder.
-type tokens struct{ *network }
+type tokens struct {
+	*network
+	cutter cutter
+}
+
+func (t tokens) step(examples []data.Example) []*data.Micro { return t.cutter.step(examples) }
+
+func (t tokens) batches(all []data.Sequence, rows int) []*data.Micro {
+	return t.cutter.batches(all, rows)
+}
+
+func (t tokens) count() int { return 4 }
 
 func (t tokens) rows(m *data.Micro) []*tensors.Tensor {
 	rows := m.Examples * m.Views
@@ -102,8 +129,6 @@ func (t tokens) rows(m *data.Micro) []*tensors.Tensor {
 	}
 }
 
-func (t tokens) count() int { return 4 }
-
 func (t tokens) hidden(p model.Params, rows []*Node) *Node {
 	h := t.decoder.Hidden(p, rows[0], rows[1], rows[2], t.model.Head.Layer)
 	return ConvertDType(model.At(h, rows[3]), dtypes.Float32)
@@ -114,6 +139,82 @@ func (n *network) heads(p model.Params, hidden *Node) *Node {
 	first := Zeros(hidden.Graph(), hidden.Shape())
 	last := ConvertDType(ReduceSum(first, 1), dtypes.Int32) // each row is a sequence of one token
 	return model.Score(p, InsertAxes(hidden, 1), last, n.model.Head.Bias)
+}
+
+// run runs micro-batches forward and hands what came out of each to take: hidden
+// states [row, hidden], flat, or scores [row].
+func (n *network) run(ctx context.Context, r reader, hidden bool, micros []*data.Micro, take func(m *data.Micro, out []float32) error) error {
+	for _, m := range micros {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		f, err := n.forward(r, forward{hidden, m.Examples * m.Views, m.Bucket})
+		if err != nil {
+			return err
+		}
+		in := n.values()
+		for _, t := range r.rows(m) {
+			a, err := n.layout.place(t, axes{axisFSDP})
+			if err != nil {
+				return err
+			}
+			in = append(in, input{a, true})
+		}
+		out, err := f.call(in)
+		if err != nil {
+			return fmt.Errorf("%d sequences of %d tokens through model %s: %w", m.Examples*m.Views, m.Bucket, n.model.Name, err)
+		}
+		flat, err := n.layout.numbers(out[0])
+		if err != nil {
+			return err
+		}
+		if err := take(m, flat); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// forward returns the compiled function of a shape.
+func (n *network) forward(r reader, what forward) (*function, error) {
+	if f, ok := n.forwards[what]; ok {
+		return f, nil
+	}
+	in := places(n.parameters())
+	for range r.count() {
+		in = append(in, axes{axisFSDP})
+	}
+	f, err := n.layout.compiled("forward of "+n.model.Name, in, nil, func(nodes []*Node) []*Node {
+		all := len(n.parameters())
+		p := n.nodes(nodes[:all])
+		h := r.hidden(p, nodes[all:])
+		if what.hidden {
+			return []*Node{h}
+		}
+		return []*Node{Reshape(Slice(n.heads(p, h), AxisRange(), AxisElem(0)), -1)}
+	})
+	if err != nil {
+		return nil, err
+	}
+	if n.forwards == nil {
+		n.forwards = map[forward]*function{}
+	}
+	n.forwards[what] = f
+	return f, nil
+}
+
+// score is the head's first output for each of all, in their order.
+func (n *network) score(ctx context.Context, r reader, all []data.Sequence, rows int) ([]float64, error) {
+	scores := make([]float64, len(all))
+	err := n.run(ctx, r, false, r.batches(all, rows), func(m *data.Micro, out []float32) error {
+		for row, i := range m.Index {
+			if i >= 0 {
+				scores[i] = float64(out[row])
+			}
+		}
+		return nil
+	})
+	return scores, err
 }
 
 func isHead(name string) bool { return name == arch.ScoreWeight || name == arch.ScoreBias }

@@ -5,7 +5,6 @@ package trainer
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/rmc-lang/rmc/runtime/backend"
@@ -74,6 +73,8 @@ type Run struct {
 	Stats map[string]data.Stats
 	// Results has one entry per evaluate stage, in program order, once Execute returns.
 	Results []Result
+
+	world world
 }
 
 // A Step is what one optimizer step reports: one line of metrics.jsonl. Numbers
@@ -131,5 +132,79 @@ type Scored struct {
 // Execute runs the stages of the program in order. An error names the stage;
 // what was written before it is intact.
 func (r *Run) Execute(ctx context.Context) error {
-	return errors.New("not yet")
+	before := map[int]*Measures{}
+	steps := map[string]int{} // that each model was trained for
+	r.Results = nil
+	for i, s := range r.Program.Stages {
+		var err error
+		switch s.Kind {
+		case "train":
+			if err = r.measureBefore(ctx, i, before); err == nil {
+				steps[s.Model.Name], err = r.train(ctx, s)
+			}
+		case "evaluate":
+			err = r.result(ctx, s, before[i], steps[s.Model.Name])
+		}
+		if err != nil {
+			return s.failed(err)
+		}
+	}
+	return nil
+}
+
+// measureBefore measures an untrained model for the evaluations that follow its
+// training.
+func (r *Run) measureBefore(ctx context.Context, train int, before map[int]*Measures) error {
+	name := r.Program.Stages[train].Model.Name
+	for i := train + 1; i < len(r.Program.Stages); i++ {
+		s := r.Program.Stages[i]
+		if s.Kind != "evaluate" || s.Model.Name != name {
+			continue
+		}
+		m, err := r.before(ctx, s)
+		if err != nil {
+			return err
+		}
+		r.note(fmt.Sprintf("%s, before training: accuracy %.1f %% of %d pairs", s.Name(), 100*m.Accuracy, m.Pairs))
+		before[i] = m
+	}
+	return nil
+}
+
+// result appends what an evaluate stage measured.
+func (r *Run) result(ctx context.Context, s Stage, before *Measures, steps int) error {
+	m, rows, err := r.evaluate(ctx, s)
+	if err != nil {
+		return err
+	}
+	r.Results = append(r.Results, Result{
+		Stage: s.Name(), Part: s.Evaluate.Part, Steps: steps, Before: before, Measures: m, Rows: rows,
+	})
+	return nil
+}
+
+// failed says in which stage, and on which line of the recipe, err came up.
+func (s Stage) failed(err error) error {
+	if s.Origin != "" {
+		return fmt.Errorf("%s (%s): %w", s.Name(), s.Origin, err)
+	}
+	return fmt.Errorf("%s: %w", s.Name(), err)
+}
+
+// Evaluate runs the evaluate stages alone, with the models that an earlier run
+// trained into Dir.
+func (r *Run) Evaluate(ctx context.Context) error {
+	r.Results = nil
+	for _, s := range r.Program.Stages {
+		if s.Kind != "evaluate" {
+			continue
+		}
+		if _, err := r.trainedNetwork(ctx, s.Model); err != nil {
+			return s.failed(err)
+		}
+		if err := r.result(ctx, s, nil, 0); err != nil {
+			return s.failed(err)
+		}
+	}
+	return nil
 }

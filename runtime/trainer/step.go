@@ -78,20 +78,38 @@ func newStepper(s Stage, net *network, r reader, batch shape, accumulates bool) 
 
 // An outcome is what one optimizer step came to.
 type outcome struct {
-	loss     float64
-	norm     float64
-	reports  map[string]float64
-	scores   []rowScores // in the order of the step's examples
-	losses   []float64   // share of each micro-batch
-	realised int         // tokens that are not padding
+	loss    float64
+	norm    float64 // of the gradient, before clipping
+	reports map[string]float64
+	scores  []rowScores // of each example
+	shares  []float64   // of each example, the loss of its micro-batch
+	real    int         // tokens that are not padding
+}
+
+// suspects are the examples that a loss which is no number may come from: those
+// whose scores are none, else those of the micro-batches whose loss is none,
+// else all.
+func (o *outcome) suspects() []bool {
+	byScore, byShare, all := make([]bool, len(o.scores)), make([]bool, len(o.scores)), make([]bool, len(o.scores))
+	for i, scores := range o.scores {
+		byScore[i] = slices.ContainsFunc(scores, func(x float64) bool { return !isFinite(x) })
+		byShare[i], all[i] = !isFinite(o.shares[i]), true
+	}
+	for _, some := range [][]bool{byScore, byShare} {
+		if slices.Contains(some, true) {
+			return some
+		}
+	}
+	return all
 }
 
 // rowScores are the first outputs of the head for the sequences of an example.
 type rowScores []float64
 
-// step runs one optimizer step over micros, which hold count examples.
-func (st *stepper) step(micros []*data.Micro, count int, r rates) (*outcome, error) {
-	out := &outcome{reports: map[string]float64{}, scores: make([]rowScores, count)}
+// step runs one optimizer step over examples.
+func (st *stepper) step(examples []data.Example, r rates) (*outcome, error) {
+	micros, count := st.reader.step(examples), len(examples)
+	out := &outcome{reports: map[string]float64{}, scores: make([]rowScores, count), shares: make([]float64, count)}
 	results := make([][]*array, len(micros))
 	for i, m := range micros {
 		last := i == len(micros)-1
@@ -338,8 +356,7 @@ func (st *stepper) collect(out *outcome, m *data.Micro, results []*array, applie
 	}
 	loss := float64(numbers[0][0])
 	out.loss += loss
-	out.losses = append(out.losses, loss)
-	out.realised += m.Real
+	out.real += m.Real
 	numbers = numbers[1:]
 	if applied {
 		out.norm = float64(numbers[0][0])
@@ -349,6 +366,7 @@ func (st *stepper) collect(out *outcome, m *data.Micro, results []*array, applie
 		if index < 0 {
 			continue
 		}
+		out.shares[index] = loss
 		for v := range m.Views {
 			if m.Present[v*m.Examples+e] != 0 {
 				out.scores[index] = append(out.scores[index], float64(numbers[0][v*m.Examples+e]))

@@ -6,8 +6,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/data"
 )
 
-func (r *Run) Contract() (*Contract, error)       { return nil, nil }
-func (r *Run) Evaluate(ctx context.Context) error { return nil }
+func (r *Run) Contract() (*Contract, error) { return nil, nil }
 
 type Scorer struct{}
 

@@ -108,29 +108,6 @@ func bradleyTerry(b *op.Batch) op.Objective {
 	return op.Objective{Loss: loss, Reports: []op.Report{{Name: "mean_margin", Value: op.Mean(op.Sub(chosen, rejected), "pair")}}}
 }
 
-func pad(examples []data.Example, first, slots, bucket int) *data.Micro {
-	m := &data.Micro{Examples: slots, Views: 2, Bucket: bucket, Columns: [][]float32{make([]float32, slots)}}
-	rows := slots * 2
-	m.Tokens, m.Positions, m.Segments = make([]int32, rows*bucket), make([]int32, rows*bucket), make([]int32, rows*bucket)
-	m.Last, m.Present, m.Valid, m.Index = make([]int32, rows), make([]float32, rows), make([]float32, slots), make([]int, slots)
-	for e := range slots {
-		m.Index[e] = -1
-		if e >= len(examples) {
-			continue
-		}
-		m.Index[e], m.Valid[e], m.Columns[0][e] = first+e, 1, examples[e].Columns[0]
-		for v, s := range examples[e].Sequences {
-			row := v*slots + e
-			for i, id := range s.IDs {
-				m.Tokens[row*bucket+i], m.Positions[row*bucket+i], m.Segments[row*bucket+i] = id, int32(i), 1
-			}
-			m.Last[row], m.Present[row] = int32(len(s.IDs)-1), 1
-			m.Real += len(s.IDs)
-		}
-	}
-	return m
-}
-
 // The trajectory of TRL: loss within 3e-4, gradient norm within 1 %, learning
 // rate and accuracy exactly.
 func trajectory(t *testing.T, b *backend.Backend, mesh spec.Mesh, micro, steps int) []*outcome {
@@ -145,19 +122,21 @@ func trajectory(t *testing.T, b *backend.Backend, mesh spec.Mesh, micro, steps i
 		t.Fatal(err)
 	}
 	stage := Train(trlModel, spec.Data{Name: "prefs"}, trlTrain, bradleyTerry)
-	st, err := newStepper(stage, net, tokens{net}, shape{"pair", []string{"chosen", "rejected"}, 2, []string{"margin"}}, micro < 8)
+	all := ref.examples()
+	stage.Train.Micro = micro
+	c, err := newCutter(stage.Train, stage.Data, 2, all, l.fsdp)
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := ref.examples()
+	batch := shape{"pair", []string{"chosen", "rejected"}, 2, []string{"margin"}}
+	st, err := newStepper(stage, net, tokens{net, c}, batch, c.accumulates())
+	if err != nil {
+		t.Fatal(err)
+	}
 	var outcomes []*outcome
 	for step := range steps {
-		var micros []*data.Micro
-		for from := 0; from < 8; from += micro {
-			at := (step*8 + from) % len(all)
-			micros = append(micros, pad(all[at:at+micro], from, micro, 192))
-		}
-		out, err := st.step(micros, 8, ratesAt(trlTrain, step, 30))
+		at := step * 8 % len(all)
+		out, err := st.step(all[at:at+8], ratesAt(trlTrain, step, 30))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -176,4 +155,35 @@ func trajectory(t *testing.T, b *backend.Backend, mesh spec.Mesh, micro, steps i
 	return outcomes
 }
 
-func TestTRLAccumulating(t *testing.T) { trajectory(t, xla(t), spec.Mesh{}, 4, 30) }
+func TestTRLTrajectory(t *testing.T) {
+	ref, _ := readTRL(t)
+	b := xla(t)
+	for micro, steps := range map[int]int{4: len(ref.Steps), 8: 8} {
+		outcomes := trajectory(t, b, spec.Mesh{}, micro, steps)
+		for step, out := range outcomes {
+			if accuracy, margin, reward := summary(out.scores); accuracy != ref.Steps[step].Accuracy ||
+				math.Abs(margin-ref.Steps[step].Margin) > 3e-4 || math.Abs(reward-ref.Steps[step].MeanReward) > 3e-4 {
+				t.Errorf("micro %d, step %d: accuracy %v, margin %v, reward %v; TRL %+v", micro, step, accuracy, margin, reward, ref.Steps[step])
+			}
+		}
+	}
+}
+
+// The first steps on the backend that needs no plugin.
+func TestTRLTrajectoryPureGo(t *testing.T) { trajectory(t, goBackend(t), spec.Mesh{}, 4, 2) }
+
+// Four devices give the losses of one.
+func TestMeshChangesNothing(t *testing.T) {
+	b := xla(t)
+	want := trajectory(t, b, spec.Mesh{Devices: 1}, 8, 4)
+	for _, mesh := range []spec.Mesh{{Devices: 4, FSDP: 4}, {Devices: 4, FSDP: 2, Tensor: 2}, {Devices: 2, Tensor: 2}} {
+		for _, micro := range []int{8, 4} {
+			got := trajectory(t, b, mesh, micro, 4)
+			for step := range got {
+				if d := math.Abs(got[step].loss - want[step].loss); !(d <= 1e-5) {
+					t.Errorf("%+v, micro %d, step %d: loss %v, one device %v", mesh, micro, step, got[step].loss, want[step].loss)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,281 @@
+package trainer
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/model"
+	"github.com/rmc-lang/rmc/runtime/safetensors"
+	"github.com/rmc-lang/rmc/runtime/spec"
+)
+
+// embeddings are the hidden states that a head reads, computed once for each
+// different sequence: where the backbone is frozen they never change.
+type embeddings struct {
+	size   int         // of a hidden state
+	width  int         // sequences of an example
+	slots  int         // examples of an optimizer step, for all devices
+	ways   int         // devices that rows are split over
+	places map[key]int // by sequence
+	values []float32   // [place, hidden]
+}
+
+// A key is the digest of a sequence's tokens.
+type key [sha256.Size]byte
+
+func keyOf(s data.Sequence) key {
+	b := make([]byte, 0, 4*len(s.IDs))
+	for _, id := range s.IDs {
+		b = binary.LittleEndian.AppendUint32(b, uint32(id))
+	}
+	return sha256.Sum256(b)
+}
+
+// The micro-batches of embeddings have one token a row: its place in values.
+
+func (e *embeddings) step(examples []data.Example) []*data.Micro {
+	return data.Batch(e.placed(examples), e.width, []int{1}, func(int) int { return e.slots })
+}
+
+func (e *embeddings) batches(all []data.Sequence, rows int) []*data.Micro {
+	return data.Batch(e.placed(single(all)), 1, []int{1}, func(int) int { return roundUp(rows, e.ways) })
+}
+
+// placed replaces the tokens of each sequence by its place.
+func (e *embeddings) placed(examples []data.Example) []data.Example {
+	out := slices.Clone(examples)
+	for i, example := range examples {
+		out[i].Sequences = make([]data.Sequence, len(example.Sequences))
+		for v, s := range example.Sequences {
+			out[i].Sequences[v].IDs = []int32{int32(e.places[keyOf(s)])}
+		}
+	}
+	return out
+}
+
+func (e *embeddings) count() int { return 1 }
+
+func (e *embeddings) rows(m *data.Micro) []*tensors.Tensor {
+	flat := make([]float32, 0, len(m.Tokens)*e.size)
+	for _, place := range m.Tokens {
+		flat = append(flat, e.values[int(place)*e.size:(int(place)+1)*e.size]...)
+	}
+	return []*tensors.Tensor{tensors.FromFlatDataAndDimensions(flat, len(m.Tokens), e.size)}
+}
+
+func (e *embeddings) hidden(_ model.Params, rows []*Node) *Node { return rows[0] }
+
+// chunk is how many sequences are computed between two writes to the disk: what
+// a kill costs at most.
+const chunk = 256
+
+// An embedding is the stage that computes embeddings, and the folder that
+// keeps them.
+type embedding struct {
+	dir   string
+	table embeddingTable
+}
+
+// An embeddingTable is the manifest of an embedding's folder.
+type embeddingTable struct {
+	Of        string   `json:"of"` // digest of weights, layer, type and sequences
+	Sequences int      `json:"sequences"`
+	Hidden    int      `json:"hidden"`
+	Chunk     int      `json:"chunk"`         // sequences in each file but the last
+	Done      []string `json:"chunks_sha256"` // of the files written so far
+}
+
+const manifestFile = "manifest.json"
+
+func chunkFile(i int) string { return fmt.Sprintf("hidden-%05d.safetensors", i) }
+
+// embed computes the hidden states of all sequences of a set, or reads those
+// that an earlier run computed from the same weights and tokens.
+func (r *Run) embed(ctx context.Context, n *network, s Stage, set *data.Set) (*embeddings, error) {
+	name := s.Model.Name + " " + s.Data.Name
+	if e, ok := r.world.embeddings[name]; ok {
+		return e, nil
+	}
+	all := distinct(set)
+	e := &embeddings{size: n.decoder.Config.Hidden, width: set.Width, ways: n.layout.fsdp, places: map[key]int{}}
+	id := sha256.New()
+	fmt.Fprintf(id, "1 %s %d %s\n", n.digest, n.model.Head.Layer, n.model.DType)
+	for i, sequence := range all {
+		k := keyOf(sequence)
+		e.places[k] = i
+		id.Write(k[:])
+	}
+	of := fmt.Sprintf("%x", id.Sum(nil))
+	stage := &embedding{dir: filepath.Join(r.Dir, "stages", "embed-"+of[:16])}
+	stage.open(embeddingTable{Of: of, Sequences: len(all), Hidden: e.size, Chunk: chunk})
+	if err := r.fill(ctx, e, stage, n, s, all); err != nil {
+		return nil, err
+	}
+	if r.world.embeddings == nil {
+		r.world.embeddings = map[string]*embeddings{}
+	}
+	r.world.embeddings[name] = e
+	return e, nil
+}
+
+// fill computes or reads chunk after chunk.
+func (r *Run) fill(ctx context.Context, e *embeddings, stage *embedding, n *network, s Stage, all []data.Sequence) error {
+	c, err := newCutter(spec.Train{Batch: math.MaxInt32}, s.Data, 1, single(all), n.layout.fsdp)
+	if err != nil {
+		return err
+	}
+	through := tokens{n, c}
+	began, reused := time.Now(), 0
+	last := began
+	for i := 0; i*chunk < len(all); i++ {
+		values, err := stage.read(i, r.note)
+		if err != nil {
+			return err
+		}
+		part := all[i*chunk : min(len(all), (i+1)*chunk)]
+		if values != nil {
+			reused += len(part)
+			e.values = append(e.values, values...)
+			continue
+		}
+		if values, err = n.embed(ctx, through, part, e.size); err != nil {
+			return err
+		}
+		if err := stage.write(i, values); err != nil {
+			return err
+		}
+		e.values = append(e.values, values...)
+		if time.Since(last) > 5*time.Second {
+			last = time.Now()
+			r.note(fmt.Sprintf("embed %s on %s: %d of %d sequences", s.Model.Name, s.Data.Name, i*chunk+len(part), len(all)))
+		}
+	}
+	r.note(fmt.Sprintf("embed %s on %s: %d sequences, %d of them from %s, %v",
+		s.Model.Name, s.Data.Name, len(all), reused, stage.dir, time.Since(began).Round(100*time.Millisecond)))
+	return nil
+}
+
+// distinct lists the different sequences of a set, the longest first so that
+// those of a chunk are of a length.
+func distinct(set *data.Set) []data.Sequence {
+	seen := map[key]bool{}
+	var all []data.Sequence
+	for _, part := range [][]data.Example{set.Train, set.Holdout} {
+		for _, example := range part {
+			for _, s := range example.Sequences {
+				if k := keyOf(s); !seen[k] {
+					seen[k] = true
+					all = append(all, s)
+				}
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b data.Sequence) int { return len(b.IDs) - len(a.IDs) })
+	return all
+}
+
+// embed is the hidden states of some sequences, [sequence, hidden].
+func (n *network) embed(ctx context.Context, through tokens, part []data.Sequence, size int) ([]float32, error) {
+	values := make([]float32, len(part)*size)
+	micros := data.Batch(single(part), 1, through.cutter.buckets, through.cutter.slots)
+	return values, n.run(ctx, through, true, micros, func(m *data.Micro, out []float32) error {
+		for row, i := range m.Index {
+			if i >= 0 {
+				copy(values[i*size:(i+1)*size], out[row*size:])
+			}
+		}
+		return nil
+	})
+}
+
+// open reads the manifest, or begins a new one where there is none that fits.
+func (e *embedding) open(fresh embeddingTable) {
+	e.table = fresh
+	sealed, err := os.ReadFile(filepath.Join(e.dir, manifestFile))
+	if err != nil {
+		return
+	}
+	var found embeddingTable
+	if text, err := unseal(sealed); err == nil && json.Unmarshal(text, &found) == nil {
+		done := found.Done
+		if found.Done = nil; fmt.Sprint(found) == fmt.Sprint(fresh) {
+			e.table.Done = done
+		}
+	}
+}
+
+// read returns the i-th chunk, or nil when it is still to be computed. A damaged
+// one is computed again, and those after it.
+func (e *embedding) read(i int, note func(string)) ([]float32, error) {
+	if i >= len(e.table.Done) {
+		return nil, nil
+	}
+	path := filepath.Join(e.dir, chunkFile(i))
+	weights, err := model.ReadSafetensors(path, e.table.Done[i])
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			note(fmt.Sprintf("%v; computing it again", err))
+		}
+		e.table.Done = e.table.Done[:i]
+		return nil, nil
+	}
+	return tensors.CopyFlatData[float32](weights["hidden"])
+}
+
+// write keeps the i-th chunk: the file first, then the manifest that names it.
+func (e *embedding) write(i int, values []float32) error {
+	if err := os.MkdirAll(e.dir, 0o755); err != nil {
+		return err
+	}
+	rows := len(values) / e.table.Hidden
+	digest, err := safetensors.Write(filepath.Join(e.dir, chunkFile(i)), []safetensors.Data{{
+		Name: "hidden", DType: safetensors.F32, Shape: []int{rows, e.table.Hidden},
+		Write: func(w io.Writer) error { return binary.Write(w, binary.LittleEndian, values) },
+	}}, nil)
+	if err != nil {
+		return err
+	}
+	e.table.Done = append(e.table.Done[:i], digest)
+	text, err := json.MarshalIndent(e.table, "", "  ")
+	if err != nil {
+		return err
+	}
+	return writeAtomic(filepath.Join(e.dir, manifestFile), seal(bytes.TrimSpace(text)))
+}
+
+// reader is what the head of a model reads in a stage: hidden states where the
+// backbone is frozen, else tokens through it.
+func (r *Run) reader(ctx context.Context, n *network, s Stage) (reader, error) {
+	set, err := r.set(ctx, s.Model, s.Data)
+	if err != nil {
+		return nil, err
+	}
+	if s.Model.Tune.Kind != "head" {
+		c, err := newCutter(s.Train, s.Data, set.Width, part(set, s), n.layout.fsdp)
+		return tokens{n, c}, err
+	}
+	shared, err := r.embed(ctx, n, s, set)
+	if err != nil {
+		return nil, err
+	}
+	e := *shared
+	for e.slots = s.Train.Batch; e.slots*e.width%n.layout.fsdp != 0; e.slots++ {
+	}
+	return &e, nil
+}

@@ -1,0 +1,103 @@
+package trainer
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/rmc-lang/rmc/runtime/model"
+	"github.com/rmc-lang/rmc/runtime/safetensors"
+	"github.com/rmc-lang/rmc/runtime/spec"
+)
+
+// The files of the folder model: the trained parameters, float32, under their
+// own names; the contract they score under; the digest of the former, as
+// sha256sum writes and checks it.
+const (
+	weightsFile  = "model.safetensors"
+	contractFile = "contract.json"
+	digestFile   = "SHA256SUMS"
+)
+
+// writeModel keeps what a train stage trained. It replaces the folder of an
+// earlier run only once the new one is whole.
+func (r *Run) writeModel(s Stage, n *network) error {
+	folder := r.folder("model", s.Model.Name)
+	fresh := filepath.Join(filepath.Dir(folder), "."+filepath.Base(folder)+".new")
+	if err := os.RemoveAll(fresh); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(fresh, 0o755); err != nil {
+		return err
+	}
+	defer os.RemoveAll(fresh)
+	contract, err := r.contract(s.Model, s.Data)
+	if err != nil {
+		return err
+	}
+	var weights []safetensors.Data
+	for _, p := range n.trained {
+		weights = append(weights, n.layout.stored(p.Name, p.Shape, p.value))
+	}
+	digest, err := safetensors.Write(filepath.Join(fresh, weightsFile), weights, map[string]string{"contract": contract.Hash})
+	if err != nil {
+		return fmt.Errorf("writing the trained model: %w; the checkpoint of step %d has it too", err, s.Train.Steps)
+	}
+	text, err := json.MarshalIndent(contract, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := writeAtomic(filepath.Join(fresh, contractFile), append(text, '\n')); err != nil {
+		return err
+	}
+	if err := writeAtomic(filepath.Join(fresh, digestFile), fmt.Appendf(nil, "%s  %s\n", digest, weightsFile)); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(folder); err != nil {
+		return err
+	}
+	if err := os.Rename(fresh, folder); err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(folder))
+}
+
+// trainedNetwork is a model with what an earlier run trained.
+func (r *Run) trainedNetwork(ctx context.Context, m spec.Model) (*network, error) {
+	n, err := r.network(ctx, m)
+	if err != nil || n.restored {
+		return n, err
+	}
+	path := filepath.Join(r.folder("model", m.Name), weightsFile)
+	digest, err := os.ReadFile(filepath.Join(filepath.Dir(path), digestFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s holds no trained model; train first, or name another folder with --out", r.Dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	sum, _, _ := strings.Cut(string(digest), " ")
+	weights, err := model.ReadSafetensors(path, sum)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range n.trained {
+		value, ok := weights[p.Name]
+		if !ok {
+			return nil, fmt.Errorf("%s has no %s: it was trained by another recipe", path, p.Name)
+		}
+		if err := p.value.free(); err != nil {
+			return nil, err
+		}
+		if p.value, err = n.layout.place(value, p.axes); err != nil {
+			return nil, fmt.Errorf("%s: %s: %w", path, p.Name, err)
+		}
+	}
+	n.restored = true
+	return n, nil
+}

@@ -1,0 +1,261 @@
+package trainer
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/rmc-lang/rmc/runtime/arch"
+	"github.com/rmc-lang/rmc/runtime/backend"
+	"github.com/rmc-lang/rmc/runtime/model"
+	"github.com/rmc-lang/rmc/runtime/op"
+	"github.com/rmc-lang/rmc/runtime/spec"
+)
+
+const tinyConfig = `{"architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": 48, "hidden_size": 16,
+"intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 4,
+"hidden_act": "silu", "max_position_embeddings": 64, "rms_norm_eps": 1e-5, "rope_theta": 10000.0,
+"tie_word_embeddings": true, "bos_token_id": 1, "eos_token_id": 2, "torch_dtype": "float32"}`
+
+// tinyModel writes a decoder of two layers with random weights.
+func tinyModel(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(tinyConfig), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	config, err := arch.Parse([]byte(tinyConfig))
+	if err != nil {
+		t.Fatal(err)
+	}
+	random := rand.New(rand.NewPCG(7, 7))
+	var all []model.Named
+	for _, p := range config.Parameters() {
+		values := make([]float32, p.Size())
+		for i := range values {
+			values[i] = float32(random.NormFloat64() / 4)
+			if !p.Matrix {
+				values[i] = 1
+			}
+		}
+		all = append(all, model.Named{Name: p.Name, Tensor: tensors.FromFlatDataAndDimensions(values, p.Shape...)})
+	}
+	if _, err := model.WriteModel(dir, all); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// tinyPairs writes pairs that differ by one rule: the chosen side ends in a low token.
+func tinyPairs(t *testing.T, n int) string {
+	t.Helper()
+	random := rand.New(rand.NewPCG(3, 3))
+	var b strings.Builder
+	for range n {
+		prompt := make([]int, 2+random.IntN(20))
+		for i := range prompt {
+			prompt[i] = 3 + random.IntN(40)
+		}
+		side := func(last int) string {
+			text, _ := json.Marshal(append(append([]int{1}, prompt...), 3+random.IntN(40), last))
+			return string(text)
+		}
+		fmt.Fprintf(&b, `{"chosen_ids": %s, "rejected_ids": %s, "margin": %.2f}`+"\n", side(3+random.IntN(15)), side(25+random.IntN(15)), random.Float64()/4)
+	}
+	path := filepath.Join(t.TempDir(), "pairs.jsonl")
+	if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// tinyRun is a program over the tiny model and pairs; change edits its stages
+// before they are used.
+func tinyRun(t *testing.T, b *backend.Backend, change func(*spec.Model, *spec.Data, *spec.Train)) *Run {
+	t.Helper()
+	return tinyRunOn(t, b, tinyModel(t), tinyPairs(t, 60), change)
+}
+
+func tinyRunOn(t *testing.T, b *backend.Backend, base, pairs string, change func(*spec.Model, *spec.Data, *spec.Train)) *Run {
+	t.Helper()
+	m := spec.Model{
+		Name: "rm", Kind: "reward", Base: "file:" + base, DType: "float32",
+		Head: spec.Head{Kind: "linear", Outputs: 1, Layer: -1, Init: "normal"}, Tune: spec.Tune{Kind: "full"},
+	}
+	d := spec.Data{
+		Name: "prefs", Kind: "preference", Source: "file:" + pairs, Format: "ids", Columns: spec.Columns{Kind: "same"},
+		MaxLength: 64, OverLength: "drop", Ties: "drop", Split: spec.Split{Kind: "holdout", Fraction: 0.3, By: "row"},
+	}
+	tr := spec.Train{
+		Name: "rm", Data: "prefs", Objective: "bradleyTerry", Batch: 8, Steps: 6, Order: "shuffle", Seed: 1, Save: 2, Buckets: []int{16, 32},
+		Optimizer: spec.Optimizer{Kind: "adamw", LR: 1e-2, Betas: [2]float64{0.9, 0.999}, Eps: 1e-8, WeightDecay: 0.01, Decay: "matrices", Clip: 1},
+		Schedule:  spec.Schedule{Kind: "cosine", Warmup: 1},
+	}
+	if change != nil {
+		change(&m, &d, &tr)
+	}
+	e := spec.Evaluate{Name: "rm", Data: "prefs", Part: "holdout", Batch: 8}
+	return &Run{
+		Program: Program{Name: "tiny", Stages: []Stage{Train(m, d, tr, bradleyTerry), Evaluate(m, d, e)}},
+		Dir:     t.TempDir(), Backend: b,
+		OnNote: func(s string) { t.Log(s) },
+	}
+}
+
+func execute(t *testing.T, r *Run) {
+	t.Helper()
+	if err := r.Execute(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// losses reads metrics.jsonl, without what depends on the clock.
+func losses(t *testing.T, dir string) []map[string]any {
+	t.Helper()
+	f, err := os.Open(filepath.Join(dir, metricsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var all []map[string]any
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		var line map[string]any
+		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
+			t.Fatalf("%s: %v", lines.Bytes(), err)
+		}
+		delete(line, "pairs_per_s")
+		delete(line, "tokens_per_s")
+		all = append(all, line)
+	}
+	return all
+}
+
+// mean is that of the losses of some steps.
+func mean(steps []map[string]any) float64 {
+	sum := 0.0
+	for _, s := range steps {
+		sum += s["loss"].(float64)
+	}
+	return sum / float64(len(steps))
+}
+
+// close compares two runs step by step.
+func close(t *testing.T, got, want []map[string]any, tolerance float64) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%d steps, want %d", len(got), len(want))
+	}
+	for i := range got {
+		for _, name := range []string{"step", "loss", "grad_norm", "lr", "margin", "mean_margin"} {
+			g, w := got[i][name].(float64), want[i][name].(float64)
+			if !(math.Abs(g-w) <= tolerance*math.Max(1, math.Abs(w))) {
+				t.Errorf("step %d: %s is %v, want %v", i+1, name, g, w)
+			}
+		}
+	}
+}
+
+func TestTrainAndEvaluate(t *testing.T) {
+	for _, kind := range []string{"full", "lora", "head"} {
+		t.Run(kind, func(t *testing.T) {
+			r := tinyRun(t, goBackend(t), func(m *spec.Model, _ *spec.Data, tr *spec.Train) {
+				m.Tune = spec.Tune{Kind: kind, Rank: 4, Alpha: 8, On: []string{"q_proj", "v_proj", "down_proj"}}
+				tr.Steps, tr.Save = 40, 50
+				if kind == "head" {
+					tr.Optimizer.LR = 0.1
+				}
+			})
+			execute(t, r)
+			steps := losses(t, r.Dir)
+			if len(steps) != 40 || !(mean(steps[30:]) < mean(steps[:10])) {
+				t.Errorf("%d steps, from %v to %v", len(steps), steps[0], steps[len(steps)-1])
+			}
+			res := r.Results[0]
+			if res.Before == nil || res.LogLoss >= res.Before.LogLoss || res.Pairs != r.Stats["prefs"].Holdout || len(res.Rows) != res.Pairs || res.Steps != 40 {
+				t.Errorf("%+v, before %+v", res.Measures, res.Before)
+			}
+			again := *r
+			again.Results, again.world = nil, world{}
+			if err := again.Evaluate(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+			if again.Results[0].Accuracy != res.Accuracy || math.Abs(again.Results[0].Margin-res.Margin) > 1e-6 {
+				t.Errorf("the model on disk: %+v, in memory %+v", again.Results[0].Measures, res.Measures)
+			}
+		})
+	}
+}
+
+// How a step is cut into micro-batches changes no loss.
+func TestAccumulationChangesNothing(t *testing.T) {
+	b, base, pairs := goBackend(t), tinyModel(t), tinyPairs(t, 60)
+	var want []map[string]any
+	for _, micro := range []int{8, 2, 3} {
+		r := tinyRunOn(t, b, base, pairs, func(_ *spec.Model, _ *spec.Data, tr *spec.Train) {
+			// 43 training rows: the last of 6 steps has 3 examples.
+			tr.Micro, tr.Steps, tr.Epochs = micro, 0, 1
+		})
+		execute(t, r)
+		got := losses(t, r.Dir)
+		if want == nil {
+			want = got
+		}
+		close(t, got, want, 1e-5)
+	}
+}
+
+func TestResumeIsExact(t *testing.T) {
+	b, base, pairs := goBackend(t), tinyModel(t), tinyPairs(t, 60)
+	for _, kind := range []string{"full", "head"} {
+		change := func(m *spec.Model, _ *spec.Data, _ *spec.Train) { m.Tune.Kind = kind }
+		whole := tinyRunOn(t, b, base, pairs, change)
+		execute(t, whole)
+		r := tinyRunOn(t, b, base, pairs, change)
+		r.Steps = 3
+		execute(t, r)
+		r.Steps, r.Resume, r.world = 0, true, world{}
+		execute(t, r)
+		close(t, losses(t, r.Dir), losses(t, whole.Dir), 0)
+		if r.Results[0].Margin != whole.Results[0].Margin || r.Results[0].Before.Margin != whole.Results[0].Before.Margin {
+			t.Errorf("%s: resumed %+v, whole %+v", kind, r.Results[0].Measures, whole.Results[0].Measures)
+		}
+	}
+}
+
+func TestLossThatIsNoNumber(t *testing.T) {
+	r := tinyRun(t, goBackend(t), func(_ *spec.Model, _ *spec.Data, tr *spec.Train) {
+		tr.Optimizer.LR, tr.Save, tr.Optimizer.Clip = 1e30, 1, 0
+	})
+	err := r.Execute(context.Background())
+	if err == nil {
+		t.Fatal("training went on")
+	}
+	for _, part := range []string{"train rm on prefs", "step ", "Rows of prefs in question: ", "the last good checkpoint is ", "learning rate"} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("%v: want %q", err, part)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(r.Dir, "model")); err == nil {
+		t.Error("a model was written")
+	}
+}
+
+// A graph that cannot be built is an error with the stage's name, and no stack.
+func TestObjectiveThatPanics(t *testing.T) {
+	r := tinyRun(t, goBackend(t), nil)
+	r.Program.Stages[0].Origin = "tiny.rmr:18"
+	r.Program.Stages[0].Objective = func(b *op.Batch) op.Objective { return op.Objective{Loss: b.Column("colour")} }
+	err := r.Execute(context.Background())
+	if err == nil || !strings.Contains(err.Error(), "train rm on prefs (tiny.rmr:18)") || !strings.Contains(err.Error(), `no column "colour"`) || strings.Contains(err.Error(), ".go:") {
+		t.Errorf("err = %v", err)
+	}
+}

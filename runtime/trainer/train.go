@@ -1,0 +1,280 @@
+package trainer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/model"
+	"github.com/rmc-lang/rmc/runtime/safetensors"
+)
+
+// A training is a train stage under way.
+type training struct {
+	run     *Run
+	stage   Stage
+	set     *data.Set
+	net     *network
+	stepper *stepper
+	stream  data.Stream
+	steps   int        // of the whole stage: what the schedule is spread over
+	at      checkpoint // where the stage stands
+	kept    checkpoints
+	saved   int // step of the last checkpoint; -1 when there is none
+	metrics *metricsLog
+}
+
+// train runs a train stage: from the start, or from where its last checkpoint
+// stands. What it leaves is a checkpoint of its last step and the model. It
+// returns how many steps that model was trained for.
+func (r *Run) train(ctx context.Context, s Stage) (steps int, err error) {
+	t, err := r.begin(ctx, s)
+	if err != nil {
+		return 0, err
+	}
+	defer t.metrics.close()
+	stop := t.steps
+	if r.Steps > 0 {
+		stop = min(stop, r.Steps)
+	}
+	for t.at.Step < stop {
+		if ctx.Err() != nil {
+			return 0, errors.Join(ctx.Err(), t.save())
+		}
+		began := time.Now()
+		examples := t.next()
+		out, err := t.stepper.step(examples, ratesAt(s.Train, t.at.Step, t.steps))
+		if err != nil {
+			return 0, err
+		}
+		if err := t.finite(out, examples); err != nil {
+			return 0, err
+		}
+		t.at.Step++
+		if err := t.tell(out, time.Since(began)); err != nil {
+			return 0, err
+		}
+		if t.at.Step%max(1, s.Train.Save) == 0 {
+			if err := t.save(); err != nil {
+				return 0, err
+			}
+		}
+	}
+	if err := t.save(); err != nil {
+		return 0, err
+	}
+	return t.at.Step, r.writeModel(s, t.net)
+}
+
+// begin opens everything that the loop needs, and goes to where it starts.
+func (r *Run) begin(ctx context.Context, s Stage) (*training, error) {
+	set, err := r.set(ctx, s.Model, s.Data)
+	if err != nil {
+		return nil, err
+	}
+	net, err := r.network(ctx, s.Model)
+	if err != nil {
+		return nil, err
+	}
+	t := &training{
+		run: r, stage: s, set: set, net: net, steps: s.Train.StepsFor(len(set.Train)), saved: -1,
+		stream: data.Stream{N: len(set.Train), Seed: uint64(s.Train.Seed), Listed: s.Train.Order == "listed"},
+		kept:   checkpoints{dir: r.folder("checkpoint", s.Model.Name)},
+		at:     checkpoint{Version: checkpointVersion, Stage: s.Name(), Fields: lossFields(s)},
+	}
+	t.at.Steps = t.steps
+	t.at.Fields["data"] = fingerprint(set.Train)
+	t.at.Fields["model"] = net.digest
+	if err := t.open(ctx); err != nil {
+		return nil, err
+	}
+	if r.Resume {
+		if err := t.resume(); err != nil {
+			return nil, err
+		}
+	}
+	t.metrics, err = openMetrics(r.Dir, t.at.Metrics)
+	return t, err
+}
+
+// open makes the optimizer's state over what the head reads: tokens, or, where
+// nothing else is trained, hidden states that are computed once.
+func (t *training) open(ctx context.Context) error {
+	read, err := t.run.reader(ctx, t.net, t.stage)
+	if err != nil {
+		return err
+	}
+	accumulates := false
+	if through, ok := read.(tokens); ok {
+		accumulates = through.cutter.accumulates()
+	}
+	t.stepper, err = newStepper(t.stage, t.net, read, shapeOf(t.set), accumulates)
+	return err
+}
+
+// next is the examples of the next step.
+func (t *training) next() []data.Example {
+	from, to := t.stage.Train.Examples(t.at.Step, len(t.set.Train))
+	var taken []int
+	taken, t.at.Cursor = t.stream.Take(t.at.Cursor, to-from)
+	examples := make([]data.Example, len(taken))
+	for i, e := range taken {
+		examples[i] = t.set.Train[e]
+	}
+	return examples
+}
+
+// tell writes and shows what a step came to.
+func (t *training) tell(out *outcome, took time.Duration) error {
+	s := Step{
+		Stage: t.stage.Name(), Step: t.at.Step, Of: t.steps, Loss: out.loss, GradNorm: out.norm,
+		LR: t.stage.Train.Rate(t.at.Step-1, t.steps), Reports: out.reports,
+		PairsPerSecond: float64(len(out.scores)) / took.Seconds(), TokensPerSecond: float64(out.real) / took.Seconds(),
+	}
+	s.Accuracy, s.Margin, s.MeanReward = summary(out.scores)
+	if err := t.metrics.append(s); err != nil {
+		return err
+	}
+	if t.run.OnStep != nil {
+		t.run.OnStep(s)
+	}
+	return nil
+}
+
+// summary compares each sequence with those that come after it, which it should
+// beat: the two sides of a pair, or all pairs of a ranking.
+func summary(scores []rowScores) (accuracy, margin, mean float64) {
+	var pairs, right, sequences int
+	for _, row := range scores {
+		for i, better := range row {
+			mean += better
+			sequences++
+			for _, worse := range row[i+1:] {
+				pairs++
+				margin += better - worse
+				if better > worse {
+					right++
+				}
+			}
+		}
+	}
+	if pairs == 0 {
+		return math.NaN(), math.NaN(), mean / float64(max(1, sequences))
+	}
+	return float64(right) / float64(pairs), margin / float64(pairs), mean / float64(sequences)
+}
+
+// finite stops a training that has left the numbers. What it wrote before stays.
+func (t *training) finite(out *outcome, examples []data.Example) error {
+	if isFinite(out.loss) && isFinite(out.norm) {
+		return nil
+	}
+	rows := make([]string, 0, len(examples))
+	suspects := out.suspects()
+	for i, e := range examples {
+		if suspects[i] {
+			rows = append(rows, fmt.Sprint(e.Row+1))
+		}
+	}
+	what := fmt.Sprintf("the loss is %v", out.loss)
+	if isFinite(out.loss) {
+		what = fmt.Sprintf("the loss is %.4g and the gradient norm %v", out.loss, out.norm)
+	}
+	last := "there is no checkpoint yet"
+	if t.saved >= 0 {
+		last = fmt.Sprintf("the last good checkpoint is %s", filepath.Join(t.kept.dir, stepFolder(t.saved)))
+	}
+	return fmt.Errorf("step %d: %s. Rows of %s in question: %s. Nothing was overwritten; %s. "+
+		"Usual causes: a learning rate that is too high (%.3g at this step), no clipping, or a column with extreme values",
+		t.at.Step+1, what, t.stage.Data.Name, strings.Join(rows, ", "), last, t.stage.Train.Rate(t.at.Step, t.steps))
+}
+
+func isFinite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
+
+// save writes a checkpoint of where the stage stands, unless there is one.
+func (t *training) save() error {
+	if t.saved == t.at.Step {
+		return nil
+	}
+	var err error
+	if t.at.Metrics, err = t.metrics.sync(); err != nil {
+		return fmt.Errorf("%s: %w", metricsFile, err)
+	}
+	if err := t.kept.save(t.at, t.stepper.stored()); err != nil {
+		return err
+	}
+	t.saved = t.at.Step
+	return nil
+}
+
+// resume goes to the newest checkpoint that is whole, if there is one.
+func (t *training) resume() error {
+	table, folder, err := t.kept.newest(t.run.note)
+	if err != nil || folder == "" {
+		return err
+	}
+	if err := table.matches(t.at.Fields, folder); err != nil {
+		return err
+	}
+	if err := t.stepper.restore(filepath.Join(folder, stateFile)); err != nil {
+		return err
+	}
+	t.at, t.saved = table, table.Step
+	t.run.note(fmt.Sprintf("%s: going on from step %d of %d", t.stage.Name(), table.Step, t.steps))
+	return nil
+}
+
+// The names under which a checkpoint keeps the moments of a parameter.
+const (
+	momentM = "adam.m/"
+	momentV = "adam.v/"
+)
+
+// stored is the state as a file: parameters under their own names and moments.
+func (st *stepper) stored() []safetensors.Data {
+	var all []safetensors.Data
+	for i, p := range st.net.trained {
+		all = append(all, st.net.layout.stored(p.Name, p.Shape, p.value),
+			st.net.layout.stored(momentM+p.Name, p.Shape, st.m[i]), st.net.layout.stored(momentV+p.Name, p.Shape, st.v[i]))
+	}
+	return all
+}
+
+// stored is a float32 array as an entry of a file; it is copied from the
+// devices when its turn comes.
+func (l *layout) stored(name string, dims []int, x *array) safetensors.Data {
+	return safetensors.Data{Name: name, DType: safetensors.F32, Shape: dims, Write: func(w io.Writer) error {
+		var writing error
+		reading := l.read(x, func(bytes []byte) { _, writing = w.Write(bytes) })
+		return errors.Join(reading, writing)
+	}}
+}
+
+// restore puts the state of a checkpoint on the devices.
+func (st *stepper) restore(path string) error {
+	state, err := model.ReadSafetensors(path, "")
+	if err != nil {
+		return err
+	}
+	for i, p := range st.net.trained {
+		for name, into := range map[string]**array{p.Name: &p.value, momentM + p.Name: &st.m[i], momentV + p.Name: &st.v[i]} {
+			value, ok := state[name]
+			if !ok {
+				return fmt.Errorf("%s has no %s", path, name)
+			}
+			if err := (*into).free(); err != nil {
+				return err
+			}
+			if *into, err = st.net.layout.place(value, p.axes); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
