@@ -1,6 +1,9 @@
 package arch
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // classNames are the transformers classes that compute a family: with a score
 // head, and with a language-model head.
@@ -35,7 +38,7 @@ func (c Config) HF(outputs int, dtype string) map[string]any {
 		"num_hidden_layers": c.Layers, "num_attention_heads": c.Heads,
 		"num_key_value_heads": c.KVHeads, "head_dim": c.HeadDim,
 		"max_position_embeddings": c.MaxPositions,
-		"rms_norm_eps":            c.NormEps,
+		"rms_norm_eps":            real(c.NormEps),
 		"tie_word_embeddings":     c.Tied,
 		"pad_token_id":            nilable(c.PadToken),
 		"bos_token_id":            nilable(c.BOSToken),
@@ -98,9 +101,21 @@ func (c Config) writeFamily(m map[string]any) {
 
 func positive(x float64) any {
 	if x > 0 {
-		return x
+		return real(x)
 	}
 	return nil
+}
+
+// A real is written with a decimal point: transformers 5 checks types, and 30
+// is no float to it.
+type real float64
+
+func (r real) MarshalJSON() ([]byte, error) {
+	text := strconv.FormatFloat(float64(r), 'g', -1, 64)
+	if !strings.ContainsAny(text, ".e") {
+		text += ".0"
+	}
+	return []byte(text), nil
 }
 
 // round undoes the inverse square root, whose argument is nearly always whole.
@@ -108,7 +123,7 @@ func round(x float64) any {
 	if n := int(x + 0.5); float64(n)-x < 1e-9*x && x-float64(n) < 1e-9*x {
 		return n
 	}
-	return x
+	return real(x)
 }
 
 func (c Config) writeWindows(m map[string]any) {
@@ -138,7 +153,7 @@ func (c Config) writeWindows(m map[string]any) {
 // writeRope writes the rotation in the spelling of transformers 5 and, where
 // that is not the default, of 4.
 func (c Config) writeRope(m map[string]any) {
-	m["rope_theta"] = c.Rope.Theta
+	m["rope_theta"] = real(c.Rope.Theta)
 	if c.Rope.Type != "default" {
 		scaling := c.Rope.keys()
 		delete(scaling, "rope_theta")
@@ -146,7 +161,7 @@ func (c Config) writeRope(m map[string]any) {
 	}
 	m["rope_parameters"] = c.Rope.keys()
 	if c.Family == "gemma3" {
-		m["rope_local_base_freq"] = c.LocalRope.Theta
+		m["rope_local_base_freq"] = real(c.LocalRope.Theta)
 		m["rope_parameters"] = map[string]any{
 			"full_attention": c.Rope.keys(), "sliding_attention": c.LocalRope.keys(),
 		}
@@ -154,14 +169,14 @@ func (c Config) writeRope(m map[string]any) {
 }
 
 func (r Rope) keys() map[string]any {
-	m := map[string]any{"rope_type": r.Type, "rope_theta": r.Theta}
+	m := map[string]any{"rope_type": r.Type, "rope_theta": real(r.Theta)}
 	switch r.Type {
 	case "llama3":
-		m["low_freq_factor"], m["high_freq_factor"] = r.LowFreq, r.HighFreq
+		m["low_freq_factor"], m["high_freq_factor"] = real(r.LowFreq), real(r.HighFreq)
 		m["original_max_position_embeddings"] = r.Original
 		fallthrough
 	case "linear":
-		m["factor"] = r.Factor
+		m["factor"] = real(r.Factor)
 	}
 	return m
 }
