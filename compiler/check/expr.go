@@ -185,7 +185,7 @@ func (c *checker) unknownFunction(id *ast.Ident) {
 		return
 	}
 	d := c.report(diag.UnknownFunction, id.Span, "there is no function %q", id.Name)
-	d.Help = "functions are listed by: rmc explain functions"
+	d.Help = "the reference of the language lists functions under Objectives"
 	if near := diag.Suggest(id.Name, c.callable()); near != "" {
 		d.Help = "did you mean " + near + "?"
 	}

@@ -1,0 +1,97 @@
+package stdlib_test
+
+import (
+	"io/fs"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/rmc-lang/rmc/compiler"
+	"github.com/rmc-lang/rmc/lang/ast"
+	"github.com/rmc-lang/rmc/lang/format"
+	"github.com/rmc-lang/rmc/lang/parse"
+	"github.com/rmc-lang/rmc/lang/source"
+	"github.com/rmc-lang/rmc/stdlib"
+)
+
+// libraries calls f for each file of the library.
+func libraries(t *testing.T, f func(t *testing.T, name string, src *source.File, file *ast.File)) {
+	t.Helper()
+	names, err := fs.Glob(stdlib.FS, "*.rmr")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("%v, %v", names, err)
+	}
+	for _, name := range names {
+		t.Run(name, func(t *testing.T) {
+			text, err := fs.ReadFile(stdlib.FS, name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			src := source.New("std/"+name, string(text))
+			file, errs := parse.File(src)
+			if len(errs) > 0 {
+				t.Fatal(errs)
+			}
+			f(t, name, src, file)
+		})
+	}
+}
+
+func TestLibrariesAreFormatted(t *testing.T) {
+	libraries(t, func(t *testing.T, _ string, src *source.File, file *ast.File) {
+		if got := string(format.File(file)); got != src.Text {
+			t.Errorf("rmc fmt would write\n%s", got)
+		}
+	})
+}
+
+// Every objective says whose it is: a year, and for each default that it has a
+// peer or paper in the text above it.
+func TestObjectivesNameTheirPapers(t *testing.T) {
+	year := regexp.MustCompile(`\b(19|20)\d\d\b`)
+	libraries(t, func(t *testing.T, _ string, _ *source.File, file *ast.File) {
+		if file.Doc == "" {
+			t.Error("the library has no doc comment")
+		}
+		for _, d := range file.Decls {
+			if !year.MatchString(d.Doc) {
+				t.Errorf("%s names no paper: %q", d.Name.Name, d.Doc)
+			}
+			for _, p := range d.Params {
+				if !regexp.MustCompile(`\b` + p.Name.Name + `\b`).MatchString(d.Doc) {
+					t.Errorf("%s does not say what %s is", d.Name.Name, p.Name.Name)
+				}
+			}
+		}
+	})
+}
+
+// Every objective compiles in a recipe that uses its library, with its defaults
+// and with all that it has no default for.
+func TestObjectivesCompile(t *testing.T) {
+	libraries(t, func(t *testing.T, name string, _ *source.File, file *ast.File) {
+		for _, d := range file.Decls {
+			var args []string
+			for _, p := range d.Params {
+				if p.Default == nil {
+					args = append(args, p.Name.Name+" = 5%")
+				}
+			}
+			recipe := `recipe r
+
+use std/` + strings.TrimSuffix(name, ".rmr") + `
+
+model rm: reward { base = "file:base" }
+
+data d: ` + d.On.(*ast.Ident).Name + ` { source = "file:d.jsonl", over_length = drop, split = none }
+
+train rm on d { objective = ` + d.Name.Name + " { " + strings.Join(args, ", ") + " } }\n"
+			fsys := fstest.MapFS{"r.rmr": {Data: []byte(recipe)}}
+			result, errs := compiler.Compile(fsys, "r.rmr", compiler.Options{})
+			if len(errs) > 0 || result.Objectives["rm"] == nil {
+				t.Errorf("%s: %v", d.Name.Name, errs)
+			}
+		}
+	})
+}
