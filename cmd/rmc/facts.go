@@ -149,7 +149,7 @@ func (g *gathering) model(m spec.Model) {
 		return
 	}
 	g.world.facts.Models[m.Name] = modelFacts(config, m, g.compiled.Recipe.Mesh)
-	g.tokenizer(m, config, local.Path)
+	g.tokenizer(m, local.Path)
 }
 
 // modelFacts is config in the compiler's words: what is loaded of it for m, and
@@ -234,8 +234,9 @@ func dataFacts(s *data.Set, bos map[int]int) facts.Data {
 		Identical: s.Stats.Met(data.IdenticalOnce), IdenticalAt: rowsOf(s.Stats, data.IdenticalOnce),
 		SavingLength: s.Stats.SavedBy,
 		CutWhole:     s.Stats.Met(data.CutWhole), CutWholeAt: rowsOf(s.Stats, data.CutWhole),
+		Refused: s.Stats.Met(data.Refused), RefusedReason: reasonOf(s.Stats, data.Refused),
 		SharedPrompts: s.Stats.InBoth, SharedPromptsOf: prompts(s.Holdout), SharedExample: s.Stats.InBothExample,
-		BOSCounts: bos, Lengths: s.Stats.Lengths, Distinct: distinct(s), ExampleMax: longest(s.Train), HoldoutMax: longest(s.Holdout),
+		BOSCounts: bos, Lengths: s.Stats.Lengths, Distinct: distinctLengths(s), ExampleMax: longest(s.Train), HoldoutMax: longest(s.Holdout),
 		Sequences: s.Width, TokensBefore: s.Stats.TokensBefore, TokensAfter: s.Stats.TokensAfter,
 	}
 	for _, left := range s.Stats.Filters {
@@ -257,6 +258,16 @@ func oneBased(rows []int) []int {
 	return out
 }
 
+// reasonOf returns why a filter left rows out; "" when it left none.
+func reasonOf(s data.Stats, filter string) string {
+	for _, f := range s.Filters {
+		if f.Name == filter {
+			return f.Reason
+		}
+	}
+	return ""
+}
+
 // rowsOf returns the first rows that a filter left out, 1-based.
 func rowsOf(s data.Stats, filter string) []int {
 	for _, f := range s.Filters {
@@ -267,8 +278,8 @@ func rowsOf(s data.Stats, filter string) []int {
 	return nil
 }
 
-// distinct returns the tokens of each different sequence.
-func distinct(s *data.Set) []int {
+// distinctLengths returns the tokens of each different sequence.
+func distinctLengths(s *data.Set) []int {
 	seen := map[string]bool{}
 	lengths := []int{}
 	for _, e := range slices.Concat(s.Train, s.Holdout) {
