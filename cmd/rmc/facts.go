@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -230,19 +231,14 @@ func dataFacts(s *data.Set, bos map[int]int) facts.Data {
 	f := facts.Data{
 		Rows: s.Stats.Read, Kept: s.Stats.Kept, Train: s.Stats.Train, Holdout: s.Stats.Holdout,
 		OverLong: s.Stats.Over, OverLongAt: oneBased(s.Stats.OverAt),
-		Ties: s.Stats.Met(data.Identical) + s.Stats.Met(data.Tied), TiesAt: rowsOf(s.Stats, data.Identical),
-		Identical: s.Stats.Met(data.IdenticalOnce), IdenticalAt: rowsOf(s.Stats, data.IdenticalOnce),
+		Ties: s.Stats.Met(data.Identical) + s.Stats.Met(data.Tied), TiesAt: oneBased(filter(s.Stats, data.Identical).Rows),
+		Identical: s.Stats.Met(data.IdenticalOnce), IdenticalAt: oneBased(filter(s.Stats, data.IdenticalOnce).Rows),
 		SavingLength: s.Stats.SavedBy,
-		CutWhole:     s.Stats.Met(data.CutWhole), CutWholeAt: rowsOf(s.Stats, data.CutWhole),
-		Refused: s.Stats.Met(data.Refused), RefusedReason: reasonOf(s.Stats, data.Refused),
+		CutWhole:     s.Stats.Met(data.CutWhole), CutWholeAt: oneBased(filter(s.Stats, data.CutWhole).Rows),
+		Refused: s.Stats.Met(data.Refused), RefusedReason: filter(s.Stats, data.Refused).Reason,
 		SharedPrompts: s.Stats.InBoth, SharedPromptsOf: prompts(s.Holdout), SharedExample: s.Stats.InBothExample,
 		BOSCounts: bos, Lengths: s.Stats.Lengths, Distinct: distinctLengths(s), ExampleMax: longest(s.Train), HoldoutMax: longest(s.Holdout),
 		Sequences: s.Width, TokensBefore: s.Stats.TokensBefore, TokensAfter: s.Stats.TokensAfter,
-	}
-	for _, left := range s.Stats.Filters {
-		if left.Name == data.Refused {
-			f.Refused, f.RefusedReason = left.Before-left.After, left.Reason
-		}
 	}
 	for _, c := range s.Stats.Columns {
 		f.Columns = append(f.Columns, facts.Column{Name: c.Name, Type: c.Type, Constant: c.Constant, Value: c.Value})
@@ -258,24 +254,14 @@ func oneBased(rows []int) []int {
 	return out
 }
 
-// reasonOf returns why a filter left rows out; "" when it left none.
-func reasonOf(s data.Stats, filter string) string {
+// filter returns what a filter left out; of one that met no row, nothing.
+func filter(s data.Stats, name string) data.Filter {
 	for _, f := range s.Filters {
-		if f.Name == filter {
-			return f.Reason
+		if f.Name == name {
+			return f
 		}
 	}
-	return ""
-}
-
-// rowsOf returns the first rows that a filter left out, 1-based.
-func rowsOf(s data.Stats, filter string) []int {
-	for _, f := range s.Filters {
-		if f.Name == filter {
-			return oneBased(f.Rows)
-		}
-	}
-	return nil
+	return data.Filter{}
 }
 
 // distinctLengths returns the tokens of each different sequence.
@@ -284,13 +270,22 @@ func distinctLengths(s *data.Set) []int {
 	lengths := []int{}
 	for _, e := range slices.Concat(s.Train, s.Holdout) {
 		for _, one := range e.Sequences {
-			if key := fmt.Sprint(one.IDs); !seen[key] {
+			if key := idsKey(one.IDs); !seen[key] {
 				seen[key] = true
 				lengths = append(lengths, len(one.IDs))
 			}
 		}
 	}
 	return lengths
+}
+
+// idsKey is ids as a key of a map.
+func idsKey(ids []int32) string {
+	raw := make([]byte, 0, 4*len(ids))
+	for _, id := range ids {
+		raw = binary.LittleEndian.AppendUint32(raw, uint32(id))
+	}
+	return string(raw)
 }
 
 // prompts counts the different prompts of examples.

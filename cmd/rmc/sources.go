@@ -124,14 +124,14 @@ func (s *sources) add(e lock.Entry) {
 	}
 }
 
-// pinFile locks a file that the recipe names by a plain path, as a template.
-func (s *sources) pinFile(kind, path string) error {
+// readFile reads a file that the recipe names by a plain path, as a template,
+// and locks it.
+func (s *sources) readFile(kind, path string) ([]byte, error) {
 	content, err := os.ReadFile(filepath.Join(s.store.Base, filepath.FromSlash(path)))
-	if err != nil {
-		return err
+	if err == nil {
+		s.add(lock.Entry{Kind: kind, Name: "file:" + path, SHA256: hexSum(content), Bytes: int64(len(content))})
 	}
-	s.add(lock.Entry{Kind: kind, Name: "file:" + path, SHA256: hexSum(content), Bytes: int64(len(content))})
-	return nil
+	return content, err
 }
 
 func hexSum(content []byte) string {
