@@ -26,7 +26,7 @@ const (
 
 // writeModel keeps what a train stage trained. It replaces the folder of an
 // earlier run only once the new one is whole.
-func (r *Run) writeModel(s Stage, n *network) error {
+func (r *Run) writeModel(ctx context.Context, s Stage, n *network) error {
 	folder := r.folder("model", s.Model.Name)
 	fresh := filepath.Join(filepath.Dir(folder), "."+filepath.Base(folder)+".new")
 	if err := os.RemoveAll(fresh); err != nil {
@@ -36,7 +36,7 @@ func (r *Run) writeModel(s Stage, n *network) error {
 		return err
 	}
 	defer os.RemoveAll(fresh)
-	contract, err := r.contract(s.Model, s.Data)
+	contract, err := r.contract(ctx, s.Model, s.Data)
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func (r *Run) writeModel(s Stage, n *network) error {
 	}
 	digest, err := safetensors.Write(filepath.Join(fresh, weightsFile), weights, map[string]string{"contract": contract.Hash})
 	if err != nil {
-		return fmt.Errorf("writing the trained model: %w; the checkpoint of step %d has it too", err, s.Train.Steps)
+		return fmt.Errorf("writing the trained model: %w; the last checkpoint has it too", err)
 	}
 	text, err := json.MarshalIndent(contract, "", "  ")
 	if err != nil {

@@ -9,8 +9,12 @@ import (
 	"github.com/rmc-lang/rmc/runtime/text"
 )
 
-// encoder renders and tokenises conversations as model m sees them.
-func (r *Run) encoder(ctx context.Context, m spec.Model) (data.Encode, error) {
+// encoder renders and tokenises conversations as model m sees them. Data of
+// token ids needs none: the result is nil.
+func (r *Run) encoder(ctx context.Context, m spec.Model, d spec.Data) (data.Encode, error) {
+	if d.Format == "ids" {
+		return nil, nil
+	}
 	t, err := r.tokenizer(ctx, m)
 	if err != nil {
 		return nil, err
@@ -42,22 +46,53 @@ func (r *Run) tokenizer(ctx context.Context, m spec.Model) (*text.Tokenizer, err
 	return t, nil
 }
 
-// contract is what decides the scores of m on data such as d.
-func (r *Run) contract(m spec.Model, d spec.Data) (*Contract, error) {
+// contract is all that decides the scores of m, given its weights.
+func (r *Run) contract(ctx context.Context, m spec.Model, d spec.Data) (*Contract, error) {
 	c := newContract(m, d, r.Program.Lock)
 	if d.Format != "ids" {
-		t, err := r.tokenizer(context.Background(), m)
+		t, err := r.tokenizer(ctx, m)
 		if err != nil {
 			return nil, err
 		}
-		c.Tokenizer, c.Template = t.Fingerprint(), hash(t.Template())
-		if id, ok := t.BOS(); ok {
+		c.Tokenizer = t.Fingerprint()
+		if t.Template() != "" {
+			c.Template = hash(t.Template())
+		}
+		if id, ok := t.BOS(); ok && t.WantsBOS() {
 			c.BOS = t.Token(id)
 		}
 		if id, ok := t.EOS(); ok {
 			c.EOS = t.Token(id)
 		}
 	}
-	sealed := c.seal()
-	return &sealed, nil
+	c = c.seal()
+	return &c, nil
+}
+
+// Contract is the scoring contract of the program's model; of the first, where
+// it trains several.
+func (r *Run) Contract() (*Contract, error) {
+	s, err := r.trainStage("")
+	if err != nil {
+		return nil, err
+	}
+	return r.contract(context.Background(), s.Model, s.Data)
+}
+
+// trainStage is the stage that trains a model; "" is the first.
+func (r *Run) trainStage(model string) (Stage, error) {
+	var names []string
+	for _, s := range r.Program.Stages {
+		if s.Kind != "train" {
+			continue
+		}
+		if model == "" || model == s.Model.Name {
+			return s, nil
+		}
+		names = append(names, s.Model.Name)
+	}
+	if model == "" {
+		return Stage{}, fmt.Errorf("program %s trains no model", r.Program.Name)
+	}
+	return Stage{}, fmt.Errorf("program %s trains no model %q; it trains %v", r.Program.Name, model, names)
 }

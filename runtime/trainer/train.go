@@ -69,7 +69,7 @@ func (r *Run) train(ctx context.Context, s Stage) (steps int, err error) {
 	if err := t.save(); err != nil {
 		return 0, err
 	}
-	return t.at.Step, r.writeModel(s, t.net)
+	return t.at.Step, r.writeModel(ctx, s, t.net)
 }
 
 // begin opens everything that the loop needs, and goes to where it starts.

@@ -128,11 +128,9 @@ func (r *Run) set(ctx context.Context, m spec.Model, d spec.Data) (*data.Set, er
 	if err != nil {
 		return nil, fmt.Errorf("data %s: %w", d.Name, err)
 	}
-	var encode data.Encode
-	if d.Format != "ids" {
-		if encode, err = r.encoder(ctx, m); err != nil {
-			return nil, err
-		}
+	encode, err := r.encoder(ctx, m, d)
+	if err != nil {
+		return nil, err
 	}
 	set, err := data.Load(d, local.Path, encode)
 	if err != nil {

@@ -1,0 +1,63 @@
+package trainer
+
+import (
+	"context"
+
+	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/spec"
+)
+
+// A Scorer gives the scores of a trained model.
+type Scorer struct {
+	net    *network
+	read   reader
+	data   spec.Data
+	encode data.Encode // nil where the model was trained on token ids
+}
+
+// scorerRows is how many sequences a Scorer sends through one forward.
+const scorerRows = 8
+
+// Scorer opens a model that an earlier run trained into Dir; "" is the only
+// one, or the first.
+func (r *Run) Scorer(ctx context.Context, model string) (*Scorer, error) {
+	s, err := r.trainStage(model)
+	if err != nil {
+		return nil, err
+	}
+	net, err := r.trainedNetwork(ctx, s.Model)
+	if err != nil {
+		return nil, s.failed(err)
+	}
+	encode, err := r.encoder(ctx, s.Model, s.Data)
+	if err != nil {
+		return nil, s.failed(err)
+	}
+	c := cutter{width: 1, buckets: scorerBuckets(s.Data.MaxLength), ways: net.layout.fsdp}
+	return &Scorer{net, tokens{net, c}, s.Data, encode}, nil
+}
+
+// scorerBuckets are padded lengths for rows of which nothing is known but the
+// longest they may be.
+func scorerBuckets(longest int) []int {
+	var all []int
+	for _, parts := range []int{8, 4, 2, 1} {
+		length := roundUp((longest+parts-1)/parts, spec.BucketMultiple)
+		if len(all) == 0 || length > all[len(all)-1] {
+			all = append(all, length)
+		}
+	}
+	return all
+}
+
+// Encode makes sequences of one row: one of messages, of prompt and response or
+// of ids, two of a preference row. The recipe's over_length applies; a row that
+// it would drop is an error.
+func (s *Scorer) Encode(row map[string]any) ([]data.Sequence, error) {
+	return data.Scored(row, s.data, s.encode)
+}
+
+// Score is the score of each sequence, in their order.
+func (s *Scorer) Score(ctx context.Context, all []data.Sequence) ([]float64, error) {
+	return s.net.score(ctx, s.read, all, scorerRows)
+}
