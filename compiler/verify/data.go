@@ -15,7 +15,7 @@ import (
 func (v *verifier) pair(m *resolve.Model, d *resolve.Data) {
 	v.positions(m, d)
 	f, known := v.facts.Data[facts.Key(m.Spec.Name, d.Spec.Name)]
-	if t, ok := v.facts.Tokenizers[m.Spec.Name]; ok && !isIDs(d.Spec, f) {
+	if t, ok := v.facts.Tokenizers[m.Spec.Name]; ok && !mayBeIDs(d.Spec, f) {
 		v.tokens(m, d, t, f)
 	}
 	if known {
@@ -26,10 +26,11 @@ func (v *verifier) pair(m *resolve.Model, d *resolve.Data) {
 	}
 }
 
-// isIDs reports whether rows bring token ids and so need no tokenizer.
-func isIDs(d spec.Data, f facts.Data) bool {
+// mayBeIDs reports whether rows bring token ids, and so need no tokenizer, or
+// may for all that is known.
+func mayBeIDs(d spec.Data, f facts.Data) bool {
 	has := slices.ContainsFunc(f.Columns, func(c facts.Column) bool { return c.Name == "chosen_ids" })
-	return d.Format == "ids" || d.Format == "auto" && has
+	return d.Format == "ids" || d.Format == "auto" && (has || len(f.Columns) == 0)
 }
 
 // positions demands that the model has as many positions as max_length.

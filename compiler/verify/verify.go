@@ -276,7 +276,7 @@ func (v *verifier) memory(p *plan.Plan) {
 		d.Notes = []diag.Note{{Message: fmt.Sprintf("weights %s, gradients %s, moments %s, activations about %s",
 			gib(s.Memory.Weights), gib(s.Memory.Gradients), gib(s.Memory.Moments), gib(s.Memory.Activations))}}
 		if s.Memory.Activations > s.Memory.Total/2 {
-			d.Help = "make micro smaller, or write tune = full { checkpoint = true }"
+			d.Help = "make micro smaller, or write checkpoint = true in tune"
 		} else {
 			d.Help = "write tune = lora, or use more devices"
 		}

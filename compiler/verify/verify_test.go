@@ -187,6 +187,10 @@ func TestASoundWorldHasNoProblem(t *testing.T) {
 	if errs := check(t, e, sound()); len(errs) > 0 {
 		t.Errorf("unexpected:\n%s", show(errs))
 	}
+	noTokenizer := &facts.Facts{Tokenizers: map[string]facts.Tokenizer{"rm": {Absent: true}}}
+	if errs := check(t, e, noTokenizer); len(errs) > 0 {
+		t.Errorf("rows that nobody has read may be token ids, and it says:\n%s", show(errs))
+	}
 	if errs := check(t, e, &facts.Facts{}); len(errs) > 0 {
 		t.Errorf("knowing nothing, it says:\n%s", show(errs))
 	}
