@@ -21,7 +21,8 @@ import (
 // that is broken or on another kind of data than env's has been reported before.
 func New(decl *ast.Decl, env Env, errs *diag.List) *Objective {
 	kind, ok := kindOf(env.Data.Kind)
-	if !ok || decl.Broken || decl.Body == nil {
+	on, _ := decl.On.(*ast.Ident)
+	if !ok || decl.Broken || decl.Body == nil || on == nil || on.Name != env.Data.Kind {
 		return nil
 	}
 	c := newChecker(decl, env, kind)

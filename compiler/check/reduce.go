@@ -67,11 +67,11 @@ func (c *checker) axisOf(e *ast.Call, f *function, x Type, values []*Expr, over 
 		c.scalarReduced(e, f, values, over)
 	case over == nil:
 		d := c.report(diag.AxisNotNamed, e.Span, "%s does not say over which axis", f.name)
-		d.Notes = append(d.Notes, diag.Note{Span: e.Args[0].Span, Message: expr + " is " + x.String()})
+		d.Notes = append(d.Notes, diag.Note{Span: operandArg(e).Span, Message: expr + " is " + x.String()})
 		d.Help = "add over " + x.Axes[len(x.Axes)-1].Name + ", or another of its axes"
 	default:
 		d := c.report(diag.NoSuchAxis, over.Value.Pos(), "%s has no axis `%s`", expr, name)
-		d.Notes = append(d.Notes, diag.Note{Span: e.Args[0].Span, Message: expr + " is " + x.String()})
+		d.Notes = append(d.Notes, diag.Note{Span: operandArg(e).Span, Message: expr + " is " + x.String()})
 		d.Help = "its axes: " + list(x.names())
 		near := diag.Suggest(name, x.names())
 		if near == "" && len(x.Axes) == 1 {
@@ -113,7 +113,7 @@ func (c *checker) mayReduce(e *ast.Call, f *function, x Type, over *ast.Arg, axi
 	switch f.name {
 	case "softmax", "log_softmax", "logsumexp", "suffix_logsumexp":
 		d := c.report(diag.MixesExamples, span, "%s over `%s` mixes unrelated examples", f.name, axis.Name)
-		d.Notes = append(d.Notes, diag.Note{Span: e.Args[0].Span, Message: expr + " is " + x.String() + "; `" + axis.Name + "` is the axis of the batch"})
+		d.Notes = append(d.Notes, diag.Note{Span: operandArg(e).Span, Message: expr + " is " + x.String() + "; `" + axis.Name + "` is the axis of the batch"})
 		d.Help = batchHelp(x, axis)
 		return false
 	case "sum":
@@ -124,7 +124,7 @@ func (c *checker) mayReduce(e *ast.Call, f *function, x Type, over *ast.Arg, axi
 	for _, a := range x.Axes {
 		if a.Kind == RaggedAxis {
 			d := c.report(diag.RaggedLeft, span, "`%s` is reduced before `%s`, which differs from %s to %s", axis.Name, a.Name, axis.Name, axis.Name)
-			d.Notes = append(d.Notes, diag.Note{Span: e.Args[0].Span, Message: expr + " is " + x.String()})
+			d.Notes = append(d.Notes, diag.Note{Span: operandArg(e).Span, Message: expr + " is " + x.String()})
 			d.Help = "reduce over " + a.Name + " first"
 			return false
 		}
@@ -144,9 +144,14 @@ func batchHelp(x Type, batch Axis) string {
 }
 
 // operandText is what a reduction is of, as a message quotes it.
-func operandText(e *ast.Call) string {
-	if len(e.Args) == 0 {
-		return "it"
+func operandText(e *ast.Call) string { return short(text(operandArg(e).Value)) }
+
+// operandArg is the first argument that is no axis; there is one.
+func operandArg(e *ast.Call) *ast.Arg {
+	for _, a := range e.Args {
+		if !a.Over {
+			return a
+		}
 	}
-	return short(text(e.Args[0].Value))
+	panic("check: a reduction of nothing")
 }
