@@ -2,12 +2,10 @@ package trainer
 
 import (
 	"fmt"
-	"math"
-	"math/rand/v2"
+	"slices"
 	"strings"
 
 	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/rmc-lang/rmc/runtime/arch"
 	"github.com/rmc-lang/rmc/runtime/model"
@@ -34,28 +32,25 @@ func openNetwork(l *layout, m spec.Model, path string, seed int) (*network, erro
 	if err != nil {
 		return nil, err
 	}
+	fresh := model.InitScore(config, m.Head.Outputs, m.Head.Bias, m.Head.Init, seed)
+	if keep {
+		fresh = weights
+	}
 	for _, p := range config.ParametersTo(m.Head.Layer) {
-		if err := n.add(p, weights[p.Name], m.Tune.Kind == "full"); err != nil {
+		if err := n.add(p, weights, m.Tune.Kind == "full"); err != nil {
 			return nil, err
 		}
-		delete(weights, p.Name)
 	}
-	random := rand.New(rand.NewPCG(uint64(seed), 0))
-	if n.decoder.LoRA != nil {
-		for _, p := range n.decoder.LoRA.Parameters(config, m.Head.Layer) {
-			if err := n.add(p, startAdapter(p, random), true); err != nil {
+	if lora := n.decoder.LoRA; lora != nil {
+		adapter := lora.Init(config, m.Head.Layer, seed)
+		for _, p := range lora.Parameters(config, m.Head.Layer) {
+			if err := n.add(p, adapter, true); err != nil {
 				return nil, err
 			}
 		}
 	}
 	for _, p := range config.ScoreParameters(m.Head.Outputs, m.Head.Bias) {
-		start := weights[p.Name]
-		if !keep {
-			start = startHead(p, m.Head.Init, config.Hidden, random)
-		} else if start == nil {
-			return nil, fmt.Errorf("%s: init = keep wants %s, which the model has not", path, p.Name)
-		}
-		if err := n.add(p, start, true); err != nil {
+		if err := n.add(p, fresh, true); err != nil {
 			return nil, err
 		}
 	}
@@ -63,10 +58,13 @@ func openNetwork(l *layout, m spec.Model, path string, seed int) (*network, erro
 }
 
 // add puts a parameter on the devices.
-func (n *network) add(p arch.Param, value *tensors.Tensor, trained bool) error {
-	dims := value.Shape().Dimensions
-	if fmt.Sprint(dims) != fmt.Sprint(p.Shape) {
-		return fmt.Errorf("%s is %v and the recipe's head is %v", p.Name, dims, p.Shape)
+func (n *network) add(p arch.Param, from model.Weights, trained bool) error {
+	value, ok := from[p.Name]
+	if !ok {
+		return fmt.Errorf("the recipe wants %s %v, which its base has not", p.Name, p.Shape)
+	}
+	if dims := value.Shape().Dimensions; !slices.Equal(dims, p.Shape) {
+		return fmt.Errorf("%s is %v in the base; the recipe's head is %v", p.Name, dims, p.Shape)
 	}
 	placed := &parameter{Param: p, dtype: value.DType(), axes: n.placement(p)}
 	var err error
@@ -87,32 +85,6 @@ func (n *network) placement(p arch.Param) axes {
 		return placed
 	}
 	return axes(arch.Sharding(p, n.layout.fsdp, n.layout.tensor).Axes)
-}
-
-// startHead is the head before training. N(0, 1/(hidden+1)), a variance, is what
-// OpenRLHF and open-instruct start from: scores begin with variance about 1.
-func startHead(p arch.Param, init string, hidden int, random *rand.Rand) *tensors.Tensor {
-	values := make([]float32, p.Size())
-	if init == "normal" && p.Matrix {
-		deviation := 1 / math.Sqrt(float64(hidden+1))
-		for i := range values {
-			values[i] = float32(random.NormFloat64() * deviation)
-		}
-	}
-	return tensors.FromFlatDataAndDimensions(values, p.Shape...)
-}
-
-// startAdapter is an adapter that changes nothing yet: B is zero, A uniform
-// within 1/sqrt(in), which is what PEFT's kaiming_uniform(sqrt(5)) comes to.
-func startAdapter(p arch.Param, random *rand.Rand) *tensors.Tensor {
-	values := make([]float32, p.Size())
-	if strings.Contains(p.Name, ".lora_A.") {
-		bound := 1 / math.Sqrt(float64(p.Shape[1]))
-		for i := range values {
-			values[i] = float32((2*random.Float64() - 1) * bound)
-		}
-	}
-	return tensors.FromFlatDataAndDimensions(values, p.Shape...)
 }
 
 func isAdapter(name string) bool { return strings.Contains(name, ".lora_") }

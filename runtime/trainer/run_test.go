@@ -259,3 +259,48 @@ func TestObjectiveThatPanics(t *testing.T) {
 		t.Errorf("err = %v", err)
 	}
 }
+
+// Four devices give the losses of one, and a checkpoint of four goes on on one.
+func TestMeshChangesNothing(t *testing.T) {
+	b, base, pairs := xla(t), tinyModel(t), tinyPairs(t, 60)
+	run := func(mesh spec.Mesh, tune string) *Run {
+		r := tinyRunOn(t, b, base, pairs, func(m *spec.Model, _ *spec.Data, tr *spec.Train) {
+			m.Tune = spec.Tune{Kind: tune, Rank: 4, Alpha: 8, On: []string{"q_proj", "down_proj"}}
+			tr.Micro, tr.Buckets = 4, []int{32}
+		})
+		r.Program.Mesh = mesh
+		return r
+	}
+	for tune, meshes := range map[string][]spec.Mesh{
+		"full": {{Devices: 4, FSDP: 4}, {Devices: 4, FSDP: 2, Tensor: 2}},
+		"head": {{Devices: 4}},
+	} {
+		one := run(spec.Mesh{}, tune)
+		execute(t, one)
+		want := losses(t, one.Dir)
+		for _, mesh := range meshes {
+			r := run(mesh, tune)
+			r.Steps = 4
+			execute(t, r)
+			close(t, losses(t, r.Dir), want[:4], 1e-5)
+			r.Program.Mesh, r.Steps, r.Resume, r.world = spec.Mesh{}, 0, true, world{}
+			execute(t, r)
+			close(t, losses(t, r.Dir), want, 1e-5)
+		}
+	}
+}
+
+func TestMeshThatCannotBe(t *testing.T) {
+	for _, c := range []struct {
+		mesh spec.Mesh
+		want string
+	}{
+		{spec.Mesh{Devices: 4}, "wants 4 devices and the go backend has 1"},
+	} {
+		r := tinyRun(t, goBackend(t), nil)
+		r.Program.Mesh = c.mesh
+		if err := r.Execute(context.Background()); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%+v: %v, want %q", c.mesh, err, c.want)
+		}
+	}
+}
