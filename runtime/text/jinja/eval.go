@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -200,8 +201,8 @@ func (r *renderer) evalBinary(n *nodes.BinaryExpression) (any, error) {
 	case tokens.Addition:
 		return add(a, b)
 	case tokens.Multiply:
-		if text, count, ok := repeated(a, b); ok {
-			return strings.Repeat(text, max(count, 0)), nil
+		if product, ok := repeated(a, b); ok {
+			return product, nil
 		}
 	}
 	return arithmetic(operator, a, b)
@@ -247,15 +248,28 @@ func add(a, b any) (any, error) {
 // maxRepeat bounds what "x" * n can make.
 const maxRepeat = 1 << 20
 
-func repeated(a, b any) (text string, count int, ok bool) {
-	text, isText := a.(string)
-	if !isText {
-		if text, isText = b.(string); isText {
-			b = a
-		}
+// repeated is a text or list, written out several times.
+func repeated(a, b any) (product any, ok bool) {
+	if _, _, isInt, _ := number(a); isInt {
+		a, b = b, a
 	}
 	_, count, isInt, _ := number(b)
-	return text, count, isText && isInt && count*len(text) <= maxRepeat
+	count = max(count, 0)
+	switch x := a.(type) {
+	case string:
+		if isInt && count*len(x) <= maxRepeat {
+			return strings.Repeat(x, count), true
+		}
+	case []any:
+		if isInt && count*len(x) <= maxRepeat {
+			return append([]any{}, slices.Repeat(x, count)...), true
+		}
+	case tuple:
+		if isInt && count*len(x) <= maxRepeat {
+			return slices.Repeat(x, count), true
+		}
+	}
+	return nil, false
 }
 
 func arithmetic(operator *tokens.Token, a, b any) (any, error) {
@@ -445,7 +459,7 @@ func (r *renderer) evalSlice(n *nodes.GetSlice) (any, error) {
 	case undefined:
 		return nil, x.err()
 	}
-	return undefined{"a slice of " + typeName(owner)}, nil
+	return nil, fmt.Errorf("%s cannot be sliced", typeName(owner))
 }
 
 // slice is Python's list[start:end:step].

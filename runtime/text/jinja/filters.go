@@ -10,6 +10,9 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/language"
 )
 
 // filter applies the filter of that name to v.
@@ -60,7 +63,7 @@ func textFilter(name string, v any, a *arguments) (any, error) {
 		}
 		return strings.TrimFunc(s, isSpace), a.err
 	case "upper":
-		return strings.ToUpper(s), a.err
+		return upper(s), a.err
 	case "lower":
 		return strings.ToLower(s), a.err
 	case "capitalize":
@@ -83,9 +86,12 @@ func count(a *arguments) int {
 	return a.int("count", -1)
 }
 
+// upper is str.upper, for which ß is SS.
+func upper(s string) string { return cases.Upper(language.Und).String(s) }
+
 func capitalize(s string) string {
 	_, size := utf8.DecodeRuneInString(s)
-	return strings.ToTitle(s[:size]) + strings.ToLower(s[size:])
+	return upper(s[:size]) + strings.ToLower(s[size:])
 }
 
 func title(s string) string {
@@ -94,7 +100,7 @@ func title(s string) string {
 	for _, gap := range append(wordStart.FindAllStringIndex(s, -1), []int{len(s), len(s)}) {
 		word := s[last:gap[0]]
 		_, size := utf8.DecodeRuneInString(word)
-		out.WriteString(strings.ToUpper(word[:size]) + strings.ToLower(word[size:]) + s[gap[0]:gap[1]])
+		out.WriteString(upper(word[:size]) + strings.ToLower(word[size:]) + s[gap[0]:gap[1]])
 		last = gap[1]
 	}
 	return out.String()
@@ -470,7 +476,7 @@ func test(name string, v any, args []any) (bool, error) {
 	case "lower":
 		return isText && text == strings.ToLower(text) && strings.ContainsFunc(text, unicode.IsLetter), nil
 	case "upper":
-		return isText && text == strings.ToUpper(text) && strings.ContainsFunc(text, unicode.IsLetter), nil
+		return isText && text == upper(text) && strings.ContainsFunc(text, unicode.IsLetter), nil
 	case "odd", "even":
 		if !isInt {
 			return false, fmt.Errorf("%s is not a whole number", typeName(v))

@@ -96,7 +96,6 @@ type renderer struct {
 	texts []string
 	scope *scope
 	out   *strings.Builder
-	depth int // of loops
 	calls int // of macros within each other
 }
 

@@ -117,7 +117,7 @@ var stringMethods = map[string]stringMethod{
 	"removeprefix": removing(strings.TrimPrefix),
 	"removesuffix": removing(strings.TrimSuffix),
 	"replace":      replaceMethod,
-	"upper":        changing(strings.ToUpper),
+	"upper":        changing(upper),
 	"lower":        changing(strings.ToLower),
 	"capitalize":   changing(capitalize),
 	"title":        changing(titleMethod),
@@ -129,7 +129,7 @@ var stringMethods = map[string]stringMethod{
 	"isalpha":      asking(unicode.IsLetter),
 	"isalnum":      asking(func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }),
 	"isspace":      asking(isSpace),
-	"isupper":      casing(strings.ToUpper),
+	"isupper":      casing(upper),
 	"islower":      casing(strings.ToLower),
 }
 
@@ -326,7 +326,7 @@ func asking(is func(rune) bool) stringMethod {
 
 func casing(change func(string) string) stringMethod {
 	return func(s string, args []any, kwargs map[string]any) (any, error) {
-		cased := strings.ToUpper(s) != strings.ToLower(s)
+		cased := upper(s) != strings.ToLower(s)
 		return cased && s == change(s), bind(args, kwargs).err
 	}
 }

@@ -11,18 +11,17 @@ import (
 )
 
 // scanner rewrites a template for gonja's parser, which then sees tags and
-// expressions only, with single spaces between their tokens. This is the one
-// place that makes up for gonja's parser (v2.9.1):
+// expressions only, with single spaces between their tokens. This, with
+// rewriter, is the one place that makes up for gonja's parser (v2.9.1):
 //
 //   - Text between tags becomes {{ jinja_text_N }}, with the white space that
 //     Jinja's rules leave: gonja strips too much between tags on one line.
 //   - String literals become jinja_text_N: gonja decodes escapes differently.
-//   - a if c else b becomes jinja_if(c, a, b): gonja knows conditions only at
-//     the end of {{ }} and set. Gemma 3's template failed by this.
 //   - Line ends inside tags become spaces: gonja takes "and" before one for a
 //     name.
+//   - Expressions are rewritten, see rewriter.
 //
-// A gonja that passes golden_test.go without one of these makes it unnecessary.
+// A gonja that passes jinja_test.go without one of these makes it unnecessary.
 type scanner struct {
 	source string
 	pos    int
@@ -34,11 +33,8 @@ type scanner struct {
 	lines       int // written so far
 }
 
-// Names that the rewriting makes up.
-const (
-	textName = "jinja_text_"
-	ifName   = "jinja_if"
-)
+// textName begins the names that stand for texts.
+const textName = "jinja_text_"
 
 func (s *scanner) line() int { return strings.Count(s.source[:s.pos], "\n") + 1 }
 
@@ -137,13 +133,17 @@ func (s *scanner) tag(kind byte) error {
 	if err != nil {
 		return err
 	}
+	w := rewriter{list: list}
 	if kind == '{' {
-		fmt.Fprintf(&s.out, "{{ %s }}", s.expression(list))
-	} else if err := s.statement(list); err != nil {
-		return err
+		fmt.Fprintf(&s.out, "{{ %s }}", w.tuple(w.condition))
+	} else {
+		fmt.Fprintf(&s.out, "{%% %s %%}", w.statement())
+	}
+	if w.err == nil && w.pos < len(list) {
+		w.fail("%s where nothing can follow", list[w.pos])
 	}
 	s.close(sign, kind == '%')
-	return nil
+	return w.err
 }
 
 // close deals with the white space after a tag that ends with a sign.
@@ -272,101 +272,6 @@ func unescape(body string) (string, error) {
 var escapes = map[byte]string{
 	'n': "\n", 't': "\t", 'r': "\r", 'f': "\f", 'v': "\v", 'a': "\a", 'b': "\b",
 	'\\': `\`, '\'': "'", '"': `"`, '\n': "",
-}
-
-// statement writes {% name … %}.
-func (s *scanner) statement(list []string) error {
-	if len(list) == 0 {
-		return errors.New("an empty tag")
-	}
-	name, args := list[0], list[1:]
-	var rewritten string
-	switch name {
-	case "for": // its "if" is a filter of the loop
-		rewritten = s.brackets(args)
-	default:
-		rewritten = s.expression(args)
-	}
-	fmt.Fprintf(&s.out, "{%% %s %s %%}", name, rewritten)
-	return nil
-}
-
-// expression writes tokens at one level: parts between , : and =, each of
-// which may be a condition.
-func (s *scanner) expression(list []string) string {
-	var out []string
-	start, depth := 0, 0
-	for i, token := range list {
-		switch token {
-		case "(", "[", "{":
-			depth++
-		case ")", "]", "}":
-			depth--
-		case ",", ":", "=":
-			if depth == 0 {
-				out = append(out, s.condition(list[start:i]), token)
-				start = i + 1
-			}
-		}
-	}
-	return strings.Join(append(out, s.condition(list[start:])), " ")
-}
-
-// condition writes a if c else b as a call.
-func (s *scanner) condition(list []string) string {
-	then := find(list, "if")
-	if then < 0 {
-		return s.brackets(list)
-	}
-	value, rest := s.brackets(list[:then]), list[then+1:]
-	otherwise := find(rest, "else")
-	if otherwise < 0 {
-		return fmt.Sprintf("%s ( %s , %s )", ifName, s.brackets(rest), value)
-	}
-	return fmt.Sprintf("%s ( %s , %s , %s )", ifName, s.brackets(rest[:otherwise]), value, s.condition(rest[otherwise+1:]))
-}
-
-// find is the first place of a word outside of brackets, or -1.
-func find(list []string, word string) int {
-	depth := 0
-	for i, token := range list {
-		switch token {
-		case "(", "[", "{":
-			depth++
-		case ")", "]", "}":
-			depth--
-		}
-		if depth == 0 && token == word && (i == 0 || list[i-1] != ".") {
-			return i
-		}
-	}
-	return -1
-}
-
-// brackets writes tokens as they are but for what stands in brackets.
-func (s *scanner) brackets(list []string) string {
-	var out []string
-	for i := 0; i < len(list); i++ {
-		out = append(out, list[i])
-		if list[i] != "(" && list[i] != "[" && list[i] != "{" {
-			continue
-		}
-		end, depth := i+1, 1
-		for ; end < len(list); end++ {
-			switch list[end] {
-			case "(", "[", "{":
-				depth++
-			case ")", "]", "}":
-				depth--
-			}
-			if depth == 0 {
-				break
-			}
-		}
-		out = append(out, s.expression(list[i+1:end]))
-		i = end - 1
-	}
-	return strings.Join(out, " ")
 }
 
 // isSpace is Python's str.isspace.

@@ -183,9 +183,8 @@ func parseFor(p, args *parser.Parser) (nodes.ControlStructure, error) {
 	return t, ended(args)
 }
 
-// parseNames reads the targets of a loop: a, or a, b, or (a, b).
+// parseNames reads the targets of a loop.
 func parseNames(args *parser.Parser) ([]string, error) {
-	bracket := args.Match(tokens.LeftParenthesis) != nil
 	var names []string
 	for {
 		name := args.Match(tokens.Name)
@@ -194,13 +193,9 @@ func parseNames(args *parser.Parser) ([]string, error) {
 		}
 		names = append(names, name.Val)
 		if args.Match(tokens.Comma) == nil {
-			break
+			return names, nil
 		}
 	}
-	if bracket && args.Match(tokens.RightParenthesis) == nil {
-		return nil, args.Error("expected )", args.Current())
-	}
-	return names, nil
 }
 
 // bind sets the targets of a loop in a scope.
@@ -257,9 +252,8 @@ func (t *forTag) render(r *renderer) (leave, error) {
 		return stayed, err
 	}
 	outer := r.scope
-	r.depth++
-	defer func() { r.scope = outer; r.depth-- }()
-	l := &loop{items: items, depth: r.depth}
+	defer func() { r.scope = outer }()
+	l := &loop{items: items}
 	for i, item := range items {
 		l.index = i
 		r.scope = &scope{vars: map[string]any{"loop": l}, parent: outer}

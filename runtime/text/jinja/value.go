@@ -48,7 +48,6 @@ type function func(args []any, kwargs map[string]any) (any, error)
 type loop struct {
 	items []any
 	index int
-	depth int
 }
 
 func (l *loop) attribute(name string) any {
@@ -68,10 +67,10 @@ func (l *loop) attribute(name string) any {
 		return l.index == n-1
 	case "length":
 		return n
-	case "depth":
-		return l.depth
+	case "depth": // of recursive loops, which are not known here
+		return 1
 	case "depth0":
-		return l.depth - 1
+		return 0
 	case "previtem":
 		if l.index > 0 {
 			return l.items[l.index-1]
@@ -227,6 +226,8 @@ func repr(v any) string {
 		return reprFloat(v)
 	case string:
 		return reprString(v)
+	case undefined:
+		return "Undefined"
 	case []any:
 		return "[" + reprAll(v) + "]"
 	case tuple:
