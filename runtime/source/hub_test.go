@@ -35,6 +35,7 @@ type fakeHub struct {
 func (h *fakeHub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.mu.Lock()
 	h.calls = append(h.calls, r.Method+" "+r.URL.Path+" "+r.Header.Get("Range"))
+	serve := h.serve
 	h.mu.Unlock()
 	if h.token != "" && r.Header.Get("Authorization") != "Bearer "+h.token {
 		w.WriteHeader(http.StatusUnauthorized)
@@ -54,7 +55,7 @@ func (h *fakeHub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNotFound)
 		return
 	}
-	if h.serve == nil || !h.serve(w, r, content) {
+	if serve == nil || !serve(w, r, content) {
 		http.ServeContent(w, r, "", time.Time{}, strings.NewReader(content))
 	}
 }
@@ -367,7 +368,9 @@ func TestHubDownloadsThatFail(t *testing.T) {
 					t.Errorf("half a file has the name of a whole one: %s", f)
 				}
 			}
+			h.mu.Lock() // a handler that was given up may still be on its way out
 			h.serve = nil
+			h.mu.Unlock()
 			mustFetch(t, s, "hf:o/n") // and the next try is not spoilt by this one
 		})
 	}
