@@ -121,7 +121,8 @@ func (b *bench) scores(t *testing.T, x batch) (score, last, first []float32) {
 func (b *bench) forward(in []*Node) []*Node {
 	p := b.params(in[4:])
 	hidden := b.decoder.Hidden(p, in[0], in[1], in[2], -1)
-	return []*Node{Score(p, hidden, in[3], false), At(hidden, in[3]), At(hidden, ZerosLike(in[3]))}
+	wide := func(x *Node) *Node { return ConvertDType(x, dtypes.Float32) }
+	return []*Node{Score(p, hidden, in[3], false), wide(At(hidden, in[3])), wide(At(hidden, ZerosLike(in[3])))}
 }
 
 func run(t *testing.T, b compute.Backend, build func([]*Node) []*Node, in ...any) []*tensors.Tensor {
