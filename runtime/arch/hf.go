@@ -159,7 +159,10 @@ func lineAt(text []byte, offset int64) int {
 }
 
 func (j config) config() (Config, error) {
-	family := strings.TrimSuffix(j.ModelType, "_text")
+	family := j.ModelType
+	if family == "gemma3_text" {
+		family = "gemma3"
+	}
 	d, ok := families[family]
 	if !ok {
 		return Config{}, &UnsupportedError{"architecture", j.name(), Known()}
