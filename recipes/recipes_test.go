@@ -150,6 +150,26 @@ func TestTinyTrainsInPureGo(t *testing.T) {
 	}
 }
 
+// rmc run is the trainer's command line: its arguments, its folder, its exit
+// code.
+func TestRunIsTheTrainer(t *testing.T) {
+	dir := tiny(t)
+	parent, name := filepath.Split(dir)
+	out, errs := command(t, parent, 0, rmc, "run", "--backend", "go", name, "--", "--out", filepath.Join(name, "mine"), "--steps", "2")
+	if again := "rmc run " + name + " --backend go -- report"; !strings.Contains(out, again) {
+		t.Errorf("%q is not in\n%s%s", again, out, errs)
+	}
+	if steps := metrics(t, filepath.Join(dir, "mine", "metrics.jsonl")); len(steps) != 2 {
+		t.Errorf("it ran %d steps, want 2", len(steps))
+	}
+	if _, errs := command(t, dir, 2, rmc, "run", "--backend", "go", "--", "--stpes", "2"); !strings.Contains(errs, "did you mean") {
+		t.Errorf("a misspelt flag of the trainer gets %s", errs)
+	}
+	if _, errs := command(t, dir, 1, rmc, "run", "--backend", "go", "--", "--out", "never", "score"); errs == "" {
+		t.Error("scoring without a model is silent")
+	}
+}
+
 // metrics reads the numbers of metrics.jsonl.
 func metrics(t *testing.T, path string) []map[string]float64 {
 	t.Helper()

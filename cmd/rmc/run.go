@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strconv"
+	"strings"
 )
 
 // A runCommand builds a trainer and runs it.
@@ -14,6 +16,21 @@ type runCommand struct {
 	recipeFlags
 	factsFlags
 	Backend backend `name:"backend" enum:"xla,go" default:"xla" help:"What the trainer computes with: xla or go."`
+}
+
+// again is the command line that runs the same trainer once more.
+func (r *runCommand) again() string {
+	words := []string{"rmc run"}
+	if r.Recipe != "" {
+		words = append(words, r.Recipe)
+	}
+	for _, set := range r.Set {
+		words = append(words, "--set "+strconv.Quote(set))
+	}
+	if r.Backend != backendXLA {
+		words = append(words, "--backend "+string(r.Backend))
+	}
+	return strings.Join(append(words, "--"), " ")
 }
 
 // An exitError is the exit code of a trainer, which has said why itself.
@@ -37,6 +54,7 @@ func (r *runCommand) Run(c *console) error {
 		args = append([]string{"--root", dir}, args...)
 	}
 	cmd := exec.Command(trainer, args...)
+	cmd.Args[0] = r.again() // what the trainer tells its user to type
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.in, c.out, c.err
 	signal.Ignore(os.Interrupt) // the trainer gets it too and finishes its checkpoint
 	defer signal.Reset(os.Interrupt)

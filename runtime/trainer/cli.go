@@ -244,7 +244,10 @@ func (in *invocation) summarise(rec *Record) {
 		fmt.Fprintf(in.stdout, "  the shorter one wins: %s   margin %+.3f   log loss %.3f   ties %d\n",
 			share(res.Shorter), res.Margin, res.LogLoss, res.Ties)
 	}
-	self := "./" + filepath.Base(os.Args[0])
+	self := os.Args[0] // "rmc run … --" where rmc has started the trainer
+	if !strings.HasPrefix(self, "rmc run ") {
+		self = "./" + filepath.Base(self)
+	}
 	fmt.Fprintf(in.stdout, "run      %s\nmodel    %s\nnext     %s report   a page with curves, histograms and calibration\n"+
 		"         %s export   a folder that transformers loads\n         echo '{\"prompt\":\"…\",\"response\":\"…\"}' | %s score\n",
 		in.dir, filepath.Join(in.dir, "model"), self, self, self)
