@@ -15,6 +15,7 @@ type bpe struct {
 	ids          map[string]int32 // by bytes, or by text
 	merges       mergeTable
 	unk          int32 // or -1
+	unkText      string
 	fuseUnk      bool
 	ignoreMerges bool // a word that is a token is that token
 	fallback     *[256]int32
@@ -39,7 +40,7 @@ func newBPE(d *modelDefinition, overBytes bool) (*bpe, error) {
 		if !ok {
 			return nil, fmt.Errorf("the vocabulary lacks unk_token %q", *d.UnkToken)
 		}
-		b.unk = id
+		b.unk, b.unkText = id, *d.UnkToken
 	}
 	if d.ByteFallback {
 		b.fallback = fallbackIDs(b.ids)
@@ -144,11 +145,14 @@ func (b *bpe) indexJoins(merges []pair) {
 }
 
 // edges are the symbols that a token can have at the end where r is: r's own,
-// or the token itself, which a byte or an unknown character can be at once.
+// or the token itself if it stands for a byte or for what is unknown.
 func (b *bpe) edges(r rune, text string) []int32 {
-	edges := []int32{b.ids[text]}
-	if id, ok := b.runes[r]; ok && id != edges[0] {
+	edges := make([]int32, 0, 2)
+	if id, ok := b.runes[r]; ok {
 		edges = append(edges, id)
+	}
+	if _, isByte := fallbackByte(text); isByte || text == b.unkText {
+		edges = append(edges, b.ids[text])
 	}
 	return edges
 }

@@ -3,6 +3,7 @@ package text
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/rmc-lang/rmc/runtime/gguf"
 )
@@ -96,6 +97,11 @@ func around(f *gguf.File, s settings, bosUnlessSaid bool) (before, after []strin
 }
 
 func ggufSPM(f *gguf.File, pieces []vocabPiece, s settings) (*definition, error) {
+	for i, p := range pieces { // llama.cpp's converter writes these with plain spaces
+		if p.kind == userPiece {
+			pieces[i].text = strings.ReplaceAll(p.text, " ", "▁")
+		}
+	}
 	m := &spm{pieces: pieces, unk: s.names["unk_token"], prefix: true, bytes: true}
 	if prefix, said := f.Bool("tokenizer.ggml.add_space_prefix"); said {
 		m.prefix = prefix

@@ -143,29 +143,44 @@ func replaceByte(old byte, content string) normalizer {
 	}
 }
 
-// form brings text into a Unicode normal form.
+// form brings text into a Unicode normal form. Characters that the tables of
+// Hugging Face's tokenizers do not know stay as they are, and nothing moves
+// past them.
 func form(f norm.Form) normalizer {
 	return func(src piece) piece {
 		if f.IsNormalString(src.text) {
 			return src
 		}
-		if src.from == nil {
-			src.text = f.String(src.text)
-			return src
-		}
 		w := rewriter{src: src}
-		var it norm.Iter
-		it.InitString(f, src.text)
-		for !it.Done() {
-			at := it.Pos()
-			out := string(it.Next())
-			if end := it.Pos(); src.text[at:end] == out {
-				w.keep(at, end)
-			} else {
-				w.put(out, at)
+		last := 0
+		for i, r := range src.text {
+			if r >= firstUnformed && unicode.Is(unformed, r) {
+				w.form(f, last, i)
+				last = i + utf8.RuneLen(r)
+				w.keep(i, last)
 			}
 		}
+		w.form(f, last, len(src.text))
 		return w.piece()
+	}
+}
+
+// form writes src's bytes from i to j in a normal form.
+func (w *rewriter) form(f norm.Form, i, j int) {
+	if w.src.from == nil {
+		w.out = append(w.out, f.String(w.src.text[i:j])...) // AppendString would join it to what is there
+		return
+	}
+	var it norm.Iter
+	it.InitString(f, w.src.text[i:j])
+	for !it.Done() {
+		at := i + it.Pos()
+		out := string(it.Next())
+		if end := i + it.Pos(); w.src.text[at:end] == out {
+			w.keep(at, end)
+		} else {
+			w.put(out, at)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package text
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -108,37 +109,35 @@ func addedOf(pieces []vocabPiece) []addedToken {
 }
 
 // mergesOf finds the merges that a vocabulary implies: every way to make one
-// piece of two, best score first (generate_merges of transformers).
+// piece of two, best score first, of equals the longest left part
+// (generate_merges of transformers 4, which made the tokenizer.json of Llama 2
+// and Gemma).
 func mergesOf(pieces []vocabPiece, vocab map[string]int32) []pair {
 	type merge struct {
 		pair
-		id, left, right int32 // the piece made, and the lengths of its parts in characters
+		score       float64
+		left, right int // lengths in characters
 	}
 	var merges []merge
-	for id, p := range pieces {
+	for _, p := range pieces {
 		if p.kind != normalPiece && p.kind != userPiece {
 			continue
 		}
-		n, total := int32(0), int32(utf8.RuneCountInString(p.text))
+		if p.kind == userPiece {
+			p.score = 0 // as SentencePiece has it; GGUF files say -1000
+		}
+		n, total := 0, utf8.RuneCountInString(p.text)
 		for i := range p.text {
 			_, okLeft := vocab[p.text[:i]]
 			_, okRight := vocab[p.text[i:]]
 			if i > 0 && okLeft && okRight {
-				merges = append(merges, merge{pair{p.text[:i], p.text[i:]}, int32(id), n, total - n})
+				merges = append(merges, merge{pair{p.text[:i], p.text[i:]}, p.score, n, total - n})
 			}
 			n++
 		}
 	}
 	slices.SortStableFunc(merges, func(a, b merge) int {
-		switch x, y := pieces[a.id].score, pieces[b.id].score; {
-		case x > y:
-			return -1
-		case x < y:
-			return 1
-		case a.id != b.id:
-			return int(a.id - b.id)
-		}
-		return int(a.left - b.left)
+		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(b.left, a.left), cmp.Compare(b.right, a.right))
 	})
 	pairs := make([]pair, len(merges))
 	for i, m := range merges {
