@@ -23,7 +23,7 @@ test: ## run every test; ends with what passed, failed and was skipped, and why
 	@go test -json -timeout 20m ./... | go run .ci/count.go
 
 update: ## rewrite every golden file, then show what changed
-	go test ./lang/... ./compiler/... ./cmd/... -update
+	go test $$(grep -rl --include='*_test.go' 'flag.Bool("update"' . | xargs -n 1 dirname | sort -u) -update
 	git diff --stat
 
 generate: build ## regenerate recipes/*/main.go and their locks

@@ -190,25 +190,40 @@ func (g *gathering) tokens(m spec.Model, d spec.Data) {
 		return // said already
 	}
 	reader := g.world.texts[m.Name]
-	if reader == nil && d.Format != "ids" {
-		g.leftOut("tokens of data %s: there is no tokenizer of model %s to count them with", d.Name, m.Name)
-		return
+	encode, wanted := reader.encode, false
+	if reader == nil {
+		encode = func([]data.Message) (data.Encoded, error) {
+			wanted = true
+			return data.Encoded{}, errors.New("there is no tokenizer")
+		}
 	}
 	// The compiler holds the counts against these two policies and knows where
 	// they are written; the loader would stop at the first.
 	d.OverLength, d.Ties = lenient(d.OverLength), lenient(d.Ties)
-	set, err := data.Load(d, path, reader.encode)
+	set, err := data.Load(d, path, encode)
 	key := facts.Key(m.Name, d.Name)
 	var column *data.ColumnError
+	var nothing *data.NothingLeftError
 	switch {
 	case errors.As(err, &column):
 		g.world.facts.Data[key] = columnFacts(column)
+	case wanted && errors.As(err, &nothing):
+		g.leftOut("tokens of data %s: there is no tokenizer of model %s to count them with", d.Name, m.Name)
+		g.world.facts.Data[key] = uncounted(nothing.Stats)
+	case errors.As(err, &nothing):
+		g.world.facts.Data[key] = dataFacts(&data.Set{Stats: nothing.Stats}, nil)
 	case err != nil:
 		g.wrong("data."+d.Name+".source", err)
 	default:
 		g.world.sets[key] = set
 		g.world.facts.Data[key] = dataFacts(set, reader.bosCounts(set))
 	}
+}
+
+// uncounted is what can be said of rows of which nobody knows the tokens: which
+// columns they have. None of them is known to be left out.
+func uncounted(s data.Stats) facts.Data {
+	return facts.Data{Rows: s.Read, Kept: s.Read, Train: s.Read, Columns: columns(s)}
 }
 
 func lenient(policy string) string {
@@ -228,8 +243,8 @@ func columnFacts(e *data.ColumnError) facts.Data {
 
 // dataFacts is what was read in the compiler's words. Rows are 1-based there.
 func dataFacts(s *data.Set, bos map[int]int) facts.Data {
-	f := facts.Data{
-		Rows: s.Stats.Read, Kept: s.Stats.Kept, Train: s.Stats.Train, Holdout: s.Stats.Holdout,
+	return facts.Data{
+		Rows: s.Stats.Read, Columns: columns(s.Stats), Kept: s.Stats.Kept, Train: s.Stats.Train, Holdout: s.Stats.Holdout,
 		OverLong: s.Stats.Over, OverLongAt: oneBased(s.Stats.OverAt),
 		Ties: s.Stats.Met(data.Identical) + s.Stats.Met(data.Tied), TiesAt: oneBased(filter(s.Stats, data.Identical).Rows),
 		Identical: s.Stats.Met(data.IdenticalOnce), IdenticalAt: oneBased(filter(s.Stats, data.IdenticalOnce).Rows),
@@ -240,10 +255,14 @@ func dataFacts(s *data.Set, bos map[int]int) facts.Data {
 		BOSCounts: bos, Lengths: s.Stats.Lengths, Distinct: distinctLengths(s), ExampleMax: longest(s.Train), HoldoutMax: longest(s.Holdout),
 		Sequences: s.Width, TokensBefore: s.Stats.TokensBefore, TokensAfter: s.Stats.TokensAfter,
 	}
-	for _, c := range s.Stats.Columns {
-		f.Columns = append(f.Columns, facts.Column{Name: c.Name, Type: c.Type, Constant: c.Constant, Value: c.Value})
+}
+
+func columns(s data.Stats) []facts.Column {
+	var out []facts.Column
+	for _, c := range s.Columns {
+		out = append(out, facts.Column{Name: c.Name, Type: c.Type, Constant: c.Constant, Value: c.Value})
 	}
-	return f
+	return out
 }
 
 func oneBased(rows []int) []int {

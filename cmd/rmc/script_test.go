@@ -53,17 +53,24 @@ func exitsWith(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// tiny is the script command "tiny": it puts testdata/tiny, the smallest recipe
-// that trains, with its data and its model into the script's folder.
+// tiny is the script command "tiny [talks]": it puts testdata/tiny, the smallest
+// recipe that trains, with its data and its model into the script's folder.
+// With talks the model gets a tokenizer, which knows bytes and a few words, and
+// a chat template.
 func tiny(ts *testscript.TestScript, neg bool, args []string) {
-	for from, to := range map[string]string{
+	files := map[string]string{
 		"tiny/tiny.rmr": "tiny.rmr", "tiny/pairs.jsonl": "pairs.jsonl",
 		"conformance/llama/config.json": "model/config.json", "conformance/llama/model.safetensors": "model/model.safetensors",
-	} {
+	}
+	if len(args) > 0 && args[0] == "talks" {
+		files["tiny/tokenizer/tokenizer.json"] = "model/tokenizer.json"
+		files["tiny/tokenizer/tokenizer_config.json"] = "model/tokenizer_config.json"
+	}
+	for from, to := range files {
 		content, err := os.ReadFile(filepath.Join("../../testdata", from))
 		ts.Check(err)
 		content = bytes.ReplaceAll(content, []byte("file:../conformance/llama"), []byte("file:model"))
-		ts.Check(os.MkdirAll(ts.MkAbs("model"), 0o755))
+		ts.Check(os.MkdirAll(filepath.Dir(ts.MkAbs(to)), 0o755))
 		ts.Check(os.WriteFile(ts.MkAbs(to), content, 0o644))
 	}
 }

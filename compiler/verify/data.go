@@ -201,6 +201,9 @@ func (v *verifier) rows(d *resolve.Data, f facts.Data) {
 		e := v.errs.Addf(diag.NothingKept, span, "none of %s of %s is left", rows(f.Rows), d.Spec.Name)
 		e.Notes = []diag.Note{{Message: fmt.Sprintf("%d over max_length, %d ties, %d the same after truncation, %d with a response cut away, %d refused by the template",
 			f.OverLong, f.Ties, f.Identical, f.CutWhole, f.Refused)}}
+		if f.Refused == f.Rows {
+			e.Notes = []diag.Note{{Message: f.RefusedReason}}
+		}
 		e.Help = "make max_length larger, or check the format"
 	}
 	if d.Spec.Ties == "error" && f.Ties > 0 {

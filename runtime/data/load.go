@@ -233,13 +233,25 @@ func (l *loading) refusals(path string) error {
 		}
 	}
 	if len(l.train)+len(l.holdout) == 0 {
-		return fmt.Errorf("%s: none of its %d rows can be used: %s", name, l.stats.Read, l.all())
+		l.stats.Filters, l.stats.Columns = l.filters(), l.columnReports()
+		return &NothingLeftError{name, l.stats, l.all()}
 	}
 	if len(l.train) == 0 {
 		return fmt.Errorf("%s: the split holds out all %d rows and leaves none to train on; they have %d different prompts: lower fraction, split by row, or use more data",
 			name, len(l.holdout), l.prompts(l.holdout))
 	}
 	return nil
+}
+
+// A NothingLeftError says that a file has no row that can be used.
+type NothingLeftError struct {
+	File  string // its base name
+	Stats Stats  // what became of the rows
+	why   string // each reason with its count
+}
+
+func (e *NothingLeftError) Error() string {
+	return fmt.Sprintf("%s: none of its %d rows can be used: %s", e.File, e.Stats.Read, e.why)
 }
 
 func (l *loading) saving(tie string) string {
