@@ -46,7 +46,8 @@ fuzz: ## run each fuzz target for fuzz=30s
 	done
 
 conformance: ## compare with transformers and TRL; says what it had to skip
-	go test -count=1 -v -run Conformance ./runtime/... ./recipes/... | grep -E '^ *(---|===|ok|FAIL|panic)|conformance|skip' | grep -v '^=== '
+	@go test -count=1 -v -timeout 20m -run 'Conformance|Trajectory' ./runtime/... ./recipes/... | \
+		grep -E '^ *(--- (PASS|FAIL|SKIP)|[a-z0-9_]+_test\.go:[0-9]+:)|^(FAIL|panic)'
 
 bench: ## measure parsing, compiling, tokenizing and training; appends to bench.txt
 	@{ echo "# $$(git describe --always --dirty) $$(go version | cut -d' ' -f3-) $$(nproc) cores"; \
