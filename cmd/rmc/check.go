@@ -48,8 +48,7 @@ func (k *checkCommand) Run(c *console) error {
 }
 
 func (k *checkCommand) json(c *console, r *compiled) error {
-	problems := r.problems.Sorted()
-	placed(problems, filepath.Dir(r.path))
+	problems := placed(r.problems.Sorted(), filepath.Dir(r.path))
 	if err := diag.WriteJSON(c.out, problems); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/rmc-lang/rmc/compiler"
@@ -46,8 +47,7 @@ func (c *console) compileClean(f recipeFlags) (*compiled, error) {
 // report prints the problems on the error stream and returns errReported if
 // there are errors among them.
 func (c *console) report(r *compiled) error {
-	shown := r.problems.Sorted()
-	placed(shown, filepath.Dir(r.path))
+	shown := placed(r.problems.Sorted(), filepath.Dir(r.path))
 	if err := diag.WriteText(c.err, shown, c.errColour); err != nil {
 		return err
 	}
@@ -84,23 +84,29 @@ func count(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// placed names the files of problems as seen from the working directory, which
-// is how editors and people open them. The compiler knows them from the
-// recipe's folder; the standard library is in no folder, and an override in no
-// file.
-func placed(problems diag.List, dir string) {
-	done := map[*source.File]bool{}
-	place := func(f *source.File) {
-		if f == nil || done[f] || strings.HasPrefix(f.Name, "std/") || strings.HasPrefix(f.Name, "--") {
-			return
+// placed returns problems with their files named as seen from the working
+// directory, which is how editors and people open them. The compiler knows them
+// from the recipe's folder, and prints them so into programs; the standard
+// library is in no folder, and an override in no file.
+func placed(problems diag.List, dir string) diag.List {
+	files := map[*source.File]*source.File{}
+	place := func(s source.Span) source.Span {
+		f := s.File
+		if f == nil || strings.HasPrefix(f.Name, "std/") || strings.HasPrefix(f.Name, "--") {
+			return s
 		}
-		done[f] = true
-		f.Name = filepath.ToSlash(filepath.Join(dir, f.Name))
+		if files[f] == nil {
+			files[f] = source.New(filepath.ToSlash(filepath.Join(dir, f.Name)), f.Text)
+		}
+		return source.Span{File: files[f], Start: s.Start, End: s.End}
 	}
-	for _, d := range problems {
-		place(d.Span.File)
-		for _, n := range d.Notes {
-			place(n.Span.File)
+	out := slices.Clone(problems)
+	for i := range out {
+		out[i].Span = place(out[i].Span)
+		out[i].Notes = slices.Clone(out[i].Notes)
+		for j := range out[i].Notes {
+			out[i].Notes[j].Span = place(out[i].Notes[j].Span)
 		}
 	}
+	return out
 }
