@@ -233,38 +233,36 @@ func (b *bpe) chunk(e *encoder, text string, symbols []token) {
 }
 
 // symbols appends what a word is before any merge: its characters, bytes for
-// those that are not in the vocabulary, or the unknown token.
+// those that are not in the vocabulary, or the unknown token. Without such a
+// token what is unknown is dropped, as in byteSymbols.
 func (b *bpe) symbols(symbols []token, word string) []token {
-	unknown := int32(0) // bytes of unknown characters that are waiting
-	flush := func() {
-		if unknown > 0 {
-			symbols = append(symbols, token{b.unk, unknown})
-			unknown = 0
-		}
-	}
+	unknown, dropped := false, int32(0)
 	for i := 0; i < len(word); {
 		r, size := utf8.DecodeRuneInString(word[i:])
 		id, ok := b.runes[r]
-		if r == utf8.RuneError && size == 1 {
-			ok = false
-		}
+		ok = ok && (r != utf8.RuneError || size > 1)
 		switch {
 		case ok:
-			flush()
-			symbols = append(symbols, token{id, int32(size)})
+			symbols = append(symbols, token{id, int32(size) + dropped})
+			dropped = 0
 		case b.fallsBack(word[i : i+size]):
 			for j := i; j < i+size; j++ {
-				symbols = append(symbols, token{b.fallback[word[j]], 1})
+				symbols = append(symbols, token{b.fallback[word[j]], 1 + dropped})
+				dropped = 0
 			}
-		case b.unk >= 0:
-			if !b.fuseUnk {
-				flush()
-			}
-			unknown += int32(size)
+		case b.unk < 0:
+			dropped += int32(size)
+		case unknown && b.fuseUnk:
+			symbols[len(symbols)-1].size += int32(size)
+		default:
+			symbols = append(symbols, token{b.unk, int32(size)})
 		}
+		unknown = !ok
 		i += size
 	}
-	flush()
+	if dropped > 0 && len(symbols) > 0 {
+		symbols[len(symbols)-1].size += dropped
+	}
 	return symbols
 }
 

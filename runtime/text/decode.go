@@ -187,7 +187,9 @@ func newDecodeMetaspace(raw json.RawMessage) (decoder, error) {
 func (t *Tokenizer) Decode(ids []int32) string {
 	tokens := make([]string, 0, len(ids))
 	for _, id := range ids {
-		if text, ok := t.spelling(id); ok {
+		if text, ok := t.respelt[id]; ok { // so tokenizers 0.23 does
+			tokens = append(tokens, text)
+		} else if text, ok := t.spelling(id); ok {
 			tokens = append(tokens, text)
 		}
 	}

