@@ -177,6 +177,9 @@ func (c *Config) noteScore(tensors []Tensor) {
 	}
 }
 
+// maxLayers keeps a damaged file from asking for all memory.
+const maxLayers = 10_000
+
 // validate checks what every family needs before anything is built from it.
 func (c *Config) validate() error {
 	for _, n := range []struct {
@@ -190,6 +193,9 @@ func (c *Config) validate() error {
 		if n.value <= 0 {
 			return fmt.Errorf("%s is %d; it must be positive", n.name, n.value)
 		}
+	}
+	if c.Layers > maxLayers {
+		return fmt.Errorf("num_hidden_layers is %d; more than %d are not believed", c.Layers, maxLayers)
 	}
 	if c.Heads%c.KVHeads != 0 {
 		return fmt.Errorf("num_attention_heads %d is not a multiple of num_key_value_heads %d", c.Heads, c.KVHeads)

@@ -104,6 +104,7 @@ func TestParseRefuses(t *testing.T) {
 		`"model_type": "gemma2", "layer_types": ["full_attention"]`:                                                                `layer_types has 1 entries for 6 layers`,
 		`"model_type": "llama", "num_key_value_heads": 3`:                                                                          `num_attention_heads 4 is not a multiple of num_key_value_heads 3`,
 		`"model_type": "llama", "num_key_value_heads": 0`:                                                                          `num_key_value_heads is 0; it must be positive`,
+		`"model_type": "llama", "num_hidden_layers": 100000000000`:                                                                 `num_hidden_layers is 100000000000; more than 10000 are not believed`,
 		`"model_type": "llama", "head_dim": 7`:                                                                                     `head_dim 7 is odd; rotation needs pairs`,
 		`"model_type": "llama", "hidden_size": -1`:                                                                                 `hidden_size is -1; it must be positive`,
 		`"model_type": "llama", "vocab_size": "many"`:                                                                              `line 1: vocab_size is a string, wanted int`,
@@ -354,4 +355,27 @@ func TestLoadFolders(t *testing.T) {
 	if _, err := Load(filepath.Join(empty, "model.gguf")); err == nil {
 		t.Error("a broken GGUF file is accepted")
 	}
+}
+
+// FuzzParse: no text makes Parse panic, and what it accepts can be listed and
+// written so that it reads the same.
+func FuzzParse(f *testing.F) {
+	for _, family := range Known() {
+		f.Add(fmt.Sprintf(`{"model_type": %q, "rope_scaling": {"type": "linear", "factor": 2}, "eos_token_id": [1], %s}`, family, sizes))
+	}
+	f.Add(`{"model_type": "gemma3", "text_config": {"layer_types": ["full_attention"]}}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := Parse([]byte(text))
+		if err != nil || c.Layers > 100 {
+			return
+		}
+		c.Counts()
+		written, err := json.Marshal(c.HF(1, "float32"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Parse(written); err != nil {
+			t.Errorf("%s became %s: %v", text, written, err)
+		}
+	})
 }

@@ -152,7 +152,7 @@ func queryScalar(c Config) int {
 
 // windows are stored as one size; which layers have it is the family's rule.
 func (h *header) windows(c Config, d defaults) []int {
-	windows := make([]int, max(c.Layers, 0))
+	windows := make([]int, min(max(c.Layers, 0), maxLayers))
 	size := h.intOr("attention.sliding_window", 0)
 	if size == 0 && c.PostNorms {
 		size = d.window

@@ -294,7 +294,7 @@ func (j config) eosTokens() ([]int, error) {
 
 // windows says per layer how far back a query sees; 0 is all the way.
 func (j config) windows(c Config, d defaults) ([]int, error) {
-	windows := make([]int, max(c.Layers, 0))
+	windows := make([]int, min(max(c.Layers, 0), maxLayers))
 	size := j.SlidingWindow.or(d.window, 0)
 	if d.window < 0 || size <= 0 || strings.HasPrefix(c.Family, "qwen") && !j.UseSlidingWindow {
 		return windows, nil
