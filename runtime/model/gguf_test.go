@@ -18,74 +18,76 @@ import (
 	"github.com/rmc-lang/rmc/runtime/arch"
 )
 
+// A ggufFile collects the parts of a GGUF file.
+type ggufFile struct {
+	head, table, data bytes.Buffer
+	keys, tensors     uint64
+}
+
+// put appends numbers and strings as the format stores them.
+func put(w *bytes.Buffer, all ...any) {
+	for _, x := range all {
+		if s, ok := x.(string); ok {
+			put(w, uint64(len(s)))
+			w.WriteString(s)
+		} else if err := binary.Write(w, binary.LittleEndian, x); err != nil {
+			panic(err)
+		}
+	}
+}
+
+func (f *ggufFile) key(name string, value any) {
+	kind := map[string]uint32{"uint32": 4, "float32": 6, "string": 8}[fmt.Sprintf("%T", value)]
+	put(&f.head, name, kind, value)
+	f.keys++
+}
+
+// tensor stores matrices in float16, the rest in float32.
+func (f *ggufFile) tensor(name string, dims []int, flat []float32) {
+	put(&f.table, name, uint32(len(dims)))
+	for _, d := range slices.Backward(dims) {
+		put(&f.table, uint64(d))
+	}
+	kind := uint32(0)
+	if len(dims) == 2 {
+		kind = 1
+	}
+	put(&f.table, kind, uint64(f.data.Len()))
+	for _, x := range flat {
+		if kind == 1 {
+			put(&f.data, float16.FromFloat32(x).Bits())
+		} else {
+			put(&f.data, x)
+		}
+	}
+	f.data.Write(make([]byte, (32-f.data.Len()%32)%32))
+	f.tensors++
+}
+
+func (f *ggufFile) write(t *testing.T, path string) {
+	t.Helper()
+	var file bytes.Buffer
+	file.WriteString("GGUF")
+	put(&file, uint32(3), f.tensors, f.keys)
+	file.Write(f.head.Bytes())
+	file.Write(f.table.Bytes())
+	file.Write(make([]byte, (32-file.Len()%32)%32))
+	file.Write(f.data.Bytes())
+	if err := os.WriteFile(path, file.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // writeGGUF stores a decoder as llama.cpp's converter does: Llama's q and k rows
-// in adjacent pairs, Gemma's norms with 1 added, matrices in float16.
+// in adjacent pairs, Gemma's norms with 1 added.
 func writeGGUF(t *testing.T, path string, c arch.Config, weights Weights) {
 	t.Helper()
-	architecture := map[string]string{"mistral": "llama"}[c.Family]
-	if architecture == "" {
-		architecture = c.Family
+	f := &ggufFile{}
+	architecture := c.Family
+	if c.Family == "mistral" {
+		architecture = "llama"
 	}
-	var head, table, data bytes.Buffer
-	keys := 0
-	put := func(w *bytes.Buffer, all ...any) {
-		for _, x := range all {
-			if s, ok := x.(string); ok {
-				binary.Write(w, binary.LittleEndian, uint64(len(s)))
-				w.WriteString(s)
-				continue
-			}
-			binary.Write(w, binary.LittleEndian, x)
-		}
-	}
-	const u32, f32, text = uint32(4), uint32(6), uint32(8)
-	key := func(name string, kind uint32, value any) {
-		put(&head, name, kind, value)
-		keys++
-	}
-	number := func(name string, n int) { key(architecture+"."+name, u32, uint32(n)) }
-	key("general.architecture", text, architecture)
-	number("embedding_length", c.Hidden)
-	number("feed_forward_length", c.Intermediate)
-	number("block_count", c.Layers)
-	number("attention.head_count", c.Heads)
-	number("attention.head_count_kv", c.KVHeads)
-	number("attention.key_length", c.HeadDim)
-	number("context_length", c.MaxPositions)
-	if w := slices.Max(c.Windows); w > 0 {
-		number("attention.sliding_window", w)
-	}
-	key(architecture+".attention.layer_norm_rms_epsilon", f32, float32(c.NormEps))
-	key(architecture+".rope.freq_base", f32, float32(c.Rope.Theta))
-	if c.AttnCap > 0 {
-		key(architecture+".attn_logit_softcapping", f32, float32(c.AttnCap))
-		key(architecture+".final_logit_softcapping", f32, float32(c.FinalCap))
-	}
-	key("tokenizer.ggml.padding_token_id", u32, uint32(*c.PadToken))
-	key("tokenizer.ggml.bos_token_id", u32, uint32(*c.BOSToken))
-	key("tokenizer.ggml.eos_token_id", u32, uint32(c.EOSTokens[0]))
-
-	names := 0
-	tensor := func(name string, dims []int, flat []float32) {
-		kind := uint32(0)
-		if len(dims) == 2 {
-			kind = 1
-		}
-		put(&table, name, uint32(len(dims)))
-		for i := range dims {
-			put(&table, uint64(dims[len(dims)-1-i]))
-		}
-		put(&table, kind, uint64(data.Len()))
-		for _, x := range flat {
-			if kind == 1 {
-				put(&data, float16.FromFloat32(x).Bits())
-			} else {
-				put(&data, x)
-			}
-		}
-		data.Write(make([]byte, (32-data.Len()%32)%32))
-		names++
-	}
+	f.describe(architecture, c)
 	for _, p := range c.Parameters() {
 		x := slices.Clone(flat(weights[p.Name]))
 		switch {
@@ -98,31 +100,45 @@ func writeGGUF(t *testing.T, path string, c arch.Config, weights Weights) {
 				x[i]++
 			}
 		}
-		tensor(ggufName(c, p.Name), p.Shape, x)
+		f.tensor(ggufName(c, p.Name), p.Shape, x)
 	}
 	if c.Rope.Type == "llama3" {
 		plain := arch.Rope{Type: "default", Theta: c.Rope.Theta}.Frequencies(c.HeadDim)
-		scaled := c.Rope.Frequencies(c.HeadDim)
 		divisors := make([]float32, len(plain))
-		for i := range divisors {
-			divisors[i] = float32(plain[i] / scaled[i])
+		for i, scaled := range c.Rope.Frequencies(c.HeadDim) {
+			divisors[i] = float32(plain[i] / scaled)
 		}
-		tensor("rope_freqs.weight", []int{len(divisors)}, divisors)
+		f.tensor("rope_freqs.weight", []int{len(divisors)}, divisors)
 	}
 	if !c.Tied {
-		tensor("output.weight", []int{1, 1}, []float32{0})
+		f.tensor("output.weight", []int{1, 1}, []float32{0})
 	}
+	f.write(t, path)
+}
 
-	var file bytes.Buffer
-	file.WriteString("GGUF")
-	put(&file, uint32(3), uint64(names), uint64(keys))
-	file.Write(head.Bytes())
-	file.Write(table.Bytes())
-	file.Write(make([]byte, (32-file.Len()%32)%32))
-	file.Write(data.Bytes())
-	if err := os.WriteFile(path, file.Bytes(), 0o644); err != nil {
-		t.Fatal(err)
+// describe writes the metadata.
+func (f *ggufFile) describe(architecture string, c arch.Config) {
+	f.key("general.architecture", architecture)
+	for name, n := range map[string]int{
+		"embedding_length": c.Hidden, "feed_forward_length": c.Intermediate, "block_count": c.Layers,
+		"attention.head_count": c.Heads, "attention.head_count_kv": c.KVHeads, "attention.key_length": c.HeadDim,
+		"context_length": c.MaxPositions, "attention.sliding_window": slices.Max(c.Windows),
+	} {
+		if n > 0 {
+			f.key(architecture+"."+name, uint32(n))
+		}
 	}
+	for name, x := range map[string]float64{
+		"attention.layer_norm_rms_epsilon": c.NormEps, "rope.freq_base": c.Rope.Theta,
+		"attn_logit_softcapping": c.AttnCap, "final_logit_softcapping": c.FinalCap,
+	} {
+		if x > 0 {
+			f.key(architecture+"."+name, float32(x))
+		}
+	}
+	f.key("tokenizer.ggml.padding_token_id", uint32(*c.PadToken))
+	f.key("tokenizer.ggml.bos_token_id", uint32(*c.BOSToken))
+	f.key("tokenizer.ggml.eos_token_id", uint32(c.EOSTokens[0]))
 }
 
 // permute is what the converter does to a head's rows, whose inverse the loader
@@ -142,20 +158,18 @@ func permute(flat []float32, heads, dim int) {
 
 // ggufName spells a parameter as llama.cpp does.
 func ggufName(c arch.Config, name string) string {
-	ffn := "ffn_norm"
 	post := "ffn_norm"
 	if c.PostNorms {
 		post = "post_attention_norm"
 	}
-	name = strings.NewReplacer(
+	return strings.NewReplacer(
 		"model.embed_tokens", "token_embd", "model.norm", "output_norm", "model.layers.", "blk.",
 		"self_attn.q_proj", "attn_q", "self_attn.k_proj", "attn_k", "self_attn.v_proj", "attn_v", "self_attn.o_proj", "attn_output",
 		"self_attn.q_norm", "attn_q_norm", "self_attn.k_norm", "attn_k_norm",
 		"mlp.gate_proj", "ffn_gate", "mlp.up_proj", "ffn_up", "mlp.down_proj", "ffn_down",
 		"input_layernorm", "attn_norm", "post_attention_layernorm", post,
-		"pre_feedforward_layernorm", ffn, "post_feedforward_layernorm", "post_ffw_norm",
+		"pre_feedforward_layernorm", "ffn_norm", "post_feedforward_layernorm", "post_ffw_norm",
 	).Replace(name)
-	return name
 }
 
 // TestGGUF writes each family as GGUF and reads it back: the configuration must
