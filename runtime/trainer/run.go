@@ -6,6 +6,7 @@ package trainer
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/rmc-lang/rmc/runtime/backend"
 	"github.com/rmc-lang/rmc/runtime/data"
@@ -27,7 +28,6 @@ type Program struct {
 // were given, and nothing that was opened.
 type Stage struct {
 	Kind      string // train | evaluate
-	Origin    string // recipe line, quickstart.rmr:18; named in messages; may be empty
 	Model     spec.Model
 	Data      spec.Data
 	Train     spec.Train                   // of kind train
@@ -146,7 +146,7 @@ func (r *Run) Execute(ctx context.Context) error {
 			err = r.result(ctx, s, before[i], steps[s.Model.Name])
 		}
 		if err != nil {
-			return s.failed(err)
+			return r.Program.failed(s, err)
 		}
 	}
 	return nil
@@ -184,9 +184,13 @@ func (r *Run) result(ctx context.Context, s Stage, before *Measures, steps int) 
 }
 
 // failed says in which stage, and on which line of the recipe, err came up.
-func (s Stage) failed(err error) error {
-	if s.Origin != "" {
-		return fmt.Errorf("%s (%s): %w", s.Name(), s.Origin, err)
+func (p Program) failed(s Stage, err error) error {
+	line := 0
+	for text := range strings.Lines(p.Recipe) {
+		line++
+		if words := strings.Join(strings.Fields(text), " "); strings.HasPrefix(words+" ", s.Name()+" ") {
+			return fmt.Errorf("%s (line %d of the recipe): %w", s.Name(), line, err)
+		}
 	}
 	return fmt.Errorf("%s: %w", s.Name(), err)
 }
@@ -200,10 +204,10 @@ func (r *Run) Evaluate(ctx context.Context) error {
 			continue
 		}
 		if _, err := r.trainedNetwork(ctx, s.Model); err != nil {
-			return s.failed(err)
+			return r.Program.failed(s, err)
 		}
 		if err := r.result(ctx, s, nil, 0); err != nil {
-			return s.failed(err)
+			return r.Program.failed(s, err)
 		}
 	}
 	return nil

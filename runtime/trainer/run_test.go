@@ -16,6 +16,7 @@ import (
 
 	"github.com/rmc-lang/rmc/runtime/arch"
 	"github.com/rmc-lang/rmc/runtime/backend"
+	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/model"
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/spec"
@@ -195,14 +196,19 @@ func TestTrainAndEvaluate(t *testing.T) {
 	}
 }
 
-// How a step is cut into micro-batches changes no loss.
-func TestAccumulationChangesNothing(t *testing.T) {
+// How a step is cut into micro-batches and buckets, and whether activations are
+// kept or computed again, changes no loss.
+func TestCuttingChangesNothing(t *testing.T) {
 	b, base, pairs := goBackend(t), tinyModel(t), tinyPairs(t, 60)
 	var want []map[string]any
-	for _, micro := range []int{8, 2, 3} {
-		r := tinyRunOn(t, b, base, pairs, func(_ *spec.Model, _ *spec.Data, tr *spec.Train) {
-			// 43 training rows: the last of 6 steps has 3 examples.
-			tr.Micro, tr.Steps, tr.Epochs = micro, 0, 1
+	for _, c := range []struct {
+		micro     int
+		buckets   []int
+		recompute bool
+	}{{8, []int{32}, false}, {2, []int{8, 16, 32}, false}, {3, nil, true}, {0, []int{32}, false}} {
+		r := tinyRunOn(t, b, base, pairs, func(m *spec.Model, _ *spec.Data, tr *spec.Train) {
+			// 44 training rows: the last of 6 steps has 4 examples.
+			tr.Micro, tr.Buckets, tr.Steps, tr.Epochs, m.Tune.Checkpoint = c.micro, c.buckets, 0, 1, c.recompute
 		})
 		execute(t, r)
 		got := losses(t, r.Dir)
@@ -231,6 +237,217 @@ func TestResumeIsExact(t *testing.T) {
 	}
 }
 
+// The batch of an evaluation changes no score.
+func TestEvaluationBatchChangesNothing(t *testing.T) {
+	r := tinyRun(t, goBackend(t), nil)
+	var want []Scored
+	for _, batch := range []int{16, 1, 5} {
+		r.Program.Stages[1].Evaluate.Batch = batch
+		_, rows, err := r.evaluate(context.Background(), r.Program.Stages[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range want {
+			if math.Abs(rows[i].Chosen-want[i].Chosen) > 1e-6 || rows[i].Row != want[i].Row {
+				t.Errorf("batch %d, row %d: %v, want %v", batch, i, rows[i], want[i])
+			}
+		}
+		want = rows
+	}
+}
+
+// Weights in bfloat16 with float32 masters learn as well.
+func TestBFloat16(t *testing.T) {
+	for _, kind := range []string{"full", "lora"} {
+		var all [2][]map[string]any
+		for i, dtype := range []string{"float32", "bfloat16"} {
+			r := tinyRun(t, goBackend(t), func(m *spec.Model, _ *spec.Data, tr *spec.Train) {
+				m.Tune = spec.Tune{Kind: kind, Rank: 4, Alpha: 8, On: []string{"q_proj", "v_proj"}}
+				m.DType = dtype
+				tr.Micro = 4
+			})
+			execute(t, r)
+			all[i] = losses(t, r.Dir)
+		}
+		close(t, all[1][:1], all[0][:1], 0.05)
+		close(t, all[1], all[0], 0.3)
+	}
+}
+
+// A ranking is compared within itself: the first of three beats two.
+func TestRanking(t *testing.T) {
+	r := tinyRun(t, goBackend(t), func(_ *spec.Model, d *spec.Data, tr *spec.Train) {
+		d.Kind, d.Source = "ranking", "file:"+tinyRankings(t, 40)
+		tr.Micro = 4
+	})
+	// Plackett–Luce's first choice: the best of the candidates that there are.
+	r.Program.Stages[0].Objective = func(b *op.Batch) op.Objective {
+		s := b.Score("rm", "candidates")
+		best := op.Sub(op.LogSumExp(s, "candidate"), op.At(s, "candidate", 0))
+		return op.Objective{Loss: op.Mean(best, "row")}
+	}
+	execute(t, r)
+	set := r.Stats["prefs"]
+	if res := r.Results[0]; res.Pairs <= set.Holdout || len(losses(t, r.Dir)) != 6 {
+		t.Errorf("%d pairs of %d rankings", res.Pairs, set.Holdout)
+	}
+}
+
+// tinyRankings has two or three responses to each prompt.
+func tinyRankings(t *testing.T, n int) string {
+	t.Helper()
+	random := rand.New(rand.NewPCG(5, 5))
+	var b strings.Builder
+	for range n {
+		var responses [][]int
+		for range 2 + random.IntN(2) {
+			responses = append(responses, []int{1, 3 + random.IntN(40), 3 + random.IntN(40), 3 + random.IntN(40), 3 + random.IntN(40)})
+		}
+		text, _ := json.Marshal(map[string]any{"response_ids": responses})
+		b.Write(append(text, '\n'))
+	}
+	path := filepath.Join(t.TempDir(), "rankings.jsonl")
+	if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// Two trainings in one program keep each step of both, also when the second is
+// interrupted.
+func TestTwoTrainings(t *testing.T) {
+	b, base, pairs := goBackend(t), tinyModel(t), tinyPairs(t, 60)
+	make := func() *Run {
+		r := tinyRunOn(t, b, base, pairs, nil)
+		first := r.Program.Stages[0]
+		second := first
+		second.Model.Name, second.Train.Name, second.Train.Seed = "other", "other", 2
+		second.Objective = func(b *op.Batch) op.Objective {
+			return op.Objective{Loss: op.Mean(op.Neg(op.LogSigmoid(op.Sub(b.Score("other", "chosen"), b.Score("other", "rejected")))), "pair")}
+		}
+		r.Program.Stages = []Stage{first, second}
+		return r
+	}
+	whole := make()
+	execute(t, whole)
+	r := make()
+	ctx, cancel := context.WithCancel(context.Background())
+	r.OnStep = func(s Step) {
+		if s.Stage == "train other on prefs" && s.Step == 3 {
+			cancel()
+		}
+	}
+	if err := r.Execute(ctx); err == nil {
+		t.Fatal("nothing stopped")
+	}
+	r.OnStep, r.Resume, r.world = nil, true, world{}
+	execute(t, r)
+	got, want := losses(t, r.Dir), losses(t, whole.Dir)
+	if len(got) != 12 || fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("%d steps:\n%v\nwant\n%v", len(got), got, want)
+	}
+}
+
+// Embeddings are computed once; what an interrupt or a flipped byte leaves is
+// used, and the rest computed.
+func TestEmbeddingsAreKept(t *testing.T) {
+	r := tinyRunOn(t, goBackend(t), tinyModel(t), tinyPairs(t, 300), func(m *spec.Model, _ *spec.Data, _ *spec.Train) { m.Tune.Kind = "head" })
+	ctx := context.Background()
+	fresh := func() *embeddings {
+		r.world = world{}
+		s := r.Program.Stages[0]
+		set, err := r.set(ctx, s.Model, s.Data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		net, err := r.network(ctx, s.Model)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := r.embed(ctx, net, s, set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e
+	}
+	var notes []string
+	r.OnNote = func(s string) { notes = append(notes, s) }
+	want := fresh()
+	folders, err := filepath.Glob(filepath.Join(r.Dir, "stages", "embed-*"))
+	if err != nil || len(folders) != 1 {
+		t.Fatalf("%v, %v", folders, err)
+	}
+	path := filepath.Join(folders[0], chunkFile(1))
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content[len(content)-1] ^= 1
+	if err := os.WriteFile(path, content, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	notes = nil
+	got := fresh()
+	for i := range want.values {
+		if got.values[i] != want.values[i] {
+			t.Fatalf("value %d is %v, was %v", i, got.values[i], want.values[i])
+		}
+	}
+	text := strings.Join(notes, "\n")
+	if !strings.Contains(text, path) || !strings.Contains(text, "600 sequences, 256 of them from ") {
+		t.Errorf("notes:\n%s", text)
+	}
+	notes = nil
+	fresh()
+	if text := strings.Join(notes, "\n"); !strings.Contains(text, "600 sequences, 600 of them from ") {
+		t.Errorf("notes:\n%s", text)
+	}
+}
+
+func TestLockThatDoesNotMatch(t *testing.T) {
+	r := tinyRun(t, goBackend(t), nil)
+	pairs := strings.TrimPrefix(r.Program.Stages[0].Data.Source, "file:")
+	r.Program.Lock = fmt.Sprintf("data file:%s sha256:%064d 12\n", pairs, 7)
+	err := r.Execute(context.Background())
+	if err == nil || !strings.Contains(err.Error(), pairs+" is not what rmc.lock pins") {
+		t.Errorf("err = %v", err)
+	}
+}
+
+func TestScorer(t *testing.T) {
+	r := tinyRun(t, goBackend(t), func(m *spec.Model, _ *spec.Data, _ *spec.Train) { m.Tune.Kind = "head" })
+	execute(t, r)
+	res := r.Results[0]
+	again := &Run{Program: r.Program, Dir: r.Dir, Backend: r.Backend}
+	s, err := again.Scorer(context.Background(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := again.set(context.Background(), r.Program.Stages[0].Model, r.Program.Stages[0].Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []data.Sequence
+	for _, e := range set.Holdout {
+		all = append(all, e.Sequences...)
+	}
+	scores, err := s.Score(context.Background(), all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, row := range res.Rows {
+		if math.Abs(scores[2*i]-row.Chosen) > 1e-6 || math.Abs(scores[2*i+1]-row.Rejected) > 1e-6 {
+			t.Errorf("row %d: %v and %v, evaluated %v", row.Row, scores[2*i], scores[2*i+1], row)
+		}
+	}
+	if _, err := s.Encode(map[string]any{"text": "hello"}); err == nil {
+		t.Error("a row that cannot be scored was encoded")
+	}
+	if _, err := again.Scorer(context.Background(), "judge"); err == nil || !strings.Contains(err.Error(), `no model "judge"`) {
+		t.Errorf("err = %v", err)
+	}
+}
+
 func TestLossThatIsNoNumber(t *testing.T) {
 	r := tinyRun(t, goBackend(t), func(_ *spec.Model, _ *spec.Data, tr *spec.Train) {
 		tr.Optimizer.LR, tr.Save, tr.Optimizer.Clip = 1e30, 1, 0
@@ -252,10 +469,10 @@ func TestLossThatIsNoNumber(t *testing.T) {
 // A graph that cannot be built is an error with the stage's name, and no stack.
 func TestObjectiveThatPanics(t *testing.T) {
 	r := tinyRun(t, goBackend(t), nil)
-	r.Program.Stages[0].Origin = "tiny.rmr:18"
+	r.Program.Recipe = "recipe tiny\n\ntrain  rm on prefs {\n}\n"
 	r.Program.Stages[0].Objective = func(b *op.Batch) op.Objective { return op.Objective{Loss: b.Column("colour")} }
 	err := r.Execute(context.Background())
-	if err == nil || !strings.Contains(err.Error(), "train rm on prefs (tiny.rmr:18)") || !strings.Contains(err.Error(), `no column "colour"`) || strings.Contains(err.Error(), ".go:") {
+	if err == nil || !strings.Contains(err.Error(), "train rm on prefs (line 3 of the recipe)") || !strings.Contains(err.Error(), `no column "colour"`) || strings.Contains(err.Error(), ".go:") {
 		t.Errorf("err = %v", err)
 	}
 }

@@ -27,11 +27,11 @@ func (r *Run) Scorer(ctx context.Context, model string) (*Scorer, error) {
 	}
 	net, err := r.trainedNetwork(ctx, s.Model)
 	if err != nil {
-		return nil, s.failed(err)
+		return nil, r.Program.failed(s, err)
 	}
 	encode, err := r.encoder(ctx, s.Model, s.Data)
 	if err != nil {
-		return nil, s.failed(err)
+		return nil, r.Program.failed(s, err)
 	}
 	c := cutter{width: 1, buckets: scorerBuckets(s.Data.MaxLength), ways: net.layout.fsdp}
 	return &Scorer{net, tokens{net, c}, s.Data, encode}, nil

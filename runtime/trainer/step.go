@@ -76,6 +76,18 @@ func newStepper(s Stage, net *network, r reader, batch shape, accumulates bool) 
 	return st, nil
 }
 
+// String says what a stepper trains.
+func (st *stepper) String() string {
+	trained, frozen := 0, 0
+	for _, p := range st.net.trained {
+		trained += p.Size()
+	}
+	for _, p := range st.net.frozen {
+		frozen += p.Size()
+	}
+	return fmt.Sprintf("%d parameters trained, %d frozen", trained, frozen)
+}
+
 // An outcome is what one optimizer step came to.
 type outcome struct {
 	loss    float64
@@ -83,7 +95,6 @@ type outcome struct {
 	reports map[string]float64
 	scores  []rowScores // of each example
 	shares  []float64   // of each example, the loss of its micro-batch
-	real    int         // tokens that are not padding
 }
 
 // suspects are the examples that a loss which is no number may come from: those
@@ -356,7 +367,6 @@ func (st *stepper) collect(out *outcome, m *data.Micro, results []*array, applie
 	}
 	loss := float64(numbers[0][0])
 	out.loss += loss
-	out.real += m.Real
 	numbers = numbers[1:]
 	if applied {
 		out.norm = float64(numbers[0][0])

@@ -26,8 +26,8 @@ type training struct {
 	steps   int        // of the whole stage: what the schedule is spread over
 	at      checkpoint // where the stage stands
 	kept    checkpoints
-	saved   int // step of the last checkpoint; -1 when there is none
-	metrics *metricsLog
+	saved   int         // step of the last checkpoint; -1 when there is none
+	metrics *metricsLog // open while there are steps to do
 }
 
 // train runs a train stage: from the start, or from where its last checkpoint
@@ -38,10 +38,15 @@ func (r *Run) train(ctx context.Context, s Stage) (steps int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	defer t.metrics.close()
 	stop := t.steps
 	if r.Steps > 0 {
 		stop = min(stop, r.Steps)
+	}
+	if t.at.Step < stop {
+		if t.metrics, err = openMetrics(r.Dir, t.at.Metrics); err != nil {
+			return 0, err
+		}
+		defer t.metrics.close()
 	}
 	for t.at.Step < stop {
 		if ctx.Err() != nil {
@@ -57,7 +62,7 @@ func (r *Run) train(ctx context.Context, s Stage) (steps int, err error) {
 			return 0, err
 		}
 		t.at.Step++
-		if err := t.tell(out, time.Since(began)); err != nil {
+		if err := t.tell(out, examples, time.Since(began)); err != nil {
 			return 0, err
 		}
 		if t.at.Step%max(1, s.Train.Save) == 0 {
@@ -69,6 +74,7 @@ func (r *Run) train(ctx context.Context, s Stage) (steps int, err error) {
 	if err := t.save(); err != nil {
 		return 0, err
 	}
+	r.world.metrics = t.at.Metrics
 	return t.at.Step, r.writeModel(ctx, s, t.net)
 }
 
@@ -88,7 +94,7 @@ func (r *Run) begin(ctx context.Context, s Stage) (*training, error) {
 		kept:   checkpoints{dir: r.folder("checkpoint", s.Model.Name)},
 		at:     checkpoint{Version: checkpointVersion, Stage: s.Name(), Fields: lossFields(s)},
 	}
-	t.at.Steps = t.steps
+	t.at.Steps, t.at.Metrics = t.steps, r.world.metrics
 	t.at.Fields["data"] = fingerprint(set.Train)
 	t.at.Fields["model"] = net.digest
 	if err := t.open(ctx); err != nil {
@@ -99,8 +105,8 @@ func (r *Run) begin(ctx context.Context, s Stage) (*training, error) {
 			return nil, err
 		}
 	}
-	t.metrics, err = openMetrics(r.Dir, t.at.Metrics)
-	return t, err
+	r.note(fmt.Sprintf("%s: %d steps of %d examples out of %d; %s", s.Name(), t.steps, s.Train.Batch, len(set.Train), t.stepper))
+	return t, nil
 }
 
 // open makes the optimizer's state over what the head reads: tokens, or, where
@@ -131,11 +137,17 @@ func (t *training) next() []data.Example {
 }
 
 // tell writes and shows what a step came to.
-func (t *training) tell(out *outcome, took time.Duration) error {
+func (t *training) tell(out *outcome, examples []data.Example, took time.Duration) error {
+	tokens := 0 // no padding
+	for _, e := range examples {
+		for _, s := range e.Sequences {
+			tokens += len(s.IDs)
+		}
+	}
 	s := Step{
 		Stage: t.stage.Name(), Step: t.at.Step, Of: t.steps, Loss: out.loss, GradNorm: out.norm,
 		LR: t.stage.Train.Rate(t.at.Step-1, t.steps), Reports: out.reports,
-		PairsPerSecond: float64(len(out.scores)) / took.Seconds(), TokensPerSecond: float64(out.real) / took.Seconds(),
+		PairsPerSecond: float64(len(examples)) / took.Seconds(), TokensPerSecond: float64(tokens) / took.Seconds(),
 	}
 	s.Accuracy, s.Margin, s.MeanReward = summary(out.scores)
 	if err := t.metrics.append(s); err != nil {

@@ -20,6 +20,7 @@ type world struct {
 	networks   map[string]*network        // by model
 	tokenizers map[string]*text.Tokenizer // by model
 	embeddings map[string]*embeddings     // by model and data
+	metrics    int64                      // bytes of metrics.jsonl that the stages before tell in
 }
 
 // devices arranges the devices as the program's mesh says.
