@@ -241,6 +241,8 @@ func (b *bpe) symbols(symbols []token, word string) []token {
 		r, size := utf8.DecodeRuneInString(word[i:])
 		id, ok := b.runes[r]
 		ok = ok && (r != utf8.RuneError || size > 1)
+		after := unknown
+		unknown = false
 		switch {
 		case ok:
 			symbols = append(symbols, token{id, int32(size) + dropped})
@@ -252,12 +254,13 @@ func (b *bpe) symbols(symbols []token, word string) []token {
 			}
 		case b.unk < 0:
 			dropped += int32(size)
-		case unknown && b.fuseUnk:
+		case after && b.fuseUnk:
 			symbols[len(symbols)-1].size += int32(size)
+			unknown = true
 		default:
 			symbols = append(symbols, token{b.unk, int32(size)})
+			unknown = true
 		}
-		unknown = !ok
 		i += size
 	}
 	if dropped > 0 && len(symbols) > 0 {

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // A definition is a tokenizer.json as Hugging Face's tokenizers writes it.
@@ -49,7 +51,7 @@ type modelDefinition struct {
 	ByteFallback            bool       `json:"byte_fallback"`
 	IgnoreMerges            bool       `json:"ignore_merges"`
 	Vocab                   vocabulary `json:"vocab"`
-	Merges                  []pair     `json:"merges,omitempty"`
+	Merges                  mergeList  `json:"merges,omitempty"`
 }
 
 // A vocabulary gives each token its id and, for Unigram, its log probability.
@@ -61,23 +63,30 @@ type vocabulary struct {
 
 // UnmarshalJSON reads {"token": id, …} or [["token", score], …].
 func (v *vocabulary) UnmarshalJSON(raw []byte) error {
-	if len(raw) > 0 && raw[0] == '{' {
-		return json.Unmarshal(raw, &v.ids)
-	}
-	var rows [][2]json.RawMessage
-	if err := json.Unmarshal(raw, &rows); err != nil {
-		return err
-	}
-	v.ids = make(map[string]int32, len(rows))
-	v.pieces, v.scores = make([]string, len(rows)), make([]float64, len(rows))
-	for i, row := range rows {
-		err := errors.Join(json.Unmarshal(row[0], &v.pieces[i]), json.Unmarshal(row[1], &v.scores[i]))
-		if err != nil {
-			return fmt.Errorf("entry %d: %w", i, err)
+	l := &literals{raw: raw}
+	if l.next() == '{' {
+		l.pos++
+		v.ids = make(map[string]int32, len(raw)/20)
+		for l.next() == '"' {
+			text := l.text()
+			v.ids[text] = int32(l.number())
 		}
-		v.ids[v.pieces[i]] = int32(i)
+		return l.err
 	}
-	return nil
+	if l.next() != '[' {
+		return errors.New("the vocabulary is neither an object nor a list")
+	}
+	v.ids = map[string]int32{}
+	v.pieces, v.scores = []string{}, []float64{}
+	for l.pos++; l.next() == '['; l.pos++ {
+		l.pos++
+		text := l.text()
+		v.ids[text] = int32(len(v.pieces))
+		v.pieces = append(v.pieces, text)
+		v.scores = append(v.scores, l.number())
+		l.next()
+	}
+	return l.err
 }
 
 // MarshalJSON writes the layout that UnmarshalJSON reads.
@@ -95,16 +104,106 @@ func (v vocabulary) MarshalJSON() ([]byte, error) {
 // A pair is a merge: two tokens that become one.
 type pair [2]string
 
+// mergeList is the merges in the order of their rank.
+type mergeList []pair
+
 // UnmarshalJSON reads "left right" (tokenizers before 0.20) or ["left", "right"].
-func (p *pair) UnmarshalJSON(raw []byte) error {
-	if len(raw) == 0 || raw[0] != '"' {
-		return json.Unmarshal(raw, (*[2]string)(p))
+func (m *mergeList) UnmarshalJSON(raw []byte) error {
+	l := &literals{raw: raw}
+	if l.next() != '[' {
+		return errors.New("merges is not a list")
 	}
-	var both string
-	if err := json.Unmarshal(raw, &both); err != nil {
-		return err
+	for l.pos++; l.err == nil; {
+		var p pair
+		switch l.next() {
+		case '"':
+			if err := p.parse(l.text()); err != nil {
+				return err
+			}
+		case '[':
+			l.pos++
+			p[0], p[1] = l.text(), l.text()
+			if l.next() != ']' {
+				return fmt.Errorf("merge %d is not two tokens", len(*m))
+			}
+			l.pos++
+		case ']':
+			return l.err
+		default:
+			return fmt.Errorf("merge %d is not two tokens", len(*m))
+		}
+		*m = append(*m, p)
 	}
-	return p.parse(both)
+	return l.err
+}
+
+// literals reads the texts and numbers of JSON that has been checked before.
+// Vocabularies have half a million of them, for which reflection takes
+// seconds.
+type literals struct {
+	raw []byte
+	pos int
+	err error
+}
+
+// next is the byte where the next value or closing bracket begins; 0 at the end.
+func (l *literals) next() byte {
+	for l.pos < len(l.raw) {
+		switch c := l.raw[l.pos]; c {
+		case ' ', '\t', '\n', '\r', ',', ':':
+			l.pos++
+		default:
+			return c
+		}
+	}
+	return 0
+}
+
+func (l *literals) text() string {
+	if l.next() != '"' {
+		l.fail("a text")
+		return ""
+	}
+	end := l.pos + 1
+	escaped := false
+	for l.raw[end] != '"' {
+		if l.raw[end] == '\\' {
+			escaped = true
+			end++
+		}
+		end++
+	}
+	literal := l.raw[l.pos : end+1]
+	l.pos = end + 1
+	if !escaped && utf8.Valid(literal) {
+		return string(literal[1 : len(literal)-1])
+	}
+	var text string
+	if err := json.Unmarshal(literal, &text); err != nil && l.err == nil {
+		l.err = err
+	}
+	return text
+}
+
+func (l *literals) number() float64 {
+	l.next()
+	end := l.pos
+	for end < len(l.raw) && strings.IndexByte("0123456789+-.eE", l.raw[end]) >= 0 {
+		end++
+	}
+	n, err := strconv.ParseFloat(string(l.raw[l.pos:end]), 64)
+	if err != nil {
+		l.fail("a number")
+	}
+	l.pos = end
+	return n
+}
+
+func (l *literals) fail(want string) {
+	if l.err == nil {
+		l.err = fmt.Errorf("%.20q where %s must be", l.raw[min(l.pos, len(l.raw)):], want)
+	}
+	l.pos = len(l.raw)
 }
 
 // parse reads "left right".

@@ -171,16 +171,14 @@ func (w *rewriter) form(f norm.Form, i, j int) {
 		w.out = append(w.out, f.String(w.src.text[i:j])...) // AppendString would join it to what is there
 		return
 	}
-	var it norm.Iter
-	it.InitString(f, w.src.text[i:j])
-	for !it.Done() {
-		at := i + it.Pos()
-		out := string(it.Next())
-		if end := i + it.Pos(); w.src.text[at:end] == out {
-			w.keep(at, end)
+	for i < j { // norm.Iter would do, but panics on broken UTF-8
+		end := i + max(f.NextBoundaryInString(w.src.text[i:j], true), 1)
+		if out := f.String(w.src.text[i:end]); out == w.src.text[i:end] {
+			w.keep(i, end)
 		} else {
-			w.put(out, at)
+			w.put(out, i)
 		}
+		i = end
 	}
 }
 
