@@ -98,7 +98,7 @@ func summarize(results map[string]*result, out io.Writer) (passed, failed, skipp
 		keys = append(keys, key)
 	}
 	sort.Strings(keys)
-	skips := map[string][]string{} // by reason
+	skips := map[string][]string{}        // by reason
 	brokenBelow := map[string]bool{}      // packages and tests with a failure already counted
 	for i := len(keys) - 1; i >= 0; i-- { // children before parents
 		r := results[keys[i]]
