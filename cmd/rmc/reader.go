@@ -114,7 +114,7 @@ func tokenizerFacts(t *text.Tokenizer) facts.Tokenizer {
 		return facts.Token{ID: int(id), Text: t.Token(id), Present: true}
 	}
 	f := facts.Tokenizer{
-		Pad: token(t.Pad()), EOS: token(t.EOS()), BOS: token(t.BOS()),
+		Pad: token(t.Pad()), SafePad: token(t.SafePad()), EOS: token(t.EOS()), BOS: token(t.BOS()),
 		AddsBOS: t.WantsBOS(), HasTemplate: t.Template() != "",
 	}
 	if text.UsesClock(t.Template()) {

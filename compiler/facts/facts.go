@@ -75,6 +75,7 @@ type Token struct {
 type Tokenizer struct {
 	Absent       bool // the source has no tokenizer at all
 	Pad          Token
+	SafePad      Token // what an export is padded with: not EOS; absent when the tokenizer has no such token
 	EOS          Token
 	BOS          Token
 	AddsBOS      bool     // the tokenizer puts BOS before a sequence

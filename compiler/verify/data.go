@@ -71,6 +71,7 @@ func (v *verifier) pad(m *resolve.Model, t facts.Tokenizer, d *resolve.Data) {
 	base := v.at("model."+m.Spec.Name+".base", m.Decl.Name.Span)
 	const harmless = "rmc finds the last token from the mask, so training and scores are right"
 	switch {
+	case t.SafePad.Present: // exports are padded with it
 	case !t.Pad.Present:
 		e := v.warn(diag.PadAbsent, base, "the tokenizer has no pad token")
 		e.Notes = []diag.Note{{Message: harmless}}
@@ -78,7 +79,7 @@ func (v *verifier) pad(m *resolve.Model, t facts.Tokenizer, d *resolve.Data) {
 	case t.EOS.Present && t.Pad.ID == t.EOS.ID:
 		e := v.warn(diag.PadIsEOS, base, "pad and eos are one token, %q (%d)", t.Pad.Text, t.Pad.ID)
 		e.Notes = []diag.Note{{Message: harmless}}
-		e.Help = "a tool that looks for the first pad in an export reads the end of a turn instead"
+		e.Help = "score an export one text at a time: in a padded batch transformers reads the token before the end of the turn"
 	}
 }
 

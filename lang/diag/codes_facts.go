@@ -100,8 +100,8 @@ decide the scores.`,
 		Code: PadIsEOS, Severity: Warning,
 		Title: "a pad token that is the end-of-sequence token",
 		Explain: `Tools that look for the first pad to find the last token stop at the end of a turn, and give both responses of a pair the
-same score. rmc selects the token from the mask, so its own training and scores are right; the export is what
-may be misread.`,
+same score. rmc selects the token from the mask, so its own training and scores are right. An export is padded with another token that
+no text ends with; this tokenizer has none.`,
 		Example: example("", ""),
 	}, {
 		Code: PadAbsent, Severity: Warning,

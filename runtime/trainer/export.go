@@ -15,7 +15,6 @@ import (
 	"github.com/rmc-lang/rmc/runtime/arch"
 	"github.com/rmc-lang/rmc/runtime/model"
 	"github.com/rmc-lang/rmc/runtime/spec"
-	"github.com/rmc-lang/rmc/runtime/text"
 )
 
 // An exportCommand writes the trained model for others to load.
@@ -188,7 +187,7 @@ func (e exporting) tokenizer(config *arch.Config) error {
 	if err := t.WriteHF(e.folder); err != nil {
 		return err
 	}
-	id, name, ok := padding(t)
+	id, ok := t.SafePad()
 	if !ok {
 		fmt.Fprintln(e.in.stderr, "the tokenizer has no token to pad with: transformers will score this model one row at a time only")
 		config.PadToken = nil
@@ -196,21 +195,7 @@ func (e exporting) tokenizer(config *arch.Config) error {
 	}
 	pad := int(id)
 	config.PadToken = &pad
-	return e.setPad(name)
-}
-
-// padding chooses the pad token: the tokenizer's own unless texts end with it.
-func padding(t *text.Tokenizer) (id int32, name string, ok bool) {
-	eos, hasEOS := t.EOS()
-	if id, ok := t.Pad(); ok && (!hasEOS || id != eos) {
-		return id, t.Token(id), true
-	}
-	for _, name := range []string{"<pad>", "<|pad|>", "[PAD]", "<|finetune_right_pad_id|>", "<|endoftext|>", "<unk>", "<|reserved_special_token_0|>"} {
-		if id, ok := t.ID(name); ok && (!hasEOS || id != eos) {
-			return id, name, true
-		}
-	}
-	return 0, "", false
+	return e.setPad(t.Token(id))
 }
 
 // setPad names the pad token in tokenizer_config.json.
