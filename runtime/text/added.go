@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/rmc-lang/rmc/runtime/text/pattern"
 )
 
 // A finder finds the added tokens of a text: leftmost first, of those the
@@ -13,7 +15,6 @@ type finder struct {
 	tokens []addedToken
 	nodes  []trieNode
 	first  [256]bool // the bytes that a token can start with
-	word   *set      // the characters of words
 }
 
 // A trieNode is a state on the way through the spellings of tokens.
@@ -27,7 +28,7 @@ func newFinder(tokens []addedToken, spelled func(addedToken) string) *finder {
 	if len(tokens) == 0 {
 		return nil
 	}
-	f := &finder{tokens: tokens, nodes: []trieNode{{token: -1}}, word: shorthand('w')}
+	f := &finder{tokens: tokens, nodes: []trieNode{{token: -1}}}
 	for i, t := range tokens {
 		if spelling := spelled(t); spelling != "" {
 			f.insert(spelling, int32(i))
@@ -90,7 +91,7 @@ func (f *finder) cut(p piece, rest func(piece), found func(piece, addedToken)) {
 			start, end := at, at+length
 			at = end
 			token := f.tokens[i]
-			if token.SingleWord && !f.alone(p.text, start, end) {
+			if token.SingleWord && !alone(p.text, start, end) {
 				continue
 			}
 			if token.LStrip {
@@ -112,10 +113,10 @@ func (f *finder) cut(p piece, rest func(piece), found func(piece, addedToken)) {
 }
 
 // alone reports whether no word goes on before start or after end.
-func (f *finder) alone(s string, start, end int) bool {
+func alone(s string, start, end int) bool {
 	before, size := utf8.DecodeLastRuneInString(s[:start])
 	after, sizeAfter := utf8.DecodeRuneInString(s[end:])
-	return (size == 0 || !f.word.has(before)) && (sizeAfter == 0 || !f.word.has(after))
+	return (size == 0 || !pattern.IsWord(before)) && (sizeAfter == 0 || !pattern.IsWord(after))
 }
 
 // checkIDs holds the ids that a file gives its added tokens against those

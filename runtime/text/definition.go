@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/rmc-lang/rmc/runtime/text/pattern"
 )
 
 // A definition is a tokenizer.json as Hugging Face's tokenizers writes it.
@@ -269,12 +271,12 @@ type match struct {
 	Regex  *string
 }
 
-func (m match) compile() (*pattern, error) {
+func (m match) compile() (*pattern.Pattern, error) {
 	switch {
 	case m.Regex != nil:
-		return compile(*m.Regex)
+		return pattern.Compile(*m.Regex)
 	case m.String != nil && *m.String != "":
-		return literal(*m.String), nil
+		return pattern.Literal(*m.String), nil
 	}
 	return nil, errors.New("neither a String nor a Regex to look for")
 }

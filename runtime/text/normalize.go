@@ -3,11 +3,14 @@ package text
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/rmc-lang/rmc/runtime/text/pattern"
 )
 
 // A normalizer rewrites a text before it is cut.
@@ -98,12 +101,12 @@ func newReplace(raw json.RawMessage) (normalizer, error) {
 	return replace(p, c.Content), err
 }
 
-func replace(p *pattern, content string) normalizer {
+func replace(p *pattern.Pattern, content string) normalizer {
 	return func(src piece) piece {
 		w := rewriter{src: src}
 		last := 0
 		for at := 0; at < len(src.text); {
-			start, end := p.find(src.text, at)
+			start, end := p.Find(src.text, at)
 			if start < 0 {
 				break
 			}
@@ -223,4 +226,33 @@ func prepend(text string) normalizer {
 		w.keep(0, len(src.text))
 		return w.piece()
 	}
+}
+
+// unformed are the characters with a decomposition or a place among combining
+// marks that came after Unicode 9, of which the normal forms of Hugging
+// Face's tokenizers are (crate unicode-normalization-alignments 0.1); and the
+// variation selectors U+E0100 on, which x/text's norm takes for U+0100 on
+// when an accent follows.
+var unformed = rangeTable(
+	0x7fd, 0x7fd, 0x898, 0x89f, 0x8ca, 0x8d3, 0x9fe, 0x9fe, 0xc3c, 0xc3c, 0xd3b, 0xd3c,
+	0xeba, 0xeba, 0x1715, 0x1715, 0x1abf, 0x1ace, 0x1df6, 0x1dfa, 0x32ff, 0x32ff, 0xa7f2, 0xa7f4,
+	0xa82c, 0xa82c, 0xab69, 0xab69, 0x10781, 0x10785, 0x10787, 0x107b0, 0x107b2, 0x107ba, 0x10d24, 0x10d27,
+	0x10eab, 0x10eac, 0x10efd, 0x10eff, 0x10f46, 0x10f50, 0x10f82, 0x10f85, 0x11070, 0x11070, 0x1133b, 0x1133b,
+	0x1145e, 0x1145e, 0x11839, 0x1183a, 0x11930, 0x11930, 0x11938, 0x11938, 0x1193d, 0x1193e, 0x11943, 0x11943,
+	0x119e0, 0x119e0, 0x11a34, 0x11a34, 0x11a47, 0x11a47, 0x11a99, 0x11a99, 0x11d42, 0x11d42, 0x11d44, 0x11d45,
+	0x11d97, 0x11d97, 0x11f00, 0x11f01, 0x11f38, 0x11f39, 0x11f40, 0x11f42, 0x16ff0, 0x16ff1, 0x1e030, 0x1e06d,
+	0x1e08f, 0x1e08f, 0x1e130, 0x1e136, 0x1e2ae, 0x1e2ae, 0x1e2ec, 0x1e2ef, 0x1e4ec, 0x1e4ef, 0x1f16c, 0x1f16c,
+	0x1fbf0, 0x1fbf9, 0xe0100, 0xe01ef,
+)
+
+// firstUnformed is the first of them.
+const firstUnformed = 0x7fd
+
+// rangeTable makes a table of pairs: first and last character.
+func rangeTable(bounds ...rune) *unicode.RangeTable {
+	t := &unicode.RangeTable{}
+	for pair := range slices.Chunk(bounds, 2) {
+		t.R32 = append(t.R32, unicode.Range32{Lo: uint32(pair[0]), Hi: uint32(pair[1]), Stride: 1})
+	}
+	return t
 }

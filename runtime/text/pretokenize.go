@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/rmc-lang/rmc/runtime/text/pattern"
 )
 
 // A splitter cuts a piece into smaller ones, in order.
@@ -44,7 +46,8 @@ func (s *splitters) add(raw json.RawMessage) error {
 	case "Metaspace":
 		step, err = newMetaspace(raw)
 	case "WhitespaceSplit":
-		step, err = splitBy(&pattern{&node{op: repeat, set: shorthand('s'), min: 1, max: 1}}, removed, false), strict(raw, &bare{})
+		step, err = newCharSplit(`\s`, removed)
+		err = errors.Join(err, strict(raw, &bare{}))
 	default:
 		err = unsupported("pre-tokenizer", name, "Sequence", "ByteLevel", "Split", "Digits", "Metaspace", "WhitespaceSplit")
 	}
@@ -91,7 +94,7 @@ func (s *splitters) addByteLevel(raw json.RawMessage) error {
 		})
 	}
 	if c.UseRegex {
-		p, err := compile(gpt2)
+		p, err := pattern.Compile(gpt2)
 		if err != nil {
 			return err
 		}
@@ -135,12 +138,19 @@ func newDigits(raw json.RawMessage) (splitter, error) {
 		bare
 		IndividualDigits bool `json:"individual_digits"`
 	}
-	err := strict(raw, &c)
-	digit := &pattern{&node{op: repeat, set: category("N"), min: 1, max: 1}}
-	if c.IndividualDigits {
-		return splitBy(digit, isolated, false), err
+	if err := strict(raw, &c); err != nil {
+		return nil, err
 	}
-	return splitBy(digit, contiguous, false), err
+	if c.IndividualDigits {
+		return newCharSplit(`\p{N}`, isolated)
+	}
+	return newCharSplit(`\p{N}`, contiguous)
+}
+
+// newCharSplit cuts at characters of one kind.
+func newCharSplit(kind string, b behavior) (splitter, error) {
+	p, err := pattern.Compile(kind)
+	return splitBy(p, b, false), err
 }
 
 func newMetaspace(raw json.RawMessage) (splitter, error) {
@@ -171,7 +181,7 @@ func newMetaspace(raw json.RawMessage) (splitter, error) {
 // front of each.
 func metaspace(replacement, scheme string, cut bool) splitter {
 	spaces, front := replaceByte(' ', replacement), prepend(replacement)
-	words := splitBy(literal(replacement), mergedWithNext, false)
+	words := splitBy(pattern.Literal(replacement), mergedWithNext, false)
 	return func(p piece, emit func(piece)) {
 		p = spaces(p)
 		if (scheme == "always" || scheme == "first" && p.base == 0) && !strings.HasPrefix(p.text, replacement) {
@@ -192,17 +202,19 @@ type part struct {
 }
 
 // splitBy cuts at the matches of p.
-func splitBy(p *pattern, b behavior, invert bool) splitter {
+func splitBy(p *pattern.Pattern, b behavior, invert bool) splitter {
 	if b == isolated { // invert changes nothing: everything is kept either way
-		return func(src piece, emit func(piece)) { p.isolate(src, emit) }
+		return func(src piece, emit func(piece)) {
+			parts(p, src.text, func(q part) { emit(src.sub(q.start, q.end)) })
+		}
 	}
 	return func(src piece, emit func(piece)) {
-		var parts []part
-		p.parts(src.text, func(q part) {
+		var all []part
+		parts(p, src.text, func(q part) {
 			q.match = q.match != invert
-			parts = append(parts, q)
+			all = append(all, q)
 		})
-		for _, q := range join(parts, b) {
+		for _, q := range join(all, b) {
 			if b != removed || !q.match {
 				emit(src.sub(q.start, q.end))
 			}
@@ -211,10 +223,10 @@ func splitBy(p *pattern, b behavior, invert bool) splitter {
 }
 
 // parts cuts a text into matches and what is between them.
-func (p *pattern) parts(s string, emit func(part)) {
+func parts(p *pattern.Pattern, s string, emit func(part)) {
 	last := 0
 	for at := 0; at < len(s); {
-		start, end := p.find(s, at)
+		start, end := p.Find(s, at)
 		if start < 0 {
 			break
 		}
@@ -232,10 +244,6 @@ func (p *pattern) parts(s string, emit func(part)) {
 	if last < len(s) {
 		emit(part{last, len(s), false})
 	}
-}
-
-func (p *pattern) isolate(src piece, emit func(piece)) {
-	p.parts(src.text, func(q part) { emit(src.sub(q.start, q.end)) })
 }
 
 // join puts matches together with their neighbours, as b says.

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"unicode"
 )
 
 // A textGolden is what Hugging Face's tokenizers makes of a text.
@@ -411,19 +410,6 @@ func (b *bpe) mergeByScan(symbols []token) []token {
 		merged := b.merges.slot(key(symbols[best].id, symbols[best+1].id)).id
 		symbols[best] = token{merged, symbols[best].size + symbols[best+1].size}
 		symbols = slices.Delete(symbols, best+1, best+2)
-	}
-}
-
-// The tables of unicode.go make up for Unicode 15. When Go has a newer one,
-// this test says so: drop newer if Go has 16, and bound the tables if later.
-func TestUnicodeVersion(t *testing.T) {
-	if unicode.Version != "15.0.0" {
-		t.Errorf("Go's tables are of Unicode %s: look at newer in unicode.go", unicode.Version)
-	}
-	for r, name := range map[rune]string{0x1C89: "Lu", 0xA7DC: "Lu", 0x10D40: "Nd", 0x1E5F1: "N", 0x897: "M"} {
-		if !category(name).has(r) {
-			t.Errorf("U+%04X is not in %s", r, name)
-		}
 	}
 }
 

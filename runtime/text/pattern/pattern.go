@@ -1,18 +1,20 @@
-package text
+// Package pattern matches the regular expressions of tokenizer files, as
+// Oniguruma does for Hugging Face's tokenizers: by backtracking, leftmost, the
+// first alternative first, with the character classes of Unicode 16.
+//
+// It is ours because these expressions need look-ahead and possessive
+// repeats, which regexp lacks, and Unicode 16's letters, which regexp2 lacks:
+// both would cut some texts differently from the tokenizers that models were
+// trained with.
+package pattern
 
 import (
 	"fmt"
 	"unicode/utf8"
 )
 
-// A pattern is a regular expression as tokenizer files use them: Oniguruma's
-// syntax, matched by backtracking, leftmost and first alternative first.
-//
-// It is ours because the patterns need look-ahead and possessive repeats,
-// which regexp lacks, and Unicode 16's letters, which regexp2 lacks: both
-// would cut some texts differently from the tokenizers that models were
-// trained with. It is also ten times faster than regexp2 on them.
-type pattern struct{ start *node }
+// A Pattern is a compiled regular expression. It is safe for concurrent use.
+type Pattern struct{ start *node }
 
 // A node matches something at a position and hands on to next; nil matches.
 type node struct {
@@ -35,8 +37,9 @@ const (
 	atomic           // body's first match, for good
 )
 
-// find returns the leftmost match at or after from; start < 0 if there is none.
-func (p *pattern) find(s string, from int) (start, end int) {
+// Find returns the leftmost match at or after byte from; start < 0 if there is
+// none.
+func (p *Pattern) Find(s string, from int) (start, end int) {
 	for from <= len(s) {
 		if end := p.start.match(s, from); end >= 0 {
 			return from, end
@@ -97,9 +100,10 @@ func (n *node) backtrack(s string, end, count int) int {
 	return -1
 }
 
-// compile makes a pattern of source. An error names what is not supported.
-func compile(source string) (*pattern, error) {
-	p := &patternParser{source: source}
+// Compile makes a pattern of source. An error names what is not supported:
+// guessing would cut texts wrongly.
+func Compile(source string) (*Pattern, error) {
+	p := &parser{source: source}
 	tree, err := p.alternatives()
 	if err == nil && p.pos < len(p.source) {
 		err = fmt.Errorf("a ) that nothing opened")
@@ -111,11 +115,11 @@ func compile(source string) (*pattern, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pattern %q: %w", source, err)
 	}
-	return &pattern{start}, nil
+	return &Pattern{start}, nil
 }
 
-// literal is the pattern that matches text itself.
-func literal(text string) *pattern {
+// Literal is the pattern that matches text itself.
+func Literal(text string) *Pattern {
 	var t tree
 	for _, r := range text {
 		t.parts = append(t.parts, tree{set: single(r)})
@@ -124,7 +128,7 @@ func literal(text string) *pattern {
 	if err != nil {
 		panic(err) // a sequence of single characters always links
 	}
-	return &pattern{start}
+	return &Pattern{start}
 }
 
 // A tree is a parsed expression. Exactly one of set, parts, options and body

@@ -1,4 +1,4 @@
-package text
+package pattern
 
 import (
 	"errors"
@@ -8,22 +8,21 @@ import (
 	"unicode/utf8"
 )
 
-// patternParser reads the part of Oniguruma's syntax that tokenizer files
-// use. What it does not know is an error: guessing would cut texts wrongly.
-type patternParser struct {
+// parser reads the part of Oniguruma's syntax that tokenizer files use.
+type parser struct {
 	source string
 	pos    int
 	fold   bool // ignore case
 }
 
-func (p *patternParser) peek() byte {
+func (p *parser) peek() byte {
 	if p.pos == len(p.source) {
 		return 0
 	}
 	return p.source[p.pos]
 }
 
-func (p *patternParser) skip(prefix string) bool {
+func (p *parser) skip(prefix string) bool {
 	if !strings.HasPrefix(p.source[p.pos:], prefix) {
 		return false
 	}
@@ -31,13 +30,13 @@ func (p *patternParser) skip(prefix string) bool {
 	return true
 }
 
-func (p *patternParser) rune() rune {
+func (p *parser) rune() rune {
 	r, size := utf8.DecodeRuneInString(p.source[p.pos:])
 	p.pos += size
 	return r
 }
 
-func (p *patternParser) alternatives() (tree, error) {
+func (p *parser) alternatives() (tree, error) {
 	var t tree
 	for {
 		sequence, err := p.sequence()
@@ -55,7 +54,7 @@ func (p *patternParser) alternatives() (tree, error) {
 	return t, nil
 }
 
-func (p *patternParser) sequence() (tree, error) {
+func (p *parser) sequence() (tree, error) {
 	var t tree
 	for p.pos < len(p.source) && p.peek() != '|' && p.peek() != ')' {
 		part, err := p.atom()
@@ -70,7 +69,7 @@ func (p *patternParser) sequence() (tree, error) {
 	return t, nil
 }
 
-func (p *patternParser) atom() (tree, error) {
+func (p *parser) atom() (tree, error) {
 	switch p.peek() {
 	case '(':
 		p.pos++
@@ -95,14 +94,14 @@ func (p *patternParser) atom() (tree, error) {
 }
 
 // letter matches r, in either case where case is ignored.
-func (p *patternParser) letter(r rune) *set {
+func (p *parser) letter(r rune) *set {
 	if p.fold {
 		return single(r).fold()
 	}
 	return single(r)
 }
 
-func (p *patternParser) group() (tree, error) {
+func (p *parser) group() (tree, error) {
 	fold := p.fold
 	defer func() { p.fold = fold }()
 	var t tree
@@ -135,7 +134,7 @@ func (p *patternParser) group() (tree, error) {
 
 // repeats reads what follows an atom: * + ? {m} {m,} {m,n}, possessive with a
 // further +.
-func (p *patternParser) repeats(t tree) (tree, error) {
+func (p *parser) repeats(t tree) (tree, error) {
 	r := tree{op: repeat, body: &t, max: -1}
 	counted := false
 	switch {
@@ -159,7 +158,7 @@ func (p *patternParser) repeats(t tree) (tree, error) {
 	return r, nil
 }
 
-func (p *patternParser) bounds(r *tree) error {
+func (p *parser) bounds(r *tree) error {
 	inside, _, closed := strings.Cut(p.source[p.pos+1:], "}")
 	low, high, comma := strings.Cut(inside, ",")
 	var err error
@@ -179,7 +178,7 @@ func (p *patternParser) bounds(r *tree) error {
 }
 
 // escape reads what follows a backslash.
-func (p *patternParser) escape() (*set, error) {
+func (p *parser) escape() (*set, error) {
 	if p.pos == len(p.source) {
 		return nil, errors.New("a backslash at the end")
 	}
@@ -212,7 +211,7 @@ func (p *patternParser) escape() (*set, error) {
 }
 
 // code reads the digits of \xHH, \x{H…} and \uHHHH.
-func (p *patternParser) code(kind rune) (rune, error) {
+func (p *parser) code(kind rune) (rune, error) {
 	digits := ""
 	if kind == 'x' && p.skip("{") {
 		digits, _, _ = strings.Cut(p.source[p.pos:], "}")
@@ -230,7 +229,7 @@ func (p *patternParser) code(kind rune) (rune, error) {
 	return rune(code), nil
 }
 
-func (p *patternParser) property(negative bool) (*set, error) {
+func (p *parser) property(negative bool) (*set, error) {
 	name := ""
 	switch {
 	case p.skip("{"):
@@ -256,7 +255,7 @@ func (p *patternParser) property(negative bool) (*set, error) {
 }
 
 // class reads what follows a [.
-func (p *patternParser) class() (*set, error) {
+func (p *parser) class() (*set, error) {
 	negative := p.skip("^")
 	all := &set{low: 1, high: 0}
 	for first := true; ; first = false {
@@ -283,7 +282,7 @@ func (p *patternParser) class() (*set, error) {
 }
 
 // member reads one element of a class: a character, a range or a set.
-func (p *patternParser) member() (*set, error) {
+func (p *parser) member() (*set, error) {
 	low, s, err := p.element()
 	if err != nil || s != nil {
 		return s, err
@@ -303,7 +302,7 @@ func (p *patternParser) member() (*set, error) {
 }
 
 // element reads a character or, if it stands for several, a set.
-func (p *patternParser) element() (rune, *set, error) {
+func (p *parser) element() (rune, *set, error) {
 	switch {
 	case p.pos == len(p.source):
 		return 0, nil, errors.New("a [ that nothing closes")

@@ -1,4 +1,4 @@
-package text
+package pattern
 
 import (
 	"unicode"
