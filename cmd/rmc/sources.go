@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -82,8 +83,8 @@ func (s *sources) lacks(kind, path string, ref source.Ref, err error) {
 	}
 	reason := strings.TrimPrefix(err.Error(), ref.String()+": ")
 	help := ""
-	if errors.Is(err, context.Canceled) {
-		help = "run the command again"
+	if network := (*url.Error)(nil); errors.As(err, &network) {
+		help = "check the network, or check the rest with -offline"
 	}
 	s.missing = append(s.missing, facts.Missing{Path: path, Reason: reason, Help: help})
 }
