@@ -20,7 +20,7 @@ build: ## build bin/rmc
 
 test: ## run every test; ends with what passed, failed and was skipped, and why
 	@$(MAKE) --no-print-directory plugin || echo "no XLA plugin: tests that need one are skipped"
-	@go test -json -timeout 20m ./... | go run .ci/count.go
+	@go test -json -timeout 20m ./... ./.ci/ | go run .ci/count.go
 
 update: ## rewrite every golden file, then show what changed
 	go test $$(grep -rl --include='*_test.go' 'flag.Bool("update"' . | xargs -n 1 dirname | sort -u) -update

@@ -55,7 +55,7 @@ func count(in io.Reader, out io.Writer) (failed int, err error) {
 		record(results, e, out)
 	}
 	passed, broken, skipped := summarize(results, out)
-	if passed+failed+broken == 0 {
+	if passed+failed+broken+skipped == 0 {
 		fmt.Fprintln(out, "no test ran")
 		broken++
 	}
