@@ -83,7 +83,7 @@ func (e *embeddings) hidden(_ model.Params, rows []*Node) *Node { return rows[0]
 
 // chunk is how many sequences are computed between two writes to the disk: what
 // a kill costs at most.
-const chunk = 256
+const chunk = 64
 
 // An embedding is the stage that computes embeddings, and the folder that
 // keeps them.

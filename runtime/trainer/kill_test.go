@@ -75,7 +75,7 @@ func TestKillAndResume(t *testing.T) {
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	close(t, losses(t, dir), losses(t, whole.Dir), 0)
+	sameSteps(t, losses(t, dir), losses(t, whole.Dir), 0)
 	if entries, _ := os.ReadDir(filepath.Join(dir, "checkpoint")); len(entries) != 2 {
 		t.Errorf("checkpoints: %v", entries)
 	}
@@ -122,7 +122,7 @@ func TestResumeFromTheCheckpointBefore(t *testing.T) {
 	r.OnNote = func(s string) { notes.WriteString(s + "\n") }
 	r.Steps, r.Resume, r.world = 0, true, world{}
 	execute(t, r)
-	close(t, losses(t, r.Dir), losses(t, whole.Dir), 0)
+	sameSteps(t, losses(t, r.Dir), losses(t, whole.Dir), 0)
 	if !strings.Contains(notes.String(), path) || !strings.Contains(notes.String(), "going on from step 4 instead") {
 		t.Errorf("notes:\n%s", notes.String())
 	}
@@ -138,7 +138,7 @@ func TestResumeOfAnotherRecipe(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "train.batch was 8 and is 4 now") {
 		t.Errorf("err = %v", err)
 	}
-	close(t, losses(t, r.Dir), before, 0)
+	sameSteps(t, losses(t, r.Dir), before, 0)
 }
 
 // A user's interrupt keeps the step it came after.
@@ -162,5 +162,5 @@ func TestInterrupt(t *testing.T) {
 		}
 	}, true, world{}
 	execute(t, r)
-	close(t, losses(t, r.Dir), losses(t, whole.Dir), 0)
+	sameSteps(t, losses(t, r.Dir), losses(t, whole.Dir), 0)
 }

@@ -149,8 +149,8 @@ func mean(steps []map[string]any) float64 {
 	return sum / float64(len(steps))
 }
 
-// close compares two runs step by step.
-func close(t *testing.T, got, want []map[string]any, tolerance float64) {
+// sameSteps compares two runs step by step.
+func sameSteps(t *testing.T, got, want []map[string]any, tolerance float64) {
 	t.Helper()
 	if len(got) != len(want) {
 		t.Fatalf("%d steps, want %d", len(got), len(want))
@@ -215,25 +215,31 @@ func TestCuttingChangesNothing(t *testing.T) {
 		if want == nil {
 			want = got
 		}
-		close(t, got, want, 1e-5)
+		sameSteps(t, got, want, 1e-5)
 	}
 }
 
 func TestResumeIsExact(t *testing.T) {
-	b, base, pairs := goBackend(t), tinyModel(t), tinyPairs(t, 60)
 	for _, kind := range []string{"full", "head"} {
-		change := func(m *spec.Model, _ *spec.Data, _ *spec.Train) { m.Tune.Kind = kind }
-		whole := tinyRunOn(t, b, base, pairs, change)
-		execute(t, whole)
-		r := tinyRunOn(t, b, base, pairs, change)
-		r.Steps = 3
-		execute(t, r)
-		r.Steps, r.Resume, r.world = 0, true, world{}
-		execute(t, r)
-		close(t, losses(t, r.Dir), losses(t, whole.Dir), 0)
-		if r.Results[0].Margin != whole.Results[0].Margin || r.Results[0].Before.Margin != whole.Results[0].Before.Margin {
-			t.Errorf("%s: resumed %+v, whole %+v", kind, r.Results[0].Measures, whole.Results[0].Measures)
-		}
+		t.Run(kind, func(t *testing.T) { resumes(t, goBackend(t), kind) })
+	}
+	t.Run("full on XLA", func(t *testing.T) { resumes(t, xla(t), "full") })
+}
+
+// resumes stops a run after 3 of 6 steps, goes on, and compares bit by bit.
+func resumes(t *testing.T, b *backend.Backend, kind string) {
+	base, pairs := tinyModel(t), tinyPairs(t, 60)
+	change := func(m *spec.Model, _ *spec.Data, tr *spec.Train) { m.Tune.Kind, tr.Buckets = kind, []int{32} }
+	whole := tinyRunOn(t, b, base, pairs, change)
+	execute(t, whole)
+	r := tinyRunOn(t, b, base, pairs, change)
+	r.Steps = 3
+	execute(t, r)
+	r.Steps, r.Resume, r.world = 0, true, world{}
+	execute(t, r)
+	sameSteps(t, losses(t, r.Dir), losses(t, whole.Dir), 0)
+	if r.Results[0].Margin != whole.Results[0].Margin || r.Results[0].Before.Margin != whole.Results[0].Before.Margin {
+		t.Errorf("resumed %+v, whole %+v", r.Results[0].Measures, whole.Results[0].Measures)
 	}
 }
 
@@ -269,8 +275,8 @@ func TestBFloat16(t *testing.T) {
 			execute(t, r)
 			all[i] = losses(t, r.Dir)
 		}
-		close(t, all[1][:1], all[0][:1], 0.05)
-		close(t, all[1], all[0], 0.3)
+		sameSteps(t, all[1][:1], all[0][:1], 0.05)
+		sameSteps(t, all[1], all[0], 0.3)
 	}
 }
 
@@ -317,7 +323,7 @@ func tinyRankings(t *testing.T, n int) string {
 // interrupted.
 func TestTwoTrainings(t *testing.T) {
 	b, base, pairs := goBackend(t), tinyModel(t), tinyPairs(t, 60)
-	make := func() *Run {
+	program := func() *Run {
 		r := tinyRunOn(t, b, base, pairs, nil)
 		first := r.Program.Stages[0]
 		second := first
@@ -328,9 +334,9 @@ func TestTwoTrainings(t *testing.T) {
 		r.Program.Stages = []Stage{first, second}
 		return r
 	}
-	whole := make()
+	whole := program()
 	execute(t, whole)
-	r := make()
+	r := program()
 	ctx, cancel := context.WithCancel(context.Background())
 	r.OnStep = func(s Step) {
 		if s.Stage == "train other on prefs" && s.Step == 3 {
@@ -499,10 +505,10 @@ func TestMeshChangesNothing(t *testing.T) {
 			r := run(mesh, tune)
 			r.Steps = 4
 			execute(t, r)
-			close(t, losses(t, r.Dir), want[:4], 1e-5)
+			sameSteps(t, losses(t, r.Dir), want[:4], 1e-5)
 			r.Program.Mesh, r.Steps, r.Resume, r.world = spec.Mesh{}, 0, true, world{}
 			execute(t, r)
-			close(t, losses(t, r.Dir), want, 1e-5)
+			sameSteps(t, losses(t, r.Dir), want, 1e-5)
 		}
 	}
 }
