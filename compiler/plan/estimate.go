@@ -250,11 +250,7 @@ func (p *Plan) stageEstimate(s Stage, d facts.Data, f facts.Model) StageEstimate
 	case Prepare:
 		e.Tokens = d.TokensAfter
 	case Embed:
-		all := slices.Concat(d.ExampleMax, d.HoldoutMax)
-		e.fill(longest(all), all, d.Sequences, func(bucket int) int {
-			return spec.Train{Batch: math.MaxInt32}.MicroFor(d.Sequences, bucket, max(1, p.Mesh.FSDP))
-		})
-		e.Tokens = d.TokensAfter
+		e.embed(d, longest, max(1, p.Mesh.FSDP))
 	case Train:
 		p.trainEstimate(&e, s, d, frozen)
 		e.Memory = p.memory(m, f, e, d.Sequences)

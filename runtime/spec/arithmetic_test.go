@@ -115,9 +115,9 @@ func TestBuckets(t *testing.T) {
 	}{
 		{"no examples", nil, 100, []int{128}},
 		{"one length", []int{50, 60, 64}, 512, []int{64}},
-		{"two groups", []int{20, 20, 20, 20, 500, 500}, 512, []int{32, 512}},
-		{"cut to longest", []int{10, 5000}, 512, []int{32, 512}},
-		{"a gain too small for a compile", append(slices.Repeat([]int{512}, 99), 480), 512, []int{512}},
+		{"two groups", append(slices.Repeat([]int{20}, 40), 500, 500), 512, []int{32, 512}},
+		{"cut to longest", append(slices.Repeat([]int{10}, 40), 5000), 512, []int{32, 512}},
+		{"a gain too small for a compile", append(slices.Repeat([]int{512}, 99), 20, 20), 512, []int{512}},
 	} {
 		if got := Buckets(c.lengths, c.longest); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
@@ -125,35 +125,31 @@ func TestBuckets(t *testing.T) {
 	}
 }
 
-// No other choice of at most MaxBuckets lengths pads less by more than the
-// twentieth that a compile is worth.
+// No other choice of lengths costs less, compiles included.
 func TestBucketsAreTheBest(t *testing.T) {
 	var lengths []int
 	for i := range 300 {
 		lengths = append(lengths, 10+(i*i)%240)
 	}
-	padded := func(buckets []int) (sum int) {
+	cost := func(buckets []int) int {
+		sum := len(buckets) * BucketCost
 		for _, l := range lengths {
 			sum += BucketOf(buckets, l)
 		}
 		return sum
 	}
-	got := Buckets(lengths, 256)
 	best := math.MaxInt
-	for a := 32; a <= 256; a += 32 {
-		for b := a; b <= 256; b += 32 {
-			for c := b; c <= 256; c += 32 {
-				best = min(best, padded([]int{a, b, c, 256}))
+	for set := range 1 << 7 { // which of 32, 64, … 224 are there besides 256
+		var buckets []int
+		for i := range 7 {
+			if set>>i&1 == 1 {
+				buckets = append(buckets, (i+1)*BucketMultiple)
 			}
 		}
+		best = min(best, cost(append(buckets, 256)))
 	}
-	if len(got) > MaxBuckets || float64(padded(got)) > float64(best)/0.95 {
-		t.Errorf("%v pads to %d tokens; the best four pad to %d", got, padded(got), best)
-	}
-	for _, b := range got {
-		if b%BucketMultiple != 0 {
-			t.Errorf("%d is no multiple of %d", b, BucketMultiple)
-		}
+	if got := Buckets(lengths, 256); cost(got) != best || len(got) < 2 {
+		t.Errorf("%v costs %d; the best choice costs %d", got, cost(got), best)
 	}
 }
 

@@ -153,7 +153,7 @@ type Train struct {
 	Order     string    `rmr:"order" default:"shuffle" one_of:"shuffle|listed" doc:"shuffle: a permutation per epoch, a pure function of seed; listed: as in the file, wrapping round"`
 	Seed      int       `rmr:"seed" default:"0" doc:"seed of order and initial head"`
 	Save      int       `rmr:"save" default:"50" unit:"|steps" min:"1" doc:"steps between checkpoints"`
-	Buckets   []int     `rmr:"buckets" default:"[]" unit:"tokens" min:"1" doc:"padded lengths; empty lets the plan choose at most four"`
+	Buckets   []int     `rmr:"buckets" default:"[]" unit:"tokens" min:"1" doc:"padded lengths; empty lets the plan choose at most eight"`
 }
 
 // Optimizer is an update rule. State is float32.
