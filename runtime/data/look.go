@@ -88,6 +88,9 @@ func Scored(row map[string]any, d spec.Data, encode Encode) ([]Sequence, error) 
 	if flaw := rec.flaw(); flaw != "" && flaw != NoPrompt {
 		return nil, fmt.Errorf("%s", reasonOf(flaw))
 	}
+	if encode == nil && len(rec.responses) > 0 {
+		return nil, errors.New(`the model was trained on token ids (format = ids) and reads no text; write {"ids": […]}`)
+	}
 	full, err := rec.sequences(encode)
 	if err != nil {
 		return nil, err

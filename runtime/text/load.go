@@ -8,10 +8,14 @@ import (
 	"strings"
 )
 
+// ErrNone says that a folder has no tokenizer.
+var ErrNone = errors.New("the folder has neither tokenizer.json nor tokenizer.model")
+
 // Load reads a tokenizer from path: a folder with a tokenizer.json or else a
 // tokenizer.model, one of these files, or a .gguf. Beside the former stand
 // tokenizer_config.json, special_tokens_map.json and chat_template.jinja,
-// which are read where they are there.
+// which are read where they are there. The error of a folder without any is
+// ErrNone.
 func Load(path string) (*Tokenizer, error) {
 	file, err := find(path)
 	if err != nil {
@@ -49,7 +53,7 @@ func find(path string) (string, error) {
 			return file, nil
 		}
 	}
-	return "", fmt.Errorf("%s: the folder has neither tokenizer.json nor tokenizer.model", path)
+	return "", fmt.Errorf("%s: %w", path, ErrNone)
 }
 
 func loadJSON(file string) (*Tokenizer, error) {

@@ -160,12 +160,12 @@ func (c *trainCommand) Run(in *invocation) error {
 	if err != nil && !c.Force {
 		return err
 	}
-	what, err := decide(rec, in.program, in.dir, c.Resume, c.Force)
+	what, err := c.decide(rec, in.program, in.dir)
 	if err != nil {
 		return err
 	}
 	if what == present {
-		fmt.Fprintf(in.stderr, "nothing changed since this run finished on %s; --force trains anew\n", rec.Started.Format("2 January 2006 15:04 UTC"))
+		fmt.Fprintf(in.stderr, "nothing changed since this run finished on %s; --force trains anew\n", rec.Ended.Format("2 January 2006 15:04 UTC"))
 		in.summarise(rec)
 		return nil
 	}
@@ -204,7 +204,7 @@ func (in *invocation) train(resume bool, steps int) error {
 	}
 	err = r.Execute(in.ctx)
 	ended := time.Now().UTC().Truncate(time.Second)
-	rec.Ended, rec.Status, rec.Results = &ended, "finished", withoutRows(r.Results)
+	rec.Ended, rec.Status, rec.Results, rec.StoppedAfter = &ended, "finished", withoutRows(r.Results), r.stoppedAfter()
 	switch {
 	case errors.Is(err, context.Canceled):
 		rec.Status = "stopped"
@@ -229,6 +229,16 @@ func (in *invocation) train(resume bool, steps int) error {
 	return err
 }
 
+// stoppedAfter is Steps where it ended a training before its last step, else 0.
+func (r *Run) stoppedAfter() int {
+	for _, s := range r.Program.Stages {
+		if s.Kind == "train" && r.Steps > 0 && r.Steps < s.Train.StepsFor(r.Stats[s.Data.Name].Train) {
+			return r.Steps
+		}
+	}
+	return 0
+}
+
 func withoutRows(results []Result) []Result {
 	out := append([]Result(nil), results...)
 	for i := range out {
@@ -243,6 +253,9 @@ func (in *invocation) summarise(rec *Record) {
 		fmt.Fprintln(in.stdout, headline(res))
 		fmt.Fprintf(in.stdout, "  the shorter one wins: %s   margin %+.3f   log loss %.3f   ties %d\n",
 			share(res.Shorter), res.Margin, res.LogLoss, res.Ties)
+	}
+	if rec.StoppedAfter > 0 {
+		fmt.Fprintf(in.stdout, "stopped  after step %d, as --steps says; --resume goes on\n", rec.StoppedAfter)
 	}
 	self := os.Args[0] // "rmc run … --" where rmc has started the trainer
 	if !strings.HasPrefix(self, "rmc run ") {

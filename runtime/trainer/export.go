@@ -15,6 +15,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/arch"
 	"github.com/rmc-lang/rmc/runtime/model"
 	"github.com/rmc-lang/rmc/runtime/spec"
+	"github.com/rmc-lang/rmc/runtime/text"
 )
 
 // An exportCommand writes the trained model for others to load.
@@ -115,7 +116,7 @@ func (e exporting) write() error {
 	if err != nil {
 		return err
 	}
-	trained, err := model.ReadSafetensors(filepath.Join(e.run.folder("model", m.Name), weightsFile), "")
+	trained, err := e.run.trainedWeights(m)
 	if err != nil {
 		return err
 	}
@@ -178,11 +179,11 @@ func (e exporting) merged(base string, config arch.Config, trained model.Weights
 // one that a conversation cannot end with.
 func (e exporting) tokenizer(config *arch.Config) error {
 	t, err := e.run.tokenizer(e.in.ctx, e.stage.Model)
+	if errors.Is(err, text.ErrNone) && e.stage.Data.Format == "ids" {
+		return nil // token ids need none; the base's own pad id stays
+	}
 	if err != nil {
 		return err
-	}
-	if t == nil { // token ids need none; the base's own pad id stays
-		return nil
 	}
 	if err := t.WriteHF(e.folder); err != nil {
 		return err

@@ -73,6 +73,28 @@ func (r *Run) trainedNetwork(ctx context.Context, m spec.Model) (*network, error
 	if err != nil || n.restored {
 		return n, err
 	}
+	weights, err := r.trainedWeights(m)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range n.trained {
+		value, ok := weights[p.Name]
+		if !ok {
+			return nil, fmt.Errorf("%s has no %s: it was trained by another recipe", r.folder("model", m.Name), p.Name)
+		}
+		if err := p.value.free(); err != nil {
+			return nil, err
+		}
+		if p.value, err = n.layout.place(value, p.axes); err != nil {
+			return nil, fmt.Errorf("%s: %s: %w", r.folder("model", m.Name), p.Name, err)
+		}
+	}
+	n.restored = true
+	return n, nil
+}
+
+// trainedWeights reads what an earlier run trained of a model and verifies it.
+func (r *Run) trainedWeights(m spec.Model) (model.Weights, error) {
 	path := filepath.Join(r.folder("model", m.Name), weightsFile)
 	digest, err := os.ReadFile(filepath.Join(filepath.Dir(path), digestFile))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -84,20 +106,7 @@ func (r *Run) trainedNetwork(ctx context.Context, m spec.Model) (*network, error
 	sum, _, _ := strings.Cut(string(digest), " ")
 	weights, err := model.ReadSafetensors(path, sum)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the trained model is damaged: %w; restore the file, or train again with train --force", err)
 	}
-	for _, p := range n.trained {
-		value, ok := weights[p.Name]
-		if !ok {
-			return nil, fmt.Errorf("%s has no %s: it was trained by another recipe", path, p.Name)
-		}
-		if err := p.value.free(); err != nil {
-			return nil, err
-		}
-		if p.value, err = n.layout.place(value, p.axes); err != nil {
-			return nil, fmt.Errorf("%s: %s: %w", path, p.Name, err)
-		}
-	}
-	n.restored = true
-	return n, nil
+	return weights, nil
 }

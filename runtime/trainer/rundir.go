@@ -27,6 +27,7 @@ type Record struct {
 	Program      string            `json:"program"`
 	Status       string            `json:"status"` // running | finished | stopped | failed
 	Error        string            `json:"error,omitempty"`
+	StoppedAfter int               `json:"stopped_after,omitempty"` // --steps, where it ended a training before its last step
 	RecipeSHA256 string            `json:"recipe_sha256"`
 	Recipe       string            `json:"recipe"`
 	Lock         string            `json:"lock"`
@@ -164,7 +165,7 @@ func readRecord(dir string) (*Record, error) {
 	}
 	var rec Record
 	if err := json.Unmarshal(text, &rec); err != nil {
-		return nil, fmt.Errorf("%s is damaged: %w; --force starts the run over", path, err)
+		return nil, fmt.Errorf("%s is damaged: %w; train --force starts the run over", path, err)
 	}
 	return &rec, nil
 }
@@ -231,18 +232,22 @@ const (
 
 // decide looks at what a directory holds and keeps finished and unfinished
 // work from being overwritten unasked.
-func decide(rec *Record, p Program, dir string, resume, force bool) (decision, error) {
-	switch {
-	case rec == nil || force:
+func (c *trainCommand) decide(rec *Record, p Program, dir string) (decision, error) {
+	if rec == nil || c.Force {
 		return begin, nil
-	case rec.Status == "finished" && rec.differs(p) == "":
+	}
+	differs, finished := rec.differs(p), rec.Status == "finished"
+	switch {
+	case finished && differs != "":
+		return begin, fmt.Errorf("%s holds a finished run that differs in %s; --out DIR keeps it and trains elsewhere, --force overwrites it", dir, differs)
+	case finished && (rec.StoppedAfter == 0 || rec.StoppedAfter == c.Steps):
 		return present, nil
-	case rec.Status == "finished":
-		return begin, fmt.Errorf("%s holds a finished run whose %s differs; --out DIR keeps it and trains elsewhere, --force overwrites it", dir, rec.differs(p))
-	case !resume:
+	case !c.Resume && finished:
+		return begin, fmt.Errorf("%s holds a run that --steps ended after step %d; --resume goes on from there, --force starts over", dir, rec.StoppedAfter)
+	case !c.Resume:
 		return begin, fmt.Errorf("%s holds a run that did not finish (%s); --resume goes on where it stopped, --force starts over", dir, rec.Status)
-	case rec.differs(p) != "":
-		return begin, fmt.Errorf("%s cannot be resumed: its %s differs; --force starts over", dir, rec.differs(p))
+	case differs != "":
+		return begin, fmt.Errorf("%s cannot be resumed, it differs in %s; --force starts over", dir, differs)
 	}
 	return goOn, nil
 }

@@ -187,12 +187,16 @@ func (t *training) finite(out *outcome, examples []data.Example) error {
 	if isFinite(out.loss) && isFinite(out.norm) {
 		return nil
 	}
-	rows := make([]string, 0, len(examples))
+	const most = 8
+	var rows []string
 	suspects := out.suspects()
 	for i, e := range examples {
 		if suspects[i] {
 			rows = append(rows, fmt.Sprint(e.Row+1))
 		}
+	}
+	if len(rows) > most {
+		rows = append(rows[:most], "…")
 	}
 	what := fmt.Sprintf("the loss is %v", out.loss)
 	if isFinite(out.loss) {

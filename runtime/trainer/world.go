@@ -144,6 +144,9 @@ func (r *Run) set(ctx context.Context, m spec.Model, d spec.Data) (*data.Set, er
 		r.Stats = map[string]data.Stats{}
 	}
 	r.world.sets[key], r.Stats[d.Name] = set, set.Stats
+	for _, f := range set.Stats.Filters {
+		r.note(fmt.Sprintf("data %s: %d of %d rows left out: %s", d.Name, f.Before-f.After, set.Stats.Read, f.Reason))
+	}
 	return set, nil
 }
 
