@@ -357,6 +357,9 @@ func examples(rows []prepared) []Example {
 
 func (l *loading) countTokens(e Example) {
 	for i, seq := range e.Sequences {
+		if top := slices.Max(seq.IDs); top > l.stats.LargestID {
+			l.stats.LargestID, l.stats.LargestIDAt = top, e.Row
+		}
 		l.stats.TokensAfter += int64(len(seq.IDs))
 		l.stats.Lengths = append(l.stats.Lengths, len(seq.IDs))
 		if i > 0 {

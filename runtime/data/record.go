@@ -296,29 +296,30 @@ func (l *layout) tokenLists(row Row, where string, names ...string) ([][]int32, 
 		if !l.has(row, name) {
 			return nil, l.missing(row, where, name)
 		}
-		ids, ok := tokenIDs(l.value(row, name))
-		if !ok {
-			return nil, l.mistyped(row, where, name, "a list of token ids", l.value(row, name))
+		ids, have := tokenIDs(l.value(row, name))
+		if have != "" {
+			return nil, &ColumnError{Where: where, Row: row.Number, Column: l.column(name), Want: "a list of token ids", Have: have}
 		}
 		out = append(out, ids)
 	}
 	return out, nil
 }
 
-func tokenIDs(v any) ([]int32, bool) {
+// tokenIDs reads a list of token ids, or says what there is instead.
+func tokenIDs(v any) (ids []int32, have string) {
 	list, ok := v.([]any)
 	if !ok {
-		return nil, false
+		return nil, describe(v)
 	}
-	ids := make([]int32, len(list))
+	ids = make([]int32, len(list))
 	for i, item := range list {
 		f, ok := number(item)
 		if _, isText := item.(string); isText || !ok || f != math.Trunc(f) || f < 0 || f > math.MaxInt32 {
-			return nil, false
+			return nil, "a list with " + describe(item)
 		}
 		ids[i] = int32(f)
 	}
-	return ids, true
+	return ids, ""
 }
 
 // ranking reads a prompt and its responses and puts the best first.
@@ -384,9 +385,9 @@ func (l *layout) candidates(row Row, where string) (record, error) {
 func (l *layout) candidateIDs(row Row, where string, list []any) (record, error) {
 	var rec record
 	for _, item := range list {
-		ids, ok := tokenIDs(item)
-		if !ok {
-			return record{}, l.mistyped(row, where, "response_ids", "a list of lists of token ids", item)
+		ids, have := tokenIDs(item)
+		if have != "" {
+			return record{}, &ColumnError{Where: where, Row: row.Number, Column: l.column("response_ids"), Want: "a list of lists of token ids", Have: have}
 		}
 		rec.ids = append(rec.ids, ids)
 	}

@@ -52,6 +52,9 @@ type Stats struct {
 	InBoth        int    `json:"in_both,omitempty"`         // prompts with rows in train and in hold-out
 	InBothExample string `json:"in_both_example,omitempty"` // the last turn of one of them, shortened
 
+	LargestID   int32 `json:"largest_id"`    // largest token id among the rows kept
+	LargestIDAt int   `json:"largest_id_at"` // the first row that has it
+
 	TokensBefore int64 `json:"tokens_before"` // tokens of all rows that could be tokenised, uncut
 	TokensAfter  int64 `json:"tokens_after"`  // tokens kept
 	TokensShared int64 `json:"tokens_shared"` // of these, those that repeat the prompt of an example's first sequence

@@ -266,6 +266,9 @@ func (r *Run) reader(ctx context.Context, n *network, s Stage) (reader, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := n.knows(set.Stats.LargestID); err != nil {
+		return nil, fmt.Errorf("data %s: row %d: %w", s.Data.Name, set.Stats.LargestIDAt+1, err)
+	}
 	if s.Model.Tune.Kind != "head" {
 		c, err := newCutter(s.Train, s.Data, set.Width, part(set, s), n.layout.fsdp)
 		return tokens{n, c}, err

@@ -89,6 +89,15 @@ func places(all []*parameter) []axes {
 	return out
 }
 
+// knows reports whether a token id is a row of the embeddings: a lookup beyond
+// them gives some other row.
+func (n *network) knows(id int32) error {
+	if vocab := n.decoder.Config.Vocab; int(id) >= vocab {
+		return fmt.Errorf("token id %d: model %s knows 0 to %d; the ids are of another tokenizer", id, n.model.Name, vocab-1)
+	}
+	return nil
+}
+
 // A reader says what the head reads for the rows of a micro-batch: tokens that
 // go through the decoder, or hidden states that went through it once.
 type reader interface {

@@ -400,7 +400,7 @@ func TestEmbeddingsAreKept(t *testing.T) {
 		}
 	}
 	text := strings.Join(notes, "\n")
-	if !strings.Contains(text, path) || !strings.Contains(text, "600 sequences, 256 of them from ") {
+	if !strings.Contains(text, path) || !strings.Contains(text, fmt.Sprintf("600 sequences, %d of them from ", chunk)) {
 		t.Errorf("notes:\n%s", text)
 	}
 	notes = nil

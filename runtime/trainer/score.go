@@ -2,6 +2,7 @@ package trainer
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -89,11 +90,18 @@ func scoreLines(in io.Reader, out io.Writer, s scoring) (bad int, err error) {
 
 // line decodes a line and encodes its row.
 func (s scoring) line(text []byte) ([]data.Sequence, error) {
-	var row map[string]any
-	if err := json.Unmarshal(text, &row); err != nil {
-		return nil, fmt.Errorf("not a JSON object: %w", err)
+	if len(bytes.TrimSpace(text)) == 0 {
+		return nil, errors.New("the line is empty")
 	}
-	return s.encode(row)
+	var row any
+	if err := json.Unmarshal(text, &row); err != nil {
+		return nil, fmt.Errorf("broken JSON: %w", err)
+	}
+	object, ok := row.(map[string]any)
+	if !ok {
+		return nil, errors.New(`not a JSON object, as {"prompt":"…","response":"…"} is`)
+	}
+	return s.encode(object)
 }
 
 // expecting is an answer that takes so many scores.

@@ -42,7 +42,7 @@ func TestScoreLinesKeepsOrderAndGoesOn(t *testing.T) {
 	}
 	want := []string{
 		`{"score":3}`, `{"chosen":5,"rejected":6}`,
-		`{"line":3,"error":"not a JSON object: unexpected end of JSON input"}`,
+		`{"line":3,"error":"broken JSON: unexpected end of JSON input"}`,
 		`{"line":4,"error":"want messages, prompt and response, ids, or chosen and rejected"}`,
 		`{"score":0}`, "",
 	}

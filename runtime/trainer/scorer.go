@@ -1,7 +1,9 @@
 package trainer
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/spec"
@@ -54,7 +56,11 @@ func scorerBuckets(longest int) []int {
 // of ids, two of a preference row. The recipe's over_length applies; a row that
 // it would drop is an error.
 func (s *Scorer) Encode(row map[string]any) ([]data.Sequence, error) {
-	return data.Scored(row, s.data, s.encode)
+	sequences, err := data.Scored(row, s.data, s.encode)
+	for _, one := range sequences {
+		err = cmp.Or(err, s.net.knows(slices.Max(one.IDs)))
+	}
+	return sequences, err
 }
 
 // Score is the score of each sequence, in their order.
