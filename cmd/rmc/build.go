@@ -10,7 +10,7 @@ import (
 
 	rmc "github.com/rmc-lang/rmc"
 	"github.com/rmc-lang/rmc/compiler"
-	"github.com/rmc-lang/rmc/compiler/lock"
+	"github.com/rmc-lang/rmc/runtime/lock"
 )
 
 // A buildCommand compiles a recipe to a trainer.

@@ -10,11 +10,11 @@ import (
 	"strings"
 
 	"github.com/rmc-lang/rmc/compiler/facts"
-	"github.com/rmc-lang/rmc/compiler/lock"
 	"github.com/rmc-lang/rmc/compiler/resolve"
 	"github.com/rmc-lang/rmc/lang/ast"
 	"github.com/rmc-lang/rmc/runtime/arch"
 	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/lock"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/stdlib"
 )
@@ -236,7 +236,11 @@ func lenient(policy string) string {
 func columnFacts(e *data.ColumnError) facts.Data {
 	p := facts.ColumnProblem{Column: e.Column, Row: e.Row + 1, Rows: 1, Want: e.Want, Have: e.Have}
 	if e.Have == "" {
-		return facts.Data{MissingColumns: []facts.ColumnProblem{p}}
+		f := facts.Data{MissingColumns: []facts.ColumnProblem{p}}
+		for _, name := range e.Known {
+			f.Columns = append(f.Columns, facts.Column{Name: name})
+		}
+		return f
 	}
 	return facts.Data{Mistyped: []facts.ColumnProblem{p}}
 }
@@ -253,6 +257,7 @@ func dataFacts(s *data.Set, bos map[int]int) facts.Data {
 		Refused: s.Stats.Met(data.Refused), RefusedReason: filter(s.Stats, data.Refused).Reason,
 		SharedPrompts: s.Stats.InBoth, SharedPromptsOf: prompts(s.Holdout), SharedExample: s.Stats.InBothExample,
 		BOSCounts: bos, Lengths: s.Stats.Lengths, Distinct: distinctLengths(s), ExampleMax: longest(s.Train), HoldoutMax: longest(s.Holdout),
+		LargestID: int(s.Stats.LargestID), LargestIDAt: s.Stats.LargestIDAt + 1,
 		Sequences: s.Width, TokensBefore: s.Stats.TokensBefore, TokensAfter: s.Stats.TokensAfter,
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/rmc-lang/rmc/compiler/lock"
+	"github.com/rmc-lang/rmc/runtime/lock"
 )
 
 // A lockCommand writes rmc.lock.

@@ -13,7 +13,7 @@ import (
 	"strings"
 
 	"github.com/rmc-lang/rmc/compiler/facts"
-	"github.com/rmc-lang/rmc/compiler/lock"
+	"github.com/rmc-lang/rmc/runtime/lock"
 	"github.com/rmc-lang/rmc/runtime/source"
 )
 
@@ -47,30 +47,17 @@ func (s *sources) open(ctx context.Context, kind, path, written string) (source.
 	}
 	local, known := s.opened[written]
 	if !known {
-		local, err = s.store.Fetch(ctx, ref.At(s.revision(ref)))
+		local, err = s.store.Fetch(ctx, ref.Pinned(s.pins, kind))
 	}
 	if err != nil {
 		s.lacks(kind, path, ref, err)
 		return source.Local{}, false
 	}
 	s.opened[written] = local
-	s.pin(kind, ref, local)
+	for _, e := range local.Entries(kind, ref) {
+		s.add(e)
+	}
 	return local, true
-}
-
-// revision is what the lock pins a hub source to that names no revision itself;
-// "" when there is none.
-func (s *sources) revision(ref source.Ref) string {
-	if s.pins == nil || ref.Kind != source.Hub || ref.Version != "" {
-		return ""
-	}
-	for _, e := range s.pins.Entries {
-		pinned, err := source.Parse(e.Name)
-		if err == nil && pinned.Kind == source.Hub && pinned.Name == ref.Name && pinned.Repo == ref.Repo {
-			return pinned.Version
-		}
-	}
-	return ""
 }
 
 // lacks notes a source that could not be had. Offline, what is only not on this
@@ -95,27 +82,11 @@ func (s *sources) borrow(kind string, ref source.Ref) bool {
 	if s.pins == nil {
 		return false
 	}
-	found := false
-	name := ref.At(s.revision(ref)).String()
-	for _, e := range s.pins.Entries {
-		if e.Kind == kind && (e.Name == name || strings.HasPrefix(e.Name, name+"/")) {
-			s.add(e)
-			found = true
-		}
+	locked := s.pins.Of(kind, ref.Pinned(s.pins, kind).String())
+	for _, e := range locked {
+		s.add(e)
 	}
-	return found
-}
-
-// pin locks each file of a source.
-func (s *sources) pin(kind string, ref source.Ref, local source.Local) {
-	name := ref.At(local.Revision).String()
-	for _, f := range local.Files {
-		entry := lock.Entry{Kind: kind, Name: name, SHA256: f.SHA256, Bytes: f.Bytes}
-		if local.IsDir {
-			entry.Name = strings.TrimSuffix(name, "/") + "/" + f.Name
-		}
-		s.add(entry)
-	}
+	return len(locked) > 0
 }
 
 // add appends an entry unless it is there: two data sets may read one file.

@@ -12,8 +12,8 @@ import (
 	"github.com/dave/jennifer/jen"
 
 	"github.com/rmc-lang/rmc/compiler/check"
-	"github.com/rmc-lang/rmc/compiler/lock"
 	"github.com/rmc-lang/rmc/compiler/resolve"
+	"github.com/rmc-lang/rmc/runtime/lock"
 )
 
 // The packages that a program imports, beside embed.

@@ -6,7 +6,7 @@
 // checked.
 package facts
 
-import "github.com/rmc-lang/rmc/compiler/lock"
+import "github.com/rmc-lang/rmc/runtime/lock"
 
 // Facts is everything that is known beyond the text of a recipe.
 type Facts struct {
@@ -120,6 +120,8 @@ type Data struct {
 	ExampleMax   []int // of each training example, the tokens of its longest sequence
 	HoldoutMax   []int // the same of the held-out examples
 	Sequences    int   // sequences of an example: 2 for a pair
+	LargestID    int   // largest token id among the kept sequences
+	LargestIDAt  int   // 1-based row that has it
 	TokensBefore int64 // tokens before truncation and dropping
 	TokensAfter  int64 // tokens that are kept
 }

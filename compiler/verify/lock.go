@@ -3,10 +3,10 @@ package verify
 import (
 	"strings"
 
-	"github.com/rmc-lang/rmc/compiler/lock"
 	"github.com/rmc-lang/rmc/compiler/resolve"
 	"github.com/rmc-lang/rmc/lang/diag"
 	"github.com/rmc-lang/rmc/lang/source"
+	"github.com/rmc-lang/rmc/runtime/lock"
 )
 
 // lock reports how the sources differ from what rmc.lock pins. Without a lock

@@ -9,8 +9,8 @@ import (
 
 	"github.com/rmc-lang/rmc/compiler"
 	"github.com/rmc-lang/rmc/compiler/facts"
-	"github.com/rmc-lang/rmc/compiler/lock"
 	"github.com/rmc-lang/rmc/lang/diag"
+	"github.com/rmc-lang/rmc/runtime/lock"
 )
 
 // sound is a world in which the recipe of the examples has no problem.
@@ -128,6 +128,7 @@ var worlds = map[diag.Code]struct {
 	diag.LockStale: {locked(lock.Entry{Kind: "data", Name: "file:old.jsonl", SHA256: digestA}, lock.Entry{}), "no longer used"},
 	diag.LockedByOther: {locked(lock.Entry{Kind: "rmc", Value: "v0.1.0"}, lock.Entry{Kind: "rmc", Value: "v0.2.0"}),
 		"v0.1.0, and this is v0.2.0"},
+	diag.BeyondVocabulary: {data(func(d *facts.Data) { d.LargestID, d.LargestIDAt = 49152, 8 }), "row 8 of prefs has the token id 49152, and LlamaForCausalLM knows 0 to 49151"},
 }
 
 // check compiles the example of a code and holds it against a world.

@@ -8,6 +8,8 @@ import (
 	"path"
 	"regexp"
 	"strings"
+
+	"github.com/rmc-lang/rmc/runtime/lock"
 )
 
 // The kinds of source.
@@ -174,6 +176,22 @@ func (r Ref) String() string {
 func (r Ref) At(revision string) Ref {
 	if r.Kind == Hub && revision != "" {
 		r.Version = revision
+	}
+	return r
+}
+
+// Pinned returns r at the revision to which f locks it as a source of that
+// kind. A revision that r names itself stays.
+func (r Ref) Pinned(f *lock.File, kind string) Ref {
+	if f == nil || r.Kind != Hub || r.Version != "" {
+		return r
+	}
+	for _, e := range f.Entries {
+		p, err := Parse(e.Name)
+		same := err == nil && e.Kind == kind && p.Kind == Hub && p.Name == r.Name && p.Repo == r.Repo
+		if same && (r.Path == "" || p.Path == r.Path || strings.HasPrefix(p.Path, r.Path+"/")) {
+			return r.At(p.Version)
+		}
 	}
 	return r
 }

@@ -1,8 +1,11 @@
 package source
 
 import (
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/rmc-lang/rmc/runtime/lock"
 )
 
 func TestParse(t *testing.T) {
@@ -89,4 +92,56 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("%q is %+v, written %q, which is %+v, %v", s, r, r, again, err)
 		}
 	})
+}
+
+// A lock pins what was locked as the same kind of source, and no revision that
+// the recipe says itself.
+func TestPinned(t *testing.T) {
+	locked := &lock.File{Entries: []lock.Entry{
+		{Kind: "data", Name: "file:x.jsonl"},
+		{Kind: "data", Name: "hf:o/n@aaa/train.jsonl"},
+		{Kind: "model", Name: "hf:o/n@bbb/config.json"},
+	}}
+	for _, c := range []struct{ kind, source, want string }{
+		{"data", "hf:o/n/train.jsonl", "hf:o/n@aaa/train.jsonl"},
+		{"data", "hf:o/n/test.jsonl", "hf:o/n/test.jsonl"},
+		{"data", "hf:o/n@v1/train.jsonl", "hf:o/n@v1/train.jsonl"},
+		{"data", "hf:datasets/o/n/train.jsonl", "hf:datasets/o/n/train.jsonl"},
+		{"model", "hf:o/n", "hf:o/n@bbb"},
+		{"tokens", "hf:o/n", "hf:o/n"},
+		{"data", "file:x.jsonl", "file:x.jsonl"},
+	} {
+		ref, err := Parse(c.source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := ref.Pinned(locked, c.kind).String(); got != c.want {
+			t.Errorf("%s as %s is pinned as %s, not %s", c.source, c.kind, got, c.want)
+		}
+		if got := ref.Pinned(nil, c.kind); got != ref {
+			t.Errorf("without a lock %s becomes %s", c.source, got)
+		}
+	}
+}
+
+// What is locked of a source is found again under its name.
+func TestEntries(t *testing.T) {
+	ref, err := Parse("hf:o/n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := Local{IsDir: true, Revision: "bbb", Files: []FileDigest{{Name: "config.json", SHA256: "1"}, {Name: "model.safetensors", SHA256: "2", Bytes: 3}}}
+	entries := folder.Entries("model", ref)
+	want := lock.Entry{Kind: "model", Name: "hf:o/n@bbb/model.safetensors", SHA256: "2", Bytes: 3}
+	if len(entries) != 2 || entries[1] != want {
+		t.Errorf("%+v, want the last to be %+v", entries, want)
+	}
+	f := &lock.File{Entries: append(entries, lock.Entry{Kind: "model", Name: "hf:o/nn@bbb/config.json"})}
+	if got := f.Of("model", "hf:o/n@bbb"); !slices.Equal(got, entries) {
+		t.Errorf("of the source are %+v, want %+v", got, entries)
+	}
+	file := Local{Files: []FileDigest{{Name: "x.jsonl", SHA256: "1"}}}
+	if got := file.Entries("data", Ref{Kind: File, Path: "data/x.jsonl"}); got[0].Name != "file:data/x.jsonl" {
+		t.Errorf("a file is locked as %q", got[0].Name)
+	}
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/agnivade/levenshtein"
+
+	"github.com/rmc-lang/rmc/runtime/lock"
 )
 
 // A Store finds and fetches sources. Its zero value uses the defaults.
@@ -37,6 +39,21 @@ type FileDigest struct {
 	Name   string // slash-separated, relative to Local.Path; the base name for a single file
 	SHA256 string // lower-case hexadecimal
 	Bytes  int64
+}
+
+// Entries returns the files of l as rmc.lock records them: under the name of r,
+// where l was found, at the revision found.
+func (l Local) Entries(kind string, r Ref) []lock.Entry {
+	name := r.At(l.Revision).String()
+	var all []lock.Entry
+	for _, f := range l.Files {
+		e := lock.Entry{Kind: kind, Name: name, SHA256: f.SHA256, Bytes: f.Bytes}
+		if l.IsDir {
+			e.Name = strings.TrimSuffix(name, "/") + "/" + f.Name
+		}
+		all = append(all, e)
+	}
+	return all
 }
 
 // Fetch returns where r is on this machine, having fetched it if need be.

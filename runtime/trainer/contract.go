@@ -1,13 +1,13 @@
 package trainer
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"reflect"
 	"strings"
 
+	"github.com/rmc-lang/rmc/runtime/lock"
+	"github.com/rmc-lang/rmc/runtime/source"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -30,12 +30,12 @@ type Contract struct {
 	Hash       string `json:"hash"`        // sha256 over the fields above
 }
 
-// newContract fills what the recipe and its lock say; the caller adds what the
-// tokenizer says and then seals it.
-func newContract(m spec.Model, d spec.Data, lock string) Contract {
+// newContract fills what the recipe says; the caller adds what its lock and the
+// tokenizer say and then seals it.
+func newContract(m spec.Model, d spec.Data) Contract {
 	h := m.Head
 	return Contract{
-		Base: m.Base, BaseSHA256: locked(lock, m.Base), MaxLength: d.MaxLength, OverLength: d.OverLength, DType: m.DType,
+		Base: m.Base, MaxLength: d.MaxLength, OverLength: d.OverLength, DType: m.DType,
 		Head:       fmt.Sprintf("%s outputs=%d bias=%t read=%s layer=%d", h.Kind, h.Outputs, h.Bias, h.Read, h.Layer),
 		Normalizer: "none",
 	}
@@ -48,8 +48,7 @@ func (c Contract) seal() Contract {
 	if err != nil {
 		panic(err) // strings and numbers always marshal
 	}
-	sum := sha256.Sum256(text)
-	c.Hash = hex.EncodeToString(sum[:])
+	c.Hash = hash(string(text))
 	return c
 }
 
@@ -77,17 +76,27 @@ func quoted(x any) string {
 	return fmt.Sprint(x)
 }
 
-// locked returns the sha256 that a lock's text states for a source, or "".
-func locked(lock, source string) string {
-	for line := range strings.Lines(lock) {
-		fields := strings.Fields(line)
-		if len(fields) >= 3 && strings.HasPrefix(fields[1], source) {
-			for _, f := range fields[2:] {
-				if digest, ok := strings.CutPrefix(f, "sha256:"); ok {
-					return digest
-				}
-			}
-		}
+// lockedDigest is one digest of the files that a lock pins for a model's base:
+// the file's own where it is one; "" without a lock.
+func lockedDigest(text, base string) (string, error) {
+	locked, err := lock.Read(text)
+	if err != nil {
+		return "", err
 	}
-	return ""
+	ref, err := source.Parse(base)
+	if err != nil {
+		return "", err
+	}
+	files := locked.Of("model", ref.Pinned(locked, "model").String())
+	if len(files) == 1 {
+		return files[0].SHA256, nil
+	}
+	var all strings.Builder
+	for _, f := range files {
+		fmt.Fprintf(&all, "%s %s\n", f.SHA256, f.Name)
+	}
+	if len(files) == 0 {
+		return "", nil
+	}
+	return hash(all.String()), nil
 }

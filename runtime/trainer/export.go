@@ -108,7 +108,7 @@ type exporting struct {
 // and a card that says what it is.
 func (e exporting) write() error {
 	m := e.stage.Model
-	local, err := e.run.fetch(e.in.ctx, m.Base)
+	local, err := e.run.fetch(e.in.ctx, "model", m.Base)
 	if err != nil {
 		return err
 	}

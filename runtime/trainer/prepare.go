@@ -3,6 +3,7 @@ package trainer
 import (
 	"context"
 	"fmt"
+	"os"
 
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/spec"
@@ -19,7 +20,7 @@ func (r *Run) encoder(ctx context.Context, m spec.Model, d spec.Data) (data.Enco
 	if err != nil {
 		return nil, err
 	}
-	return data.Encoder(t), nil
+	return t.Conversation, nil
 }
 
 // tokenizer opens the tokenizer of a model.
@@ -27,17 +28,22 @@ func (r *Run) tokenizer(ctx context.Context, m spec.Model) (*text.Tokenizer, err
 	if t, ok := r.world.tokenizers[m.Name]; ok {
 		return t, nil
 	}
-	from := m.Base
+	kind, from := "model", m.Base
 	if m.Tokenizer != "" {
-		from = m.Tokenizer
+		kind, from = "tokens", m.Tokenizer
 	}
-	local, err := r.fetch(ctx, from)
+	local, err := r.fetch(ctx, kind, from)
 	if err != nil {
 		return nil, fmt.Errorf("the tokenizer of model %s: %w", m.Name, err)
 	}
-	t, err := data.Tokenizer(m, local.Path, r.Root)
+	t, err := text.Load(local.Path)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the tokenizer of model %s: %w", m.Name, err)
+	}
+	if m.Template != "" {
+		if t, err = r.withTemplate(ctx, t, m.Template); err != nil {
+			return nil, fmt.Errorf("the chat template of model %s: %w", m.Name, err)
+		}
 	}
 	if r.world.tokenizers == nil {
 		r.world.tokenizers = map[string]*text.Tokenizer{}
@@ -46,9 +52,26 @@ func (r *Run) tokenizer(ctx context.Context, m spec.Model) (*text.Tokenizer, err
 	return t, nil
 }
 
+// withTemplate is t with the chat template of a file that the recipe names.
+func (r *Run) withTemplate(ctx context.Context, t *text.Tokenizer, file string) (*text.Tokenizer, error) {
+	local, err := r.fetch(ctx, "template", "file:"+file)
+	if err != nil {
+		return nil, err
+	}
+	template, err := os.ReadFile(local.Path)
+	if err != nil {
+		return nil, err
+	}
+	return t.WithTemplate(string(template))
+}
+
 // contract is all that decides the scores of m, given its weights.
 func (r *Run) contract(ctx context.Context, m spec.Model, d spec.Data) (*Contract, error) {
-	c := newContract(m, d, r.Program.Lock)
+	c := newContract(m, d)
+	var err error
+	if c.BaseSHA256, err = lockedDigest(r.Program.Lock, m.Base); err != nil {
+		return nil, err
+	}
 	if d.Format != "ids" {
 		t, err := r.tokenizer(ctx, m)
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/lock"
 	"github.com/rmc-lang/rmc/runtime/source"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/text"
@@ -15,7 +16,7 @@ import (
 // A world is what a run has opened, each thing when it is first asked for.
 type world struct {
 	layout     *layout
-	sources    map[string]source.Local    // by source, as the recipe writes it
+	sources    map[string]source.Local    // by kind and source, as the recipe writes it
 	sets       map[string]*data.Set       // by model and data
 	networks   map[string]*network        // by model
 	tokenizers map[string]*text.Tokenizer // by model
@@ -36,85 +37,45 @@ func (r *Run) devices() (*layout, error) {
 }
 
 // fetch returns where a source is on this machine. It must be what the lock
-// says it was.
-func (r *Run) fetch(ctx context.Context, written string) (source.Local, error) {
-	if local, ok := r.world.sources[written]; ok {
+// says it was, as a source of that kind: data, model, tokens or template.
+func (r *Run) fetch(ctx context.Context, kind, written string) (source.Local, error) {
+	key := kind + " " + written
+	if local, ok := r.world.sources[key]; ok {
 		return local, nil
 	}
 	ref, err := source.Parse(written)
 	if err != nil {
 		return source.Local{}, err
 	}
-	locked := lockedFiles(r.Program.Lock)
-	store := source.Store{Base: r.Root, Log: r.note}
-	local, err := store.Fetch(ctx, ref.At(lockedRevision(locked, ref)))
+	locked, err := lock.Read(r.Program.Lock)
 	if err != nil {
 		return source.Local{}, err
 	}
-	if err := checkLock(locked, ref, local); err != nil {
+	store := source.Store{Base: r.Root, Log: r.note}
+	local, err := store.Fetch(ctx, ref.Pinned(locked, kind))
+	if err != nil {
+		return source.Local{}, err
+	}
+	if err := checkLock(locked, kind, ref, local); err != nil {
 		return source.Local{}, err
 	}
 	if r.world.sources == nil {
 		r.world.sources = map[string]source.Local{}
 	}
-	r.world.sources[written] = local
+	r.world.sources[key] = local
 	return local, nil
 }
 
-// lockedFiles are the digests that a lock states, by the resolved name of each
-// file: "data file:pairs.jsonl sha256:… 1234" is one.
-func lockedFiles(lock string) map[string]string {
-	files := map[string]string{}
-	for line := range strings.Lines(lock) {
-		words := strings.Fields(line)
-		if len(words) < 4 || words[0] != "data" && words[0] != "model" {
-			continue
-		}
-		digest, ok := strings.CutPrefix(words[len(words)-2], "sha256:")
-		if ok {
-			files[strings.Join(words[1:len(words)-2], " ")] = digest
-		}
-	}
-	return files
-}
-
-// lockedRevision is the revision that the lock pins a hub source to; "" when it
-// pins none or the recipe says it.
-func lockedRevision(locked map[string]string, ref source.Ref) string {
-	if ref.Version != "" {
-		return ""
-	}
-	for name := range locked {
-		pinned, err := source.Parse(name)
-		if err != nil || pinned.Kind != ref.Kind || pinned.Name != ref.Name || pinned.Version == "" {
-			continue
-		}
-		if pinned.Path == ref.Path || ref.Path == "" || strings.HasPrefix(pinned.Path, ref.Path+"/") {
-			return pinned.Version
-		}
-	}
-	return ""
-}
-
-// checkLock compares what was found to the lock. A program without a lock
+// checkLock holds what was found against the lock. A program without a lock
 // (nothing but tests) takes what there is.
-func checkLock(locked map[string]string, ref source.Ref, local source.Local) error {
-	if len(locked) == 0 {
+func checkLock(locked *lock.File, kind string, ref source.Ref, local source.Local) error {
+	if len(locked.Entries) == 0 {
 		return nil
 	}
-	name := ref.At(local.Revision).String()
-	for _, f := range local.Files {
-		file := name
-		if local.IsDir {
-			file = strings.TrimSuffix(name, "/") + "/" + f.Name
-		}
-		switch want, ok := locked[file]; {
-		case !ok:
-			return fmt.Errorf("%s is not in rmc.lock; run rmc lock and build again", file)
-		case want != f.SHA256:
-			return fmt.Errorf("%s is not what rmc.lock pins: sha256 %s there, %s in %s; restore the file, or run rmc lock and build again",
-				file, want, f.SHA256, local.Path)
-		}
+	then := &lock.File{Entries: locked.Of(kind, ref.At(local.Revision).String())}
+	now := &lock.File{Entries: local.Entries(kind, ref)}
+	for _, d := range lock.Compare(then, now) {
+		return fmt.Errorf("%s is not what rmc.lock pins: %v; restore it, or run rmc lock and build again", local.Path, d)
 	}
 	return nil
 }
@@ -125,7 +86,7 @@ func (r *Run) set(ctx context.Context, m spec.Model, d spec.Data) (*data.Set, er
 	if set, ok := r.world.sets[key]; ok {
 		return set, nil
 	}
-	local, err := r.fetch(ctx, d.Source)
+	local, err := r.fetch(ctx, "data", d.Source)
 	if err != nil {
 		return nil, fmt.Errorf("data %s: %w", d.Name, err)
 	}
@@ -160,7 +121,7 @@ func (r *Run) network(ctx context.Context, m spec.Model) (*network, error) {
 	if err != nil {
 		return nil, err
 	}
-	local, err := r.fetch(ctx, m.Base)
+	local, err := r.fetch(ctx, "model", m.Base)
 	if err != nil {
 		return nil, fmt.Errorf("model %s: %w", m.Name, err)
 	}

@@ -1,5 +1,6 @@
 // Package lock reads, writes and compares rmc.lock: one fact a line, sorted,
-// each with its digest. It computes no digest and opens no file.
+// each with its digest. It computes no digest and opens no file. Both sides use
+// it: rmc writes a lock, a trainer holds what it opens against the one in it.
 package lock
 
 import (
@@ -134,6 +135,18 @@ func (f *File) Find(kind, name string) *Entry {
 		}
 	}
 	return nil
+}
+
+// Of returns what is locked of one source: the file of that name or, of a
+// folder, those below it.
+func (f *File) Of(kind, name string) []Entry {
+	var all []Entry
+	for _, e := range f.Entries {
+		if e.Kind == kind && (e.Name == name || strings.HasPrefix(e.Name, strings.TrimSuffix(name, "/")+"/")) {
+			all = append(all, e)
+		}
+	}
+	return all
 }
 
 func (f *File) sort() {
