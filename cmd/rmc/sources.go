@@ -64,8 +64,11 @@ func (s *sources) open(ctx context.Context, kind, path, written string) (source.
 // machine yet is no mistake of the recipe's, and is taken to be what the lock
 // says.
 func (s *sources) lacks(kind, path string, ref source.Ref, err error) {
+	if s.store.Offline && s.borrow(kind, ref) {
+		return
+	}
 	if s.store.Offline && ref.Kind != source.File {
-		s.absent = !s.borrow(kind, ref) || s.absent
+		s.absent = true
 		return
 	}
 	reason := strings.TrimPrefix(err.Error(), ref.String()+": ")

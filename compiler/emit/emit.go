@@ -126,7 +126,7 @@ func (p *program) functionName(t *resolve.Train) string {
 //
 //	func main() {
 //		trainer.Main(trainer.Program{
-//			Name: "quickstart", Recipe: recipe, Lock: lock, Mesh: mesh,
+//			Name: "quickstart", Recipe: recipe, Lock: lock,
 //			Stages: []trainer.Stage{
 //				trainer.Train(rm, prefs, trainRM, bradleyTerry),
 //				trainer.Evaluate(rm, prefs, evaluateRM),
@@ -145,7 +145,10 @@ func (p *program) main() {
 			g.Add(field("Name").Lit(p.recipe.Name), jen.Op(","))
 			g.Add(field("Recipe").Id("recipe"), jen.Op(","))
 			g.Add(field("Lock").Id("lock"), jen.Op(","))
-			g.Add(field("Mesh").Id("mesh"), jen.Op(",").Line())
+			if p.meshed() {
+				g.Add(field("Mesh").Id("mesh"), jen.Op(","))
+			}
+			g.Line()
 			if len(p.recipe.Overrides) > 0 {
 				g.Add(field("Overrides").Op(stringList(p.recipe.Overrides)), jen.Op(",").Line())
 			}

