@@ -21,6 +21,7 @@ func (v *verifier) pair(m *resolve.Model, d *resolve.Data) {
 	if known {
 		v.columns(d, f)
 		v.rows(d, f)
+		v.vocabulary(m, d, f)
 		v.truncation(d, f)
 		v.shared(d, f)
 	}
@@ -217,6 +218,19 @@ func (v *verifier) rows(d *resolve.Data, f facts.Data) {
 		e.Notes = []diag.Note{{Message: f.RefusedReason}}
 		e.Help = "they are left out; a template of your own could render them"
 	}
+}
+
+// vocabulary demands that the model has an embedding for every token.
+func (v *verifier) vocabulary(m *resolve.Model, d *resolve.Data, f facts.Data) {
+	model, ok := v.facts.Models[m.Spec.Name]
+	if !ok || model.Vocab == 0 || f.LargestID < model.Vocab {
+		return
+	}
+	span := v.at("data."+d.Spec.Name+".source", d.Decl.Name.Span)
+	e := v.errs.Addf(diag.BeyondVocabulary, span, "row %d of %s has the token id %d, and %s knows 0 to %d",
+		f.LargestIDAt, d.Spec.Name, f.LargestID, model.Architecture, model.Vocab-1)
+	e.Notes = []diag.Note{v.note("model."+m.Spec.Name+".base", "the model's base")}
+	e.Help = "the ids are of another tokenizer: tokenise for this model, or name the base that they were made for"
 }
 
 // truncation checks what max_length does to the rows.

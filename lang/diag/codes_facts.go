@@ -42,6 +42,7 @@ const (
 	NotLocked           Code = "R0615"
 	LockStale           Code = "R0616"
 	LockedByOther       Code = "R0617"
+	BeyondVocabulary    Code = "R0618"
 )
 
 // factsEntries are the problems of tokenizers, templates, data, sources and devices R05xx–R06xx.
@@ -238,6 +239,12 @@ popular data set it is every fourteenth pair at 512 tokens.`,
 		Code: LockedByOther, Severity: Warning,
 		Title:   "a lock by another version of rmc",
 		Explain: `The lock was written by another version of rmc. Its digests hold all the same.`,
+		Example: example("", ""),
+	}, {
+		Code:  BeyondVocabulary,
+		Title: "token ids that the model does not have",
+		Explain: `The data has a token id that is no row of the model's embeddings: it was tokenised for another model. A lookup beyond the
+table gives some row or other, and numbers that mean nothing.`,
 		Example: example("", ""),
 	}}
 }

@@ -172,7 +172,7 @@ func (c checkpoints) newest(note func(string)) (checkpoint, string, error) {
 		first = cmp.Or(first, err)
 	}
 	if first != nil {
-		return checkpoint{}, "", fmt.Errorf("no checkpoint is left to go on from: %w", first)
+		return checkpoint{}, "", fmt.Errorf("no checkpoint is left to go on from: %w; --force starts over", first)
 	}
 	return checkpoint{}, "", nil
 }

@@ -169,12 +169,29 @@ func (c *trainCommand) Run(in *invocation) error {
 		in.summarise(rec)
 		return nil
 	}
+	r, err := in.open()
+	if err != nil {
+		return err
+	}
+	show := newProgress(in.stderr)
+	r.Resume, r.Steps, r.OnStep, r.OnNote = what == goOn, c.Steps, show.step, show.note
 	if what == begin {
-		if err := clear(in.dir); err != nil {
+		if err := in.makeRoom(r, rec != nil); err != nil {
 			return err
 		}
 	}
-	return in.train(what == goOn, c.Steps)
+	return in.train(r)
+}
+
+// makeRoom clears the directory for a new run. An older run is left alone until
+// all that the new one reads has been read.
+func (in *invocation) makeRoom(r *Run, older bool) error {
+	if older {
+		if err := r.readAll(in.ctx); err != nil {
+			return fmt.Errorf("%w; the run in %s was not touched", err, in.dir)
+		}
+	}
+	return clear(in.dir)
 }
 
 // open is a run over the invocation's program with its backend opened.
@@ -191,18 +208,12 @@ func (in *invocation) open() (*Run, error) {
 
 // train runs the program and keeps its record true at every moment: running,
 // then finished, stopped or failed.
-func (in *invocation) train(resume bool, steps int) error {
-	r, err := in.open()
-	if err != nil {
-		return err
-	}
-	show := newProgress(in.stderr)
-	r.Resume, r.Steps, r.OnStep, r.OnNote = resume, steps, show.step, show.note
+func (in *invocation) train(r *Run) error {
 	rec := newRecord(r)
 	if err := rec.write(in.dir); err != nil {
 		return err
 	}
-	err = r.Execute(in.ctx)
+	err := r.Execute(in.ctx)
 	ended := time.Now().UTC().Truncate(time.Second)
 	rec.Ended, rec.Status, rec.Results, rec.StoppedAfter = &ended, "finished", withoutRows(r.Results), r.stoppedAfter()
 	switch {
@@ -223,7 +234,10 @@ func (in *invocation) train(resume bool, steps int) error {
 	if errors.Is(err, context.Canceled) {
 		return fmt.Errorf("stopped; --resume goes on from the last checkpoint in %s", in.dir)
 	}
-	if err == nil {
+	switch {
+	case errors.Is(err, syscall.ENOSPC):
+		return fmt.Errorf("%w; the disk is full: make room, and --resume goes on", err)
+	case err == nil:
 		in.summarise(rec)
 	}
 	return err

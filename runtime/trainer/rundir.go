@@ -120,6 +120,9 @@ func newRecord(r *Run) *Record {
 // when they are the same experiment.
 func (rec *Record) differs(p Program) string {
 	var parts []string
+	if rec.Program != p.Name {
+		parts = append(parts, fmt.Sprintf("program (%s then, %s now)", rec.Program, p.Name))
+	}
 	if rec.RecipeSHA256 != hash(p.Recipe) {
 		parts = append(parts, "recipe")
 	}

@@ -111,6 +111,20 @@ func (r *Run) set(ctx context.Context, m spec.Model, d spec.Data) (*data.Set, er
 	return set, nil
 }
 
+// readAll opens the data and the models of all stages.
+func (r *Run) readAll(ctx context.Context) error {
+	for _, s := range r.Program.Stages {
+		_, err := r.set(ctx, s.Model, s.Data)
+		if err == nil {
+			_, err = r.network(ctx, s.Model)
+		}
+		if err != nil {
+			return r.Program.failed(s, err)
+		}
+	}
+	return nil
+}
+
 // network puts a model on the devices as training finds it: the base with a
 // fresh head and adapters.
 func (r *Run) network(ctx context.Context, m spec.Model) (*network, error) {
