@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+
+	"github.com/rmc-lang/rmc/runtime/disk"
 )
 
 // A carried file is one file of the runtime's source that rmc has with it.
@@ -56,7 +58,7 @@ func digest(files []carriedFile) string {
 func unpack(files []carriedFile, dir string) error {
 	for _, f := range files {
 		path := filepath.Join(dir, filepath.FromSlash(f.path))
-		if err := writeFile(path, f.content, 0o644); err != nil {
+		if err := writeFile(path, f.content); err != nil {
 			return err
 		}
 	}
@@ -65,27 +67,12 @@ func unpack(files []carriedFile, dir string) error {
 
 // writeFile puts content at path, making its folder, unless it is there
 // already. The file appears whole or not at all.
-func writeFile(path string, content []byte, mode fs.FileMode) error {
+func writeFile(path string, content []byte) error {
 	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, content) {
 		return nil
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name()) // fails, as it should, after the rename
-	_, err = tmp.Write(content)
-	if closeErr := tmp.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Chmod(tmp.Name(), mode)
-	}
-	if err == nil {
-		err = os.Rename(tmp.Name(), path)
-	}
-	return err
+	return disk.Write(path, content)
 }

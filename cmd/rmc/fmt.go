@@ -115,5 +115,5 @@ func (f *fmtCommand) one(c *console, path, text string) error {
 		return nil
 	}
 	c.say("%s", path)
-	return writeFile(path, formatted, 0o644)
+	return writeFile(path, formatted)
 }

@@ -46,7 +46,7 @@ func TestInsideModule(t *testing.T) {
 		"rmc/go.mod": "module github.com/rmc-lang/rmc\n\ngo 1.26\n", "rmc/recipes/x/keep": "",
 		"other/go.mod": "module example.com/other\n", "other/deep/keep": "", "none/keep": "",
 	} {
-		if err := writeFile(filepath.Join(root, path), []byte(text), 0o644); err != nil {
+		if err := writeFile(filepath.Join(root, path), []byte(text)); err != nil {
 			t.Fatal(err)
 		}
 	}

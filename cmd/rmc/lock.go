@@ -40,7 +40,7 @@ func (l *lockCommand) Run(c *console) error {
 			c.note("%s", d)
 		}
 	}
-	if err := writeFile(lockPath(r.path), []byte(lock.Write(w.facts.Resolved)), 0o644); err != nil {
+	if err := writeFile(lockPath(r.path), []byte(lock.Write(w.facts.Resolved))); err != nil {
 		return err
 	}
 	c.note("wrote %s: %d entries", lockPath(r.path), len(w.facts.Resolved.Entries))
@@ -83,5 +83,5 @@ func (w *world) lock(c *console, r *compiled) (string, error) {
 	}
 	c.note("wrote %s: later builds are held against it", path)
 	locked := lock.Write(w.facts.Resolved)
-	return locked, writeFile(path, []byte(locked), 0o644)
+	return locked, writeFile(path, []byte(locked))
 }

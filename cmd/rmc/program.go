@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 
 	rmc "github.com/rmc-lang/rmc"
-	"github.com/rmc-lang/rmc/runtime/source"
+	"github.com/rmc-lang/rmc/runtime/disk"
 )
 
 // place writes a generated main package into the cache and returns its folder,
@@ -13,7 +13,7 @@ import (
 // module: go's own cache then knows the runtime from one build to the next,
 // whatever the recipe.
 func place(name string, program []carriedFile) (string, error) {
-	cache, err := source.CacheRoot()
+	cache, err := disk.Cache()
 	if err != nil {
 		return "", err
 	}

@@ -14,6 +14,8 @@ import (
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/gobackend"
+
+	"github.com/rmc-lang/rmc/runtime/disk"
 )
 
 // The environment variables that Open reads.
@@ -75,29 +77,17 @@ func FindPlugin() (string, error) {
 		}
 		return filepath.Abs(p)
 	}
-	dir, err := pluginDir()
+	cache, err := disk.Cache()
 	if err != nil {
 		return "", fmt.Errorf("%w: %v", ErrNoPlugin, err)
 	}
+	dir := filepath.Join(cache, "pjrt")
 	found, err := filepath.Glob(filepath.Join(dir, "*.so"))
 	if err != nil || len(found) == 0 {
 		return "", fmt.Errorf("%w in %s (make plugin gets one)", ErrNoPlugin, dir)
 	}
 	sort.Strings(found)
 	return found[len(found)-1], nil
-}
-
-// pluginDir is <cache>/pjrt, the cache being $RMC_CACHE or the user's.
-func pluginDir() (string, error) {
-	root := os.Getenv("RMC_CACHE")
-	if root == "" {
-		user, err := os.UserCacheDir()
-		if err != nil {
-			return "", err
-		}
-		root = filepath.Join(user, "rmc")
-	}
-	return filepath.Join(root, "pjrt"), nil
 }
 
 // malloc keeps glibc from returning XLA's temporaries to the system at each

@@ -10,6 +10,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/rmc-lang/rmc/runtime/disk"
 )
 
 // Write writes tensors to path in the order given: beside it first, flushed to
@@ -20,26 +22,15 @@ func Write(path string, tensors []Data, metadata map[string]string) (digest stri
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", path, err)
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	f, err := disk.Create(path)
 	if err != nil {
 		return "", err
 	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-		}
-	}()
+	defer f.Close()
 	if digest, err = fill(f, head, tensors); err != nil {
 		return "", fmt.Errorf("%s: %w", path, err)
 	}
-	if err = f.Close(); err != nil {
-		return "", err
-	}
-	if err = os.Rename(f.Name(), path); err != nil {
-		return "", err
-	}
-	return digest, syncFolder(filepath.Dir(path))
+	return digest, f.Commit()
 }
 
 func header(tensors []Data, metadata map[string]string) ([]byte, error) {
@@ -72,8 +63,8 @@ func header(tensors []Data, metadata map[string]string) ([]byte, error) {
 	return append(binary.LittleEndian.AppendUint64(nil, uint64(len(text))), text...), nil
 }
 
-// fill writes the file's bytes and forces them to the disk.
-func fill(f *os.File, head []byte, tensors []Data) (digest string, err error) {
+// fill writes the file's bytes.
+func fill(f io.Writer, head []byte, tensors []Data) (digest string, err error) {
 	sum := sha256.New()
 	buffer := bufio.NewWriterSize(f, 1<<20)
 	w := &counter{w: io.MultiWriter(buffer, sum)}
@@ -92,10 +83,7 @@ func fill(f *os.File, head []byte, tensors []Data) (digest string, err error) {
 	if err := buffer.Flush(); err != nil {
 		return "", err
 	}
-	if err := f.Chmod(0o644); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(sum.Sum(nil)), f.Sync()
+	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
 type counter struct {
@@ -107,16 +95,6 @@ func (c *counter) Write(p []byte) (int, error) {
 	n, err := c.w.Write(p)
 	c.n += int64(n)
 	return n, err
-}
-
-// syncFolder makes a rename in the folder survive a power cut.
-func syncFolder(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }
 
 // Verify reports whether the file at path still has this SHA-256.
@@ -172,7 +150,7 @@ func WriteModel(folder string, tensors []Data, limit int64) ([]string, error) {
 	}
 	// The index comes last: without it the shards are not a model.
 	const name = "model.safetensors.index.json"
-	return append(names, name), os.WriteFile(filepath.Join(folder, name), append(index, '\n'), 0o644)
+	return append(names, name), disk.Write(filepath.Join(folder, name), append(index, '\n'))
 }
 
 // split cuts tensors, in order, into runs of at most limit bytes; a tensor

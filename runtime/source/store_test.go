@@ -139,20 +139,6 @@ func TestDigestOfFolders(t *testing.T) {
 	}
 }
 
-func TestCacheRoot(t *testing.T) {
-	dir := t.TempDir()
-	t.Setenv("RMC_CACHE", dir)
-	if got, err := CacheRoot(); err != nil || got != dir {
-		t.Errorf("%s %v", got, err)
-	}
-	t.Setenv("RMC_CACHE", "")
-	t.Setenv("XDG_CACHE_HOME", dir)
-	t.Setenv("HOME", dir)
-	if got, err := CacheRoot(); err != nil || filepath.Base(got) != "rmc" {
-		t.Errorf("%s %v", got, err)
-	}
-}
-
 func TestSize(t *testing.T) {
 	for n, want := range map[int64]string{0: "0 bytes", 999: "999 bytes", 1000: "1 kB", 1234567: "1.23 MB", 538090408: "538 MB", 16e9: "16 GB", 999999: "1 MB"} {
 		if got := size(n); got != want {

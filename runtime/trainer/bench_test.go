@@ -6,6 +6,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/source"
 	"github.com/rmc-lang/rmc/runtime/spec"
@@ -24,7 +25,7 @@ func BenchmarkSixLayers(b *testing.B) { benchmark(b, spec.Tune{Kind: "full"}, 6)
 var projections = []string{"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
 
 func benchmark(b *testing.B, tune spec.Tune, layers int) {
-	root, err := source.CacheRoot()
+	root, err := disk.Cache()
 	if err != nil {
 		b.Skip(err)
 	}
