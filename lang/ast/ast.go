@@ -7,11 +7,14 @@ import "github.com/rmc-lang/rmc/lang/source"
 
 // A File is one parsed .rmr file.
 type File struct {
-	Source   *source.File
-	Doc      string // of the recipe line, or of the library; text after ///, lines joined by \n
-	Recipe   *Ident // nil in a library file; some name if the recipe line is wrong
-	Uses     []*Use
-	Decls    []*Decl
+	Source *source.File
+	Doc    string // of the recipe line, or of the library; text after ///, lines joined by \n
+	Recipe *Ident // nil in a library file; some name if the recipe line is wrong
+	Uses   []*Use
+	Decls  []*Decl
+	// Broken tells that the text is none that could be read, which has been
+	// reported; all else is absent.
+	Broken   bool
 	Comments []*Comment // every // comment, in order, for the formatter
 }
 
@@ -23,8 +26,10 @@ type Comment struct {
 
 // A Use imports the objectives of a library file: use std/preference.
 type Use struct {
-	Span source.Span
-	Path string
+	Span   source.Span
+	Path   string
+	At     source.Span // of the path
+	Broken bool        // could not be parsed, which has been reported; Path is unknown
 }
 
 // An Ident is a name at a place.
@@ -75,6 +80,9 @@ type Param struct {
 type Block struct {
 	Span  source.Span
 	Items []Item
+	// Lost are the names that items set which could not be parsed, which has been
+	// reported; nil stands for a name that is not known.
+	Lost []*Ident
 }
 
 // An Item is a *Field, *Let, *Report or *Decl.

@@ -12,7 +12,8 @@ import (
 // A converter turns the nodes that participle filled into the tree.
 type converter struct {
 	src  *source.File
-	docs map[int][]doc // by the offset of the token they stand above; taken ones are removed
+	docs map[int][]doc        // by the offset of the token they stand above; taken ones are removed
+	lost map[int][]*ast.Ident // names of lost items, by the offset of their block
 }
 
 func (c *converter) span(start, end lexer.Position) source.Span {
@@ -46,7 +47,10 @@ func (c *converter) use(u *use) *ast.Use {
 	if u.Quoted != "" {
 		path, _ = unquote(u.Quoted)
 	}
-	return &ast.Use{Span: c.span(u.Pos, u.EndPos), Path: path}
+	span := c.span(u.Pos, u.EndPos)
+	at := span
+	at.Start = at.End - len(strings.TrimLeft(strings.TrimPrefix(span.Text(), "use"), " \t"))
+	return &ast.Use{Span: span, Path: path, At: at}
 }
 
 func (c *converter) declaration(d *declaration) *ast.Decl {
@@ -96,7 +100,7 @@ func (c *converter) block(b *block) *ast.Block {
 	if b == nil {
 		return nil
 	}
-	out := &ast.Block{Span: c.span(b.Pos, b.EndPos)}
+	out := &ast.Block{Span: c.span(b.Pos, b.EndPos), Lost: c.lost[b.Pos.Offset]}
 	for _, item := range b.Items {
 		out.Items = append(out.Items, c.item(item))
 	}

@@ -42,7 +42,14 @@ func (s *scanner) explain(start, at, end int, alone bool) diag.Diagnostic {
 // surroundings finds the bracket that is open at the token, and where the item
 // that holds the token begins.
 func (c *complaint) surroundings() (open, item int) {
-	stack, items := []int{-1}, []int{c.start}
+	stack, items := c.nesting()
+	return stack[len(stack)-1], items[len(items)-1]
+}
+
+// nesting lists the brackets that are open at the token, outermost first, after
+// -1 for none, and where the item begins that holds the token in each.
+func (c *complaint) nesting() (stack, items []int) {
+	stack, items = []int{-1}, []int{c.start}
 	for i := c.start; i < c.at; i++ {
 		top := len(stack) - 1
 		switch word := c.word(i); {
@@ -54,7 +61,7 @@ func (c *complaint) surroundings() (open, item int) {
 			stack, items = stack[:top], items[:top]
 		}
 	}
-	return stack[len(stack)-1], items[len(items)-1]
+	return stack, items
 }
 
 // word returns the text of token i; "" for a newline and beyond the statement.
@@ -101,6 +108,23 @@ func short(s string) string {
 		return string(r[:40]) + "…"
 	}
 	return s
+}
+
+// rest is the text from token i to the end of its line or item, shortened.
+func (c *complaint) rest(i int) string {
+	depth, last := 0, i
+	for ; last < c.end && c.word(last) != "" && (depth > 0 || !c.isPunct(last, "=,)]}")); last++ {
+		switch {
+		case c.isPunct(last, "([{"):
+			depth++
+		case c.isPunct(last, ")]}"):
+			depth--
+		}
+	}
+	if last == i {
+		return "…"
+	}
+	return short(strings.Join(strings.Fields(c.place(i).To(c.place(last-1)).Text()), " "))
 }
 
 // here is the place of the token that does not fit, or right after the last
@@ -203,6 +227,10 @@ func (c *complaint) header() (diag.Diagnostic, bool) {
 		return d, true
 	case first == "recipe" || first == "use":
 		return c.line(first), true
+	case c.word(c.at) == ":" && c.word(c.at-2) == "on":
+		d := c.say(diag.UnexpectedToken, "fields stand in { }, not behind `:`")
+		d.Help = fmt.Sprintf("write `%s {`, and `}` below the last", c.place(c.item).To(c.place(c.at-1)).Text())
+		return d, true
 	case previous == ":":
 		return c.say(diag.MissingValue, "`:` is followed by a kind, as in `model rm: reward`"), true
 	case previous == "on" || previous == "as":
@@ -226,11 +254,19 @@ func (c *complaint) header() (diag.Diagnostic, bool) {
 func (c *complaint) line(keyword string) diag.Diagnostic {
 	example := map[string]string{"recipe": "recipe quickstart", "use": "use std/preference"}[keyword]
 	if c.word(c.at) == "" || c.at == c.start+1 {
-		return c.say(diag.MissingValue, "`%s` is followed by a name, as in `%s`", keyword, example)
+		d := c.say(diag.MissingValue, "`%s` is followed by a name, as in `%s`", keyword, example)
+		if path := c.rest(c.start + 1); keyword == "use" && strings.HasPrefix(path, ".") {
+			d.Help = fmt.Sprintf("write `use %q`", path)
+		}
+		return d
 	}
 	d := c.say(diag.UnexpectedToken, "unexpected %s; the line ends after the name, as in `%s`", c.found(), example)
-	if keyword == "use" {
-		d.Help = "a path with other signs than letters, digits, `_` and `/` stands in quotes"
+	path := c.place(c.start + 1).To(c.place(c.end - 1)).Text()
+	switch {
+	case keyword == "use" && c.end == c.start+3 && c.isName(c.start+1) && c.isName(c.at):
+		d.Help = fmt.Sprintf("did you mean `use %s/%s`?", c.word(c.start+1), c.word(c.at))
+	case keyword == "use" && !strings.ContainsAny(path, "\" \t\n"):
+		d.Help = fmt.Sprintf("a path with other signs than letters, digits, `_` and `/` stands in quotes: `use %q`", path)
 	}
 	return d
 }
@@ -273,6 +309,10 @@ func (c *complaint) unfinished() (diag.Diagnostic, bool) {
 		d := c.say(diag.MissingValue, "nothing stands to the right of `%s`", c.word(previous))
 		d.Span = c.after(previous)
 		return d, true
+	case c.word(previous) == "*" && c.word(c.at) == "*" && c.touching(previous):
+		d := c.say(diag.UnexpectedToken, "`**` is not an operator")
+		d.Span, d.Help = c.place(previous).To(c.place(c.at)), "a power is written `x^2`"
+		return d, true
 	case c.isOperator(previous):
 		return c.say(diag.MissingValue, "expected a value after `%s`, found %s", c.word(previous), c.found()), true
 	case c.word(previous) == ".":
@@ -307,7 +347,18 @@ func (c *complaint) key() (diag.Diagnostic, bool) {
 		return diag.Diagnostic{}, false
 	case c.word(c.at) == ":" || c.word(c.at) == "==":
 		d := c.say(diag.WrongEquals, "`%s` is set with `=`, not with %s", c.subject(c.at), c.found())
+		value := c.at + 1
+		if c.isName(value) && c.word(value+1) == "=" { // let d: real = …
+			value += 2
+		}
+		d.Help = fmt.Sprintf("write `%s = %s`", c.place(c.item).To(c.place(key)).Text(), c.rest(value))
 		return d, true
+	case !statement && c.isName(c.at) && (c.word(c.at+1) == "on" || c.word(c.at+1) == ":") && c.isName(c.at+2):
+		d := c.say(diag.MissingEquals, "a declaration does not stand in another, and a field has a `=`")
+		d.Span, d.Help = c.place(c.item).To(c.place(c.at)), fmt.Sprintf("put `}` above it, or write `%s = …`", first)
+		return d, true
+	case (first == "let" || first == "report") && c.at == c.item+1 && c.s.tokens[c.at].kind != punct:
+		return c.say(diag.MissingValue, "`%s` is followed by a name, as in `%[1]s d = …`", first), true
 	case c.itemEnds():
 		d := c.say(diag.MissingValue, "`%s` has no value", c.subject(c.at))
 		d.Span, d.Help = c.after(key), fmt.Sprintf("write `%s = …`", c.place(c.item).To(c.place(key)).Text())
@@ -324,7 +375,7 @@ func (c *complaint) key() (diag.Diagnostic, bool) {
 		return c.say(diag.UnexpectedToken, "a report has no parameters"), true
 	}
 	d := c.say(diag.MissingEquals, "`=` is missing between `%s` and %s", c.word(key), c.found())
-	d.Help = fmt.Sprintf("write `%s = %s`", c.place(c.item).To(c.place(key)).Text(), short(c.word(c.at)))
+	d.Help = fmt.Sprintf("write `%s = %s`", c.place(c.item).To(c.place(key)).Text(), c.rest(c.at))
 	if c.isPunct(c.at, "{") {
 		d.Help = fmt.Sprintf("fields belong to a value, as in `%s = kind { … }`", c.word(key))
 	}

@@ -322,8 +322,8 @@ func (tokens) Lex(string, io.Reader) (lexer.Lexer, error) {
 	return nil, errors.New("tokens are read by scan")
 }
 
-// A stream hands the tokens of one statement to participle, with a space token
-// for every gap.
+// A stream hands the tokens of one statement to participle, but for the lost
+// ones, with a space token for every gap.
 type stream struct {
 	s    *scanner
 	i, n int // tokens[i:n] are left
@@ -331,6 +331,9 @@ type stream struct {
 }
 
 func (r *stream) Next() (lexer.Token, error) {
+	for r.i < r.n && r.s.tokens[r.i].lost {
+		r.i++
+	}
 	if r.i == r.n {
 		return lexer.EOFToken(lexer.Position{Offset: r.pos}), nil
 	}

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/rmc-lang/rmc/lang/diag"
+	"github.com/rmc-lang/rmc/lang/source"
 )
 
 // maxDepth is how deep brackets may nest; participle recurses that deep.
@@ -16,6 +17,9 @@ const maxDepth = 100
 // to tail.
 func (s *scanner) badNumber(tail, end int) {
 	raw := s.src.Text[s.pos:end]
+	if s.byteAt(end) >= utf8.RuneSelf {
+		return // the minus of a word processor: that is the mistake
+	}
 	d := s.errs.Addf(diag.MalformedNumber, s.span(s.pos, end), "`%s` is not a number", raw)
 	good, rest := s.src.Text[s.pos:tail], s.src.Text[tail:end]
 	switch {
@@ -55,8 +59,35 @@ func (s *scanner) badEscape(at int) {
 func (s *scanner) badCharacters() {
 	rest, _, _ := strings.Cut(s.src.Text[s.pos:], "\n")
 	n, message, help := foreign(rest)
-	s.errs.Addf(diag.UnknownCharacter, s.span(s.pos, s.pos+n), "%s", message).Help = help
+	if !s.saidOfLine(message) {
+		s.errs.Addf(diag.UnknownCharacter, s.span(s.pos, s.pos+n), "%s", message).Help = help
+	}
+	r, _ := utf8.DecodeRuneInString(rest)
+	s.extra[s.pos] = strings.ContainsRune("#/;", r) || unicode.IsSpace(r) || !unicode.IsPrint(r)
 	s.pos += n
+}
+
+// saidOfLine reports whether the last message is the same and of this line.
+func (s *scanner) saidOfLine(message string) bool {
+	n := len(*s.errs) - 1
+	return n >= 0 && (*s.errs)[n].Message == message && (*s.errs)[n].Span.Start >= s.line
+}
+
+// unreadable recognises texts of which nothing can be read, for which one
+// message is enough; nil for others.
+func unreadable(src *source.File) *scanner {
+	s := &scanner{src: src, errs: &diag.List{}, cuts: []int{0}, broken: true}
+	start := src.Text[:min(len(src.Text), 2)]
+	switch {
+	case start == "\xff\xfe" || start == "\xfe\xff":
+		s.errs.Addf(diag.UnknownCharacter, s.span(0, 0), "the file is UTF-16, not UTF-8").Help = "save it as UTF-8"
+	case strings.Contains(src.Text, "\r") && !strings.Contains(src.Text, "\n"):
+		at := strings.Index(src.Text, "\r")
+		s.errs.Addf(diag.UnknownCharacter, s.span(at, at+1), "lines end with a carriage return alone").Help = "save it with line feeds (LF)"
+	default:
+		return nil
+	}
+	return s
 }
 
 // checkUTF8 reports the first bytes from s.pos to end that are not UTF-8.
@@ -93,7 +124,13 @@ func foreign(line string) (n int, message, help string) {
 		}
 		return n, fmt.Sprintf("`%c` does not begin a string", r), "strings stand in \"double quotes\""
 	case r == ';':
-		return n, message, "a new line or a comma ends a field"
+		return n, message, "delete it: a new line or a comma ends a field"
+	case r == '?':
+		return n, message, "a choice is written `where(condition, a, b)`"
+	case plainSign(r) != "":
+		return n, message, fmt.Sprintf("write `%s`", plainSign(r))
+	case unicode.Is(unicode.Zs, r):
+		return n, fmt.Sprintf("invisible character %U", r), "write a plain space"
 	case r == '&' || r == '|':
 		return n, message, fmt.Sprintf("did you mean `%c%c`?", r, r)
 	case r == '%':
@@ -104,6 +141,12 @@ func foreign(line string) (n int, message, help string) {
 		return n, fmt.Sprintf("invisible character %U", r), "delete it"
 	}
 	return n, message, ""
+}
+
+// plainSign is what the language writes for a sign that word processors and
+// papers use, or "".
+func plainSign(r rune) string {
+	return map[rune]string{'−': "-", '–': "-", '—': "-", '×': "*", '·': "*", '÷': "/", '≤': "<=", '≥': ">=", '≠': "!=", '²': "^2"}[r]
 }
 
 // strayCloser reports the closing bracket at s.pos, which has no partner. It

@@ -21,8 +21,8 @@ import (
 // whatever the list says; a declaration that could not is Broken.
 func File(src *source.File) (*ast.File, diag.List) {
 	s, errs := scan(src)
-	p := &parser{scanner: s, errs: errs, file: &ast.File{Source: src}}
-	p.convert = &converter{src: src, docs: map[int][]doc{}}
+	p := &parser{scanner: s, errs: errs, file: &ast.File{Source: src, Broken: s.broken}}
+	p.convert = &converter{src: src, docs: map[int][]doc{}, lost: map[int][]*ast.Ident{}}
 	for _, t := range s.tokens {
 		if len(t.docs) > 0 {
 			p.convert.docs[t.start] = t.docs
@@ -115,6 +115,7 @@ func (p *parser) unnamed(start, end int) {
 func (p *parser) use(start, end int) {
 	u, ok := parseWith(p, grammar().use, start, end)
 	if !ok {
+		p.file.Uses = append(p.file.Uses, &ast.Use{Span: p.span(start, end), Broken: true})
 		return
 	}
 	if len(p.file.Decls) > 0 {
@@ -127,13 +128,15 @@ func (p *parser) use(start, end int) {
 }
 
 func (p *parser) declaration(start, end int) {
-	d, ok := parseWith(p, grammar().declaration, start, end)
+	d, ok := p.parseDeclaration(start, end)
 	switch {
 	case ok:
 		p.outside = false
 		p.file.Decls = append(p.file.Decls, p.convert.declaration(d))
 	case p.scanner.tokens[start].kind == ident:
 		p.file.Decls = append(p.file.Decls, p.broken(start, end))
+		// Of a declaration without its { the fields stand outside.
+		p.outside = p.outside || p.scanner.text(end-1) != "}"
 	}
 }
 
@@ -169,29 +172,43 @@ func parseWith[G any](p *parser, g *participle.Parser[G], start, end int) (*G, b
 		p.skip(span)
 		return nil, false
 	}
-	lex, err := lexer.Upgrade(&stream{s: p.scanner, i: start, n: end, pos: span.Start}, space)
+	node, at := attempt(p, g, start, end)
+	if node == nil {
+		p.skip(span)
+		p.complain(p.scanner.explain(start, at, end, p.file == nil))
+	}
+	return node, node != nil
+}
+
+// attempt parses tokens[start:end]; if it cannot, node is nil and at the first
+// token that fits nothing.
+func attempt[G any](p *parser, g *participle.Parser[G], start, end int) (node *G, at int) {
+	lex, err := lexer.Upgrade(&stream{s: p.scanner, i: start, n: end, pos: p.scanner.tokens[start].start}, space)
 	if err != nil {
 		panic(err) // a stream returns none
 	}
-	node, err := g.ParseFromLexer(lex)
+	node, err = g.ParseFromLexer(lex)
 	if err == nil {
-		return node, true
+		return node, end
 	}
 	var wrong participle.Error
 	if !errors.As(err, &wrong) {
 		panic(err)
 	}
-	p.skip(span)
-	at := start
-	for at < end && p.scanner.tokens[at].start < wrong.Position().Offset {
+	at = start
+	for at < end && (p.scanner.tokens[at].lost || p.scanner.tokens[at].start < wrong.Position().Offset) {
 		at++
 	}
-	d := p.scanner.explain(start, at, end, p.file == nil)
+	return nil, at
+}
+
+// complain adds d, unless it is about one more of the fields that all stand
+// outside of their declaration.
+func (p *parser) complain(d diag.Diagnostic) {
 	if d.Code != diag.FieldOutside || !p.outside {
 		p.errs.Add(d)
 	}
 	p.outside = d.Code == diag.FieldOutside
-	return nil, false
 }
 
 // skip gives up the statement at span, with its doc comments.

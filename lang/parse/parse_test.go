@@ -193,7 +193,7 @@ func TestUnitStandsOnTheLineOfItsNumber(t *testing.T) {
 }
 
 func TestBrokenDeclarationsKeepTheirNames(t *testing.T) {
-	f, errs := parse.File(source.New("a.rmr", "model rm: reward {\n  a b\n}\n\ntrain rm on hh {\n  a = 1\n}\n\ndata hh: preference {\n  x = \"abc\n}\n"))
+	f, errs := parse.File(source.New("a.rmr", "model rm: reward {\n  a = [1\n}\n\ntrain rm on hh {\n  a = 1\n}\n\ndata hh: preference x {\n  x = abc\n}\n"))
 	if len(errs) != 2 {
 		t.Errorf("want two errors, got\n%s", text(t, errs))
 	}
@@ -400,4 +400,25 @@ func FuzzFile(f *testing.F) {
 		text(t, errs)
 		parse.Expr(src)
 	})
+}
+
+// What items of a block set counts as set although they could not be parsed.
+func TestLostItemsKeepTheirNames(t *testing.T) {
+	f, errs := parse.File(source.New("a.rmr", "train rm on hh {\n  a b\n  c = 1\n  \"d\" 2\n  = 3\n  e = 1 f = 2\n  g = h { i j }\n  let k = 3 4\n}\n"))
+	if len(errs) != 6 {
+		t.Errorf("want six errors, got\n%s", text(t, errs))
+	}
+	block := f.Decls[0].Body
+	var lost []string
+	for _, id := range append(block.Lost, block.Items[1].(*ast.Field).Value.(*ast.Construct).Body.Lost...) {
+		if id == nil {
+			lost = append(lost, "?")
+			continue
+		}
+		lost = append(lost, id.Name)
+	}
+	equal(t, strings.Join(lost, " "), "a d ? e f k i")
+	if f.Decls[0].Broken || len(block.Items) != 2 {
+		t.Errorf("what is left is %s", ast.Dump(f.Decls))
+	}
 }

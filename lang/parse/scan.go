@@ -36,11 +36,13 @@ type scanner struct {
 	// Statements are tokens[cuts[i]:cuts[i+1]].
 	cuts     []int
 	unclosed bool // a bracket was open at the end of the file
+	broken   bool // the text is none that can be read
 
 	head     []string // detached doc lines before the first token
 	pending  []doc    // doc comments waiting for their token
 	stray    []doc    // doc comments with no token to document
 	comments []*ast.Comment
+	extra    map[int]bool // where reported characters begin without which the rest may make sense
 }
 
 type token struct {
@@ -48,6 +50,7 @@ type token struct {
 	start, end int   // bytes
 	docs       []doc // doc comments right above
 	first      bool  // first of its line
+	lost       bool  // of an item that could not be parsed, and is left out
 }
 
 type doc struct {
@@ -63,6 +66,9 @@ type opener struct {
 
 // scan reads src and reports what is wrong with single tokens and brackets.
 func scan(src *source.File) (*scanner, diag.List) {
+	if s := unreadable(src); s != nil {
+		return s, *s.errs
+	}
 	s := run(src, false)
 	if s.unclosed {
 		s = run(src, true)
@@ -71,7 +77,7 @@ func scan(src *source.File) (*scanner, diag.List) {
 }
 
 func run(src *source.File, rescue bool) *scanner {
-	s := &scanner{src: src, errs: &diag.List{}, rescue: rescue, cuts: []int{0}}
+	s := &scanner{src: src, errs: &diag.List{}, rescue: rescue, cuts: []int{0}, extra: map[int]bool{}}
 	if strings.HasPrefix(src.Text, "\ufeff") {
 		s.pos = len("\ufeff")
 	}
