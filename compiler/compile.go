@@ -6,6 +6,7 @@ package compiler
 import (
 	"io/fs"
 	"slices"
+	"strings"
 
 	"github.com/rmc-lang/rmc/compiler/check"
 	"github.com/rmc-lang/rmc/compiler/emit"
@@ -62,19 +63,29 @@ func Emit(r *Result) ([]emit.File, error) {
 	return emit.Program(r.Recipe, r.Objectives)
 }
 
-// check types the objective of each training stage against what it uses.
+// check types the objective of each training stage against what it uses, and
+// the others of the recipe and its own libraries by themselves, so that one run
+// tells all there is to say.
 func (r *Result) check(errs *diag.List) {
+	checked := map[*ast.Decl]bool{}
 	for _, t := range r.Recipe.Trains() {
-		if t.Call == nil || t.Model == nil || t.Data == nil || t.Call.Objective.Data != t.Data.Spec.Kind {
-			continue // reported, and the types would be wrong for that reason alone
+		if t.Call == nil {
+			continue
 		}
-		o := check.New(t.Call.Objective.Decl, env(r.Recipe, t), errs)
+		decl := t.Call.Objective.Decl
+		checked[decl] = true
+		o := check.New(decl, env(r.Recipe, t), errs)
 		if o == nil {
 			continue
 		}
 		r.Objectives[t.Name] = o
 		t.Spec.Objective = o.Name
 		addColumns(&t.Data.Spec.Extra, o.Columns)
+	}
+	for _, o := range r.Recipe.Objectives {
+		if name := o.Decl.Keyword.Span.File.Name; !checked[o.Decl] && !strings.HasPrefix(name, "std/") {
+			check.New(o.Decl, unused(r.Recipe, o, name != r.File.Source.Name), errs)
+		}
 	}
 }
 
@@ -88,26 +99,57 @@ func addColumns(extra *[]string, columns []string) {
 	slices.Sort(*extra)
 }
 
-// env is what the stage lets its objective see.
+// env is what the stage lets its objective see. Where the stage is wrong, and
+// that was reported, the objective is still held against what is right.
 func env(r *resolve.Recipe, t *resolve.Train) check.Env {
-	e := check.Env{
-		Data: check.Data{
-			Name: t.Data.Spec.Name, Kind: t.Data.Spec.Kind,
-			Columns: columns(t.Data), Span: t.Data.Decl.Name.Span,
-		},
-		Serves: []string{"score", "heads"},
-		Views:  []string{"chosen", "rejected", "candidates"},
+	e := unused(r, t.Call.Objective, false)
+	e.Loose, e.Call = t.Call.Loose, t.Call.Span
+	if d := t.Data; d != nil && d.Spec.Kind == t.Call.Objective.Data {
+		e.Data = check.Data{Name: d.Spec.Name, Kind: d.Spec.Kind, Columns: columns(d), Loose: d.Loose, Span: d.Decl.Name.Span}
+	} else {
+		e.Data.Loose = true
 	}
-	for _, m := range r.Models {
-		e.Models = append(e.Models, check.Model{
-			Name: m.Spec.Name, Kind: m.Spec.Kind, Outputs: m.Spec.Head.Outputs, Labels: m.Spec.Head.Labels,
-			Trained: m == t.Model, Span: m.Decl.Name.Span,
-		})
+	if t.Model != nil {
+		e.Models = models(r, t.Model)
 	}
 	for _, a := range t.Call.Args {
 		e.Args = append(e.Args, check.Arg(a))
 	}
 	return e
+}
+
+// unused is what an objective can see that no stage uses: all columns of data of
+// its kind, some model, and parameters with some value. One of a library may be
+// meant for other columns.
+func unused(r *resolve.Recipe, o *resolve.Objective, library bool) check.Env {
+	e := check.Env{
+		Data:   check.Data{Kind: o.Data, Loose: library},
+		Models: append(models(r, nil), check.Model{Name: "the model", Kind: "reward", Trained: true, Loose: true}),
+		Loose:  true,
+		Serves: []string{"score", "heads"},
+		Views:  []string{"chosen", "rejected", "candidates"},
+	}
+	for _, d := range r.Data {
+		if d.Spec.Kind == o.Data {
+			e.Data.Name, e.Data.Span = d.Spec.Name, d.Decl.Name.Span
+			e.Data.Columns = append(e.Data.Columns, columns(d)...)
+			e.Data.Loose = e.Data.Loose || d.Loose
+		}
+	}
+	e.Data.Loose = e.Data.Loose || e.Data.Name == ""
+	return e
+}
+
+// models are the models of a recipe, of which the stage trains one.
+func models(r *resolve.Recipe, trained *resolve.Model) []check.Model {
+	var all []check.Model
+	for _, m := range r.Models {
+		all = append(all, check.Model{
+			Name: m.Spec.Name, Kind: m.Spec.Kind, Outputs: m.Spec.Head.Outputs, Labels: m.Spec.Head.Labels,
+			Loose: m.Loose, Trained: m == trained, Span: m.Decl.Name.Span,
+		})
+	}
+	return all
 }
 
 // columns returns the columns that a data declaration names.

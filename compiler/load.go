@@ -49,8 +49,13 @@ func (l *loader) parse(name, text string) *ast.File {
 	l.errs = append(l.errs, errs...)
 	l.loaded = append(l.loaded, name)
 	for _, use := range file.Uses {
+		if use.Broken {
+			l.missing = true
+			continue
+		}
 		l.use(file, use)
 	}
+	l.missing = l.missing || file.Broken
 	return file
 }
 
@@ -62,7 +67,7 @@ func (l *loader) use(from *ast.File, use *ast.Use) {
 	}
 	text, err := fs.ReadFile(fsys, local)
 	if err != nil {
-		d := l.errs.Addf(diag.MissingLibrary, use.Span, "there is no library %s", use.Path)
+		d := l.errs.Addf(diag.MissingLibrary, use.At, "there is no library %s", use.Path)
 		d.Help = l.libraryHelp(use.Path, fsys, local)
 		l.missing = true
 		return

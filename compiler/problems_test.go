@@ -62,6 +62,15 @@ func TestOneMistakeOneMessage(t *testing.T) {
 		"a field one level too high":                  {[]string{"batch     = 32 pairs", "lr = 1e-5"}, "R0101"},
 		"unknown data in train":                       {[]string{"train rm on prefs", "train rm on pref"}, "R0105"},
 		"a broken source does not break the rest":     {[]string{`"file:pairs.jsonl"`, `"file:"`}, "R0209"},
+		"a broken use leaves its objectives":          {[]string{"use std/preference", "use std preference"}, "R0001"},
+		"a use of a file by its name":                 {[]string{"use std/preference", "use preference.rmr"}, "R0001"},
+		"a data set that is only misspelt is used":    {[]string{"train rm on prefs", "train rm on prefz", "evaluate rm on prefs.holdout", ""}, "R0105"},
+		"a parameter that is only misspelt is set":    {[]string{"bradley_terry { center", "smoothed_bradley_terry { noize"}, "R0401"},
+		"a line that is none counts as set":           {[]string{"over_length = drop", "over_length drop"}, "R0002"},
+		"a line that is none in a construct":          {[]string{"lr = 2e-5", "lr: 2e-5"}, "R0011"},
+		"arguments that are none":                     {[]string{"bradley_terry { center =", "smoothed_bradley_terry { noise"}, "R0002"},
+		"an objective on no kind of data":             {[]string{"evaluate rm", "objective f on prefs { loss = mean(scor(chosen)) }\n\nevaluate rm", "bradley_terry { center = 0.01 }", "f"}, "R0103"},
+		"an objective without a body":                 {[]string{"evaluate rm", "objective f on preference\n\nevaluate rm", "bradley_terry { center = 0.01 }", "f"}, "R0317"},
 		"a broken mesh":                               {[]string{"evaluate rm", "mesh { devices = two }\n\nevaluate rm"}, "R0201"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -193,6 +202,86 @@ func TestCompileIsDeterministic(t *testing.T) {
 	for range 5 {
 		if emit() != first {
 			t.Fatal("two compilations differ")
+		}
+	}
+}
+
+// What is wrong with one thing hides nothing of another, and is said once.
+func TestObjectivesAreCheckedWhateverUsesThem(t *testing.T) {
+	const own = `
+objective f(weight: real) on preference {
+  let d = score(chosen) - scor(rejected)
+  loss = mean(-log_sigmoid(d)) * weight
+}
+
+objective ranked(weight: real) on ranking {
+  loss = weight * mean(score(candidates))
+}
+`
+	for name, c := range map[string]struct {
+		pairs []string
+		want  []string
+	}{
+		"no stage":      {nil, []string{"R0125", "R0302", "R0125", "R0308"}},
+		"unknown data":  {[]string{"train rm on prefs", "train rm on prefz", "bradley_terry { center", "f { weight"}, []string{"R0105", "R0302", "R0125", "R0308"}},
+		"unknown model": {[]string{"train rm on prefs", "train rn on prefs", "bradley_terry { center", "f { wieght"}, []string{"R0104", "R0401", "R0302", "R0125", "R0308"}},
+		"other data":    {[]string{"bradley_terry { center", "ranked { weight"}, []string{"R0211", "R0125", "R0302", "R0308"}},
+		"a lost let":    {[]string{"bradley_terry { center", "f { weight", "let d = score(chosen) - scor(rejected)", "let d score(chosen)"}, []string{"R0002", "R0125", "R0308"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := quickstart + own
+			for i := 0; i < len(c.pairs); i += 2 {
+				text = strings.Replace(text, c.pairs[i], c.pairs[i+1], 1)
+			}
+			_, errs := compile(t, text)
+			if got := codes(errs); !slices.Equal(got, c.want) {
+				t.Errorf("got %v, want %v:\n%s", got, c.want, show(errs))
+			}
+		})
+	}
+}
+
+// Columns, labels and parameters that were reported are taken for what they were
+// meant to be.
+func TestWhatWasReportedIsNotAskedForAgain(t *testing.T) {
+	const own = "\nobjective f(weight: real) on preference {\n  loss = mean(heads(chosen)[quality] * gap) * weight + mean(heads(chosen)[length])\n}\n"
+	for old, c := range map[string]struct{ new, want string }{
+		`columns = named { gap = "gap" }`: {`columns = nmed { gap = "gap" }`, "R0103"},
+		`named { gap = "gap" }`:           {`named { gap = gap }`, "R0201"},
+		`{ gap = "gap" }`:                 {`{ gap "gap" }`, "R0002"},
+		`labels = [quality, length]`:      {`labels = quality`, "R0201"},
+		`labels = [quality, length] `:     {`labels [quality, length] `, "R0002"},
+		`linear { outputs = 2`:            {`liner { outputs = 2`, "R0103"},
+		`outputs = 2`:                     {`outputs = two`, "R0201"},
+		`{ weight = 1 }`:                  {`{ weight 1 }`, "R0002"},
+		`head = linear { outputs = 2, labels = [quality, length] }`: {`head linear`, "R0002"},
+	} {
+		text := strings.Replace(quickstart, "over_length = drop", `columns = named { gap = "gap" }`+"\n  over_length = drop", 1) + own
+		text = strings.Replace(text, "bradley_terry { center = 0.01 }", "f { weight = 1 }", 1)
+		text = strings.Replace(text, "model rm: reward {", "model rm: reward {\n  head = linear { outputs = 2, labels = [quality, length] }", 1)
+		if _, errs := compile(t, text); len(errs) > 0 {
+			t.Fatalf("the recipe has problems of its own:\n%s", show(errs))
+		}
+		if !strings.Contains(text, old) {
+			t.Fatalf("no %q in\n%s", old, text)
+		}
+		_, errs := compile(t, strings.Replace(text, old, c.new, 1))
+		if got := codes(errs); !slices.Equal(got, []string{c.want}) {
+			t.Errorf("%s: got %v, want %s:\n%s", c.new, got, c.want, show(errs))
+		}
+	}
+}
+
+// Files that are no text in our sense have one problem.
+func TestUnreadableFiles(t *testing.T) {
+	utf16 := "\xff\xfe"
+	for _, c := range quickstart {
+		utf16 += string([]byte{byte(c), 0})
+	}
+	for _, text := range []string{utf16, strings.ReplaceAll(quickstart, "\n", "\r")} {
+		_, errs := compile(t, text)
+		if got := codes(errs); !slices.Equal(got, []string{"R0009"}) || errs[0].Help == "" {
+			t.Errorf("got\n%s", show(errs))
 		}
 	}
 }

@@ -107,17 +107,19 @@ func (c *checker) checkLoss(o *Objective) {
 	}
 }
 
+// checkTrained demands that the loss, as written, trains what the stage trains.
+func (c *checker) checkTrained(o *Objective) {
+	if m := c.trained(); m != nil && !o.Loss.Value.grad {
+		c.noGradient(o, m)
+	}
+}
+
 // checkGradient demands that the simplified loss trains what the stage trains.
 func (c *checker) checkGradient(o *Objective) {
-	m := c.trained()
-	if m == nil {
-		return
+	c.checkTrained(o)
+	if m := c.trained(); m != nil && o.Loss.Value.grad {
+		c.headGradients(o, m)
 	}
-	if !o.Loss.Value.grad {
-		c.noGradient(o, m)
-		return
-	}
-	c.headGradients(o, m)
 }
 
 func (c *checker) noGradient(o *Objective, m *Model) {

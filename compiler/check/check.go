@@ -17,27 +17,39 @@ import (
 )
 
 // New checks decl, an objective declaration, as a stage with env would use it.
-// All problems go to errs; the result is nil when one is an error. A declaration
+// All problems go to errs; the result is nil when one is an error, or when
+// something of env is not known. A declaration
 // that is broken or on another kind of data than env's has been reported before.
 func New(decl *ast.Decl, env Env, errs *diag.List) *Objective {
 	kind, ok := kindOf(env.Data.Kind)
 	on, _ := decl.On.(*ast.Ident)
-	if !ok || decl.Broken || decl.Body == nil || on == nil || on.Name != env.Data.Kind {
+	if !ok || decl.Broken || on == nil || on.Name != env.Data.Kind {
 		return nil
+	}
+	if decl.Body == nil {
+		empty := *decl
+		empty.Body = &ast.Block{}
+		decl = &empty
 	}
 	c := newChecker(decl, env, kind)
 	o := &Objective{Name: decl.Name.Name, Span: decl.Name.Span, Data: env.Data.Kind, Axis: kind.batch.Name}
 	c.params(o)
 	c.body(o)
 	c.unused()
-	if !c.errs.HasErrors() {
+	whole := !env.loose() && len(decl.Body.Lost) == 0
+	switch {
+	case c.errs.HasErrors():
+	case whole:
 		c.finish(o)
+	case !o.Loss.Value.Type.poisoned():
+		c.checkLoss(o)
+		c.checkTrained(o)
 	}
-	if !c.errs.HasErrors() {
+	if whole && !c.errs.HasErrors() {
 		c.served()
 	}
 	*errs = append(*errs, c.errs...)
-	if c.errs.HasErrors() {
+	if !whole || c.errs.HasErrors() {
 		return nil
 	}
 	return o
@@ -78,6 +90,7 @@ type binding struct {
 	param *Param   // of a parameter
 	let   *ast.Let // of a let
 	value *Let     // of a let without parameters, once it is typed
+	lost  bool     // it could not be parsed, and may be anything
 }
 
 // A local is what a parameter of a let stands for in one call.
@@ -104,6 +117,12 @@ func poison(span source.Span) *Expr { return &Expr{Kind: Literal, Span: span} }
 
 func (c *checker) body(o *Objective) {
 	var loss *ast.Field
+	o.Loss.Value = poison(c.decl.Name.Span)
+	for _, name := range c.decl.Body.Lost {
+		if name != nil && c.byName[name.Name] == nil && c.builtin(name.Name) == "" {
+			c.byName[name.Name] = &binding{name: name, lost: true}
+		}
+	}
 	for _, item := range c.decl.Body.Items {
 		if l, ok := item.(*ast.Let); ok {
 			c.declare(&binding{name: l.Name, let: l})
@@ -126,7 +145,7 @@ func (c *checker) body(o *Objective) {
 				"it holds let, loss and report"
 		}
 	}
-	if loss == nil {
+	if loss == nil && len(c.decl.Body.Lost) == 0 {
 		c.report(diag.NoLoss, c.decl.Name.Span, "%s has no loss", c.decl.Name.Name).Help =
 			"add loss = mean(…)"
 	}
@@ -197,6 +216,9 @@ func (c *checker) let(l *ast.Let) {
 
 // unused reports lets and parameters that nothing reads.
 func (c *checker) unused() {
+	if len(c.decl.Body.Lost) > 0 {
+		return // what is lost may have used them
+	}
 	named := c.named()
 	for _, b := range c.order {
 		switch {

@@ -266,6 +266,11 @@ func (c *checker) index(e *ast.Index) *Expr {
 		}
 		named = append(named, a.Elements...)
 	}
+	if _, ok := x.Type.Axis("head"); ok && c.looseModel() && diag.Suggest(e.Elem.Name, named) == "" {
+		r := newCall("", e.Span, x.Type.without("head"), "head", x)
+		r.Kind, r.Elem = Index, e.Elem.Name
+		return r
+	}
 	d := c.report(diag.UnknownElement, e.Elem.Span, "%s has no element %q", short(text(e.X)), e.Elem.Name)
 	d.Notes = append(d.Notes, diag.Note{Span: e.X.Pos(), Message: short(text(e.X)) + " is " + x.Type.String()})
 	switch near := diag.Suggest(e.Elem.Name, named); {

@@ -167,6 +167,11 @@ func (c *checker) trained() *Model {
 	return nil
 }
 
+// looseModel reports whether not all is known of the models.
+func (c *checker) looseModel() bool {
+	return slices.ContainsFunc(c.env.Models, func(m Model) bool { return m.Loose })
+}
+
 func (c *checker) modelArg(a *ast.Arg) *Model {
 	id, ok := a.Value.(*ast.Ident)
 	if ok && c.model(id.Name) != nil {
@@ -175,6 +180,9 @@ func (c *checker) modelArg(a *ast.Arg) *Model {
 	var names []string
 	for _, m := range c.env.Models {
 		names = append(names, m.Name)
+	}
+	if c.looseModel() && c.trained() != nil && diag.Suggest(text(a.Value), names) == "" {
+		return c.trained()
 	}
 	d := c.report(diag.NotAModel, a.Value.Pos(), "%s is no model", short(text(a.Value)))
 	d.Help = "models: " + list(names)

@@ -13,7 +13,11 @@ import (
 // Columns are the exception, for a library cannot know those of its users.
 func (c *checker) declare(b *binding) {
 	name := b.name.Name
-	if old := c.byName[name]; old != nil {
+	old := c.byName[name]
+	if old != nil && old.lost {
+		return
+	}
+	if old != nil {
 		d := c.report(diag.NameTaken, b.name.Span, "%s is declared twice", name)
 		d.Notes = append(d.Notes, diag.Note{Span: old.name.Span, Message: "first here"})
 		d.Help = "give one of them another name"
@@ -154,6 +158,8 @@ func truth(b bool) float64 {
 // bound is the value of a parameter or let.
 func (c *checker) bound(id *ast.Ident, b *binding) *Expr {
 	switch {
+	case b.lost:
+		return poison(id.Span)
 	case b.param != nil:
 		if b.param.Elem == Poison {
 			return poison(id.Span)
@@ -189,8 +195,15 @@ func (c *checker) notAValue(id *ast.Ident, what, help string) *Expr {
 
 // unknown reports a name that means nothing.
 func (c *checker) unknown(id *ast.Ident) *Expr {
+	near := diag.Suggest(id.Name, c.values())
+	if near == "" && c.env.Data.Loose {
+		return poison(id.Span) // some column, or what was to be a scalar
+	}
+	if slices.Contains(c.decl.Body.Lost, nil) {
+		return poison(id.Span) // what is lost may have been its let
+	}
 	d := c.report(diag.UnknownValue, id.Span, "there is no value %q here", id.Name)
-	if near := diag.Suggest(id.Name, c.values()); near != "" {
+	if near != "" {
 		d.Help = "did you mean " + near + "?"
 		return poison(id.Span)
 	}

@@ -2,6 +2,7 @@ package check
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -41,12 +42,21 @@ func (c *checker) param(p *ast.Param) Param {
 	for _, a := range c.env.Args {
 		if a.Name == p.Name.Name {
 			bound.Origin = a.Origin
-			c.constant(&bound, a.Value)
+			if a.Value != nil {
+				c.constant(&bound, a.Value)
+			}
 			return bound
 		}
 	}
+	if p.Default == nil && (c.env.Loose || c.misspelt(p.Name.Name)) {
+		return bound
+	}
 	if p.Default == nil {
-		d := c.report(diag.MissingArgument, c.decl.Name.Span, "%s needs a value for %s", c.decl.Name.Name, p.Name.Name)
+		span := c.env.Call
+		if !span.Valid() {
+			span = c.decl.Name.Span
+		}
+		d := c.report(diag.MissingArgument, span, "%s needs a value for %s", c.decl.Name.Name, p.Name.Name)
 		d.Notes = append(d.Notes, diag.Note{Span: p.Span, Message: "it has no default"})
 		d.Help = "write objective = " + c.decl.Name.Name + " { " + p.Name.Name + " = … }"
 		bound.Elem = Poison
@@ -55,6 +65,16 @@ func (c *checker) param(p *ast.Param) Param {
 	bound.Origin = origin(p.Span)
 	c.constant(&bound, p.Default)
 	return bound
+}
+
+// misspelt reports whether the stage sets a parameter that does not exist and was
+// likely meant to be this one.
+func (c *checker) misspelt(param string) bool {
+	var names []string
+	for _, p := range c.decl.Params {
+		names = append(names, p.Name.Name)
+	}
+	return slices.ContainsFunc(c.env.Args, func(a Arg) bool { return diag.Suggest(a.Name, names) == param && !slices.Contains(names, a.Name) })
 }
 
 // origin is a place as generated programs name it: std/preference.rmr:9.

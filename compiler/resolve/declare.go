@@ -179,7 +179,9 @@ func (r *resolver) model(d *ast.Decl) {
 		return
 	}
 	m.Spec.Name = d.Name.Name
-	r.fill(v, "model."+d.Name.Name, "model "+d.Name.Name, d.Name.Span, d.Body)
+	path := "model." + d.Name.Name
+	r.fill(v, path, "model "+d.Name.Name, d.Name.Span, d.Body)
+	m.Loose = !r.has(path+".head", path+".head.outputs") || r.lost[path] || r.lost[path+".head"] || r.lost[path+".head.labels"]
 	r.models[d.Name.Name] = m
 	r.recipe.Models = append(r.recipe.Models, m)
 }
@@ -196,7 +198,9 @@ func (r *resolver) dataSet(d *ast.Decl) {
 		return
 	}
 	s.Spec.Name = d.Name.Name
-	r.fill(v, "data."+d.Name.Name, "data "+d.Name.Name, d.Name.Span, d.Body)
+	path := "data." + d.Name.Name
+	r.fill(v, path, "data "+d.Name.Name, d.Name.Span, d.Body)
+	s.Loose = r.recipe.Value(path+".columns") == nil || r.lost[path] || r.lost[path+".columns"]
 	r.data[d.Name.Name] = s
 	r.recipe.Data = append(r.recipe.Data, s)
 }
@@ -235,6 +239,7 @@ func (r *resolver) mesh(d *ast.Decl) {
 func (r *resolver) findModel(name *ast.Ident) *Model {
 	m, ok := r.models[name.Name]
 	if !ok && !r.meant[name.Name] {
+		r.used["model "+diag.Suggest(name.Name, keys(r.models))] = true
 		r.errs.Addf(diag.UnknownModel, name.Span, "there is no model %q", name.Name).Help =
 			didYouMean(name.Name, keys(r.models), "models")
 	}
@@ -246,6 +251,7 @@ func (r *resolver) findModel(name *ast.Ident) *Model {
 func (r *resolver) findData(name *ast.Ident) *Data {
 	s, ok := r.data[name.Name]
 	if !ok && !r.meant[name.Name] {
+		r.used["data "+diag.Suggest(name.Name, keys(r.data))] = true
 		r.errs.Addf(diag.UnknownData, name.Span, "there is no data %q", name.Name).Help =
 			didYouMean(name.Name, keys(r.data), "data")
 	}

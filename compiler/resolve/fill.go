@@ -16,7 +16,7 @@ import (
 // An entry is what a recipe or an override says about one field.
 type entry struct {
 	key   source.Span
-	value ast.Expr // nil when only something below the field is overridden
+	value ast.Expr // nil when it could not be parsed
 }
 
 // A written is all that is said about one struct.
@@ -54,6 +54,9 @@ func (r *resolver) fill(v reflect.Value, path, what string, span source.Span, bl
 
 // readBlock sorts the items of a block by field.
 func (r *resolver) readBlock(w *written, block *ast.Block) {
+	for _, name := range block.Lost {
+		r.readLost(w, name)
+	}
 	for _, item := range block.Items {
 		f, ok := item.(*ast.Field)
 		if !ok {
@@ -61,6 +64,22 @@ func (r *resolver) readBlock(w *written, block *ast.Block) {
 			continue
 		}
 		r.readKey(w, f.Key, entry{f.Key.Span, f.Value})
+	}
+}
+
+// readLost notes what an item was to set that could not be parsed.
+func (r *resolver) readLost(w *written, name *ast.Ident) {
+	switch {
+	case name == nil:
+		r.lost[w.path] = true
+	case w.schema.field(name.Name) == nil && w.schema.rest(w.kind) != nil:
+		w.order = append(w.order, name.Name)
+		w.rest[name.Name] = entry{key: name.Span}
+	default:
+		for _, meant := range []string{name.Name, diag.Suggest(name.Name, w.schema.names(w.kind))} {
+			w.meant[meant] = true
+			r.lost[w.path+"."+meant] = true
+		}
 	}
 }
 
@@ -173,6 +192,9 @@ func (r *resolver) fillField(v reflect.Value, f Field, w *written) {
 
 // missing reports a required field that was not written.
 func (r *resolver) missing(w *written, f Field) {
+	if r.lost[w.path] {
+		return
+	}
 	if f.Contested == "" {
 		r.errs.Addf(diag.MissingField, w.span, "%s needs %s", w.what, f.Name).Help =
 			fmt.Sprintf("%s = …, %s: %s", f.Name, f.Wants(), f.Doc)
@@ -193,9 +215,10 @@ func (r *resolver) fillRest(v reflect.Value, f Field, w *written) {
 		e := w.rest[name]
 		text := reflect.New(v.Type().Elem()).Elem()
 		element := Field{Name: name, Type: text.Type(), Scores: f.Scores}
-		if r.decode(text, element, w.path+"."+name, e.value, Origin(e.key), e.key) {
-			v.SetMapIndex(reflect.ValueOf(name), text)
+		if e.value != nil {
+			r.decode(text, element, w.path+"."+name, e.value, Origin(e.key), e.key)
 		}
+		v.SetMapIndex(reflect.ValueOf(name), text) // a name counts as said, whatever is wrong with its value
 	}
 }
 
@@ -207,6 +230,7 @@ func (r *resolver) decode(v reflect.Value, f Field, path string, expr ast.Expr, 
 	before := len(*r.errs)
 	literal := r.decodeValue(v, f, expr, from == Default)
 	if len(*r.errs) > before {
+		r.lost[path] = true
 		return false
 	}
 	text := oneLine(expr.Pos().Text())
@@ -262,7 +286,7 @@ func (r *resolver) checkKind(name *ast.Ident, s schema, what string) bool {
 	case slices.Contains(s.later, name.Name):
 		r.notSupported(name.Span, fmt.Sprintf("%s %s", what, name.Name), s.kinds)
 	default:
-		r.errs.Addf(diag.UnknownKind, name.Span, "there is no %s %q", what, name.Name).Help =
+		r.errs.Addf(diag.UnknownKind, name.Span, "%s has no kind %q", what, name.Name).Help =
 			didYouMean(name.Name, s.kinds, "kinds of "+what)
 	}
 	return false
@@ -304,6 +328,10 @@ func (f Field) asIn() string {
 		return "as in " + f.Name + ` = "file:PATH"`
 	case f.Usual() != "":
 		return "as in " + f.Name + " = " + f.Usual()
+	case f.Type.Kind() == reflect.Slice:
+		return "as in " + f.Name + " = [quality, length]"
+	case f.Type.Kind() == reflect.String && len(f.OneOf) == 0:
+		return "as in " + f.Name + ` = "…"`
 	}
 	return f.Name + " = " + f.Wants()
 }

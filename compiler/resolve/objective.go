@@ -2,6 +2,7 @@ package resolve
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/rmc-lang/rmc/lang/ast"
@@ -45,13 +46,29 @@ func (r *resolver) declareObjective(d *ast.Decl) {
 		return
 	}
 	o := &Objective{Name: d.Name.Name, Decl: d}
-	if on, ok := d.On.(*ast.Ident); ok {
+	if on, ok := d.On.(*ast.Ident); ok && !d.Broken && r.kindOfObjective(on) {
 		o.Data = on.Name
-	} else if !d.Broken {
+	} else if !ok && !d.Broken {
 		r.objectiveOn(d)
 	}
 	r.objects[o.Name] = o
 	r.recipe.Objectives = append(r.recipe.Objectives, o)
+}
+
+// kindOfObjective reports an objective on something that is no kind of data,
+// most often the name of a data set.
+func (r *resolver) kindOfObjective(on *ast.Ident) bool {
+	kinds := schemaOf(structs()[1].Type)
+	declared := slices.IndexFunc(r.decls, func(d *ast.Decl) bool {
+		return d.Keyword.Name == "data" && d.Name != nil && d.Name.Name == on.Name && d.Kind != nil
+	})
+	if declared < 0 || slices.Contains(kinds.kinds, on.Name) {
+		return r.checkKind(on, kinds, "data")
+	}
+	d := r.errs.Addf(diag.UnknownKind, on.Span, "an objective is on a kind of data, and %s is the name of some", on.Name)
+	d.Notes = []diag.Note{{Span: r.decls[declared].Name.Span, Message: "it is declared here"}}
+	d.Help = "write on " + r.decls[declared].Kind.Name
+	return false
 }
 
 // objectiveOn reports an objective that does not say its kind of data.
@@ -86,6 +103,7 @@ func (r *resolver) call(t *Train, path string) *Call {
 		return nil
 	}
 	if o.Decl.Broken {
+		r.skipSets(path + ".objective")
 		return nil
 	}
 	c := &Call{Objective: o, Span: expr.Pos()}
@@ -126,7 +144,7 @@ func (r *resolver) unknownObjective(name *ast.Ident) {
 // args collects the parameters that a call sets, overrides last. Whether the
 // objective has them is checked with its types.
 func (r *resolver) args(c *Call, block *ast.Block, path string) {
-	w := &written{path: path, what: c.Objective.Name, fields: map[string]entry{}, rest: map[string]entry{}}
+	w := &written{path: path, what: c.Objective.Name, fields: map[string]entry{}, rest: map[string]entry{}, meant: map[string]bool{}}
 	w.schema = schema{kind: -1, fields: []Field{{Name: "…", Rest: true}}}
 	if block != nil {
 		r.readBlock(w, block)
@@ -141,9 +159,13 @@ func (r *resolver) args(c *Call, block *ast.Block, path string) {
 			r.readKey(w, key, entry{key.Span, o.value})
 		}
 	}
+	c.Loose = r.lost[path]
 	for _, name := range w.order {
 		e := w.rest[name]
 		c.Args = append(c.Args, Arg{name, e.value, e.key, Origin(e.key)})
+		if e.value == nil {
+			continue
+		}
 		r.record(Value{Path: path + "." + name, Text: oneLine(e.value.Pos().Text()), Is: oneLine(e.value.Pos().Text()),
 			Origin: Origin(e.key), Span: e.value.Pos()})
 	}

@@ -27,14 +27,16 @@ type Recipe struct {
 
 // A Model is a declared model.
 type Model struct {
-	Spec spec.Model
-	Decl *ast.Decl
+	Spec  spec.Model
+	Decl  *ast.Decl
+	Loose bool // its head may have other outputs than Spec says, for what says so was reported
 }
 
 // Data is a declared data set.
 type Data struct {
-	Spec spec.Data
-	Decl *ast.Decl
+	Spec  spec.Data
+	Decl  *ast.Decl
+	Loose bool // it may have more columns than Spec says, for what says so was reported
 }
 
 // A Stage is a *Train or an *Evaluate.
@@ -81,12 +83,13 @@ type Call struct {
 	Objective *Objective
 	Span      source.Span // of the whole call
 	Args      []Arg
+	Loose     bool // it may set more parameters, for what sets them was reported
 }
 
 // An Arg gives a parameter a value; its type is checked with the objective.
 type Arg struct {
 	Name   string
-	Value  ast.Expr
+	Value  ast.Expr    // nil when it was reported
 	Span   source.Span // of the name
 	Origin string
 }
@@ -144,11 +147,13 @@ func (r *Recipe) Evaluates() []*Evaluate {
 type resolver struct {
 	errs    *diag.List
 	recipe  *Recipe
+	decls   []*ast.Decl // of the recipe
 	sets    []*override
 	models  map[string]*Model // nil for one whose declaration was reported
 	data    map[string]*Data
 	objects map[string]*Objective
 	used    map[string]bool // "model rm": names that a stage uses
+	lost    map[string]bool // paths below which more is said than could be parsed
 	partial bool            // a library is missing: objectives that are not known may be in it
 	meant   map[string]bool // names of declarations that were reported: they may be anything
 }
@@ -159,12 +164,17 @@ type resolver struct {
 func File(file *ast.File, libraries []*ast.File, overrides []string, errs *diag.List) *Recipe {
 	r := &resolver{
 		errs:    errs,
+		decls:   file.Decls,
 		recipe:  &Recipe{Source: file.Source.Name, Doc: file.Doc, Overrides: overrides},
 		models:  map[string]*Model{},
 		data:    map[string]*Data{},
 		objects: map[string]*Objective{},
 		used:    map[string]bool{},
 		meant:   map[string]bool{},
+		lost:    map[string]bool{},
+	}
+	if file.Broken {
+		return r.recipe
 	}
 	r.parseSets(overrides)
 	r.name(file)

@@ -67,7 +67,7 @@ func (r *resolver) meshShape() {
 func (r *resolver) labels() {
 	for _, m := range r.recipe.Models {
 		head, path := m.Spec.Head, "model."+m.Spec.Name+".head.labels"
-		if n := len(head.Labels); n > 0 && n != head.Outputs && r.has(path) {
+		if n := len(head.Labels); n > 0 && n != head.Outputs && r.has(path, "model."+m.Spec.Name+".head.outputs") {
 			r.errs.Addf(diag.WrongLength, r.where(path, m.Decl.Name.Span), "%d labels for a head with outputs = %d", n, head.Outputs).Help =
 				fmt.Sprintf("name each output once, or write outputs = %d", n)
 		}
@@ -203,6 +203,9 @@ func (r *resolver) micro(t *Train) {
 // order warns of an evaluation of a model that is trained only afterwards, or
 // not at all although its head is new.
 func (r *resolver) order() {
+	if slices.ContainsFunc(r.recipe.Trains(), func(t *Train) bool { return t.Model == nil }) {
+		return // reported, and any may have been meant
+	}
 	trained := map[*Model]bool{}
 	for _, s := range r.recipe.Stages {
 		switch s := s.(type) {
