@@ -4,7 +4,9 @@ package disk
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -19,14 +21,23 @@ type File struct {
 	path string
 }
 
-// Create begins a file that will be at path. Close without Commit leaves
-// nothing of it.
+// Create begins a file that will be at path, in a folder that is there. Close
+// without Commit leaves nothing of it.
 func Create(path string) (*File, error) {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
-		return nil, err
+		return nil, named(path, err)
 	}
 	return &File{f, path}, nil
+}
+
+// named says of which file an error is: nobody knows the one written beside it.
+func named(path string, err error) error {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		err = at.Err
+	}
+	return fmt.Errorf("writing %s: %w", path, err)
 }
 
 // Commit forces what was written to the disk and gives it its name.
@@ -44,7 +55,10 @@ func (f *File) Commit() error {
 	if err == nil {
 		err = SyncFolder(filepath.Dir(f.path))
 	}
-	return err
+	if err != nil {
+		return named(f.path, err)
+	}
+	return nil
 }
 
 // Close drops a file that was not committed, and does nothing to one that was.
@@ -63,12 +77,9 @@ func Write(path string, content []byte) error {
 	}
 	defer f.Close()
 	if _, err := f.Write(content); err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
+		return named(path, err)
 	}
-	if err := f.Commit(); err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
-	}
-	return nil
+	return f.Commit()
 }
 
 // SyncFolder makes what was renamed in a folder survive a power cut.

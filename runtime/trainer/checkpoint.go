@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/safetensors"
 )
 
@@ -85,7 +86,7 @@ func (c checkpoints) write(table checkpoint, state []safetensors.Data) (err erro
 	if err != nil {
 		return err
 	}
-	if err := writeAtomic(filepath.Join(fresh, tableFile), seal(text)); err != nil {
+	if err := disk.Write(filepath.Join(fresh, tableFile), seal(text)); err != nil {
 		return err
 	}
 	if err := safetensors.Verify(path, table.State); err != nil {
@@ -100,22 +101,13 @@ func (c checkpoints) write(table checkpoint, state []safetensors.Data) (err erro
 		return err
 	}
 	c.at("renamed")
-	return syncFolder(c.dir)
+	return disk.SyncFolder(c.dir)
 }
 
 func (c checkpoints) at(moment string) {
 	if c.crash != nil {
 		c.crash(moment)
 	}
-}
-
-func syncFolder(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }
 
 // prune drops all but the two newest checkpoints.

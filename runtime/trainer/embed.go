@@ -20,6 +20,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/model"
 	"github.com/rmc-lang/rmc/runtime/safetensors"
 	"github.com/rmc-lang/rmc/runtime/spec"
@@ -256,7 +257,7 @@ func (e *embedding) write(i int, values []float32) error {
 	if err != nil {
 		return err
 	}
-	return writeAtomic(filepath.Join(e.dir, manifestFile), seal(bytes.TrimSpace(text)))
+	return disk.Write(filepath.Join(e.dir, manifestFile), seal(bytes.TrimSpace(text)))
 }
 
 // reader is what the head of a model reads in a stage: hidden states where the

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/disk"
 )
 
 // part is the examples that a stage works on.
@@ -97,7 +98,7 @@ func (r *Run) before(ctx context.Context, s Stage) (*Measures, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, err
 	}
-	return &m, writeAtomic(path, seal(text))
+	return &m, disk.Write(path, seal(text))
 }
 
 // beforeKey names what an untrained model's measures depend on.

@@ -13,6 +13,7 @@ import (
 	"github.com/gomlx/compute/dtypes"
 
 	"github.com/rmc-lang/rmc/runtime/arch"
+	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/model"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/text"
@@ -141,7 +142,7 @@ func (e exporting) write() error {
 	if err := e.json("scoring_contract.json", e.record.Contract); err != nil {
 		return err
 	}
-	return writeAtomic(filepath.Join(e.folder, "README.md"), e.card())
+	return disk.Write(filepath.Join(e.folder, "README.md"), e.card())
 }
 
 func lora(m spec.Model) *model.LoRA {
@@ -224,7 +225,7 @@ func (e exporting) json(name string, content any) error {
 	if err := enc.Encode(content); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	return writeAtomic(filepath.Join(e.folder, name), b.Bytes())
+	return disk.Write(filepath.Join(e.folder, name), b.Bytes())
 }
 
 // card is the export's README: what was trained on what, and what it measured.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/model"
 	"github.com/rmc-lang/rmc/runtime/safetensors"
 	"github.com/rmc-lang/rmc/runtime/spec"
@@ -52,10 +53,10 @@ func (r *Run) writeModel(ctx context.Context, s Stage, n *network) error {
 	if err != nil {
 		return err
 	}
-	if err := writeAtomic(filepath.Join(fresh, contractFile), append(text, '\n')); err != nil {
+	if err := disk.Write(filepath.Join(fresh, contractFile), append(text, '\n')); err != nil {
 		return err
 	}
-	if err := writeAtomic(filepath.Join(fresh, digestFile), fmt.Appendf(nil, "%s  %s\n", digest, weightsFile)); err != nil {
+	if err := disk.Write(filepath.Join(fresh, digestFile), fmt.Appendf(nil, "%s  %s\n", digest, weightsFile)); err != nil {
 		return err
 	}
 	if err := os.RemoveAll(folder); err != nil {
@@ -64,7 +65,7 @@ func (r *Run) writeModel(ctx context.Context, s Stage, n *network) error {
 	if err := os.Rename(fresh, folder); err != nil {
 		return err
 	}
-	return syncFolder(filepath.Dir(folder))
+	return disk.SyncFolder(filepath.Dir(folder))
 }
 
 // trainedNetwork is a model with what an earlier run trained.

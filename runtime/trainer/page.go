@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/report"
 )
 
@@ -42,7 +43,7 @@ func (c *reportCommand) Run(in *invocation) error {
 	if path == "" {
 		path = filepath.Join(in.dir, reportFile)
 	}
-	if err := writeAtomic(path, html); err != nil {
+	if err := disk.Write(path, html); err != nil {
 		return err
 	}
 	fmt.Fprintln(in.stdout, path)

@@ -16,9 +16,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gofrs/flock"
-
 	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/disk"
 )
 
 // A Record is run.json: what a run was and how it ended. Whoever has it and the
@@ -178,50 +177,20 @@ func (rec *Record) write(dir string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", recordFile, err)
 	}
-	return writeAtomic(filepath.Join(dir, recordFile), append(text, '\n'))
-}
-
-// writeAtomic writes a file so that a reader, or a machine that lost power,
-// finds the old content or the new, never a part.
-func writeAtomic(path string, content []byte) error {
-	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name())
-	if _, err = tmp.Write(content); err == nil {
-		err = tmp.Sync()
-	}
-	if closing := tmp.Close(); err == nil {
-		err = closing
-	}
-	if err == nil {
-		err = os.Chmod(tmp.Name(), 0o644)
-	}
-	if err == nil {
-		err = os.Rename(tmp.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
-	}
-	return nil
+	return disk.Write(filepath.Join(dir, recordFile), append(text, '\n'))
 }
 
 // claim takes the run directory for this process, creating it, and returns how
 // to give it back. Two trainers in one directory would overwrite each other.
 func claim(dir string) (release func(), err error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("the run directory: %w", err)
-	}
-	lock := flock.New(filepath.Join(dir, ".lock"))
-	got, err := lock.TryLock()
+	release, held, err := disk.TryLock(filepath.Join(dir, ".lock"))
 	if err != nil {
-		return nil, fmt.Errorf("locking the run directory %s: %w", dir, err)
+		return nil, fmt.Errorf("the run directory %s cannot be used: %w; name another with --out", dir, err)
 	}
-	if !got {
+	if held {
 		return nil, fmt.Errorf("another trainer is at work in %s; wait for it, or give this one a folder of its own with --out", dir)
 	}
-	return func() { _ = lock.Unlock() }, nil
+	return release, nil
 }
 
 // A decision is what to do with a run directory.
@@ -282,5 +251,5 @@ func writeRows(dir string, results []Result) error {
 			}
 		}
 	}
-	return writeAtomic(filepath.Join(dir, evaluationFile), b.Bytes())
+	return disk.Write(filepath.Join(dir, evaluationFile), b.Bytes())
 }
