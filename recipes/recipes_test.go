@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -36,12 +37,18 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// command runs a program in dir and returns its standard output; it must exit
-// with code.
+// command runs a program in dir and returns what it prints; it must exit with
+// code.
 func command(t *testing.T, dir string, code int, name string, args ...string) (stdout, stderr string) {
 	t.Helper()
+	return commandOn(t, "", dir, code, name, args...)
+}
+
+// commandOn is command with something on standard input.
+func commandOn(t *testing.T, in, dir string, code int, name string, args ...string) (stdout, stderr string) {
+	t.Helper()
 	cmd := exec.Command(name, args...)
-	cmd.Dir = dir
+	cmd.Dir, cmd.Stdin = dir, strings.NewReader(in)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()
@@ -59,24 +66,88 @@ func command(t *testing.T, dir string, code int, name string, args ...string) (s
 func tiny(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
+	if err := writeTiny(dir); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func writeTiny(dir string) error {
 	for from, to := range map[string]string{
 		"tiny/tiny.rmr": "tiny.rmr", "tiny/pairs.jsonl": "pairs.jsonl",
 		"conformance/llama/config.json": "model/config.json", "conformance/llama/model.safetensors": "model/model.safetensors",
 	} {
 		content, err := os.ReadFile(filepath.Join("..", "testdata", from))
 		if err != nil {
-			t.Fatal(err)
+			return err
 		}
 		content = bytes.ReplaceAll(content, []byte("file:../conformance/llama"), []byte("file:model"))
 		to = filepath.Join(dir, to)
 		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-			t.Fatal(err)
+			return err
 		}
 		if err := os.WriteFile(to, content, 0o644); err != nil {
-			t.Fatal(err)
+			return err
 		}
 	}
-	return dir
+	return nil
+}
+
+// tinyTrainer is testdata/tiny compiled for the pure Go backend, once for all
+// tests.
+var tinyTrainer = sync.OnceValues(func() (string, error) { return buildTiny("tiny", "") })
+
+// unlockedTrainer is the same with an empty lock: it takes any data, so that its
+// own reading is tested and not the lock.
+var unlockedTrainer = sync.OnceValues(func() (string, error) {
+	dir := filepath.Join(filepath.Dir(rmc), "unlocked")
+	src := filepath.Join(dir, "src")
+	err := writeTiny(dir)
+	if err == nil {
+		err = quietly(dir, rmc, "build", "--emit", src)
+	}
+	if err == nil {
+		err = os.WriteFile(filepath.Join(src, "rmc.lock"), nil, 0o644)
+	}
+	if err == nil {
+		err = quietly(src, "env", "CGO_ENABLED=0", "GOWORK=off", "go", "build", "-trimpath", "-buildvcs=false", "-tags=noxla", "-o", "../trainer", ".")
+	}
+	return filepath.Join(dir, "trainer"), err
+})
+
+// buildTiny compiles a recipe over the files of testdata/tiny; "" is the one
+// there.
+func buildTiny(name, recipe string) (trainer string, err error) {
+	dir := filepath.Join(filepath.Dir(rmc), name)
+	if err := writeTiny(dir); err != nil {
+		return "", err
+	}
+	if recipe != "" {
+		if err := os.WriteFile(filepath.Join(dir, "tiny.rmr"), []byte(recipe), 0o644); err != nil {
+			return "", err
+		}
+	}
+	return filepath.Join(dir, "trainer"), quietly(dir, rmc, "build", "--backend", "go")
+}
+
+// quietly runs a program whose output matters only when it fails.
+func quietly(dir, name string, args ...string) error {
+	cmd := exec.Command(name, args...)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, out)
+	}
+	return nil
+}
+
+// built is what one of the builders above made.
+func built(t *testing.T, build func() (string, error)) string {
+	t.Helper()
+	trainer, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return trainer
 }
 
 // The committed programs are what rmc makes of the recipes beside them, and the
@@ -111,9 +182,7 @@ func TestCommittedProgramsAreCurrent(t *testing.T) {
 // The whole way on the pure Go backend: a recipe in an empty folder becomes a
 // static trainer that trains, evaluates, and does not do it twice.
 func TestTinyTrainsInPureGo(t *testing.T) {
-	dir := tiny(t)
-	command(t, dir, 0, rmc, "build", "--backend", "go")
-	trainer := filepath.Join(dir, "trainer")
+	dir, trainer := tiny(t), built(t, tinyTrainer)
 	command(t, dir, 0, trainer)
 
 	steps := metrics(t, filepath.Join(dir, "runs", "tiny", "metrics.jsonl"))
@@ -143,7 +212,7 @@ func TestTinyTrainsInPureGo(t *testing.T) {
 		t.Error("a second run wrote to a finished one")
 	}
 
-	out, _ := command(t, dir, 0, "sh", "-c", `printf '%s\n' '{"ids":[1,20,30,40]}' '{"chosen_ids":[1,20,30],"rejected_ids":[1,20,31]}' | ./trainer score`)
+	out, _ := commandOn(t, `{"ids":[1,20,30,40]}`+"\n"+`{"chosen_ids":[1,20,30],"rejected_ids":[1,20,31]}`, dir, 0, trainer, "score")
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	if len(lines) != 2 || !strings.Contains(lines[0], `"score"`) || !strings.Contains(lines[1], `"chosen"`) || !strings.Contains(lines[1], `"rejected"`) {
 		t.Errorf("score prints %s", out)

@@ -83,9 +83,7 @@ func run(ctx context.Context, p Program, args []string, stdin io.Reader, stdout,
 		err = p.applyAll(c.Set)
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "%s: %v\n", p.Name, err)
-		fmt.Fprintf(stderr, "%s --help lists commands and flags\n", p.Name)
-		return exitUsage
+		return misused(stderr, p, err)
 	}
 	if c.Out == "" {
 		c.Out = filepath.Join("runs", p.Name)
@@ -96,11 +94,15 @@ func run(ctx context.Context, p Program, args []string, stdin io.Reader, stdout,
 	case err == nil:
 		return exitFine
 	case errors.Is(err, errUsage):
-		fmt.Fprintf(stderr, "%s: %v\n", p.Name, err)
-		return exitUsage
+		return misused(stderr, p, err)
 	}
 	fmt.Fprintf(stderr, "%s: %v\n", p.Name, err)
 	return exitProblem
+}
+
+func misused(stderr *os.File, p Program, err error) int {
+	fmt.Fprintf(stderr, "%s: %v\n%[1]s --help lists commands and flags\n", p.Name, err)
+	return exitUsage
 }
 
 // describe is the first line of the help: the stages, in order.
