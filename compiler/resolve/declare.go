@@ -80,6 +80,10 @@ func (r *resolver) declareName(d *ast.Decl) {
 
 // declare resolves one declaration.
 func (r *resolver) declare(d *ast.Decl) {
+	if d.Count != nil && d.Count.Unit != nil {
+		r.errs.Addf(diag.WrongUnit, d.Count.Unit.Span, "a number of rounds has no unit").Help =
+			"write " + d.Keyword.Name + " " + d.Count.Text
+	}
 	if d.Broken || d.Keyword.Name == "objective" || !r.checkForm(d) {
 		return
 	}

@@ -160,12 +160,55 @@ func TestSuggest(t *testing.T) {
 	for _, c := range []struct{ name, want string }{
 		{"maxlength", "max_length"}, {"max-length", "max_length"}, {"MaxLength", "max_length"},
 		{"learnin_rate", "learning_rate"}, {"adawm", "adamw"}, {"rnak", "rank"}, {"lroa", "lora"},
-		{"rate", ""}, {"x", ""}, {"", ""}, {"warmup", ""}, {"lr", ""},
+		{"lrning_rate", "learning_rate"}, {"max_len", "max_length"}, {"l_r_schedule", ""}, {"Rank_Of_Lora", "rank"}, {"adamwhatever", "adamw"},
+		{"maximal_length", "max_length"}, {"rate", ""}, {"x", ""}, {"", ""}, {"warmup", ""}, {"lr", ""},
 	} {
 		if got := diag.Suggest(c.name, names); got != c.want {
 			t.Errorf("Suggest(%q) = %q, want %q", c.name, got, c.want)
 		}
 	}
+}
+
+func TestSuggestInOtherWords(t *testing.T) {
+	names := []string{"lr", "batch", "epochs", "warmup", "min", "mean", "sigmoid"}
+	for name, want := range map[string]string{
+		"learning_rate": "lr", "batch_size": "batch", "batchsize": "batch", "num_train_epochs": "epochs", "warmup_ratio": "warmup",
+		"men": "mean", "mni": "min", "sigm": "sigmoid", "si": "", "rate": "",
+	} {
+		if got := diag.Suggest(name, names); got != want {
+			t.Errorf("Suggest(%q) = %q, want %q", name, got, want)
+		}
+	}
+}
+
+// A line that no terminal is wide enough for is shown in part.
+func TestTextOfLongLines(t *testing.T) {
+	line := strings.Repeat("a, ", 60) + "wrong, " + strings.Repeat("b, ", 60)
+	f := source.New("a.rmr", line+"\n")
+	got := text(t, diag.List{{Code: "R0001", Span: find(t, f, "wrong", 0), Message: "m", Notes: []diag.Note{{Span: find(t, f, "b", 0), Message: "n"}}}}, false)
+	lines := strings.Split(got, "\n")
+	for _, l := range lines {
+		if n := len([]rune(l)); n > 130 {
+			t.Errorf("%d columns: %s", n, l)
+		}
+	}
+	if !strings.HasPrefix(lines[1], "   1 | …") || !strings.HasSuffix(lines[1], "…") || strings.Index(lines[2], "^^^^^") != strings.Index(strings.ReplaceAll(lines[1], "…", "."), "wrong") {
+		t.Errorf("got:\n%s", got)
+	}
+	if strings.Index(lines[2], "~") != strings.Index(strings.ReplaceAll(lines[1], "…", "."), "b, ") {
+		t.Errorf("the note is elsewhere:\n%s", got)
+	}
+	whole := text(t, diag.List{{Code: "R0001", Span: source.Span{File: f, Start: 0, End: len(line)}, Message: "m"}}, false)
+	if lines := strings.Split(whole, "\n"); len([]rune(lines[2])) > 130 || !strings.HasPrefix(lines[1], "   1 | a, a") {
+		t.Errorf("got:\n%s", whole)
+	}
+}
+
+// What a terminal would obey is not sent to it.
+func TestTextOfControls(t *testing.T) {
+	f := source.New("a.rmr", "a\rb\x1b[2J\u202ec\xffd\n")
+	got := text(t, diag.List{{Code: "R0001", Span: find(t, f, "d", 0), Message: "m"}}, false)
+	equal(t, got, "a.rmr:1:11: error[R0001]: m\n   1 | a�b�[2J�c�d\n     |           ^\n")
 }
 
 func TestEntriesAreComplete(t *testing.T) {

@@ -1,24 +1,63 @@
 package diag
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/agnivade/levenshtein"
 )
 
-// Suggest returns the candidate that name was probably meant to be, or "".
-// The first of equally near ones wins.
+// Suggest returns the candidate that name was probably meant to be, or "". Of
+// equally near ones that wins which begins like name, then the first. When none
+// is near, it is one that name says in other words: lr for learning_rate, batch
+// for batch_size, sigmoid for sigm.
 func Suggest(name string, candidates []string) string {
 	best, least := "", (len(name)+1)/3+1
 	for _, c := range candidates {
 		if c == name {
 			continue
 		}
-		if d := distance(name, c); d < least && d < len(name) {
+		d := distance(name, c)
+		if d < least && d < len(name) || best != "" && d == least && alike(name, c) > alike(name, best) {
 			best, least = c, d
 		}
 	}
-	return best
+	if best != "" {
+		return best
+	}
+	for _, c := range candidates {
+		if c != name && inOtherWords(strings.ToLower(name), strings.ToLower(c)) {
+			return c
+		}
+	}
+	return ""
+}
+
+// alike counts the bytes that a and b begin with alike.
+func alike(a, b string) int {
+	n := 0
+	for n < min(len(a), len(b)) && a[n] == b[n] {
+		n++
+	}
+	return n
+}
+
+// inOtherWords reports whether name is a longer or a shorter word for known.
+func inOtherWords(name, known string) bool {
+	words := strings.FieldsFunc(name, func(r rune) bool { return r == '_' || r == '-' })
+	initials := ""
+	for _, w := range words {
+		initials += w[:1]
+	}
+	switch {
+	case len(words) > 1 && initials == known:
+		return true
+	case len(words) > 1 && len(known) > 2 && slices.Contains(words, known):
+		return true
+	case len(known) > 3 && strings.HasPrefix(name, known):
+		return true
+	}
+	return len(name) > 2 && strings.HasPrefix(known, name)
 }
 
 // distance counts the edits from a to b. Case, underscores and hyphens are

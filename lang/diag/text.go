@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/rmc-lang/rmc/lang/source"
@@ -150,10 +151,46 @@ func (p printer) snippet(main source.Span, tone string, notes []source.Span) {
 		}
 		marks = underline(marks, spans[i], mark)
 	}
+	_, column := spans[0].File.Position(spans[0].Start)
+	shown, below := window([]rune(visible(file.Line(line))), marks, column-1)
 	number := fmt.Sprint(line)
 	gutter := strings.Repeat(" ", len(number))
-	fmt.Fprintf(p, "   %s %s\n", p.paint(cyan, number+" |"), file.Line(line))
-	fmt.Fprintf(p, "   %s %s\n", p.paint(cyan, gutter+" |"), p.paint(tone, strings.TrimRight(string(marks), " \t")))
+	fmt.Fprintf(p, "   %s %s\n", p.paint(cyan, number+" |"), shown)
+	fmt.Fprintf(p, "   %s %s\n", p.paint(cyan, gutter+" |"), p.paint(tone, strings.TrimRight(below, " \t")))
+}
+
+// The most columns of a line that are shown, and how many of them stand before
+// what is wrong.
+const (
+	widest = 120
+	before = 40
+)
+
+// window cuts a line that is too wide, and the marks below it, around column at.
+func window(line, marks []rune, at int) (shown, below string) {
+	if len(line) <= widest {
+		return string(line), string(marks)
+	}
+	from := max(0, min(at-before, len(line)-widest))
+	to := from + widest
+	part := slices.Clone(line[from:to])
+	if from > 0 {
+		part[0] = '…'
+	}
+	if to < len(line) {
+		part[widest-1] = '…'
+	}
+	return string(part), string(marks[min(from, len(marks)):min(to, len(marks))])
+}
+
+// visible is a line without what a terminal would obey; as many runes as line.
+func visible(line string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, line)
 }
 
 // blank returns white space as wide as line on any terminal: its tabs are kept.

@@ -149,13 +149,21 @@ func plainSign(r rune) string {
 	return map[rune]string{'−': "-", '–': "-", '—': "-", '×': "*", '·': "*", '÷': "/", '≤': "<=", '≥': ">=", '≠': "!=", '²': "^2"}[r]
 }
 
+// meantBrace reports whether the ) or ] at s.pos stands where the } of a block
+// belongs: the block began on this line, which has no } for it.
+func (s *scanner) meantBrace(block opener) bool {
+	rest, _, _ := strings.Cut(s.src.Text[s.pos:], "\n")
+	return s.tokens[block.token].start >= s.line && strings.Count(rest, "}") <= strings.Count(rest, "{")
+}
+
 // strayCloser reports the closing bracket at s.pos, which has no partner. It
 // is taken for that of the last ( or [, if one is open.
 func (s *scanner) strayCloser() {
 	c := s.src.Text[s.pos]
 	d := s.errs.Addf(diag.StrayCloser, s.span(s.pos, s.pos+1), "`%c` closes nothing", c)
+	d.Help = "take it away"
 	n := len(s.open) - 1
-	if n < 0 || s.text(s.open[n].token) == "{" {
+	if n < 0 || s.text(s.open[n].token) == "{" && !s.meantBrace(s.open[n]) {
 		return
 	}
 	t := s.tokens[s.open[n].token]
@@ -179,10 +187,9 @@ func (s *scanner) unclosedBracket(i int) {
 		} else {
 			end++
 		}
-		d.Notes = []diag.Note{{Span: s.span(s.pos, end), Message: fmt.Sprintf("`%s` comes before its `%s`", s.src.Text[s.pos:end], closer(s.text(i)))}}
-	} else {
-		d.Help = fmt.Sprintf("add `%s`", closer(s.text(i)))
+		d.Notes = []diag.Note{{Span: s.span(s.pos, end), Message: fmt.Sprintf("its `%s` is missing before this `%s`", closer(s.text(i)), s.src.Text[s.pos:end])}}
 	}
+	d.Help = fmt.Sprintf("add `%s`", closer(s.text(i)))
 }
 
 func (s *scanner) tooDeep() {
