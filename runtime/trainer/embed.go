@@ -84,7 +84,7 @@ func (e *embeddings) hidden(_ model.Params, rows []*Node) *Node { return rows[0]
 
 // chunk is how many sequences are computed between two writes to the disk: what
 // a kill costs at most.
-const chunk = 64
+const chunk = 32
 
 // An embedding is the stage that computes embeddings, and the folder that
 // keeps them.
@@ -142,8 +142,8 @@ func (r *Run) fill(ctx context.Context, e *embeddings, stage *embedding, n *netw
 		return err
 	}
 	through := tokens{n, c}
-	began, reused := time.Now(), 0
-	last := began
+	p := newPace(all)
+	reused := 0
 	for i := 0; i*chunk < len(all); i++ {
 		values, err := stage.read(i, r.note)
 		if err != nil {
@@ -153,7 +153,11 @@ func (r *Run) fill(ctx context.Context, e *embeddings, stage *embedding, n *netw
 		if values != nil {
 			reused += len(part)
 			e.values = append(e.values, values...)
+			p.skip(part)
 			continue
+		}
+		if p.first() {
+			r.note(fmt.Sprintf("%s reads %s through its frozen layers: %d sequences, %d tokens, once for all runs in this folder", s.Model.Name, s.Data.Name, len(all)-reused, p.left))
 		}
 		if values, err = n.embed(ctx, through, part, e.size); err != nil {
 			return err
@@ -162,14 +166,63 @@ func (r *Run) fill(ctx context.Context, e *embeddings, stage *embedding, n *netw
 			return err
 		}
 		e.values = append(e.values, values...)
-		if time.Since(last) > 5*time.Second {
-			last = time.Now()
-			r.note(fmt.Sprintf("embed %s on %s: %d of %d sequences", s.Model.Name, s.Data.Name, i*chunk+len(part), len(all)))
+		if line := p.pass(part); line != "" {
+			r.note(fmt.Sprintf("embed %s on %s: %d of %d sequences%s", s.Model.Name, s.Data.Name, i*chunk+len(part), len(all), line))
 		}
 	}
-	r.note(fmt.Sprintf("embed %s on %s: %d sequences, %d of them from %s, %v",
-		s.Model.Name, s.Data.Name, len(all), reused, stage.dir, time.Since(began).Round(100*time.Millisecond)))
+	r.note(fmt.Sprintf("embed %s on %s: %d sequences, %d of them from %s%s", s.Model.Name, s.Data.Name, len(all), reused, stage.dir, p.summary()))
 	return nil
+}
+
+// A pace tells how fast sequences are computed and how long the rest will take.
+type pace struct {
+	left, done  int // tokens
+	began, told time.Time
+}
+
+func newPace(all []data.Sequence) *pace { return &pace{left: tokensIn(all)} }
+
+func tokensIn(all []data.Sequence) (n int) {
+	for _, s := range all {
+		n += len(s.IDs)
+	}
+	return n
+}
+
+// skip passes over sequences that need no computing.
+func (p *pace) skip(part []data.Sequence) { p.left -= tokensIn(part) }
+
+// first reports, once, that computing begins.
+func (p *pace) first() bool {
+	if !p.began.IsZero() {
+		return false
+	}
+	p.began, p.told = time.Now(), time.Now()
+	return true
+}
+
+// pass counts computed sequences. It says what there is to say at most every
+// five seconds.
+func (p *pace) pass(part []data.Sequence) string {
+	n := tokensIn(part)
+	p.done, p.left = p.done+n, p.left-n
+	if p.left == 0 || time.Since(p.told) < 5*time.Second {
+		return ""
+	}
+	p.told = time.Now()
+	left := time.Duration(float64(p.left) / p.rate() * float64(time.Second))
+	return fmt.Sprintf(", %.0f tokens/s, %v left", p.rate(), left.Round(time.Second))
+}
+
+// rate is in tokens per second.
+func (p *pace) rate() float64 { return float64(p.done) / time.Since(p.began).Seconds() }
+
+// summary is the rate and time of what was computed; "" when nothing was.
+func (p *pace) summary() string {
+	if p.done == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %.0f tokens/s, %v", p.rate(), time.Since(p.began).Round(100*time.Millisecond))
 }
 
 // distinct lists the different sequences of a set, the longest first so that
