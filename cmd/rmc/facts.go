@@ -160,7 +160,7 @@ func modelFacts(c arch.Config, m spec.Model, mesh spec.Mesh) facts.Model {
 		Architecture: c.Family, Supported: true, Known: arch.Known(),
 		Vocab: c.Vocab, Layers: c.Layers, Hidden: c.Hidden, FFN: c.Intermediate,
 		Heads: c.Heads, KVHeads: c.KVHeads, HeadDim: c.HeadDim, Positions: c.MaxPositions,
-		HasScoreHead: c.HasScore(), Projections: arch.Projections(),
+		HasScoreHead: c.HasScore(),
 	}
 	layer := m.Head.Layer
 	if layer > c.Layers {

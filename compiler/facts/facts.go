@@ -40,10 +40,9 @@ type Model struct {
 	Heads        int
 	KVHeads      int
 	HeadDim      int
-	Positions    int      // longest sequence; 0 is unlimited
-	HasScoreHead bool     // whether score.weight is in the file
-	Params       []Param  // of the backbone that is loaded (down to the layer that is read), without head and adapters
-	Projections  []string // names that an adapter may be put on
+	Positions    int     // longest sequence; 0 is unlimited
+	HasScoreHead bool    // whether score.weight is in the file
+	Params       []Param // of the backbone that is loaded (down to the layer that is read), without head and adapters
 }
 
 // A Param is one parameter under its Hugging Face name, matrices [out, in].

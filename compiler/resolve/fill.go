@@ -457,7 +457,7 @@ func (r *resolver) setNumber(v reflect.Value, f Field, expr ast.Expr, x float64,
 	switch {
 	case v.Kind() == reflect.Int && x != math.Trunc(x):
 		r.errs.Addf(diag.WrongType, expr.Pos(), "%s takes a whole number", f.Name).Help =
-			fmt.Sprintf("%d or %d", int64(math.Floor(x)), int64(math.Ceil(x)))
+			fmt.Sprintf("write %s or %s", f.written(math.Floor(x)), f.written(math.Ceil(x)))
 		return ""
 	case f.Min != nil && x < *f.Min:
 		r.errs.Addf(diag.OutOfRange, expr.Pos(), "%s must be at least %s", f.Name, f.bound(*f.Min)).Help = f.asIn()
@@ -483,6 +483,15 @@ func (f Field) bound(x float64) string {
 		return strconv.FormatFloat(100*x, 'g', -1, 64) + "%"
 	}
 	return strconv.FormatFloat(x, 'g', -1, 64)
+}
+
+// written prints a number with the field's usual unit, if it has one.
+func (f Field) written(x float64) string {
+	n := strconv.FormatFloat(x, 'f', -1, 64)
+	if len(f.Units) == 0 || f.Bare || f.Units[0] == "%" {
+		return n
+	}
+	return n + " " + f.Units[0]
 }
 
 // number unwraps a literal with an optional sign.
@@ -552,6 +561,10 @@ func (r *resolver) decodeList(v reflect.Value, f Field, expr ast.Expr, bare bool
 		r.errs.Addf(diag.WrongLength, list.Span, "%s takes %d numbers, not %d", f.Name, v.Len(), n).Help = f.asIn()
 		return ""
 	}
+	if n == 0 && f.Default != "[]" {
+		r.errs.Addf(diag.WrongLength, list.Span, "%s is empty", f.Name).Help = f.asIn()
+		return ""
+	}
 	if v.Kind() == reflect.Slice {
 		v.Set(reflect.MakeSlice(v.Type(), n, n))
 	}
@@ -573,6 +586,9 @@ func (r *resolver) decodeList(v reflect.Value, f Field, expr ast.Expr, bare bool
 // decodeElement sets an element of a list; names need no quotes there.
 func (r *resolver) decodeElement(v reflect.Value, f Field, item ast.Expr, bare bool) string {
 	if x, ok := item.(*ast.Ident); ok && v.Kind() == reflect.String {
+		if !r.checkString(f, x.Name, x.Span) {
+			return ""
+		}
 		v.SetString(x.Name)
 		return strconv.Quote(x.Name)
 	}

@@ -220,6 +220,8 @@ func (f Field) Wants() string {
 	switch {
 	case f.Call:
 		return "an objective"
+	case len(f.OneOf) > 0 && f.Type.Kind() == reflect.Slice:
+		return "a list out of " + strings.Join(f.OneOf, ", ")
 	case len(f.OneOf) > 0:
 		return strings.Join(f.OneOf, " | ")
 	case isVariant(f.Type):

@@ -68,10 +68,18 @@ func (r *resolver) labels() {
 	for _, m := range r.recipe.Models {
 		head, path := m.Spec.Head, "model."+m.Spec.Name+".head.labels"
 		if n := len(head.Labels); n > 0 && n != head.Outputs && r.has(path, "model."+m.Spec.Name+".head.outputs") {
-			r.errs.Addf(diag.WrongLength, r.where(path, m.Decl.Name.Span), "%d labels for a head with outputs = %d", n, head.Outputs).Help =
+			r.errs.Addf(diag.WrongLength, r.where(path, m.Decl.Name.Span), "labels names %s, and outputs is %d", count(n, "output"), head.Outputs).Help =
 				fmt.Sprintf("name each output once, or write outputs = %d", n)
 		}
 	}
+}
+
+// count writes a number with its noun: 1 output, 2 outputs.
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return itoa(n) + " " + noun + "s"
 }
 
 // divisor returns the divisor of n that is nearest to k, the smaller of two.

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -99,10 +100,10 @@ func (v *verifier) bos(m *resolve.Model, d *resolve.Data, t facts.Tokenizer, f f
 	}
 	switch {
 	case many > 0:
-		e := v.errs.Addf(diag.BOSTwice, span, "%d of %d sequences of %s begin with %q more than once", many, total, d.Spec.Name, t.BOS.Text)
+		e := v.errs.Addf(diag.BOSTwice, span, "%d of %s of %s begin with %q more than once", many, count(total, "sequence"), d.Spec.Name, t.BOS.Text)
 		e.Help = "the text or the chat template brings one of its own: take it out"
 	case f.BOSCounts[0] > 0:
-		e := v.warn(diag.BOSNever, span, "%d of %d sequences of %s begin without %q", f.BOSCounts[0], total, d.Spec.Name, t.BOS.Text)
+		e := v.warn(diag.BOSNever, span, "%d of %s of %s begin without %q", f.BOSCounts[0], count(total, "sequence"), d.Spec.Name, t.BOS.Text)
 		e.Notes = []diag.Note{{Message: "reward models trained without it lose about a point on RewardBench"}}
 		e.Help = "put bos_token first in the chat template"
 	}
@@ -116,26 +117,37 @@ func (v *verifier) columns(d *resolve.Data, f facts.Data) {
 		names = append(names, c.Name)
 	}
 	for _, c := range f.MissingColumns {
-		e := v.errs.Addf(diag.MissingColumn, span, "%s has no column %q", d.Spec.Name, c.Column)
+		wanted := wantedAs(d.Spec, c.Column)
+		e := v.errs.Addf(diag.MissingColumn, v.at("data."+d.Spec.Name+".columns."+wanted, span), "%s has no column %q", d.Spec.Name, c.Column)
 		if c.Row > 0 {
 			e.Message += fmt.Sprintf(" in row %d", c.Row)
 		}
 		if len(names) > 0 {
 			e.Notes = []diag.Note{{Message: "columns: " + strings.Join(names, ", ")}}
 		}
-		e.Help = fmt.Sprintf("write columns = named { %s = \"…\" } with the column that holds it", c.Column)
+		e.Help = fmt.Sprintf("write columns = named { %s = \"…\" } with the column that holds it", wanted)
 		if near := diag.Suggest(c.Column, names); near != "" {
-			e.Help = fmt.Sprintf("write columns = named { %s = %q }", c.Column, near)
+			e.Help = fmt.Sprintf("write columns = named { %s = %q }", wanted, near)
 		}
 	}
 	for _, c := range f.Mistyped {
 		e := v.errs.Addf(diag.MistypedColumn, span, "column %q is %s in row %d, not %s", c.Column, c.Have, c.Row, c.Want)
 		if c.Rows > 1 {
-			e.Notes = []diag.Note{{Message: rows(c.Rows) + " are so"}}
+			e.Notes = []diag.Note{{Message: count(c.Rows, "row") + " are so"}}
 		}
 		e.Help = "correct the row, or name another column with columns = named { … }"
 	}
 	v.constant(d, f)
+}
+
+// wantedAs is the name by which a recipe speaks of a column of the file.
+func wantedAs(d spec.Data, column string) string {
+	for _, name := range slices.Sorted(maps.Keys(d.Columns.Map)) {
+		if d.Columns.Map[name] == column {
+			return name
+		}
+	}
+	return column
 }
 
 // constant warns of a column that an objective reads and that never changes.
@@ -155,12 +167,28 @@ func (v *verifier) constant(d *resolve.Data, f facts.Data) {
 	}
 }
 
-// rows prints a count: 1 row, 12 rows.
-func rows(n int) string {
+// count writes a number with its noun: 1 row, 12 rows.
+func count(n int, noun string) string {
 	if n == 1 {
-		return "1 row"
+		return "1 " + noun
 	}
-	return fmt.Sprintf("%d rows", n)
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// has is the verb of a number of things.
+func has(n int) string {
+	if n == 1 {
+		return "has"
+	}
+	return "have"
+}
+
+// are is the verb of a number of things.
+func are(n int) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
 }
 
 // first lists the first few rows: rows 3, 17, 40 and others.
@@ -200,7 +228,7 @@ func (v *verifier) rows(d *resolve.Data, f facts.Data) {
 	case f.Rows == 0:
 		v.errs.Addf(diag.EmptyData, span, "%s has no rows", d.Spec.Name).Help = "the file is empty; check the source"
 	case f.Kept == 0:
-		e := v.errs.Addf(diag.NothingKept, span, "none of %s of %s is left", rows(f.Rows), d.Spec.Name)
+		e := v.errs.Addf(diag.NothingKept, span, "none of %s of %s is left", count(f.Rows, "row"), d.Spec.Name)
 		e.Notes = []diag.Note{{Message: fmt.Sprintf("%d over max_length, %d ties, %d the same after truncation, %d with a response cut away, %d refused by the template",
 			f.OverLong, f.Ties, f.Identical, f.CutWhole, f.Refused)}}
 		if f.Refused == f.Rows {
@@ -209,12 +237,12 @@ func (v *verifier) rows(d *resolve.Data, f facts.Data) {
 		e.Help = "make max_length larger, or check the format"
 	}
 	if d.Spec.Ties == "error" && f.Ties > 0 {
-		e := v.errs.Addf(diag.TiesFound, v.at("data."+d.Spec.Name+".ties", span), "%s of %s have two sides that are the same", rows(f.Ties), d.Spec.Name)
+		e := v.errs.Addf(diag.TiesFound, v.at("data."+d.Spec.Name+".ties", span), "%s of %s %s two sides that are the same", count(f.Ties, "row"), d.Spec.Name, has(f.Ties))
 		e.Notes = rowsNote(f.TiesAt, f.Ties)
 		e.Help = "take them out, or write ties = drop"
 	}
 	if f.Refused > 0 && f.Kept > 0 {
-		e := v.warn(diag.TemplateRefuses, span, "the chat template refuses %s of %s", rows(f.Refused), d.Spec.Name)
+		e := v.warn(diag.TemplateRefuses, span, "the chat template refuses %s of %s", count(f.Refused, "row"), d.Spec.Name)
 		e.Notes = []diag.Note{{Message: f.RefusedReason}}
 		e.Help = "they are left out; a template of your own could render them"
 	}
@@ -238,16 +266,16 @@ func (v *verifier) truncation(d *resolve.Data, f facts.Data) {
 	path := "data." + d.Spec.Name + "."
 	span := v.at(path+"max_length", d.Decl.Name.Span)
 	if d.Spec.OverLength == "error" && f.OverLong > 0 {
-		e := v.errs.Addf(diag.OverLong, v.at(path+"over_length", span), "%s of %s are longer than %d tokens", rows(f.OverLong), d.Spec.Name, d.Spec.MaxLength)
+		e := v.errs.Addf(diag.OverLong, v.at(path+"over_length", span), "%s of %s %s longer than %d tokens", count(f.OverLong, "row"), d.Spec.Name, are(f.OverLong), d.Spec.MaxLength)
 		e.Notes = rowsNote(f.OverLongAt, f.OverLong)
 		e.Help = "make max_length larger, or write over_length = drop"
 	}
 	if d.Spec.OverLength == "drop" && f.Kept > 0 && 2*f.OverLong > f.Rows {
-		e := v.warn(diag.MostDropped, span, "%d of %s of %s are dropped as longer than %d tokens", f.OverLong, rows(f.Rows), d.Spec.Name, d.Spec.MaxLength)
+		e := v.warn(diag.MostDropped, span, "%d of %s of %s %s dropped as longer than %d tokens", f.OverLong, count(f.Rows, "row"), d.Spec.Name, are(f.OverLong), d.Spec.MaxLength)
 		e.Help = "make max_length larger, or truncate"
 	}
 	if f.Identical > 0 {
-		e := v.warn(diag.SameAfterTruncation, span, "%s of %s are the same on both sides after truncation", rows(f.Identical), d.Spec.Name)
+		e := v.warn(diag.SameAfterTruncation, span, "%s of %s %s the same on both sides after truncation", count(f.Identical, "row"), d.Spec.Name, are(f.Identical))
 		e.Notes = rowsNote(f.IdenticalAt, f.Identical)
 		e.Help = "they are left out"
 		if f.SavingLength > 0 {
@@ -255,7 +283,7 @@ func (v *verifier) truncation(d *resolve.Data, f facts.Data) {
 		}
 	}
 	if f.CutWhole > 0 {
-		e := v.warn(diag.ResponseCut, span, "%s of %s have a response of which truncation leaves nothing", rows(f.CutWhole), d.Spec.Name)
+		e := v.warn(diag.ResponseCut, span, "%s of %s %s a response of which truncation leaves nothing", count(f.CutWhole, "row"), d.Spec.Name, has(f.CutWhole))
 		e.Notes = rowsNote(f.CutWholeAt, f.CutWhole)
 		e.Help = "make max_length larger, or write over_length = truncate_left, which cuts the prompt first"
 		if d.Spec.OverLength == "truncate_left" {
@@ -270,7 +298,7 @@ func (v *verifier) shared(d *resolve.Data, f facts.Data) {
 		return
 	}
 	span := v.at("data."+d.Spec.Name+".split", d.Decl.Name.Span)
-	e := v.warn(diag.SharedPrompts, span, "%d of %d held-out prompts of %s are trained on as well", f.SharedPrompts, f.SharedPromptsOf, d.Spec.Name)
+	e := v.warn(diag.SharedPrompts, span, "%d of %s of %s %s trained on as well", f.SharedPrompts, count(f.SharedPromptsOf, "held-out prompt"), d.Spec.Name, are(f.SharedPrompts))
 	if f.SharedExample != "" {
 		e.Notes = []diag.Note{{Message: fmt.Sprintf("one of them: %q", f.SharedExample)}}
 	}
@@ -283,17 +311,25 @@ func (v *verifier) stage(s resolve.Stage) {
 	case *resolve.Train:
 		if f, ok := v.data(s.Model, s.Data); ok && f.Kept > 0 && f.Train < s.Spec.Batch {
 			span := v.at("train."+s.Name+".batch", s.Decl.Name.Span)
-			e := v.warn(diag.LessThanABatch, span, "%s has %d examples to train on, fewer than one batch of %d", s.Data.Spec.Name, f.Train, s.Spec.Batch)
-			e.Help = fmt.Sprintf("write batch = %d pairs or less", max(1, f.Train/4))
+			e := v.warn(diag.LessThanABatch, span, "%s has %s to train on, fewer than one batch of %d", s.Data.Spec.Name, count(f.Train, "example"), s.Spec.Batch)
+			e.Help = fmt.Sprintf("write batch = %d %ss or less", max(1, f.Train/4), batchOf(s.Data.Spec.Kind))
 		}
 	case *resolve.Evaluate:
 		if f, ok := v.data(s.Model, s.Data); ok && f.Kept > 0 && s.Spec.Part == "holdout" && f.Holdout == 0 && s.Data.Spec.Split.Kind == "holdout" {
 			span := v.at("data."+s.Data.Spec.Name+".split", s.Decl.Name.Span)
-			e := v.errs.Addf(diag.EmptyHoldout, span, "the split of %s holds nothing out of %d examples", s.Data.Spec.Name, f.Kept)
+			e := v.errs.Addf(diag.EmptyHoldout, span, "the split of %s holds nothing out of %s", s.Data.Spec.Name, count(f.Kept, "example"))
 			e.Notes = []diag.Note{{Span: s.Decl.Name.Span, Message: "evaluated here"}}
 			e.Help = "make fraction larger"
 		}
 	}
+}
+
+// batchOf is what an example of a kind of data is called.
+func batchOf(kind string) string {
+	if kind == "preference" {
+		return "pair"
+	}
+	return "row"
 }
 
 // data returns the facts of a stage's data.

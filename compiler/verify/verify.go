@@ -113,7 +113,6 @@ func (v *verifier) model(m *resolve.Model) {
 	}
 	v.head(m, f, base)
 	v.layer(m, f)
-	v.adapters(m, f)
 	v.shard(m, f)
 }
 
@@ -139,24 +138,6 @@ func (v *verifier) layer(m *resolve.Model, f facts.Model) {
 		span := v.at("model."+m.Spec.Name+".head.layer", m.Decl.Name.Span)
 		v.errs.Addf(diag.NoSuchLayer, span, "layer %d is read, and the model has %d layers", n, f.Layers).Help =
 			fmt.Sprintf("write layer = %d, or -1 for all and the final norm", f.Layers)
-	}
-}
-
-// adapters demands that each projection which gets one exists.
-func (v *verifier) adapters(m *resolve.Model, f facts.Model) {
-	if m.Spec.Tune.Kind != "lora" || len(f.Projections) == 0 {
-		return
-	}
-	span := v.at("model."+m.Spec.Name+".tune.on", m.Decl.Name.Span)
-	for _, name := range m.Spec.Tune.On {
-		if slices.Contains(f.Projections, name) {
-			continue
-		}
-		d := v.errs.Addf(diag.NoSuchProjection, span, "%s has no projection %q", f.Architecture, name)
-		d.Help = "projections: " + strings.Join(f.Projections, ", ")
-		if near := diag.Suggest(name, f.Projections); near != "" {
-			d.Help = fmt.Sprintf("did you mean %q?", near)
-		}
 	}
 }
 

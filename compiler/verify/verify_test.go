@@ -23,7 +23,6 @@ func sound() *facts.Facts {
 		Models: map[string]facts.Model{"rm": {
 			Architecture: "LlamaForCausalLM", Supported: true, Known: []string{"LlamaForCausalLM", "Qwen3ForCausalLM"},
 			Vocab: 49152, Layers: 30, Hidden: 576, FFN: 1536, Heads: 9, KVHeads: 3, HeadDim: 64, Positions: 8192,
-			Projections: []string{"q_proj", "k_proj", "v_proj", "o_proj"},
 			Params: []facts.Param{
 				{Name: "model.embed_tokens.weight", Shape: []int{49152, 576}},
 				{Name: "model.layers.0.self_attn.q_proj.weight", Shape: []int{576, 576}},
@@ -88,7 +87,6 @@ var worlds = map[diag.Code]struct {
 	diag.HeadDiscarded:           {model(func(m *facts.Model) { m.HasScoreHead = true }), "thrown away"},
 	diag.HeadMissing:             {func(*facts.Facts) {}, "no head to keep"},
 	diag.NoSuchLayer:             {func(*facts.Facts) {}, "layer 40 is read, and the model has 30"},
-	diag.NoSuchProjection:        {func(*facts.Facts) {}, `no projection "c_attn"`},
 	diag.NoTokenizer:             {tokenizer(func(t *facts.Tokenizer) { *t = facts.Tokenizer{Absent: true} }), "no tokenizer"},
 	diag.NoTemplate:              {tokenizer(func(t *facts.Tokenizer) { t.HasTemplate = false }), "no chat template"},
 	diag.PadIsEOS:                {tokenizer(func(t *facts.Tokenizer) { t.Pad = t.EOS }), `"</s>" (1)`},

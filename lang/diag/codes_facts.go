@@ -8,7 +8,6 @@ const (
 	HeadDiscarded           Code = "R0504"
 	HeadMissing             Code = "R0505"
 	NoSuchLayer             Code = "R0506"
-	NoSuchProjection        Code = "R0507"
 	NoTokenizer             Code = "R0508"
 	NoTemplate              Code = "R0509"
 	PadIsEOS                Code = "R0510"
@@ -80,11 +79,6 @@ random head. The recipe must say which is meant: keep to go on from the head, no
 		Title:   "a layer beyond the model's last",
 		Explain: `The head reads the hidden state after so many decoder layers, counted from 1.`,
 		Example: example("tune = head", "tune = head\n  head = linear { layer = 40 }"),
-	}, {
-		Code:    NoSuchProjection,
-		Title:   "a projection that the model does not have",
-		Explain: `An adapter is put on the matrices that on names, in every layer. A name that matches none would be left out silently.`,
-		Example: example("tune = head", "tune = lora { on = [q_proj, c_attn] }"),
 	}, {
 		Code:  NoTokenizer,
 		Title: "a base without a tokenizer",

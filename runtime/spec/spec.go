@@ -15,7 +15,7 @@
 //	optional:"true"  may be silent, and then keeps Go's zero value
 //	unit:"tokens"    the unit that must (or, with "pairs|", may) follow
 //	of:"lora"        only meaningful when the struct's Kind is one of these
-//	one_of:"a|b"     the values a string may take
+//	one_of:"a|b"     the values that a string, or each string of a list, may take
 //	later:"a|b"      values that are planned and refused with a clear message
 //	zero:"same"      of a Kind: the one that Go's zero value means, not printed
 //	min:"1" max:"9"  bounds of a number, inclusive
@@ -104,8 +104,8 @@ type Head struct {
 type Tune struct {
 	Kind       string   `rmr:",kind" one_of:"full|head|lora"`
 	Rank       int      `rmr:"rank" of:"lora" default:"16" min:"1" doc:"rank of the two factors"`
-	Alpha      float64  `rmr:"alpha" of:"lora" default:"32" doc:"the update is scaled by alpha / rank"`
-	On         []string `rmr:"on" of:"lora" default:"[q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj]" doc:"projections that get an adapter"`
+	Alpha      float64  `rmr:"alpha" of:"lora" default:"32" min:"0.001" doc:"the update is scaled by alpha / rank"`
+	On         []string `rmr:"on" of:"lora" default:"[q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj]" one_of:"q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj" doc:"projections that get an adapter"`
 	Checkpoint bool     `rmr:"checkpoint" of:"full|lora" default:"false" doc:"recompute activations in the backward pass: less memory, about a third more time"`
 }
 
