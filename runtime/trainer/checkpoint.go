@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -210,7 +211,9 @@ func unseal(sealed []byte) ([]byte, error) {
 // hand. The error names each field that differs.
 func (t checkpoint) matches(fields map[string]string, folder string) error {
 	var parts []string
-	for _, path := range sortedKeys(t.Fields, fields) {
+	both := maps.Clone(t.Fields)
+	maps.Copy(both, fields)
+	for _, path := range slices.Sorted(maps.Keys(both)) {
 		if then, now := t.Fields[path], fields[path]; then != now {
 			parts = append(parts, fmt.Sprintf("%s was %s and is %s now", path, orNothing(then), orNothing(now)))
 		}
@@ -223,17 +226,6 @@ func (t checkpoint) matches(fields map[string]string, folder string) error {
 
 func orNothing(s string) string {
 	return cmp.Or(s, "not set")
-}
-
-func sortedKeys(maps ...map[string]string) []string {
-	var keys []string
-	for _, m := range maps {
-		for k := range m {
-			keys = append(keys, k)
-		}
-	}
-	slices.Sort(keys)
-	return slices.Compact(keys)
 }
 
 // Fields that change how fast a stage runs, or what it keeps, and no loss.

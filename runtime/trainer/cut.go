@@ -32,18 +32,11 @@ func newCutter(t spec.Train, d spec.Data, width int, examples []data.Example, wa
 }
 
 // slots is how many examples go through one forward padded to bucket tokens.
-// Rows are split over devices, so that their number must be a multiple.
-func (c cutter) slots(bucket int) int {
-	n := min(c.train.MicroFor(c.width, bucket, c.ways), c.train.Batch)
-	for n*c.width%c.ways != 0 {
-		n++
-	}
-	return n
-}
+func (c cutter) slots(bucket int) int { return c.train.MicroFor(c.width, bucket, c.ways) }
 
 // accumulates reports whether some step may have several micro-batches.
 func (c cutter) accumulates() bool {
-	return c.slots(c.buckets[len(c.buckets)-1]) < c.train.Batch
+	return c.train.Accumulates(c.width, c.buckets[len(c.buckets)-1], c.ways)
 }
 
 // step puts the longest examples of an optimizer step together with their like.

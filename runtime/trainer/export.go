@@ -10,12 +10,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/gomlx/compute/dtypes"
-
 	"github.com/rmc-lang/rmc/runtime/arch"
 	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/model"
-	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/text"
 )
 
@@ -75,26 +72,6 @@ func (c *exportCommand) Run(in *invocation) error {
 	return nil
 }
 
-// trains returns the stage that trains a model; "" is the only one there is.
-func (p Program) trains(name string) (Stage, error) {
-	var names []string
-	for _, s := range p.Stages {
-		if s.Kind == "train" && (name == "" || s.Model.Name == name) {
-			if name != "" {
-				return s, nil
-			}
-			names = append(names, s.Model.Name)
-		}
-	}
-	if len(names) == 1 {
-		return p.trains(names[0])
-	}
-	if len(names) == 0 {
-		return Stage{}, fmt.Errorf("no stage trains a model %q", name)
-	}
-	return Stage{}, fmt.Errorf("the recipe trains %s; --model says which", strings.Join(names, " and "))
-}
-
 // An exporting is an export under way.
 type exporting struct {
 	in      *invocation
@@ -139,25 +116,21 @@ func (e exporting) write() error {
 			return err
 		}
 	}
-	if err := e.json("scoring_contract.json", e.record.Contract); err != nil {
+	contract, err := e.run.contract(e.in.ctx, m, e.stage.Data)
+	if err != nil {
+		return err
+	}
+	if err := e.json("scoring_contract.json", contract); err != nil {
 		return err
 	}
 	return disk.Write(filepath.Join(e.folder, "README.md"), e.card())
-}
-
-func lora(m spec.Model) *model.LoRA {
-	return &model.LoRA{Rank: m.Tune.Rank, Alpha: m.Tune.Alpha, On: m.Tune.On}
 }
 
 // merged writes the whole model: the base, what was trained in its place, and
 // adapters added in.
 func (e exporting) merged(base string, config arch.Config, trained model.Weights) error {
 	m := e.stage.Model
-	dtype := dtypes.Float32
-	if m.DType == "bfloat16" {
-		dtype = dtypes.BFloat16
-	}
-	weights, err := model.Load(base, config, model.Options{DType: dtype, Layers: m.Head.Layer})
+	weights, err := model.Load(base, config, model.Options{DType: backboneType(m), Layers: m.Head.Layer})
 	if err != nil {
 		return err
 	}

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // A metricsLog is metrics.jsonl: a line a step, each step once.
@@ -77,7 +79,7 @@ func (s Step) line() ([]byte, error) {
 			fmt.Fprintf(&b, `,"%s":%s`, field.name, number(field.value))
 		}
 	}
-	for _, name := range sorted(s.Reports) {
+	for _, name := range slices.Sorted(maps.Keys(s.Reports)) {
 		quoted, err := json.Marshal(name)
 		if err != nil {
 			return nil, err

@@ -46,10 +46,7 @@ type forward struct {
 // The backbone computes in its own type; heads and adapters are float32.
 func (n *network) nodes(all []*Node) model.Params {
 	byName := map[string]*Node{}
-	backbone := dtypes.Float32
-	if n.model.DType == "bfloat16" {
-		backbone = dtypes.BFloat16
-	}
+	backbone := backboneType(n.model)
 	for i, p := range n.parameters() {
 		node := all[i]
 		if !isHead(p.Name) && !isAdapter(p.Name) {

@@ -21,11 +21,11 @@ func openNetwork(l *layout, m spec.Model, path string, seed int) (*network, erro
 	}
 	n := &network{model: m, layout: l, decoder: &model.Decoder{Config: config, Checkpoint: m.Tune.Checkpoint}}
 	if m.Tune.Kind == "lora" {
-		n.decoder.LoRA = &model.LoRA{Rank: m.Tune.Rank, Alpha: m.Tune.Alpha, On: m.Tune.On}
+		n.decoder.LoRA = lora(m)
 	}
-	stored := dtypes.Float32
-	if m.DType == "bfloat16" && m.Tune.Kind != "full" {
-		stored = dtypes.BFloat16 // trained parameters are float32 masters; these are not trained
+	stored := backboneType(m)
+	if m.Tune.Kind == "full" {
+		stored = dtypes.Float32 // the masters, which are what is trained
 	}
 	keep := m.Head.Init == "keep"
 	weights, err := model.Load(path, config, model.Options{DType: stored, Layers: m.Head.Layer, Score: keep})
@@ -55,6 +55,19 @@ func openNetwork(l *layout, m spec.Model, path string, seed int) (*network, erro
 		}
 	}
 	return n, nil
+}
+
+// lora is the adapter that m trains.
+func lora(m spec.Model) *model.LoRA {
+	return &model.LoRA{Rank: m.Tune.Rank, Alpha: m.Tune.Alpha, On: m.Tune.On}
+}
+
+// backboneType is what the layers of m compute in.
+func backboneType(m spec.Model) dtypes.DType {
+	if m.DType == "bfloat16" {
+		return dtypes.BFloat16
+	}
+	return dtypes.Float32
 }
 
 // add puts a parameter on the devices.

@@ -2,7 +2,9 @@ package trainer
 
 import (
 	"fmt"
+	"math"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,6 +41,9 @@ func (p *Program) apply(override string) error {
 // left of the path.
 func (p *Program) targets(parts []string) (found []reflect.Value, rest []string, err error) {
 	if parts[0] == "mesh" {
+		if len(parts) < 2 {
+			return nil, nil, fmt.Errorf("a path into the mesh is mesh.FIELD")
+		}
 		return []reflect.Value{reflect.ValueOf(&p.Mesh).Elem()}, parts[1:], nil
 	}
 	kinds := map[string]func(*Stage) any{
@@ -143,31 +148,50 @@ func parseInto(field reflect.Value, sf reflect.StructField, value string) error 
 		if err != nil {
 			return err
 		}
-		if field.Kind() == reflect.Float64 {
-			field.SetFloat(x)
-		} else if x != float64(int64(x)) {
-			return fmt.Errorf("%q is not a whole number", value)
-		} else {
-			field.SetInt(int64(x))
-		}
+		return setNumber(field, sf, value, x)
 	}
 	return nil
 }
 
+// setNumber stores x, which value says, within the bounds of its field.
+func setNumber(field reflect.Value, sf reflect.StructField, value string, x float64) error {
+	for tag, sign := range map[string]float64{"min": 1, "max": -1} {
+		bound, err := strconv.ParseFloat(sf.Tag.Get(tag), 64)
+		if err == nil && sign*x < sign*bound {
+			return fmt.Errorf("%q is out of bounds: the %simum is %g", value, tag, bound)
+		}
+	}
+	switch {
+	case field.Kind() == reflect.Float64:
+		field.SetFloat(x)
+	case x != math.Trunc(x) || math.Abs(x) > math.MaxInt32:
+		return fmt.Errorf("%q is not a whole number, or too large", value)
+	default:
+		field.SetInt(int64(x))
+	}
+	return nil
+}
+
+// quantity is a number with its unit: 1e-5, 3%, 64 pairs.
+var quantity = regexp.MustCompile(`^([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*([%A-Za-z]*)$`)
+
 // parseNumber parses a number and its unit. On the command line the unit may
 // be left out; a wrong one may not be written.
 func parseNumber(value, units string) (float64, error) {
-	digits := strings.TrimRight(value, "%abcdefghijklmnopqrstuvwxyzGMKiB ")
-	if strings.HasPrefix(value[len(digits):], "e") {
-		digits = value
+	parts := quantity.FindStringSubmatch(value)
+	if parts == nil {
+		return 0, fmt.Errorf("%q is not a number", value)
 	}
-	x, err := strconv.ParseFloat(strings.TrimSpace(digits), 64)
+	x, err := strconv.ParseFloat(parts[1], 64)
 	if err != nil {
 		return 0, fmt.Errorf("%q is not a number", value)
 	}
-	unit := strings.TrimSpace(value[len(digits):])
+	unit := parts[2]
 	if unit == "" {
 		return x, nil
+	}
+	if strings.Trim(units, "|") == "" {
+		return 0, fmt.Errorf("%q has a unit, and the value has none", value)
 	}
 	if !slices.Contains(strings.Split(units, "|"), unit) {
 		return 0, fmt.Errorf("the unit of %q is not %s", value, strings.ReplaceAll(strings.Trim(units, "|"), "|", " or "))

@@ -3,7 +3,10 @@ package trainer
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/spec"
@@ -95,27 +98,31 @@ func (r *Run) contract(ctx context.Context, m spec.Model, d spec.Data) (*Contrac
 // Contract is the scoring contract of the program's model; of the first, where
 // it trains several.
 func (r *Run) Contract() (*Contract, error) {
-	s, err := r.trainStage("")
-	if err != nil {
-		return nil, err
+	for _, s := range r.Program.Stages {
+		if s.Kind == "train" {
+			return r.contract(context.Background(), s.Model, s.Data)
+		}
 	}
-	return r.contract(context.Background(), s.Model, s.Data)
+	return nil, fmt.Errorf("program %s trains no model", r.Program.Name)
 }
 
-// trainStage is the stage that trains a model; "" is the first.
-func (r *Run) trainStage(model string) (Stage, error) {
-	var names []string
-	for _, s := range r.Program.Stages {
-		if s.Kind != "train" {
-			continue
+// trains is the last stage that trains a model; "" is the only model there is.
+func (p Program) trains(model string) (Stage, error) {
+	stages := map[string]Stage{}
+	for _, s := range p.Stages {
+		if s.Kind == "train" {
+			stages[s.Model.Name] = s
 		}
-		if model == "" || model == s.Model.Name {
-			return s, nil
-		}
-		names = append(names, s.Model.Name)
+	}
+	names := slices.Sorted(maps.Keys(stages))
+	if model == "" && len(names) == 1 {
+		model = names[0]
+	}
+	if s, ok := stages[model]; ok {
+		return s, nil
 	}
 	if model == "" {
-		return Stage{}, fmt.Errorf("program %s trains no model", r.Program.Name)
+		return Stage{}, fmt.Errorf("the recipe trains %s; --model says which", strings.Join(names, " and "))
 	}
-	return Stage{}, fmt.Errorf("program %s trains no model %q; it trains %v", r.Program.Name, model, names)
+	return Stage{}, fmt.Errorf("the recipe trains no model %q; it trains %s", model, strings.Join(names, " and "))
 }

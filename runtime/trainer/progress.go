@@ -3,9 +3,10 @@ package trainer
 import (
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
-	"sort"
+	"slices"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -61,7 +62,7 @@ func (p *progress) step(s Step) {
 	p.last = time.Now()
 	fmt.Fprintf(p.out, "step %*d/%d  loss %.4f  accuracy %s  margin %+.3f  lr %.2e  grad %.3f  %.1f pairs/s  %.0f tokens/s%s\n",
 		digits(s.Of), s.Step, s.Of, s.Loss, share(s.Accuracy), s.Margin, s.LR, s.GradNorm, s.PairsPerSecond, s.TokensPerSecond, p.left(s))
-	for _, name := range sorted(s.Reports) {
+	for _, name := range slices.Sorted(maps.Keys(s.Reports)) {
 		fmt.Fprintf(p.out, "      %s %.4f\n", name, s.Reports[name])
 	}
 }
@@ -85,12 +86,3 @@ func share(x float64) string {
 }
 
 func digits(n int) int { return len(fmt.Sprint(n)) }
-
-func sorted(m map[string]float64) []string {
-	names := make([]string, 0, len(m))
-	for name := range m {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	return names
-}

@@ -20,10 +20,9 @@ type Scorer struct {
 // scorerRows is how many sequences a Scorer sends through one forward.
 const scorerRows = 8
 
-// Scorer opens a model that an earlier run trained into Dir; "" is the only
-// one, or the first.
+// Scorer opens a model that an earlier run trained into Dir; "" is the only one.
 func (r *Run) Scorer(ctx context.Context, model string) (*Scorer, error) {
-	s, err := r.trainStage(model)
+	s, err := r.Program.trains(model)
 	if err != nil {
 		return nil, err
 	}
