@@ -5,7 +5,7 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"golang.org/x/tools/txtar"
+	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/rmc-lang/rmc/compiler"
 	"github.com/rmc-lang/rmc/compiler/facts"
