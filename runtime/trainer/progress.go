@@ -60,11 +60,19 @@ func (p *progress) step(s Step) {
 		return
 	}
 	p.last = time.Now()
-	fmt.Fprintf(p.out, "step %*d/%d  loss %.4f  accuracy %s  margin %+.3f  lr %.2e  grad %.3f  %.1f pairs/s  %.0f tokens/s%s\n",
-		digits(s.Of), s.Step, s.Of, s.Loss, share(s.Accuracy), s.Margin, s.LR, s.GradNorm, s.PairsPerSecond, s.TokensPerSecond, p.left(s))
+	fmt.Fprintf(p.out, "step %*d/%d  loss %.4f  accuracy %s  margin %+.3f  lr %.2e  grad %.3f  %s%s\n",
+		digits(s.Of), s.Step, s.Of, s.Loss, share(s.Accuracy), s.Margin, s.LR, s.GradNorm, speed(s), p.left(s))
 	for _, name := range slices.Sorted(maps.Keys(s.Reports)) {
 		fmt.Fprintf(p.out, "      %s %.4f\n", name, s.Reports[name])
 	}
+}
+
+// speed is how fast a step went.
+func speed(s Step) string {
+	if s.TokensPerSecond == 0 {
+		return fmt.Sprintf("%.0f pairs/s", s.PairsPerSecond)
+	}
+	return fmt.Sprintf("%.2f pairs/s  %.0f tokens/s", s.PairsPerSecond, s.TokensPerSecond)
 }
 
 // left is the time that the steps to come will take at the pace so far.

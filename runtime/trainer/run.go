@@ -89,7 +89,7 @@ type Step struct {
 	Margin          float64 // chosen minus rejected
 	MeanReward      float64 // over every scored row
 	PairsPerSecond  float64
-	TokensPerSecond float64            // real tokens: no padding
+	TokensPerSecond float64            // real tokens, no padding; 0 where the head reads hidden states computed before
 	Reports         map[string]float64 // of the objective
 }
 

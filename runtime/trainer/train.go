@@ -138,10 +138,10 @@ func (t *training) next() []data.Example {
 
 // tell writes and shows what a step came to.
 func (t *training) tell(out *outcome, examples []data.Example, took time.Duration) error {
-	tokens := 0 // no padding
+	tokens := 0 // none where the head reads hidden states that are there
 	for _, e := range examples {
-		for _, s := range e.Sequences {
-			tokens += len(s.IDs)
+		if t.stage.Model.Tune.Kind != "head" {
+			tokens += tokensIn(e.Sequences)
 		}
 	}
 	s := Step{
