@@ -12,8 +12,6 @@ type Encoded struct {
 	// Prompt is the number of leading tokens before the content of the last
 	// message: what the response answers, with the header of the answer.
 	Prompt int
-	// Score is the index of the token whose hidden state is scored: the last.
-	Score int
 	// BOS is how often the BOS token stands in IDs; 0 for a tokenizer that
 	// names none.
 	BOS int
@@ -59,7 +57,6 @@ func (t *Tokenizer) Conversation(messages []Message) (Encoded, error) {
 	if len(e.IDs) == 0 {
 		return Encoded{}, errors.New("the conversation has no tokens")
 	}
-	e.Score = len(e.IDs) - 1
 	return e, t.checkBOS(&e)
 }
 
@@ -147,19 +144,4 @@ func (t *Tokenizer) checkBOS(e *Encoded) error {
 		return &BOSError{Token: t.names["bos_token"], Count: e.BOS}
 	}
 	return nil
-}
-
-// SpecialInText counts the control tokens that the contents of messages hold.
-// They reach the model as control tokens, as in transformers: a user who
-// writes <|im_end|> ends the turn.
-func (t *Tokenizer) SpecialInText(messages []Message) int {
-	n := 0
-	for _, m := range messages {
-		for _, id := range t.Encode(m.Content) {
-			if t.special[id] {
-				n++
-			}
-		}
-	}
-	return n
 }

@@ -48,8 +48,8 @@ func TestConversation(t *testing.T) {
 	if got := tok.Decode(e.IDs[:e.Prompt]); got != "<s><|user|>\nThe people?<s>\n<|assistant|>\n" {
 		t.Errorf("prompt %q", got)
 	}
-	if e.Score != len(e.IDs)-1 || e.BOS != 3 || !slices.Equal(e.IDs, tok.Encode(e.Text)) {
-		t.Errorf("scores token %d of %d, BOS %d times", e.Score, len(e.IDs), e.BOS)
+	if e.BOS != 3 || !slices.Equal(e.IDs, tok.Encode(e.Text)) {
+		t.Errorf("%d tokens, BOS %d times", len(e.IDs), e.BOS)
 	}
 }
 
@@ -101,7 +101,7 @@ func TestPlainConversation(t *testing.T) {
 	}
 	bos, _ := tok.BOS()
 	eos, _ := tok.EOS()
-	if e.Text != "The people? prefer answers. " || e.IDs[0] != bos || e.IDs[e.Score] != eos || e.BOS != 1 {
+	if e.Text != "The people? prefer answers. " || e.IDs[0] != bos || e.IDs[len(e.IDs)-1] != eos || e.BOS != 1 {
 		t.Errorf("text %q, ids %v", e.Text, e.IDs)
 	}
 	if got := tok.Decode(e.IDs[:e.Prompt]); got != "<s>The people?" && got != "<s>The people" {
@@ -130,11 +130,11 @@ func TestConversationErrors(t *testing.T) {
 }
 
 func TestRenderOptions(t *testing.T) {
-	tok := chat(t, `{{ mood }}{{ bos_token }}{{ strftime_now('%Y') }}{{ tools is none }}{{ add_generation_prompt }}`, false)
+	tok := chat(t, `{{ bos_token }}{{ strftime_now('%Y') }}{{ tools is none }}{{ add_generation_prompt }}`, false)
 	got, err := tok.Render(dialogue, RenderOptions{
-		AddGenerationPrompt: true, Extra: map[string]any{"mood": "good", "bos_token": "!"}, Now: time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC),
+		AddGenerationPrompt: true, Now: time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC),
 	})
-	if err != nil || got != "good!2024TrueTrue" {
+	if err != nil || got != "<s>2024TrueTrue" {
 		t.Errorf("%q (%v)", got, err)
 	}
 }
@@ -142,13 +142,6 @@ func TestRenderOptions(t *testing.T) {
 func TestUsesClock(t *testing.T) {
 	if !UsesClock("{{ strftime_now('%d') }}") || UsesClock("{{ my_strftime_nowhere }}") {
 		t.Error("the clock is not told from other names")
-	}
-}
-
-func TestSpecialInText(t *testing.T) {
-	tok := chat(t, chatML, false)
-	if n := tok.SpecialInText([]Message{{"user", "a<s>b <left>"}, {"assistant", "word"}}); n != 2 {
-		t.Errorf("%d control tokens in texts with two", n)
 	}
 }
 

@@ -9,8 +9,6 @@ type model interface {
 type encoder struct {
 	t       *Tokenizer
 	out     []token
-	spans   []Span // of out; kept only if asked for
-	track   bool
 	symbols []token
 	ranks   []uint32
 	// cache holds what words became; a text has few different ones.
@@ -37,12 +35,6 @@ func (e *encoder) remember(word string, tokens []token) {
 	e.cache[string([]byte(word))] = append([]token(nil), tokens...)
 }
 
-// A Span is the bytes of a text, from Start to before End, that became one
-// token. Spans of consecutive tokens touch, so that together they are the
-// text; a token that stands for no text of its own, or for a part of a
-// character that the normalizer changed, may have an empty one.
-type Span struct{ Start, End int }
-
 // Encode is the token ids of text, without the tokens that the
 // post-processor adds: encode(text, add_special_tokens=False) of
 // transformers. Added tokens in the text, control tokens too, become their
@@ -50,24 +42,12 @@ type Span struct{ Start, End int }
 func (t *Tokenizer) Encode(text string) []int32 {
 	e := t.encoders.Get().(*encoder)
 	defer t.encoders.Put(e)
-	e.run(text, false)
+	e.run(text)
 	ids := make([]int32, len(e.out))
 	for i, token := range e.out {
 		ids[i] = token.id
 	}
 	return ids
-}
-
-// EncodeSpans is Encode, and the bytes of text behind each token.
-func (t *Tokenizer) EncodeSpans(text string) ([]int32, []Span) {
-	e := t.encoders.Get().(*encoder)
-	defer t.encoders.Put(e)
-	e.run(text, true)
-	ids, spans := make([]int32, len(e.out)), make([]Span, len(e.out))
-	for i, token := range e.out {
-		ids[i], spans[i] = token.id, e.spans[i]
-	}
-	return ids, spans
 }
 
 // EncodeSpecial is Encode with the tokens that the post-processor adds:
@@ -78,16 +58,9 @@ func (t *Tokenizer) EncodeSpecial(text string) []int32 {
 	return append(append(append(all, t.before...), ids...), t.after...)
 }
 
-func (e *encoder) run(text string, track bool) {
-	e.out, e.spans, e.track = e.out[:0], e.spans[:0], track
-	p := piece{text: text}
-	if track {
-		p.from = make([]int32, len(text)+1)
-		for i := range p.from {
-			p.from[i] = int32(i)
-		}
-	}
-	e.t.raw.cut(p, e.normalize, e.add)
+func (e *encoder) run(text string) {
+	e.out = e.out[:0]
+	e.t.raw.cut(piece{text: text}, e.normalize, e.add)
 }
 
 // normalize takes what lies between added tokens.
@@ -103,29 +76,12 @@ func (e *encoder) split(steps []splitter, p piece) {
 		return
 	}
 	if len(steps) == 0 {
-		e.word(p)
+		e.t.model.encode(e, p.text)
 		return
 	}
 	steps[0](p, func(q piece) { e.split(steps[1:], q) })
 }
 
-func (e *encoder) word(p piece) {
-	first := len(e.out)
-	e.t.model.encode(e, p.text)
-	if !e.track {
-		return
-	}
-	at := 0
-	for _, t := range e.out[first:] {
-		end := min(at+int(t.size), len(p.text))
-		e.spans = append(e.spans, Span{int(p.from[at]), int(p.from[end])})
-		at = end
-	}
-}
-
 func (e *encoder) add(p piece, t addedToken) {
 	e.out = append(e.out, token{t.ID, int32(len(p.text))})
-	if e.track {
-		e.spans = append(e.spans, Span{int(p.from[0]), int(p.from[len(p.text)])})
-	}
 }

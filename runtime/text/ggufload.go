@@ -34,12 +34,7 @@ func loadGGUF(file string) (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := newTokenizer(d, s)
-	if err != nil {
-		return nil, err
-	}
-	t.files = []string{file}
-	return t, nil
+	return newTokenizer(d, s)
 }
 
 func ggufPieces(f *gguf.File) ([]vocabPiece, error) {

@@ -65,14 +65,9 @@ func loadJSON(file string) (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, files, err := readSettings(filepath.Dir(file))
+	s, err := readSettings(filepath.Dir(file))
 	if err != nil {
 		return nil, err
 	}
-	t, err := newTokenizer(d, s)
-	if err != nil {
-		return nil, err
-	}
-	t.files = append([]string{file}, files...)
-	return t, nil
+	return newTokenizer(d, s)
 }

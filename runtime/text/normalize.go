@@ -103,7 +103,7 @@ func newReplace(raw json.RawMessage) (normalizer, error) {
 
 func replace(p *pattern.Pattern, content string) normalizer {
 	return func(src piece) piece {
-		w := rewriter{src: src}
+		var out strings.Builder
 		last := 0
 		for at := 0; at < len(src.text); {
 			start, end := p.Find(src.text, at)
@@ -115,35 +115,18 @@ func replace(p *pattern.Pattern, content string) normalizer {
 				at = start + max(size, 1)
 				continue
 			}
-			w.keep(last, start)
-			w.put(content, start)
+			out.WriteString(src.text[last:start])
+			out.WriteString(content)
 			last, at = end, end
 		}
-		if last == 0 {
-			return src
-		}
-		w.keep(last, len(src.text))
-		return w.piece()
+		out.WriteString(src.text[last:])
+		return src.with(out.String())
 	}
 }
 
 // replaceByte is replace for the one that all SentencePiece models need.
 func replaceByte(old byte, content string) normalizer {
-	return func(src piece) piece {
-		if src.from == nil {
-			src.text = strings.ReplaceAll(src.text, string(old), content)
-			return src
-		}
-		w := rewriter{src: src}
-		for i := range len(src.text) {
-			if src.text[i] == old {
-				w.put(content, i)
-			} else {
-				w.keep(i, i+1)
-			}
-		}
-		return w.piece()
-	}
+	return func(src piece) piece { return src.with(strings.ReplaceAll(src.text, string(old), content)) }
 }
 
 // form brings text into a Unicode normal form. Characters that the tables of
@@ -154,65 +137,46 @@ func form(f norm.Form) normalizer {
 		if f.IsNormalString(src.text) {
 			return src
 		}
-		w := rewriter{src: src}
+		var out strings.Builder
 		last := 0
 		for i, r := range src.text {
 			if r >= firstUnformed && unicode.Is(unformed, r) {
-				w.form(f, last, i)
+				out.WriteString(f.String(src.text[last:i]))
 				last = i + utf8.RuneLen(r)
-				w.keep(i, last)
+				out.WriteString(src.text[i:last])
 			}
 		}
-		w.form(f, last, len(src.text))
-		return w.piece()
-	}
-}
-
-// form writes src's bytes from i to j in a normal form.
-func (w *rewriter) form(f norm.Form, i, j int) {
-	if w.src.from == nil {
-		w.out = append(w.out, f.String(w.src.text[i:j])...) // AppendString would join it to what is there
-		return
-	}
-	for i < j { // norm.Iter would do, but panics on broken UTF-8
-		end := i + max(f.NextBoundaryInString(w.src.text[i:j], true), 1)
-		if out := f.String(w.src.text[i:end]); out == w.src.text[i:end] {
-			w.keep(i, end)
-		} else {
-			w.put(out, i)
-		}
-		i = end
+		out.WriteString(f.String(src.text[last:]))
+		return src.with(out.String())
 	}
 }
 
 func lowercase(src piece) piece {
-	w := rewriter{src: src}
+	var out strings.Builder
 	for i, r := range src.text {
 		switch lower := unicode.ToLower(r); {
 		case r == 'İ': // the one letter whose lower case is two characters
-			w.put("i̇", i)
+			out.WriteString("i̇")
 		case lower != r:
-			w.put(string(lower), i)
+			out.WriteRune(lower)
 		default:
 			_, size := utf8.DecodeRuneInString(src.text[i:])
-			w.keep(i, i+size)
+			out.WriteString(src.text[i : i+size]) // broken UTF-8 as it is
 		}
 	}
-	return w.piece()
+	return src.with(out.String())
 }
 
 func strip(left, right bool) normalizer {
 	return func(src piece) piece {
-		i, j := 0, len(src.text)
+		text := src.text
 		if left {
-			i = j - len(strings.TrimLeftFunc(src.text, unicode.IsSpace))
+			text = strings.TrimLeftFunc(text, unicode.IsSpace)
 		}
 		if right {
-			j = i + len(strings.TrimRightFunc(src.text[i:], unicode.IsSpace))
+			text = strings.TrimRightFunc(text, unicode.IsSpace)
 		}
-		stripped := src.sub(i, j)
-		stripped.base = src.base // it still begins where src began
-		return stripped
+		return src.with(text)
 	}
 }
 
@@ -221,10 +185,7 @@ func prepend(text string) normalizer {
 		if src.text == "" {
 			return src
 		}
-		w := rewriter{src: src}
-		w.put(text, 0)
-		w.keep(0, len(src.text))
-		return w.piece()
+		return src.with(text + src.text)
 	}
 }
 

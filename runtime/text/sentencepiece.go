@@ -172,7 +172,7 @@ func loadSentencePiece(file string) (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, files, err := readSettings(filepath.Dir(file))
+	s, err := readSettings(filepath.Dir(file))
 	if err != nil {
 		return nil, err
 	}
@@ -184,12 +184,7 @@ func loadSentencePiece(file string) (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := newTokenizer(d, s)
-	if err != nil {
-		return nil, err
-	}
-	t.files = append([]string{file}, files...)
-	return t, nil
+	return newTokenizer(d, s)
 }
 
 // A proto is what we need of sentencepiece_model.proto's ModelProto.

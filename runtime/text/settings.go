@@ -27,30 +27,29 @@ type settings struct {
 var standard = []string{"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"}
 
 // readSettings reads the files of a tokenizer's folder that are there, as
-// transformers does, and lists them.
-func readSettings(dir string) (s settings, files []string, err error) {
-	config, files, err := readConfig(dir)
+// transformers does.
+func readSettings(dir string) (settings, error) {
+	config, err := readConfig(dir)
 	if err != nil {
-		return s, nil, err
+		return settings{}, err
 	}
-	if s, err = newSettings(config); err != nil {
-		return s, nil, fmt.Errorf("%s: %w", filepath.Join(dir, "tokenizer_config.json"), err)
+	s, err := newSettings(config)
+	if err != nil {
+		return s, fmt.Errorf("%s: %w", filepath.Join(dir, "tokenizer_config.json"), err)
 	}
-	path := filepath.Join(dir, "chat_template.jinja")
-	switch source, err := os.ReadFile(path); {
+	switch source, err := os.ReadFile(filepath.Join(dir, "chat_template.jinja")); {
 	case err == nil: // comes before the one of tokenizer_config.json
 		s.template = string(source)
-		files = append(files, path)
 	case !errors.Is(err, os.ErrNotExist):
-		return s, nil, err
+		return s, err
 	}
-	return s, files, nil
+	return s, nil
 }
 
 // readConfig reads tokenizer_config.json, and into it special_tokens_map.json
 // where the former has no added_tokens_decoder.
-func readConfig(dir string) (config map[string]json.RawMessage, files []string, err error) {
-	config = map[string]json.RawMessage{}
+func readConfig(dir string) (map[string]json.RawMessage, error) {
+	config := map[string]json.RawMessage{}
 	for _, name := range []string{"tokenizer_config.json", "special_tokens_map.json"} {
 		path := filepath.Join(dir, name)
 		raw, err := os.ReadFile(path)
@@ -58,17 +57,16 @@ func readConfig(dir string) (config map[string]json.RawMessage, files []string, 
 			continue
 		}
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		files = append(files, path)
 		if name == "special_tokens_map.json" && config["added_tokens_decoder"] != nil {
 			continue
 		}
 		if err := json.Unmarshal(raw, &config); err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", path, err)
+			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 	}
-	return config, files, nil
+	return config, nil
 }
 
 func newSettings(config map[string]json.RawMessage) (settings, error) {

@@ -3,7 +3,6 @@ package text
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"regexp"
 	"sync"
 	"time"
@@ -19,9 +18,8 @@ type Message struct {
 
 // RenderOptions are the arguments of transformers' apply_chat_template.
 type RenderOptions struct {
-	AddGenerationPrompt bool           // end with what comes before an answer
-	Extra               map[string]any // further variables; they hide others of their name
-	Now                 time.Time      // what strftime_now tells; zero is the time of the call
+	AddGenerationPrompt bool      // end with what comes before an answer
+	Now                 time.Time // what strftime_now tells; zero is the time of the call
 }
 
 // ErrNoTemplate says that a tokenizer has no chat template.
@@ -89,7 +87,6 @@ func (t *Tokenizer) variables(messages []Message, o RenderOptions) map[string]an
 	for name, text := range t.names {
 		vars[name] = text
 	}
-	maps.Copy(vars, o.Extra)
 	return vars
 }
 

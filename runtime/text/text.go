@@ -38,13 +38,11 @@ type Tokenizer struct {
 	tokens   []string         // spelling by id; "" where there is none
 	respelt  map[int32]string // added tokens as the normalizer spells them
 	added    map[int32]bool
-	special  map[int32]bool
 	names    map[string]string // special tokens by name: "bos_token" → "<s>"
 	template string
 	compiled func() (*jinja.Template, error) // compiles template once
 
 	definition *definition
-	files      []string
 	encoders   *sync.Pool
 }
 
@@ -121,7 +119,7 @@ func (t *Tokenizer) index(d *definition) {
 		size = max(size, a.ID+1)
 	}
 	t.tokens = make([]string, size)
-	t.added, t.special = map[int32]bool{}, map[int32]bool{}
+	t.added = map[int32]bool{}
 	for text, id := range d.Model.Vocab.ids {
 		if id >= 0 {
 			t.tokens[id] = text
@@ -130,12 +128,8 @@ func (t *Tokenizer) index(d *definition) {
 	for _, a := range d.AddedTokens {
 		t.tokens[a.ID] = a.Content
 		t.added[a.ID] = true
-		t.special[a.ID] = t.special[a.ID] || a.Special
 	}
 }
-
-// Vocab is the largest token id plus one: the rows an embedding needs.
-func (t *Tokenizer) Vocab() int { return len(t.tokens) }
 
 // BOS is the token that begins a sequence; !ok if the tokenizer names none.
 func (t *Tokenizer) BOS() (id int32, ok bool) { return t.named("bos_token") }
@@ -145,9 +139,6 @@ func (t *Tokenizer) EOS() (id int32, ok bool) { return t.named("eos_token") }
 
 // Pad is the token that fills rows up; !ok if the tokenizer names none.
 func (t *Tokenizer) Pad() (id int32, ok bool) { return t.named("pad_token") }
-
-// Unk is the token for what has none; !ok if the tokenizer names none.
-func (t *Tokenizer) Unk() (id int32, ok bool) { return t.named("unk_token") }
 
 func (t *Tokenizer) named(name string) (id int32, ok bool) {
 	text, ok := t.names[name]
@@ -168,18 +159,11 @@ func (t *Tokenizer) ID(token string) (id int32, ok bool) {
 	return id, ok
 }
 
-// IsSpecial reports whether id is a control token: one that no text should
-// have, such as <|im_end|>.
-func (t *Tokenizer) IsSpecial(id int32) bool { return t.special[id] }
-
 // WantsBOS reports whether the tokenizer begins every sequence with BOS.
 func (t *Tokenizer) WantsBOS() bool {
 	id, ok := t.BOS()
 	return ok && slices.Contains(t.before, id)
 }
-
-// Files lists the paths the tokenizer was read from.
-func (t *Tokenizer) Files() []string { return slices.Clone(t.files) }
 
 // Fingerprint is the SHA-256, in hex, of all that decides which ids a text
 // becomes: vocabulary, merges, rules and special tokens. It is the same for a

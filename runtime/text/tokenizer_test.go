@@ -55,24 +55,6 @@ func (g textGolden) check(t *testing.T, tok *Tokenizer) {
 	if got := tok.Decode(g.IDs); got != g.Decoded {
 		t.Errorf("%v: decodes to %+q, want %+q", g.IDs, got, g.Decoded)
 	}
-	checkSpans(t, tok, g.Text)
-}
-
-// checkSpans holds that spans tile the text, up to what a tokenizer drops.
-func checkSpans(t *testing.T, tok *Tokenizer, text string) {
-	t.Helper()
-	ids, spans := tok.EncodeSpans(text)
-	if !slices.Equal(ids, tok.Encode(text)) || len(spans) != len(ids) {
-		t.Errorf("%+q: %d spans for ids %v", text, len(spans), ids)
-	}
-	at := 0
-	for _, s := range spans {
-		if s.Start < at || s.End < s.Start || s.End > len(text) {
-			t.Errorf("%+q: spans %v go back or past the end", text, spans)
-			return
-		}
-		at = s.End
-	}
 }
 
 // Tokenizers of our own, one for each kind of rule.
@@ -98,29 +80,6 @@ func TestGoldenTokenizers(t *testing.T) {
 func TestGoldenFamilies(t *testing.T) {
 	for _, g := range readGoldens(t, "testdata/families.jsonl") {
 		t.Run(g.Tokenizer, func(t *testing.T) { g.check(t, family(t, g.Tokenizer)) })
-	}
-}
-
-// A token found between two others tiles the text with them.
-func TestSpans(t *testing.T) {
-	for _, name := range []string{"gpt2", "llama3", "prepend", "gemma", "metaspace", "never"} {
-		tok, err := Load(filepath.Join("testdata/tokenizers", name+".json"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		text := "The reward<s> Größe  e\u0301 1234\n"
-		_, spans := tok.EncodeSpans(text)
-		at := 0
-		for _, s := range spans {
-			if s.Start != at {
-				t.Errorf("%s: spans %v leave a gap", name, spans)
-				break
-			}
-			at = s.End
-		}
-		if at != len(text) {
-			t.Errorf("%s: spans end at byte %d of %d", name, at, len(text))
-		}
 	}
 }
 
@@ -230,8 +189,8 @@ func TestSmolLM2(t *testing.T) {
 	bos, _ := tok.BOS()
 	eos, _ := tok.EOS()
 	pad, _ := tok.Pad()
-	if tok.Vocab() != 49152 || bos != 1 || eos != 2 || pad != 2 || tok.WantsBOS() || !strings.Contains(tok.Template(), "<|im_start|>") {
-		t.Errorf("vocabulary %d, bos %d, eos %d, pad %d, wants BOS %v, template %.40q", tok.Vocab(), bos, eos, pad, tok.WantsBOS(), tok.Template())
+	if len(tok.tokens) != 49152 || bos != 1 || eos != 2 || pad != 2 || tok.WantsBOS() || !strings.Contains(tok.Template(), "<|im_start|>") {
+		t.Errorf("vocabulary %d, bos %d, eos %d, pad %d, wants BOS %v, template %.40q", len(tok.tokens), bos, eos, pad, tok.WantsBOS(), tok.Template())
 	}
 }
 
@@ -281,8 +240,8 @@ func TestWriteHF(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if back.Fingerprint() != tok.Fingerprint() || back.Template() != tok.Template() || len(back.Files()) != 3 {
-			t.Errorf("%s: fingerprint %s, template %q, files %q after writing", name, back.Fingerprint(), back.Template(), back.Files())
+		if back.Fingerprint() != tok.Fingerprint() || back.Template() != tok.Template() {
+			t.Errorf("%s: fingerprint %s, template %q after writing", name, back.Fingerprint(), back.Template())
 		}
 	}
 	tok, err := Load("testdata/tokenizers/gpt2.json")
@@ -413,7 +372,7 @@ func (b *bpe) mergeByScan(symbols []token) []token {
 	}
 }
 
-// No text, however broken, makes Encode fail, and spans stay inside of it.
+// No text, however broken, makes Encode or Decode fail.
 func FuzzEncode(f *testing.F) {
 	var toks []*Tokenizer
 	for _, name := range []string{"gpt2", "o200k", "gemma", "metaspace", "lower", "removed"} {
@@ -427,7 +386,6 @@ func FuzzEncode(f *testing.F) {
 	f.Add("\xff\xfe e\u0301 <left> Größe")
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, tok := range toks {
-			checkSpans(t, tok, text)
 			tok.Decode(tok.Encode(text))
 		}
 	})
