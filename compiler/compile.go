@@ -74,7 +74,9 @@ func (r *Result) check(errs *diag.List) {
 		}
 		decl := t.Call.Objective.Decl
 		checked[decl] = true
-		o := check.New(decl, env(r.Recipe, t), errs)
+		var found diag.List
+		o := check.New(decl, env(r.Recipe, t), &found)
+		*errs = append(*errs, atCall(found, t)...)
 		if o == nil {
 			continue
 		}
@@ -87,6 +89,20 @@ func (r *Result) check(errs *diag.List) {
 			check.New(o.Decl, unused(r.Recipe, o, name != r.File.Source.Name), errs)
 		}
 	}
+}
+
+// atCall moves what is wrong in the standard library, where nobody can mend it,
+// to the stage that uses it.
+func atCall(found diag.List, t *resolve.Train) diag.List {
+	for i, d := range found {
+		if d.Span.File == nil || !strings.HasPrefix(d.Span.File.Name, "std/") {
+			continue
+		}
+		found[i].Span = t.Call.Span
+		found[i].Notes = append([]diag.Note{{Span: d.Span, Message: "in " + t.Call.Objective.Name}}, d.Notes...)
+		found[i].Notes = found[i].Notes[:min(2, len(found[i].Notes))]
+	}
+	return found
 }
 
 // addColumns adds the columns that an objective reads.

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/rmc-lang/rmc/lang/ast"
@@ -61,8 +62,19 @@ func (l *loader) parse(name, text string) *ast.File {
 
 // use loads one library, once however often it is used.
 func (l *loader) use(from *ast.File, use *ast.Use) {
+	if use.Path == "" || path.IsAbs(use.Path) {
+		l.errs.Addf(diag.MissingLibrary, use.At, "a library is named by its path beside this file, not by %q", use.Path).Help =
+			"as in use std/preference, or use \"../shared/mine\""
+		l.missing = true
+		return
+	}
 	name, fsys, local := l.locate(from.Source.Name, use.Path)
-	if slices.Contains(l.loaded, name) {
+	switch {
+	case name == l.loaded[0]:
+		l.errs.Addf(diag.RecipeUsed, use.At, "%s is the recipe itself", name).Help =
+			"take the line away: its objectives are known everywhere in it"
+		return
+	case slices.Contains(l.loaded, name):
 		return
 	}
 	text, err := fs.ReadFile(fsys, local)
@@ -91,13 +103,33 @@ func (l *loader) locate(from, used string) (name string, fsys fs.FS, local strin
 	return local, l.fsys, local
 }
 
+// nearLibrary suggests a file beside the one that is missing, or says where it
+// would be.
+func (l *loader) nearLibrary(used, local string) string {
+	entries, _ := fs.ReadDir(l.fsys, path.Dir(local)) // without the folder there is nothing near
+	var names []string
+	for _, e := range entries {
+		if name, ok := strings.CutSuffix(e.Name(), ".rmr"); ok {
+			names = append(names, name)
+		}
+	}
+	near := diag.Suggest(strings.TrimSuffix(path.Base(local), ".rmr"), names)
+	if near == "" {
+		return "it would be the file " + local
+	}
+	if near = path.Join(path.Dir(used), near); strings.HasPrefix(used, "..") || strings.Trim(near, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_/") != "" {
+		near = strconv.Quote(near)
+	}
+	return "did you mean use " + near + "?"
+}
+
 // libraryHelp suggests a library of the standard library, or the file wanted.
 func (l *loader) libraryHelp(used string, fsys fs.FS, local string) string {
 	if fsys != fs.FS(stdlib.FS) {
 		if _, err := fs.Stat(stdlib.FS, path.Base(local)); err == nil {
 			return "did you mean std/" + strings.TrimSuffix(path.Base(local), ".rmr") + "?"
 		}
-		return "it would be " + local + ", beside the recipe"
+		return l.nearLibrary(used, local)
 	}
 	var names []string
 	files, _ := fs.Glob(stdlib.FS, "*.rmr") // the pattern is well formed

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/rmc-lang/rmc/compiler"
 	"github.com/rmc-lang/rmc/lang/diag"
@@ -153,7 +154,16 @@ func TestBadOverrides(t *testing.T) {
 		{"model.rm.tune.alfa=8", "R0101", `lora has no field "alfa"`},
 		{"train.rm.batch", "R0121", "an override is PATH=VALUE"},
 		{"train.rm.batch=", "R0121", "an override is PATH=VALUE"},
-		{"train=8", "R0121", "an override is PATH=VALUE"},
+		{"=8", "R0121", "an override is PATH=VALUE"},
+		{"train=8", "R0120", "the recipe has no train"},
+		{"train.rm=8", "R0120", "train.rm has no value of its own, only fields"},
+		{"rm.batch=8 pairs", "R0120", "the recipe has no rm.batch"},
+		{"batch=8 pairs", "R0120", "the recipe has no batch"},
+		{"train.rm.lr=1", "R0101", `train rm has no field "lr"`},
+		{"data.prefs.columns.gap=gap", "R0101", `same has no field "gap"`},
+		{"train.rm.objective.centre=1", "R0401", `bradley_terry has no parameter "centre"`},
+		{"train.rm.objective.center=high", "R0403", "parameter center is real, and high is none"},
+		{"train.rm.objective.center=3 pairs", "R0403", "parameter center is real"},
 	} {
 		_, errs := compile(t, quickstart, c.set)
 		if len(errs) != 1 || string(errs[0].Code) != c.code || !strings.Contains(errs[0].Message, c.want) {
@@ -163,6 +173,37 @@ func TestBadOverrides(t *testing.T) {
 		if f := errs[0].Span.File; f == nil || f.Name != "--set" || !strings.Contains(c.set, errs[0].Span.Text()) || errs[0].Span.Text() == "" {
 			t.Errorf("%s: the place is %q", c.set, errs[0].Span.Text())
 		}
+	}
+}
+
+// What an override should have been can be typed.
+func TestHelpOfOverrides(t *testing.T) {
+	for set, want := range map[string]string{
+		"train.rm.batch=8":           "--set 'train.rm.batch=8 pairs'",
+		"train.rm.lr=1":              "--set train.rm.optimizer.lr=…",
+		"rm.batch=8 pairs":           "did you mean evaluate.rm.batch or train.rm.batch?",
+		"lr=1":                       "did you mean train.rm.optimizer.lr?",
+		"train.rm=8":                 "as in --set train.rm.optimizer=adamw",
+		"data.prefs.columns.gap=x":   "write columns = named { gap = … }",
+		"data.prefs.over_length='x'": "strings stand in",
+		"model.rm.base=a/b c":        `--set 'PATH="TEXT"'`,
+	} {
+		_, errs := compile(t, quickstart, set)
+		if len(errs) == 0 || !strings.Contains(errs[0].Help, want) {
+			t.Errorf("%s: want help %q in\n%s", set, want, show(errs))
+		}
+	}
+}
+
+// A shell takes the quotes of a source away.
+func TestOverridesOfSources(t *testing.T) {
+	for _, set := range []string{"data.prefs.source=file:other.jsonl", `data.prefs.source="file:other.jsonl"`, "data.prefs.source = file:other.jsonl"} {
+		if got := mustCompile(t, quickstart, set).Recipe.Data[0].Spec.Source; got != "file:other.jsonl" {
+			t.Errorf("%s sets %q", set, got)
+		}
+	}
+	if _, errs := compile(t, strings.Replace(quickstart, "model rm", "modle rm", 1), "model.rm.tune=head"); len(errs) != 1 {
+		t.Errorf("an override of what was reported is reported:\n%s", show(errs))
 	}
 }
 
@@ -195,6 +236,40 @@ func TestLibrariesBesideTheRecipe(t *testing.T) {
 	}
 	if at := r.Objectives["rm"].Span.File.Name; at != "lib/mine.rmr" {
 		t.Errorf("shown as %s", at)
+	}
+}
+
+// An error inside the standard library is shown at the stage that uses it, and
+// one of a library of the user's where it is.
+func TestErrorsOfLibraries(t *testing.T) {
+	two := strings.Replace(quickstart, "model rm: reward {", "model rm: reward {\n  head = linear { outputs = 2 }", 1)
+	_, errs := compile(t, two)
+	if got := codes(errs); !slices.Equal(got, []string{"R0406"}) || errs[0].Span.Text() != "bradley_terry { center = 0.01 }" ||
+		len(errs[0].Notes) != 2 || errs[0].Notes[0].Span.File.Name != "std/preference.rmr" {
+		t.Errorf("got\n%s", show(errs))
+	}
+}
+
+func TestUseLines(t *testing.T) {
+	for line, want := range map[string]string{
+		"use std/prefrence":  "did you mean std/preference?",
+		"use preference":     "did you mean std/preference?",
+		"use mine/los":       "did you mean use mine/loss?",
+		"use mine/other":     "it would be the file mine/other.rmr",
+		`use "mine/my-lo"`:   `did you mean use "mine/my-loss"?`,
+		`use ""`:             "as in use std/preference",
+		`use "/home/loss"`:   "as in use std/preference",
+		"use quickstart":     "take the line away",
+		`use "./quickstart"`: "take the line away",
+	} {
+		fsys := fstest.MapFS{
+			"quickstart.rmr": {Data: []byte(strings.Replace(quickstart, "use std/preference", "use std/preference\n"+line, 1))},
+			"mine/loss.rmr":  {Data: []byte("/// Mine.\n")}, "mine/my-loss.rmr": {Data: []byte("/// Mine.\n")},
+		}
+		_, errs := compiler.Compile(fsys, "quickstart.rmr", compiler.Options{})
+		if path := strings.TrimPrefix(line, "use "); len(errs) != 1 || !strings.Contains(errs[0].Help, want) || errs[0].Span.Text() != path {
+			t.Errorf("%s: want help %q in\n%s", line, want, show(errs))
+		}
 	}
 }
 

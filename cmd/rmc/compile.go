@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,9 +30,18 @@ func compile(f recipeFlags) (*compiled, error) {
 	if _, err := os.ReadFile(path); err != nil {
 		return nil, err
 	}
-	result, problems := compiler.Compile(os.DirFS(filepath.Dir(path)), filepath.Base(path),
+	result, problems := compiler.Compile(folder(filepath.Dir(path)), filepath.Base(path),
 		compiler.Options{Overrides: f.Set})
 	return &compiled{result, path, problems}, nil
+}
+
+// A folder is the file system below and beside a path: unlike that of os.DirFS
+// its names may begin with .., for libraries that recipes share.
+type folder string
+
+// Open opens a file whose name has slashes.
+func (f folder) Open(name string) (fs.File, error) {
+	return os.Open(filepath.Join(string(f), filepath.FromSlash(name)))
 }
 
 // compileClean is compile for commands that are about something else than

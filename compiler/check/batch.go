@@ -1,6 +1,7 @@
 package check
 
 import (
+	"math"
 	"slices"
 
 	"github.com/rmc-lang/rmc/lang/diag"
@@ -105,6 +106,49 @@ func (c *checker) checkLoss(o *Objective) {
 		d := c.report(diag.LossNotReduced, span, "the loss is one number, and this is %s", t)
 		d.Help = scalarHelp(t, o.Loss.Text)
 	}
+}
+
+// finite demands that what is known is a number: 1 / t is none where t is 0.
+func (c *checker) finite(o *Objective) {
+	for _, out := range o.outputs() {
+		visit(out.Value, func(e *Expr) {
+			v, ok := known(e)
+			switch {
+			case ok && (math.IsNaN(v) || math.IsInf(v, 0)):
+				c.report(diag.NotFinite, e.Span, "%s is %g here", short(oneLine(e.Span)), v).Help = "give the parameters that it is made of other values"
+			case e.Kind == Call && e.Name == "div" && is(e.Args[1], 0):
+				c.report(diag.NotFinite, e.Args[1].Span, "%s is 0 here, and divides", short(oneLine(e.Args[1].Span))).Help = "give the parameters that it is made of other values"
+			}
+		})
+	}
+}
+
+// reducedFirst warns of a loss that compares the mean of the batch where each
+// example was meant: the pairs of one batch then make up for each other.
+func (c *checker) reducedFirst(o *Objective) {
+	visit(o.Loss.Value, func(e *Expr) {
+		bent := e.Kind == Call && slices.Contains([]string{"log_sigmoid", "sigmoid", "softplus", "relu", "tanh", "exp", "log"}, e.Name)
+		if !bent || !e.Args[0].grad || e.Args[0].batch != batchMean && e.Args[0].batch != batchSum {
+			return
+		}
+		c.forgetSums(e.Args[0])
+		d := c.report(diag.ReducedFirst, e.Span, "%s is of all of the batch at once, not of each %s", short(oneLine(e.Span)), c.kind.batch.Name)
+		d.Severity = diag.Warning
+		d.Help = "reduce last: mean(" + e.Name + "(…))"
+	})
+}
+
+// forgetSums takes back what was said of sums over the batch below e: there is
+// more wrong with them.
+func (c *checker) forgetSums(e *Expr) {
+	visit(e, func(sum *Expr) {
+		if sum.Kind != Call || sum.Name != "sum" {
+			return
+		}
+		c.errs = slices.DeleteFunc(c.errs, func(d diag.Diagnostic) bool {
+			return d.Code == diag.SumOverBatch && sum.Span.Start <= d.Span.Start && d.Span.End <= sum.Span.End
+		})
+	})
 }
 
 // checkTrained demands that the loss, as written, trains what the stage trains.

@@ -43,6 +43,7 @@ func New(decl *ast.Decl, env Env, errs *diag.List) *Objective {
 		c.finish(o)
 	case !o.Loss.Value.Type.poisoned():
 		c.checkLoss(o)
+		c.reducedFirst(o)
 		c.checkTrained(o)
 	}
 	if whole && !c.errs.HasErrors() {
@@ -206,7 +207,11 @@ func scalarHelp(t Type, expr string) string {
 // call, when the types of the arguments are known.
 func (c *checker) let(l *ast.Let) {
 	b := c.byName[l.Name.Name]
-	if b == nil || b.let != l || len(l.Params) > 0 {
+	switch {
+	case len(l.Params) > 0:
+		return
+	case b == nil || b.let != l:
+		c.expr(l.Value) // its name was taken; for what else is wrong with it
 		return
 	}
 	value := &Let{Name: l.Name.Name, Head: l.Name.Name, Text: text(l.Value), Span: l.Span, Value: c.expr(l.Value)}
@@ -222,7 +227,7 @@ func (c *checker) unused() {
 	named := c.named()
 	for _, b := range c.order {
 		switch {
-		case named[b.name.Name]:
+		case named[b.name.Name] || c.builtin(b.name.Name) != "":
 		case b.param != nil:
 			c.report(diag.UnusedParam, b.name.Span, "parameter %s is never used", b.name.Name).Help =
 				"use it, or take it out: a value that changes nothing is a mistake somewhere"
@@ -244,6 +249,8 @@ func (c *checker) finish(o *Objective) {
 	for i := range o.Reports {
 		o.Reports[i].Value = s.expr(o.Reports[i].Value)
 	}
+	c.finite(o)
+	c.reducedFirst(o)
 	c.collect(o, s)
 	c.checkGradient(o)
 	o.Facts = append(s.facts, c.facts(o)...)

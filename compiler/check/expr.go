@@ -1,6 +1,8 @@
 package check
 
 import (
+	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,8 +39,9 @@ func (c *checker) expr(e ast.Expr) *Expr {
 // becomes real beside a real.
 func (c *checker) number(n *ast.Number) *Expr {
 	value, err := strconv.ParseFloat(n.Text, 64)
-	if err != nil {
-		return poison(n.Span) // the parser has spoken
+	if err != nil || value > math.MaxFloat32 {
+		c.report(diag.NotFinite, n.Span, "%s is too large: objectives are computed in float32", n.Text).Help = "the largest number is 3.4e38"
+		return poison(n.Span)
 	}
 	elem := Int
 	if strings.ContainsAny(n.Text, ".eE") {
@@ -175,6 +178,11 @@ func (c *checker) call(e *ast.Call) *Expr {
 		return c.function(e, f)
 	}
 	c.unknownFunction(id)
+	for _, a := range e.Args {
+		if !a.Over && c.viewNamed(a.Value) == "" {
+			c.expr(a.Value) // for what is wrong with it
+		}
+	}
 	return poison(e.Span)
 }
 
@@ -185,12 +193,12 @@ func (c *checker) unknownFunction(id *ast.Ident) {
 		return
 	}
 	d := c.report(diag.UnknownFunction, id.Span, "there is no function %q", id.Name)
-	d.Help = "the reference of the language lists functions under Objectives"
+	d.Help = "functions: " + strings.Join(functionNames(), ", ")
 	if near := diag.Suggest(id.Name, c.callable()); near != "" {
-		d.Help = "did you mean " + near + "?"
+		d.Help = "did you mean `" + near + "`?"
 	}
 	if c.model(id.Name) != nil {
-		d.Help = "did you mean score(" + c.kind.views[0].name + ", model = " + id.Name + ")?"
+		d.Help = "did you mean `score(" + c.kind.views[0].name + ", model = " + id.Name + ")`?"
 	}
 }
 
@@ -201,6 +209,9 @@ func (c *checker) arguments(e *ast.Call, f *function) (values []*Expr, over *ast
 		switch {
 		case a.Name != nil:
 			c.report(diag.WrongArguments, a.Span, "%s has no argument %q", f.name, a.Name.Name).Help = "write " + f.form()
+			ok = false
+		case !a.Over && len(values) == f.args && c.axisNamed(a.Value, values):
+			c.report(diag.WrongArguments, a.Span, "the axis of %s stands after `over`", f.name).Help = "write over " + text(a.Value)
 			ok = false
 		case a.Over && over != nil:
 			c.report(diag.WrongArguments, a.Span, "%s takes one axis at a time", f.name).Help =
@@ -215,6 +226,15 @@ func (c *checker) arguments(e *ast.Call, f *function) (values []*Expr, over *ast
 		}
 	}
 	return values, over, ok
+}
+
+// axisNamed reports whether e is the name of an axis of values, and no value.
+func (c *checker) axisNamed(e ast.Expr, values []*Expr) bool {
+	id, ok := e.(*ast.Ident)
+	if !ok || c.byName[id.Name] != nil || c.hasColumn(id.Name) {
+		return false
+	}
+	return slices.ContainsFunc(values, func(v *Expr) bool { _, has := v.Type.Axis(id.Name); return has })
 }
 
 func (c *checker) function(e *ast.Call, f *function) *Expr {
@@ -275,9 +295,12 @@ func (c *checker) index(e *ast.Index) *Expr {
 	d.Notes = append(d.Notes, diag.Note{Span: e.X.Pos(), Message: short(text(e.X)) + " is " + x.Type.String()})
 	switch near := diag.Suggest(e.Elem.Name, named); {
 	case near != "":
-		d.Help = "did you mean [" + near + "]?"
+		d.Help = "did you mean `[" + near + "]`?"
 	case len(named) > 0:
 		d.Help = "elements: " + list(named)
+	case c.trained() != nil && slices.Contains(x.Type.names(), "head"):
+		d.Help = fmt.Sprintf("name the outputs in model %s: head = linear { outputs = %d, labels = [%s, …] }",
+			c.trained().Name, max(2, c.trained().Outputs), e.Elem.Name)
 	default:
 		d.Help = "none of its axes has named elements; reduce it instead, as in sum(…, over axis)"
 	}

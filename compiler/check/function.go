@@ -56,6 +56,14 @@ func functionOf(name string) *function {
 	return nil
 }
 
+func functionNames() []string {
+	var names []string
+	for _, f := range functionTable() {
+		names = append(names, f.name)
+	}
+	return names
+}
+
 // form shows how f is called.
 func (f function) form() string {
 	args := [...]string{"", "x", "x, y", "c, x, y"}[f.args]

@@ -187,7 +187,7 @@ func (c *checker) modelArg(a *ast.Arg) *Model {
 	d := c.report(diag.NotAModel, a.Value.Pos(), "%s is no model", short(text(a.Value)))
 	d.Help = "models: " + list(names)
 	if near := diag.Suggest(text(a.Value), names); near != "" {
-		d.Help = "did you mean " + near + "?"
+		d.Help = "did you mean `" + near + "`?"
 	}
 	return nil
 }
@@ -218,7 +218,7 @@ func (c *checker) viewArg(t *term, e ast.Expr) (string, bool) {
 	d := c.report(diag.NotAView, e.Pos(), "%s reads a view of the data, and %s is none", t.name, short(text(e)))
 	d.Help = "views of " + c.kind.name + " data: " + list(c.kind.viewNames())
 	if near := diag.Suggest(text(e), c.kind.viewNames()); near != "" {
-		d.Help = "did you mean " + near + "?"
+		d.Help = "did you mean `" + near + "`?"
 	}
 	return "", false
 }
@@ -234,7 +234,7 @@ func (c *checker) oneOutput(call *ast.Call, t *term, m *Model) bool {
 	c.several[m.Name] = true
 	d := c.report(diag.SeveralOutputs, call.Span, "%s has %d outputs, and score is one number", m.Name, m.Outputs)
 	d.Notes = append(d.Notes, diag.Note{Span: m.Span, Message: m.Name + " is declared here"})
-	d.Help = "heads(" + text(call.Args[0].Value) + ") has all of them, over the axis head"
+	d.Help = "write outputs = 1, or an objective of heads(" + text(call.Args[0].Value) + "), which has the axis head"
 	return false
 }
 

@@ -24,7 +24,11 @@ func (c *checker) declare(b *binding) {
 		return
 	}
 	if what := c.builtin(name); what != "" {
-		c.report(diag.NameTaken, b.name.Span, "%s is %s", name, what).Help = "choose another name"
+		d := c.report(diag.NameTaken, b.name.Span, "%s is %s", name, what)
+		d.Help = "choose another name"
+		if name == "loss" {
+			d.Help = "write loss = …, without let"
+		}
 	}
 	c.byName[name] = b
 	c.order = append(c.order, b)
@@ -204,7 +208,7 @@ func (c *checker) unknown(id *ast.Ident) *Expr {
 	}
 	d := c.report(diag.UnknownValue, id.Span, "there is no value %q here", id.Name)
 	if near != "" {
-		d.Help = "did you mean " + near + "?"
+		d.Help = "did you mean `" + near + "`?"
 		return poison(id.Span)
 	}
 	data := c.env.Data.Name

@@ -149,7 +149,7 @@ func (c *checker) unknownArg(a Arg, names []string) {
 	d := c.report(diag.UnknownParam, a.Span, "%s has no parameter %q", c.decl.Name.Name, a.Name)
 	switch near := diag.Suggest(a.Name, names); {
 	case near != "":
-		d.Help = "did you mean " + near + "?"
+		d.Help = "did you mean `" + near + "`?"
 	case len(names) == 0:
 		d.Help = c.decl.Name.Name + " has no parameters"
 	default:

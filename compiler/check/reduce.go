@@ -72,16 +72,37 @@ func (c *checker) axisOf(e *ast.Call, f *function, x Type, values []*Expr, over 
 	default:
 		d := c.report(diag.NoSuchAxis, over.Value.Pos(), "%s has no axis `%s`", expr, name)
 		d.Notes = append(d.Notes, diag.Note{Span: operandArg(e).Span, Message: expr + " is " + x.String()})
-		d.Help = "its axes: " + list(x.names())
-		near := diag.Suggest(name, x.names())
-		if near == "" && len(x.Axes) == 1 {
-			near = x.Axes[0].Name
-		}
-		if near != "" {
+		axes := axesFor(f, x)
+		near := diag.Suggest(name, axes)
+		switch {
+		case near != "":
 			d.Help = "did you mean `over " + near + "`?"
+		case len(axes) == 1:
+			d.Help = "write over " + axes[0]
+		case len(axes) == 0:
+			d.Help = noOtherAxis
+		default:
+			d.Help = "its axes: " + list(axes)
 		}
 	}
 	return Axis{}, false
+}
+
+// axesFor lists the axes of x that f makes sense over.
+func axesFor(f *function, x Type) []string {
+	if batch, ok := x.Batch(); ok && mixes(f.name) {
+		x = x.without(batch.Name)
+	}
+	return x.names()
+}
+
+// mixes reports whether a function makes its results depend on each other.
+func mixes(name string) bool {
+	switch name {
+	case "softmax", "log_softmax", "logsumexp", "suffix_logsumexp":
+		return true
+	}
+	return false
 }
 
 // scalarReduced reports the reduction of a single number.
@@ -110,16 +131,16 @@ func (c *checker) mayReduce(e *ast.Call, f *function, x Type, over *ast.Arg, axi
 		span = over.Span
 	}
 	expr := operandText(e)
-	switch f.name {
-	case "softmax", "log_softmax", "logsumexp", "suffix_logsumexp":
+	switch {
+	case mixes(f.name):
 		d := c.report(diag.MixesExamples, span, "%s over `%s` mixes unrelated examples", f.name, axis.Name)
 		d.Notes = append(d.Notes, diag.Note{Span: operandArg(e).Span, Message: expr + " is " + x.String() + "; `" + axis.Name + "` is the axis of the batch"})
 		d.Help = batchHelp(x, axis)
 		return false
-	case "sum":
+	case f.name == "sum":
 		d := c.report(diag.SumOverBatch, span, "a sum over `%s` grows with the batch", axis.Name)
 		d.Severity = diag.Warning
-		d.Help = "mean(…) keeps the loss and the learning rate apart from batch"
+		d.Help = "write mean(…): then neither the loss nor the right learning rate depends on batch"
 	}
 	for _, a := range x.Axes {
 		if a.Kind == RaggedAxis {
@@ -132,11 +153,13 @@ func (c *checker) mayReduce(e *ast.Call, f *function, x Type, over *ast.Arg, axi
 	return true
 }
 
+const noOtherAxis = "it has no other axis: heads(…) has `head`, a ranking has `candidate`"
+
 func batchHelp(x Type, batch Axis) string {
 	rest := x.without(batch.Name).names()
 	switch len(rest) {
 	case 0:
-		return "it has no other axis: heads(…) has `head`, a ranking has `candidate`"
+		return noOtherAxis
 	case 1:
 		return "did you mean `over " + rest[0] + "`?"
 	}

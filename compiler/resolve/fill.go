@@ -121,17 +121,33 @@ func (r *resolver) duplicate(key *ast.Ident, first source.Span) {
 func (r *resolver) unknownField(w *written, key *ast.Ident) {
 	names := w.schema.names(w.kind)
 	d := r.errs.Addf(diag.UnknownField, key.Span, "%s has no field %q", w.what, key.Name)
-	if owner := w.schema.owner(key.Name); owner != "" {
-		d.Help = fmt.Sprintf("%s belongs to %s", key.Name, owner)
-		return
+	inner, kind := w.schema.owner(key.Name)
+	switch {
+	case inner != "" && key.Span.File.Name == Set:
+		d.Help = fmt.Sprintf("%s belongs to %s: --set %s.%s.%s=…", key.Name, inner, w.path, inner, key.Name)
+	case inner != "":
+		d.Help = fmt.Sprintf("%s belongs to %s: write %s = %s { %s = … }", key.Name, inner, inner, kind, key.Name)
+	case len(names) == 0 && w.schema.ofOther(key.Name) != "":
+		d.Help = fmt.Sprintf("write %s = %s { %s = … }", w.path[strings.LastIndex(w.path, ".")+1:], w.schema.ofOther(key.Name), key.Name)
+	default:
+		d.Help = didYouMean(key.Name, names, "fields of "+w.what)
+		w.meant[diag.Suggest(key.Name, names)] = true
 	}
-	d.Help = didYouMean(key.Name, names, "fields of "+w.what)
-	w.meant[diag.Suggest(key.Name, names)] = true
+}
+
+// ofOther is the kind of s that takes a name, or "".
+func (s schema) ofOther(name string) string {
+	for _, kind := range s.kinds {
+		if f := s.field(name); f != nil && f.applies(kind) || s.rest(kind) != nil {
+			return kind
+		}
+	}
+	return ""
 }
 
 // owner returns the variant that has a field, as in optimizer = adamw { lr = … },
-// when the field was written one level too high.
-func (s schema) owner(name string) string {
+// and its kind, when the field was written one level too high.
+func (s schema) owner(name string) (variant, kind string) {
 	for _, f := range s.fields {
 		if !isVariant(f.Type) {
 			continue
@@ -139,11 +155,11 @@ func (s schema) owner(name string) string {
 		inner := schemaOf(f.Type)
 		for _, kind := range inner.kinds {
 			if g := inner.field(name); g != nil && g.applies(kind) {
-				return fmt.Sprintf("%s: write %s = %s { %s = … }", f.Name, f.Name, kind, name)
+				return f.Name, kind
 			}
 		}
 	}
-	return ""
+	return "", ""
 }
 
 func (r *resolver) notOfKind(w *written, key *ast.Ident, f *Field) {
@@ -360,14 +376,14 @@ func (r *resolver) decodeString(v reflect.Value, f Field, expr ast.Expr) string 
 		text = x.Name
 		if len(f.OneOf) == 0 {
 			r.errs.Addf(diag.WrongType, span, "%s takes %s, not the name %s", f.Name, f.Wants(), text).Help =
-				fmt.Sprintf("write %s = %q", f.Name, text)
+				"write " + f.assigned(strconv.Quote(text), span)
 			return ""
 		}
 	case *ast.String:
 		text = x.Value
 		if len(f.OneOf) > 0 {
 			r.errs.Addf(diag.WrongType, span, "%s takes %s, without quotes", f.Name, f.Wants()).Help =
-				fmt.Sprintf("write %s = %s", f.Name, text)
+				"write " + f.assigned(text, span)
 			return ""
 		}
 	default:
@@ -397,10 +413,12 @@ func (r *resolver) checkString(f Field, text string, span source.Span) bool {
 	return true
 }
 
+// schemes are where a source may come from.
+var schemes = []string{"file", "hf", "pypi"}
+
 // checkSource demands a scheme: where a source comes from is never guessed.
 func (r *resolver) checkSource(f Field, text string, span source.Span) bool {
 	scheme, rest, ok := strings.Cut(text, ":")
-	schemes := []string{"file", "hf", "pypi"}
 	if ok && rest != "" && slices.Contains(schemes, scheme) {
 		return true
 	}
@@ -513,19 +531,40 @@ func (r *resolver) checkUnit(f Field, n *ast.Number, bare bool) bool {
 	case n.Unit == nil && (bare || f.Bare || len(f.Units) == 0):
 		return true
 	case n.Unit == nil:
-		r.errs.Addf(diag.MissingUnit, n.Span, "%s needs a unit", f.Name).Help = "write " + f.withUnit(n)
+		r.errs.Addf(diag.MissingUnit, n.Span, "%s needs a unit", f.Name).Help = "write " + f.inPlace(f.withUnit(n), n.Span)
 	case len(f.Units) == 0:
 		r.errs.Addf(diag.WrongUnit, n.Unit.Span, "%s has no unit", f.Name).Help = "write " + n.Text
 	case slices.Contains(f.Units, n.Unit.Name):
 		return true
 	case slices.Contains(allUnits(), n.Unit.Name):
 		r.errs.Addf(diag.WrongUnit, n.Unit.Span, "%s is%s, not in %s", f.Name, f.inUnits(), n.Unit.Name).Help =
-			"write " + f.withUnit(n)
+			"write " + f.inPlace(f.withUnit(n), n.Span)
 	default:
 		r.errs.Addf(diag.UnknownUnit, n.Unit.Span, "there is no unit %q", n.Unit.Name).Help =
 			didYouMean(n.Unit.Name, f.Units, "units of "+f.Name)
 	}
 	return false
+}
+
+// inPlace is a value as it is typed where another stands: in an override it is
+// quoted for the shell if it must be.
+func (f Field) inPlace(value string, at source.Span) string {
+	if at.File.Name != Set {
+		return value
+	}
+	path, _, _ := strings.Cut(at.File.Text, "=")
+	if value = strings.TrimSpace(path) + "=" + value; strings.ContainsAny(value, " \"[") {
+		value = "'" + value + "'"
+	}
+	return "--set " + value
+}
+
+// assigned is name = value, as it is typed where another value stands.
+func (f Field) assigned(value string, at source.Span) string {
+	if at.File.Name == Set {
+		return f.inPlace(value, at)
+	}
+	return f.Name + " = " + value
 }
 
 // withUnit writes a number in the field's usual unit: 512 tokens, but 3%. A bare

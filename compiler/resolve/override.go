@@ -2,6 +2,7 @@ package resolve
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/rmc-lang/rmc/lang/ast"
@@ -34,15 +35,13 @@ func (r *resolver) parseSet(text string) *override {
 	path, value, ok := strings.Cut(text, "=")
 	file := source.New(Set, strings.Repeat(" ", len(text)-len(value))+value)
 	whole := source.Span{File: file, Start: 0, End: len(text)}
-	if !ok || strings.TrimSpace(value) == "" || strings.Count(path, ".") < 1 {
+	if !ok || strings.TrimSpace(value) == "" || strings.TrimSpace(path) == "" {
 		file.Text = text
 		r.errs.Addf(diag.BadOverride, whole, "an override is PATH=VALUE").Help = "as in --set train.rm.optimizer.lr=1e-5"
 		return nil
 	}
-	expr, errs := parse.Expr(file)
-	file.Text = text
-	if len(errs) > 0 {
-		*r.errs = append(*r.errs, errs...)
+	expr, ok := r.parseSetValue(file, text, value)
+	if !ok {
 		return nil
 	}
 	o := &override{value: expr}
@@ -55,6 +54,26 @@ func (r *resolver) parseSet(text string) *override {
 		start += len(name) + 1
 	}
 	return o
+}
+
+// parseSetValue parses the value at the end of an override. A source may stand
+// without quotes, for a shell takes them away.
+func (r *resolver) parseSetValue(file *source.File, text, value string) (ast.Expr, bool) {
+	bare := strings.TrimSpace(value)
+	if scheme, _, ok := strings.Cut(bare, ":"); ok && slices.Contains(schemes, scheme) {
+		file.Text = text
+		start := strings.LastIndex(text, bare)
+		return &ast.String{Span: source.Span{File: file, Start: start, End: start + len(bare)}, Value: bare}, true
+	}
+	expr, errs := parse.Expr(file)
+	file.Text = text
+	for i := range errs {
+		if errs[i].Help == "" {
+			errs[i].Help = "a text stands in quotes, and all of it in others for the shell: --set 'PATH=\"TEXT\"'"
+		}
+	}
+	*r.errs = append(*r.errs, errs...)
+	return expr, len(errs) == 0
 }
 
 // below reports whether o is for something under path, and the key next to it.
@@ -104,16 +123,45 @@ func (r *resolver) unusedSets() {
 // unknownPath says at which word an override leaves the recipe.
 func (r *resolver) unknownPath(o *override) {
 	starts := r.paths()
-	head := o.path[0]
-	if len(o.path) > 1 && o.path[0] != "mesh" {
-		head += "." + o.path[1]
+	head, span := o.path[0], o.keys[0].Span
+	if len(o.path) > 1 && head != "mesh" {
+		if r.meant[o.path[1]] {
+			return // a declaration of that name was reported
+		}
+		head, span = head+"."+o.path[1], span.To(o.keys[1].Span)
 	}
-	span := o.keys[0].Span
-	if head != o.path[0] {
-		span = span.To(o.keys[1].Span)
+	if slices.Contains(starts, head) {
+		r.errs.Addf(diag.UnknownPath, span, "%s has no value of its own, only fields", head).Help =
+			"as in --set " + r.firstBelow(head)
+		return
 	}
-	r.errs.Addf(diag.UnknownPath, span, "the recipe has no %s", head).Help =
-		didYouMean(head, starts, "paths")
+	d := r.errs.Addf(diag.UnknownPath, span, "the recipe has no %s", head)
+	d.Help = didYouMean(head, starts, "paths")
+	if longer := r.endingIn(strings.Join(o.path, ".")); len(longer) > 0 {
+		d.Help = "did you mean " + strings.Join(longer, " or ") + "?"
+	}
+}
+
+// endingIn lists the paths of values that end in a shorter one.
+func (r *resolver) endingIn(path string) []string {
+	var all []string
+	for _, v := range r.recipe.Values {
+		if strings.HasSuffix(v.Path, "."+path) {
+			all = append(all, v.Path)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// firstBelow writes the first value below a path as an override.
+func (r *resolver) firstBelow(path string) string {
+	for _, v := range r.recipe.Values {
+		if strings.HasPrefix(v.Path, path+".") {
+			return v.Path + "=" + strings.ReplaceAll(v.Text, " ", "")
+		}
+	}
+	return path + ".FIELD=VALUE"
 }
 
 // paths returns where an override may start: model.rm, train.rm, mesh.

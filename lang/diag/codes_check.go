@@ -31,6 +31,8 @@ const (
 	UnitInObjective Code = "R0324"
 	NotAnExpression Code = "R0325"
 	NotInObjective  Code = "R0326"
+	NotFinite       Code = "R0327"
+	ReducedFirst    Code = "R0328"
 
 	UnknownParam    Code = "R0401"
 	MissingArgument Code = "R0402"
@@ -259,6 +261,24 @@ parentheses after its name.`,
 		Example: onPairs(`objective f on preference {
   center = 0.01
   loss = mean(-log_sigmoid(score(chosen) - score(rejected)))
+}`),
+	}, {
+		Code:  NotFinite,
+		Title: "something in an objective that is no finite number",
+		Explain: `Parameters are known when a recipe is compiled, and what is computed from them alone must be a finite number in float32.
+A division by 0 or the logarithm of -1 would make the loss NaN at the first step.`,
+		Example: withArgs(" { t = 0 }", `objective f(t: real = 1) on preference {
+  loss = mean(-log_sigmoid((score(chosen) - score(rejected)) / t))
+}`),
+	}, {
+		Code:     ReducedFirst,
+		Severity: Warning,
+		Title:    "a loss of the batch's mean and not of each example",
+		Explain: `A loss is a mean of what each example costs. Where the batch is reduced inside of log_sigmoid or another bent function, a
+pair that is ordered well makes up for one that is not, and the loss changes with the batch. A known script of ODIN summed
+its ranking loss like that.`,
+		Example: onPairs(`objective f on preference {
+  loss = -log_sigmoid(mean(score(chosen) - score(rejected)))
 }`),
 	}, {
 		Code:    UnknownParam,
