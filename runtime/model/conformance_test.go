@@ -14,11 +14,12 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
+	"github.com/rmc-lang/rmc/conformance"
 	"github.com/rmc-lang/rmc/runtime/arch"
 	"github.com/rmc-lang/rmc/runtime/backend"
 )
 
-const conformance = "../../testdata/conformance"
+const references = "../../testdata/conformance"
 
 // A reference is what transformers computed; see testdata/conformance/README.md.
 type reference struct {
@@ -45,7 +46,7 @@ type bench struct {
 func newBench(t *testing.T, kind, family string) *bench {
 	t.Helper()
 	b := &bench{kind: kind, backend: openBackend(t, kind)}
-	folder := filepath.Join(conformance, family)
+	folder := filepath.Join(references, family)
 	c, err := arch.Load(folder)
 	if err != nil {
 		t.Fatal(err)
@@ -167,7 +168,7 @@ func (b *bench) train(t *testing.T, x batch) outcome {
 // families are the folders of testdata/conformance.
 func families(t *testing.T) []string {
 	t.Helper()
-	entries, err := os.ReadDir(conformance)
+	entries, err := os.ReadDir(references)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,9 +199,10 @@ func TestConformance(t *testing.T) {
 
 func conform(t *testing.T, b *bench) {
 	o := b.train(t, pad(b.ref.Rows, 48))
-	closeTo(t, "score", o.score, b.ref.Score, 1e-4)
-	closeTo(t, "last hidden state", o.last, slices.Concat(b.ref.LastHidden...), 1e-4)
-	closeTo(t, "first hidden state", o.first, slices.Concat(b.ref.FirstHidden...), 1e-4)
+	name := strings.ReplaceAll(strings.TrimPrefix(t.Name(), "TestConformance/"), "/", " ")
+	conformance.Close(t, name+": scores", o.score, b.ref.Score, 1e-4)
+	conformance.Close(t, name+": hidden states", slices.Concat(o.last, o.first),
+		slices.Concat(slices.Concat(b.ref.LastHidden...), slices.Concat(b.ref.FirstHidden...)), 1e-4)
 	closeTo(t, "loss", []float32{o.loss}, []float64{b.ref.Loss}, 1e-5)
 	for i, row := range b.ref.Rows {
 		length := len(row)
@@ -210,11 +212,12 @@ func conform(t *testing.T, b *bench) {
 		alone, _, _ := b.scores(t, pad([][]int32{row}, length))
 		closeTo(t, "score alone", alone, b.ref.ScoreSingle[i:i+1], 1e-4)
 	}
-	b.checkGradients(t, o.gradients)
+	b.checkGradients(t, name, o.gradients)
 }
 
-func (b *bench) checkGradients(t *testing.T, gradients [][]float32) {
+func (b *bench) checkGradients(t *testing.T, of string, gradients [][]float32) {
 	total := 0.0
+	var sizes, ones []float64 // relative to the reference
 	for i, name := range b.names {
 		want, ok := b.ref.Gradients[name]
 		if !ok {
@@ -226,6 +229,7 @@ func (b *bench) checkGradients(t *testing.T, gradients [][]float32) {
 		if math.Abs(size-want[0]) > 1e-3*want[0] {
 			t.Errorf("gradient norm of %s is %g, want %g", name, size, want[0])
 		}
+		sizes, ones = append(sizes, size/want[0]), append(ones, 1)
 		// Single entries are compared on the scale of the array.
 		scale := 1e-3 * want[0]
 		closeTo(t, "first and last gradient of "+name, []float32{g[0], g[len(g)-1]}, want[1:], max(scale/math.Sqrt(float64(len(g))), 1e-6))
@@ -233,6 +237,7 @@ func (b *bench) checkGradients(t *testing.T, gradients [][]float32) {
 	if total = math.Sqrt(total); math.Abs(total-b.ref.TotalNorm) > 1e-3*b.ref.TotalNorm {
 		t.Errorf("total gradient norm is %g, want %g", total, b.ref.TotalNorm)
 	}
+	conformance.Close(t, of+": gradient norms, relative", sizes, ones, 1e-3)
 	if len(b.ref.Gradients) != len(b.names) {
 		t.Errorf("%d gradients, the reference has %d", len(b.names), len(b.ref.Gradients))
 	}

@@ -133,7 +133,7 @@ func TestBFloat16(t *testing.T) {
 	for _, kind := range []string{"go", "xla"} {
 		t.Run(kind, func(t *testing.T) {
 			b := newBench(t, kind, "llama")
-			folder := conformance + "/llama"
+			folder := references + "/llama"
 			weights, err := Load(folder, b.decoder.Config, Options{DType: dtypes.BFloat16, Layers: -1, Score: true})
 			if err != nil {
 				t.Fatal(err)

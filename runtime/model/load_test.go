@@ -23,7 +23,7 @@ func folder(t *testing.T, family string, write func(folder string, weights Weigh
 	t.Helper()
 	_, weights := hold(t, family)
 	to := t.TempDir()
-	text, err := os.ReadFile(filepath.Join(conformance, family, "config.json"))
+	text, err := os.ReadFile(filepath.Join(references, family, "config.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

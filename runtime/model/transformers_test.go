@@ -1,57 +1,47 @@
 package model
 
 import (
-	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/gomlx/gomlx/core/tensors"
 
+	"github.com/rmc-lang/rmc/conformance"
 	"github.com/rmc-lang/rmc/runtime/arch"
 )
 
-// python is an interpreter that has torch, transformers and peft.
-func python(t *testing.T) string {
-	t.Helper()
-	path := os.Getenv("RMC_PYTHON")
-	if path == "" {
-		t.Skip("needs RMC_PYTHON: a Python that has torch, transformers and peft")
-	}
-	return path
+// A trial is a job for transformers and the scores that it must give.
+type trial struct {
+	name   string
+	job    conformance.Job
+	scores []float64
 }
 
-// transformers scores rows with what is in the folders.
-func transformers(t *testing.T, rows [][]int32, folders ...string) []float32 {
+func newTrial(name, folder, adapter string, rows [][]int32, scores []float64) trial {
+	job := conformance.Job{Folder: folder, Adapter: adapter}
+	for _, row := range rows {
+		job.Rows = append(job.Rows, row)
+	}
+	return trial{name, job, scores}
+}
+
+// hear has transformers do all of the trials, and compares.
+func hear(t *testing.T, trials []trial) {
 	t.Helper()
-	cmd := exec.Command(python(t), append([]string{"testdata/score.py"}, folders...)...)
-	in, err := json.Marshal(rows)
-	if err != nil {
-		t.Fatal(err)
+	var jobs []conformance.Job
+	for _, one := range trials {
+		jobs = append(jobs, one.job)
 	}
-	var stderr bytes.Buffer
-	cmd.Stdin, cmd.Stderr = bytes.NewReader(in), &stderr
-	text, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, &stderr)
+	for i, answer := range conformance.Transformers(t, jobs...) {
+		if len(answer.Problems) > 0 {
+			t.Errorf("%s: transformers did not load it as meant: %v", trials[i].name, answer.Problems)
+		}
+		conformance.Close(t, trials[i].name, slices.Concat(answer.Padded...), trials[i].scores, 1e-4)
 	}
-	var out struct {
-		Scores   [][]float32         `json:"scores"`
-		Problems map[string][]string `json:"problems"`
-	}
-	if err := json.Unmarshal(text, &out); err != nil {
-		t.Fatalf("%v in %s", err, text)
-	}
-	if len(out.Problems) > 0 {
-		t.Errorf("transformers did not load it as meant: %v", out.Problems)
-	}
-	var all []float32
-	for _, row := range out.Scores {
-		all = append(all, row...)
-	}
-	return all
 }
 
 // export writes config.json and weights as an export does.
@@ -107,30 +97,29 @@ func wide(x []float32) []float64 {
 // TestConformanceExport writes every family as an export does and has
 // transformers load and score it; and the first two layers as a model of their own.
 func TestConformanceExport(t *testing.T) {
-	python(t)
+	conformance.Python(t)
+	var trials []trial
 	for _, family := range families(t) {
-		t.Run(family, func(t *testing.T) {
-			b, weights := hold(t, family)
-			got := transformers(t, b.ref.Rows, export(t, b.decoder.Config, weights, 1))
-			closeTo(t, "score", got, b.ref.Score, 1e-4)
+		b, weights := hold(t, family)
+		trials = append(trials, newTrial("export of "+family, export(t, b.decoder.Config, weights, 1), "", b.ref.Rows, b.ref.Score))
 
-			shallow := Weights{}
-			for _, p := range b.decoder.ParametersTo(2) {
-				shallow[p.Name] = weights[p.Name]
-			}
-			shallow[arch.ScoreWeight] = weights[arch.ScoreWeight]
-			b.use(shallow)
-			b.decoder.Config = b.decoder.Shallow(2)
-			ours, _, _ := b.scores(t, pad(b.ref.Rows, 48))
-			got = transformers(t, b.ref.Rows, export(t, b.decoder.Config, shallow, 1))
-			closeTo(t, "score of two layers", got, wide(ours), 1e-4)
-		})
+		shallow := Weights{}
+		for _, p := range b.decoder.ParametersTo(2) {
+			shallow[p.Name] = weights[p.Name]
+		}
+		shallow[arch.ScoreWeight] = weights[arch.ScoreWeight]
+		b.use(shallow)
+		b.decoder.Config = b.decoder.Shallow(2)
+		ours, _, _ := b.scores(t, pad(b.ref.Rows, 48))
+		trials = append(trials, newTrial("export of two layers of "+family, export(t, b.decoder.Config, shallow, 1), "", b.ref.Rows, wide(ours)))
 	}
+	hear(t, trials)
 }
 
 // TestConformanceAdapter has PEFT load an adapter that we wrote.
 func TestConformanceAdapter(t *testing.T) {
-	python(t)
+	conformance.Python(t)
+	var trials []trial
 	for _, family := range []string{"llama", "gemma3"} {
 		for _, layers := range []int{-1, 2} {
 			b, weights := hold(t, family)
@@ -160,10 +149,11 @@ func TestConformanceAdapter(t *testing.T) {
 			for _, p := range append(b.decoder.Parameters(), b.decoder.ScoreParameters(1, false)...) {
 				base[p.Name] = weights[p.Name]
 			}
-			got := transformers(t, b.ref.Rows, export(t, b.decoder.Config, base, 1), folder)
-			closeTo(t, family+" score with the adapter", got, wide(ours), 1e-4)
+			name := fmt.Sprintf("adapter of %s, %d layers", family, layers)
+			trials = append(trials, newTrial(name, export(t, b.decoder.Config, base, 1), folder, b.ref.Rows, wide(ours)))
 		}
 	}
+	hear(t, trials)
 }
 
 // strong is an adapter whose B is not 0, so that it matters.
