@@ -2,6 +2,7 @@ package arch
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -14,12 +15,12 @@ const (
 	ScoreBias   = "score.bias"                // [outputs]
 )
 
-// Projections are the matrices of a layer, in the order they are applied. They
+// projections are the matrices of a layer, in the order they are applied. They
 // are what an adapter may be put on.
 var projections = []string{"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
 
 // Projections lists the matrices of a layer by their short names.
-func Projections() []string { return append([]string(nil), projections...) }
+func Projections() []string { return slices.Clone(projections) }
 
 // A Param is one tensor of the decoder.
 type Param struct {
@@ -150,40 +151,4 @@ func (c Config) Linear() []Linear {
 		}
 	}
 	return all
-}
-
-// Counts are numbers of scalars.
-type Counts struct {
-	Total     int // all of Parameters
-	Embedding int
-	Layer     int // one layer; all are alike
-}
-
-// Counts adds up the decoder without heads.
-func (c Config) Counts() Counts {
-	var n Counts
-	for _, p := range c.Parameters() {
-		n.Total += p.Size()
-		switch p.Layer {
-		case -1:
-		case 0:
-			n.Layer += p.Size()
-		}
-	}
-	n.Embedding = c.Vocab * c.Hidden
-	return n
-}
-
-// AdapterCount is the number of scalars that adapters of this rank on these
-// projections add.
-func (c Config) AdapterCount(rank int, on []string) int {
-	n := 0
-	for _, l := range c.Linear() {
-		for _, short := range on {
-			if short == l.Short {
-				n += rank * (l.In + l.Out)
-			}
-		}
-	}
-	return n
 }

@@ -4,9 +4,8 @@ import "strings"
 
 // A Placement is how one parameter lies on a mesh with the axes fsdp and tensor.
 type Placement struct {
-	Axes    []string // per dimension: "fsdp", "tensor", or "" for whole
-	Uneven  []string // axes the policy wanted but that do not divide the dimension
-	Devices int      // ways the parameter is split; 1 is a copy everywhere
+	Axes   []string // per dimension: "fsdp", "tensor", or "" for whole
+	Uneven []string // axes the policy wanted but that do not divide the dimension
 }
 
 // Sharding places a parameter: matrices that widen (q, k, v, gate, up, and the
@@ -15,7 +14,7 @@ type Placement struct {
 // Norms, biases, heads and adapters are small and copied. It is Megatron-LM's
 // split with ZeRO-3's across it.
 func Sharding(p Param, fsdp, tensor int) Placement {
-	place := Placement{Axes: make([]string, len(p.Shape)), Devices: 1}
+	place := Placement{Axes: make([]string, len(p.Shape))}
 	if len(p.Shape) != 2 || !p.Matrix {
 		return place
 	}
@@ -27,7 +26,6 @@ func Sharding(p Param, fsdp, tensor int) Placement {
 			place.Uneven = append(place.Uneven, axis)
 		default:
 			place.Axes[dim] = axis
-			place.Devices *= n
 		}
 	}
 	return place

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"os"
 	"path/filepath"
 	"strings"
@@ -91,27 +90,6 @@ func (r *Reader) Close() error {
 	}
 	r.close = nil
 	return err
-}
-
-// Rows yields the rows of the file at path; after an error it ends.
-func Rows(path string) iter.Seq2[Row, error] {
-	return func(yield func(Row, error) bool) {
-		r, err := Open(path)
-		if err != nil {
-			yield(Row{}, err)
-			return
-		}
-		defer r.Close()
-		for {
-			row, err := r.Next()
-			if errors.Is(err, io.EOF) {
-				return
-			}
-			if !yield(row, err) || err != nil {
-				return
-			}
-		}
-	}
 }
 
 // where names a row for messages: file:line, or the row in formats without lines.

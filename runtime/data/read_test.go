@@ -2,7 +2,9 @@ package data
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -16,14 +18,31 @@ import (
 // rowsOf reads all rows of a file.
 func rowsOf(t *testing.T, path string) []Row {
 	t.Helper()
+	rows, err := readAll(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
+
+// readAll reads rows up to the end or an error.
+func readAll(path string) ([]Row, error) {
+	r, err := Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
 	var rows []Row
-	for row, err := range Rows(path) {
+	for {
+		row, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return rows, nil
+		}
 		if err != nil {
-			t.Fatal(err)
+			return rows, err
 		}
 		rows = append(rows, row)
 	}
-	return rows
 }
 
 type turnRow struct {
@@ -231,17 +250,13 @@ func FuzzOpen(f *testing.F) {
 		if err := os.WriteFile(path, content, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		n := 0
-		for row, err := range Rows(path) {
-			if err != nil {
-				return
+		rows, err := readAll(path)
+		for i, row := range rows {
+			if row.Number != i || row.Fields == nil {
+				t.Fatalf("row %d is %+v", i, row)
 			}
-			if row.Number != n || row.Fields == nil {
-				t.Fatalf("row %d is %+v", n, row)
-			}
-			n++
 		}
-		if n == 0 {
+		if len(rows) == 0 && err == nil {
 			t.Fatal("no rows and no error")
 		}
 	})

@@ -21,7 +21,7 @@ type File struct {
 	DataOffset int64    // of the tensor data, in bytes from the start of the file
 	Tensors    []Tensor // in the file's order
 
-	keys   []string // in the file's order
+	// values are string, bool, uint64, int64 or float64, or slices of these.
 	values map[string]any
 }
 
@@ -62,13 +62,6 @@ func read(from io.Reader, size int64) (*File, error) {
 	return file, nil
 }
 
-// Keys lists the metadata keys in the file's order.
-func (f *File) Keys() []string { return slices.Clone(f.keys) }
-
-// Value is the metadata value of key: a string, bool, uint64, int64 or
-// float64, or a slice of one of these; nil if the file has no such key.
-func (f *File) Value(key string) any { return f.values[key] }
-
 // Text is the string at key.
 func (f *File) Text(key string) (value string, ok bool) {
 	value, ok = f.values[key].(string)
@@ -103,12 +96,6 @@ func (f *File) Float(key string) (value float64, ok bool) {
 // Texts is the array of strings at key.
 func (f *File) Texts(key string) (values []string, ok bool) {
 	values, ok = f.values[key].([]string)
-	return values, ok
-}
-
-// Bools is the array of booleans at key.
-func (f *File) Bools(key string) (values []bool, ok bool) {
-	values, ok = f.values[key].([]bool)
 	return values, ok
 }
 

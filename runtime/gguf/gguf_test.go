@@ -68,12 +68,9 @@ func TestMetadata(t *testing.T) {
 		"words": []string{"a", ""}, "kinds": []int64{1, -2, 3}, "scores": []float64{-1, 2}, "flags": []bool{false, true},
 		"absent": nil,
 	} {
-		if got := f.Value(key); !reflect.DeepEqual(got, want) {
+		if got := f.values[key]; !reflect.DeepEqual(got, want) {
 			t.Errorf("%s = %#v, want %#v", key, got, want)
 		}
-	}
-	if keys := f.Keys(); len(keys) != 10 || keys[0] != "name" || keys[9] != "flags" {
-		t.Errorf("keys %q are not in the file's order", keys)
 	}
 	if n, ok := f.Int("u8"); n != 200 || !ok {
 		t.Errorf("Int(u8) = %d, %v", n, ok)
@@ -107,8 +104,8 @@ func TestTensors(t *testing.T) {
 }
 
 func TestBlocks(t *testing.T) {
-	if e, b := Q4_K.Block(); e != 256 || b != 144 {
-		t.Errorf("Q4_K: %d elements in %d bytes", e, b)
+	if l, ok := Q4_K.layout(); !ok || l.elements != 256 || l.bytes != 144 {
+		t.Errorf("Q4_K: %+v", l)
 	}
 	if s := Q6_K.String() + " " + Type(99).String(); s != "Q6_K type 99" {
 		t.Errorf("types print as %q", s)

@@ -87,7 +87,7 @@ func (r *reader) magic() (version uint32, err error) {
 func (r *reader) pair(f *File) error {
 	key, err := r.text()
 	if err != nil {
-		return fmt.Errorf("metadata key %d: %w", len(f.keys), err)
+		return fmt.Errorf("metadata key %d: %w", len(f.values), err)
 	}
 	kind, err := r.uint32()
 	if err != nil {
@@ -100,7 +100,6 @@ func (r *reader) pair(f *File) error {
 	if _, twice := f.values[key]; twice {
 		return fmt.Errorf("metadata %q appears twice", key)
 	}
-	f.keys = append(f.keys, key)
 	f.values[key] = value
 	return nil
 }

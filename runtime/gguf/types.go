@@ -96,10 +96,3 @@ func (t Type) String() string {
 	}
 	return fmt.Sprintf("type %d", uint32(t))
 }
-
-// Block is the number of elements in one block of the type and the bytes it
-// takes; 0, 0 for a type that is not in the list above.
-func (t Type) Block() (elements, bytes int64) {
-	l, _ := t.layout()
-	return l.elements, l.bytes
-}
