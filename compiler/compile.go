@@ -21,11 +21,13 @@ import (
 // Options are what a caller sets beside the recipe.
 type Options struct {
 	Overrides []string // train.rm.optimizer.lr=1e-5, in recipe syntax
+	Libraries bool     // a file of objectives without a recipe line is a library, and no mistake
 }
 
 // A Result is a compiled recipe.
 type Result struct {
 	File       *ast.File
+	Library    bool        // File is a library: its objectives are checked, and there is no plan
 	Libraries  []*ast.File // that the recipe uses, directly or not
 	Recipe     *resolve.Recipe
 	Objectives map[string]*check.Objective // by name of the training stage
@@ -47,12 +49,24 @@ func Compile(fsys fs.FS, name string, o Options) (*Result, diag.List) {
 	if l.missing {
 		known = append(slices.Clone(known), nil)
 	}
-	r.Recipe = resolve.File(file, known, o.Overrides, &errs)
+	r.Library = o.Libraries && isLibrary(file)
+	if r.Library {
+		r.Recipe = resolve.Library(file, known, &errs)
+	} else {
+		r.Recipe = resolve.File(file, known, o.Overrides, &errs)
+	}
 	r.check(&errs)
-	if !errs.HasErrors() {
+	if !errs.HasErrors() && !r.Library {
 		r.Plan = plan.New(r.Recipe, r.Objectives)
 	}
 	return r, errs.Sorted()
+}
+
+// isLibrary reports whether a file without a recipe line is meant to be one.
+func isLibrary(f *ast.File) bool {
+	objective := func(d *ast.Decl) bool { return d.Keyword.Name == "objective" }
+	return f.Recipe == nil && slices.ContainsFunc(f.Decls, objective) &&
+		!slices.ContainsFunc(f.Decls, func(d *ast.Decl) bool { return slices.Contains(resolve.Keywords(), d.Keyword.Name) })
 }
 
 // Check holds a compiled recipe against the world.
@@ -86,7 +100,7 @@ func (r *Result) check(errs *diag.List) {
 	}
 	for _, o := range r.Recipe.Objectives {
 		if name := o.Decl.Keyword.Span.File.Name; !checked[o.Decl] && !strings.HasPrefix(name, "std/") {
-			check.New(o.Decl, unused(r.Recipe, o, name != r.File.Source.Name), errs)
+			check.New(o.Decl, unused(r.Recipe, o, r.Library || name != r.File.Source.Name), errs)
 		}
 	}
 }

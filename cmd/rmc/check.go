@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"path/filepath"
 
 	"github.com/rmc-lang/rmc/compiler"
@@ -9,30 +10,61 @@ import (
 
 // A checkCommand reports problems.
 type checkCommand struct {
-	recipeFlags
+	Recipes []string `arg:"" optional:"" name:"recipe" help:".rmr files, recipes or libraries, or folders with one recipe; absent is this folder."`
+	setFlags
 	factsFlags
 	JSON bool `name:"json" help:"Print the problems as a JSON array."`
 }
 
-// Run checks the text of a recipe, and then what it says against the world:
-// sources, tokenizer, template, data, lock.
+// Run checks the text of each recipe, and then what it says against the world:
+// sources, tokenizer, template, data, lock. One with errors does not keep the
+// others from being checked.
 func (k *checkCommand) Run(c *console) error {
-	r, err := compile(k.recipeFlags)
-	if err != nil {
-		return err
+	if len(k.Recipes) > 1 && len(k.Set) > 0 {
+		return usagef("--set goes with one recipe")
 	}
-	var left []string
-	if !r.problems.HasErrors() {
-		w, err := gather(c, r, k.factsFlags)
+	if len(k.Recipes) == 0 {
+		k.Recipes = []string{""}
+	}
+	var all diag.List
+	var failed error
+	for _, path := range k.Recipes {
+		r, left, err := k.check(c, path)
 		if err != nil {
 			return err
 		}
-		r.problems = append(r.problems, compiler.Check(r.Result, w.facts)...)
-		left = w.left
+		if k.JSON {
+			all = append(all, placed(r.problems, filepath.Dir(r.path))...)
+			continue
+		}
+		if err := c.verdict(r, left); err != nil && !errors.Is(err, errReported) {
+			return err
+		} else if err != nil {
+			failed = err
+		}
 	}
 	if k.JSON {
-		return k.json(c, r)
+		return k.json(c, all)
 	}
+	return failed
+}
+
+// check returns a recipe with its problems, and what was left out of the check.
+func (k *checkCommand) check(c *console, path string) (r *compiled, left []string, err error) {
+	r, err = compileAs(recipeFlags{path, k.setFlags}, compiler.Options{Overrides: k.Set, Libraries: true})
+	if err != nil || r.problems.HasErrors() || r.Library {
+		return r, nil, err
+	}
+	w, err := gather(c, r, k.factsFlags)
+	if err != nil {
+		return nil, nil, err
+	}
+	r.problems = append(r.problems, compiler.Check(r.Result, w.facts)...)
+	return r, w.left, nil
+}
+
+// verdict prints the problems of a recipe, or that there are none.
+func (c *console) verdict(r *compiled, left []string) error {
 	if err := c.report(r); err != nil {
 		return err
 	}
@@ -47,9 +79,8 @@ func (k *checkCommand) Run(c *console) error {
 	return nil
 }
 
-func (k *checkCommand) json(c *console, r *compiled) error {
-	problems := placed(r.problems.Sorted(), filepath.Dir(r.path))
-	if err := diag.WriteJSON(c.out, problems); err != nil {
+func (k *checkCommand) json(c *console, problems diag.List) error {
+	if err := diag.WriteJSON(c.out, problems.Sorted()); err != nil {
 		return err
 	}
 	if problems.HasErrors() {

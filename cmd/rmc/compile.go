@@ -23,6 +23,10 @@ type compiled struct {
 // compile finds and compiles the recipe of the command line. A recipe with
 // problems is no error.
 func compile(f recipeFlags) (*compiled, error) {
+	return compileAs(f, compiler.Options{Overrides: f.Set})
+}
+
+func compileAs(f recipeFlags, o compiler.Options) (*compiled, error) {
 	path, err := f.find()
 	if err != nil {
 		return nil, err
@@ -30,8 +34,7 @@ func compile(f recipeFlags) (*compiled, error) {
 	if _, err := os.ReadFile(path); err != nil {
 		return nil, err
 	}
-	result, problems := compiler.Compile(folder(filepath.Dir(path)), filepath.Base(path),
-		compiler.Options{Overrides: f.Set})
+	result, problems := compiler.Compile(folder(filepath.Dir(path)), filepath.Base(path), o)
 	return &compiled{result, path, problems}, nil
 }
 

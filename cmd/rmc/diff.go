@@ -16,11 +16,11 @@ type diffCommand struct {
 // Run prints what B means differently from A, and of each change whether the
 // same weights would give other scores.
 func (d *diffCommand) Run(c *console) error {
-	a, err := c.compileClean(recipeFlags{d.A, d.Set})
+	a, err := c.compileClean(recipeFlags{d.A, setFlags{d.Set}})
 	if err != nil {
 		return err
 	}
-	b, err := c.compileClean(recipeFlags{d.B, d.Set})
+	b, err := c.compileClean(recipeFlags{d.B, setFlags{d.Set}})
 	if err != nil {
 		return err
 	}

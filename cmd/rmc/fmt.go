@@ -2,7 +2,9 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sort"
@@ -61,8 +63,12 @@ func (f *fmtCommand) files() ([]string, error) {
 		switch {
 		case path == "-":
 			return nil, usagef("- stands alone")
+		case errors.Is(err, fs.ErrNotExist):
+			return nil, fmt.Errorf("there is no %s%s", path, recipesNear(path))
 		case err != nil:
 			return nil, err
+		case !info.IsDir() && filepath.Ext(path) != ".rmr":
+			return nil, usagef("%s is no .rmr file", path)
 		case !info.IsDir():
 			files = append(files, path)
 			continue

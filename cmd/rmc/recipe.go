@@ -13,8 +13,13 @@ import (
 
 // recipeFlags are what every command takes that reads one recipe.
 type recipeFlags struct {
-	Recipe string   `arg:"" optional:"" help:"A .rmr file or a folder with one; absent is this folder."`
-	Set    []string `name:"set" sep:"none" placeholder:"PATH=VALUE" help:"Set a value, as in train.rm.optimizer.lr=1e-5. Repeatable."`
+	Recipe string `arg:"" optional:"" help:"A .rmr file or a folder with one; absent is this folder."`
+	setFlags
+}
+
+// setFlags change values of a recipe.
+type setFlags struct {
+	Set []string `name:"set" sep:"none" placeholder:"PATH=VALUE" help:"Set a value, as in train.rm.optimizer.lr=1e-5. Repeatable."`
 }
 
 // find returns the path of the recipe that the command line means.
@@ -30,6 +35,8 @@ func findRecipe(arg string) (string, error) {
 	switch {
 	case err == nil && info.IsDir():
 		return recipeIn(arg)
+	case err == nil && filepath.Ext(arg) != ".rmr":
+		return "", usagef("%s is no .rmr file", arg)
 	case err == nil:
 		return filepath.Clean(arg), nil
 	case errors.Is(err, fs.ErrNotExist) && isFile(arg+".rmr"):

@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	slashed "path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/rmc-lang/rmc/compiler/facts"
@@ -72,7 +74,13 @@ func (s *sources) lacks(kind, path string, ref source.Ref, err error) {
 		return
 	}
 	reason := strings.TrimPrefix(err.Error(), ref.String()+": ")
+	reason, near, ok := strings.Cut(reason, "; did you mean ")
 	help := ""
+	if name, err := strconv.Unquote(strings.TrimSuffix(near, "?")); ok && err == nil && ref.Kind == source.File {
+		help = fmt.Sprintf("did you mean %q?", "file:"+slashed.Join(slashed.Dir(ref.Path), name))
+	} else if ok {
+		help = "did you mean " + near
+	}
 	if network := (*url.Error)(nil); errors.As(err, &network) {
 		help = "check the network, or check the rest with -offline"
 	}

@@ -132,7 +132,7 @@ func (c *checker) reducedFirst(o *Objective) {
 			return
 		}
 		c.forgetSums(e.Args[0])
-		d := c.report(diag.ReducedFirst, e.Span, "%s is of all of the batch at once, not of each %s", short(oneLine(e.Span)), c.kind.batch.Name)
+		d := c.report(diag.ReducedFirst, e.Span, "%s is computed once for the whole batch, not for each %s", short(oneLine(e.Span)), c.kind.batch.Name)
 		d.Severity = diag.Warning
 		d.Help = "reduce last: mean(" + e.Name + "(…))"
 	})

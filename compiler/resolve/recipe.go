@@ -5,6 +5,8 @@
 package resolve
 
 import (
+	"slices"
+
 	"github.com/rmc-lang/rmc/lang/ast"
 	"github.com/rmc-lang/rmc/lang/diag"
 	"github.com/rmc-lang/rmc/lang/source"
@@ -132,12 +134,25 @@ func (r *Recipe) Trains() []*Train {
 	return all
 }
 
-// Evaluates returns the evaluation stages.
-func (r *Recipe) Evaluates() []*Evaluate {
-	var all []*Evaluate
+// A Use is a data set as the model of a stage sees it.
+type Use struct {
+	Model *Model
+	Data  *Data
+}
+
+// Uses lists them once each, in the order of the stages.
+func (r *Recipe) Uses() []Use {
+	var all []Use
 	for _, s := range r.Stages {
-		if e, ok := s.(*Evaluate); ok {
-			all = append(all, e)
+		var u Use
+		switch s := s.(type) {
+		case *Train:
+			u = Use{s.Model, s.Data}
+		case *Evaluate:
+			u = Use{s.Model, s.Data}
+		}
+		if u.Model != nil && u.Data != nil && !slices.Contains(all, u) {
+			all = append(all, u)
 		}
 	}
 	return all
@@ -162,17 +177,8 @@ type resolver struct {
 // one that could not be read, which has been reported. All problems
 // go to errs; the Recipe is what could be made of it and never nil.
 func File(file *ast.File, libraries []*ast.File, overrides []string, errs *diag.List) *Recipe {
-	r := &resolver{
-		errs:    errs,
-		decls:   file.Decls,
-		recipe:  &Recipe{Source: file.Source.Name, Doc: file.Doc, Overrides: overrides},
-		models:  map[string]*Model{},
-		data:    map[string]*Data{},
-		objects: map[string]*Objective{},
-		used:    map[string]bool{},
-		meant:   map[string]bool{},
-		lost:    map[string]bool{},
-	}
+	r := newResolver(file, errs)
+	r.recipe.Overrides = overrides
 	if file.Broken {
 		return r.recipe
 	}
@@ -183,6 +189,28 @@ func File(file *ast.File, libraries []*ast.File, overrides []string, errs *diag.
 	r.unusedSets()
 	r.semantics(file)
 	return r.recipe
+}
+
+// Library resolves a library by itself, with those that it uses: a Recipe with
+// objectives and nothing else.
+func Library(file *ast.File, libraries []*ast.File, errs *diag.List) *Recipe {
+	r := newResolver(file, errs)
+	r.libraries(append(slices.Clone(libraries), file))
+	return r.recipe
+}
+
+func newResolver(file *ast.File, errs *diag.List) *resolver {
+	return &resolver{
+		errs:    errs,
+		decls:   file.Decls,
+		recipe:  &Recipe{Source: file.Source.Name, Doc: file.Doc},
+		models:  map[string]*Model{},
+		data:    map[string]*Data{},
+		objects: map[string]*Objective{},
+		used:    map[string]bool{},
+		meant:   map[string]bool{},
+		lost:    map[string]bool{},
+	}
 }
 
 // name takes the recipe's name.
