@@ -1,6 +1,7 @@
 package compiler_test
 
 import (
+	"encoding/json"
 	"go/parser"
 	"go/token"
 	"strings"
@@ -46,6 +47,8 @@ func FuzzCompile(f *testing.F) {
 			t.Errorf("a format went wrong:\n%s", files[0].Content)
 		}
 		compiler.Render(r)
-		r.Plan.JSON()
+		if _, err := json.Marshal(r.Plan); err != nil {
+			t.Errorf("the plan: %v", err)
+		}
 	})
 }

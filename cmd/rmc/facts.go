@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/rmc-lang/rmc/compiler/facts"
-	"github.com/rmc-lang/rmc/compiler/resolve"
 	"github.com/rmc-lang/rmc/lang/ast"
 	"github.com/rmc-lang/rmc/runtime/arch"
 	"github.com/rmc-lang/rmc/runtime/data"
@@ -79,8 +78,8 @@ func gatherAt(c *console, r *compiled, o factsFlags, pins *lock.File) (*world, e
 	for _, d := range r.Recipe.Data {
 		g.source(d.Spec)
 	}
-	for _, pair := range uses(r.Recipe) {
-		g.tokens(pair.model, pair.data)
+	for _, u := range r.Recipe.Uses() {
+		g.tokens(u.Model.Spec, u.Data.Spec)
 	}
 	g.world.facts.Missing = g.sources.missing
 	return g.world, g.pins()
@@ -92,33 +91,6 @@ type gathering struct {
 	compiled *compiled
 	sources  *sources
 	world    *world
-}
-
-// A use is a data set as a stage's model sees it.
-type use struct {
-	model spec.Model
-	data  spec.Data
-}
-
-// uses lists which models see which data, in the order of the stages.
-func uses(r *resolve.Recipe) []use {
-	var all []use
-	seen := map[string]bool{}
-	add := func(m *resolve.Model, d *resolve.Data) {
-		if key := facts.Key(m.Spec.Name, d.Spec.Name); !seen[key] {
-			seen[key] = true
-			all = append(all, use{m.Spec, d.Spec})
-		}
-	}
-	for _, s := range r.Stages {
-		switch s := s.(type) {
-		case *resolve.Train:
-			add(s.Model, s.Data)
-		case *resolve.Evaluate:
-			add(s.Model, s.Data)
-		}
-	}
-	return all
 }
 
 // leftOut notes a check that was not made.

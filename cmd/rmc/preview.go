@@ -8,7 +8,9 @@ import (
 	"strings"
 
 	"github.com/rmc-lang/rmc/compiler/facts"
+	"github.com/rmc-lang/rmc/compiler/resolve"
 	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
 // A previewCommand shows the tokens of a row.
@@ -30,7 +32,7 @@ func (p *previewCommand) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	u, err := p.use(uses(r.Recipe))
+	u, err := p.use(r.Recipe.Uses())
 	if err != nil {
 		return err
 	}
@@ -38,37 +40,37 @@ func (p *previewCommand) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	path, ok := w.paths[u.data.Name]
-	reader := w.texts[u.model.Name]
-	if !ok || reader == nil && u.data.Format != "ids" {
+	path, ok := w.paths[u.Data.Spec.Name]
+	reader := w.texts[u.Model.Spec.Name]
+	if !ok || reader == nil && u.Data.Spec.Format != "ids" {
 		return c.unread(w)
 	}
-	row, err := p.number(w.sets[facts.Key(u.model.Name, u.data.Name)])
+	row, err := p.number(w.sets[facts.Key(u.Model.Spec.Name, u.Data.Spec.Name)])
 	if err != nil {
 		return err
 	}
-	look, err := data.Preview(u.data, path, reader.encode, row)
+	look, err := data.Preview(u.Data.Spec, path, reader.encode, row)
 	if err != nil {
 		return err
 	}
-	t := &lookText{look: look, use: u, reader: reader, colour: c.outColour}
+	t := &lookText{look: look, data: u.Data.Spec, reader: reader, colour: c.outColour}
 	_, err = io.WriteString(c.out, t.text())
 	return err
 }
 
 // use picks the data set that is shown, as the first model that sees it does.
-func (p *previewCommand) use(all []use) (use, error) {
+func (p *previewCommand) use(all []resolve.Use) (resolve.Use, error) {
 	var names []string
 	for _, u := range all {
-		if p.Data == "" || u.data.Name == p.Data {
+		if p.Data == "" || u.Data.Spec.Name == p.Data {
 			return u, nil
 		}
-		names = append(names, u.data.Name)
+		names = append(names, u.Data.Spec.Name)
 	}
 	if len(all) == 0 {
-		return use{}, usagef("the recipe uses no data")
+		return resolve.Use{}, usagef("the recipe uses no data")
 	}
-	return use{}, usagef("no stage uses data %q; there are %s", p.Data, strings.Join(names, ", "))
+	return resolve.Use{}, usagef("no stage uses data %q; there are %s", p.Data, strings.Join(names, ", "))
 }
 
 // number turns the row of the command line into a 0-based row of the file.
@@ -103,7 +105,7 @@ func (c *console) unread(w *world) error {
 // A lookText is one row being written for people.
 type lookText struct {
 	look   data.Look
-	use    use
+	data   spec.Data
 	reader *reader
 	colour bool
 	b      strings.Builder
@@ -111,7 +113,7 @@ type lookText struct {
 
 func (t *lookText) text() string {
 	l := t.look
-	fmt.Fprintf(&t.b, "%s: row %d of data %s, %s\n", l.Where, l.Row+1, t.use.data.Name, t.fate())
+	fmt.Fprintf(&t.b, "%s: row %d of data %s, %s\n", l.Where, l.Row+1, t.data.Name, t.fate())
 	for _, name := range slices.Sorted(maps.Keys(l.Columns)) {
 		fmt.Fprintf(&t.b, "%s = %g\n", name, l.Columns[name])
 	}
@@ -137,7 +139,7 @@ func (t *lookText) fate() string {
 
 // name is what a side of the row is called.
 func (t *lookText) name(side int) string {
-	if t.use.data.Kind == "preference" {
+	if t.data.Kind == "preference" {
 		return []string{"chosen", "rejected"}[side]
 	}
 	return fmt.Sprintf("candidate %d", side+1)
@@ -150,7 +152,7 @@ func (t *lookText) side(i int, full data.Sequence) {
 		kept = t.look.Cut[i]
 	}
 	fmt.Fprintf(&t.b, "\n%s: %s", t.name(i), count(len(full.IDs), "token"))
-	from, to := cutRange(t.use.data.OverLength, len(full.IDs), len(kept.IDs))
+	from, to := cutRange(t.data.OverLength, len(full.IDs), len(kept.IDs))
 	if to > from {
 		fmt.Fprintf(&t.b, ", %d of them cut away", to-from)
 	}

@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	"github.com/rmc-lang/rmc/compiler/check"
 	"github.com/rmc-lang/rmc/compiler/resolve"
@@ -209,16 +208,4 @@ func (b *builder) evaluate(e *resolve.Evaluate) {
 	s := Stage{Name: "evaluate." + e.Name, Kind: Evaluate, Model: e.Model.Spec.Name, Data: e.Data.Spec.Name, Evaluate: &e.Spec}
 	s.Inputs = b.after(e.Model, b.inputs(e.Model, e.Data))
 	b.add(s, e.Spec.Part, decidingModel(e.Model.Spec))
-}
-
-// JSON prints the plan, indented and ending with a newline.
-func (p *Plan) JSON() []byte {
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(p); err != nil {
-		panic(err) // see hash
-	}
-	return []byte(b.String())
 }

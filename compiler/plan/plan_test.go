@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"encoding/json"
 	"flag"
 	"os"
 	"path/filepath"
@@ -60,7 +61,11 @@ func build(t *testing.T, pairs ...string) *plan.Plan {
 }
 
 func TestJSON(t *testing.T) {
-	got := build(t).JSON()
+	got, err := json.MarshalIndent(build(t), "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got = append(got, '\n')
 	path := filepath.Join("testdata", "example.json")
 	if *update {
 		if err := os.MkdirAll("testdata", 0o755); err != nil {

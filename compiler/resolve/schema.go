@@ -36,7 +36,6 @@ type schema struct {
 	kind   int // index of the Kind field; -1 when there is none
 	kinds  []string
 	later  []string
-	scores bool
 }
 
 // schemaOf reads the tags of a struct. A tag that makes no sense is our bug.

@@ -50,7 +50,7 @@ func (r *resolver) meshShape() {
 		v := r.recipe.Value("mesh.fsdp")
 		v.Go, v.Text, v.Is = itoa(m.FSDP), itoa(m.FSDP), m.FSDP
 	case m.FSDP == 0:
-		near := divisor(m.Devices, m.Tensor)
+		near := Divisor(m.Devices, m.Tensor)
 		r.errs.Addf(diag.MeshShape, r.where("mesh.tensor", span), "%d devices cannot be split %d ways", m.Devices, m.Tensor).Help =
 			fmt.Sprintf("the nearest that divides %d is tensor = %d", m.Devices, near)
 	case m.FSDP*m.Tensor != m.Devices:
@@ -82,18 +82,16 @@ func count(n int, noun string) string {
 	return itoa(n) + " " + noun + "s"
 }
 
-// divisor returns the divisor of n that is nearest to k, the smaller of two.
-func divisor(n, k int) int {
+// Divisor returns the divisor of n that is nearest to k, the smaller of two.
+func Divisor(n, k int) int {
 	best := 1
-	for d := 1; d <= n; d++ {
-		if n%d == 0 && distance(d, k) < distance(best, k) {
+	for d := 1; d <= min(n, 2*k); d++ {
+		if n%d == 0 && max(d-k, k-d) < max(best-k, k-best) {
 			best = d
 		}
 	}
 	return best
 }
-
-func distance(a, b int) int { return max(a-b, b-a) }
 
 // trains demands that a recipe trains something.
 func (r *resolver) trains(file *ast.File) {

@@ -24,8 +24,8 @@ func Recipe(r *resolve.Recipe, p *plan.Plan, f *facts.Facts) diag.List {
 	for _, m := range r.Models {
 		v.model(m)
 	}
-	for _, u := range uses(r) {
-		v.pair(u.model, u.data)
+	for _, u := range r.Uses() {
+		v.pair(u.Model, u.Data)
 	}
 	for _, s := range r.Stages {
 		v.stage(s)
@@ -42,30 +42,6 @@ type verifier struct {
 	recipe *resolve.Recipe
 	facts  *facts.Facts
 	errs   diag.List
-}
-
-// A use is a data set as the model of a stage sees it.
-type use struct {
-	model *resolve.Model
-	data  *resolve.Data
-}
-
-// uses lists them once each, in the order of the stages.
-func uses(r *resolve.Recipe) []use {
-	var all []use
-	for _, s := range r.Stages {
-		var u use
-		switch s := s.(type) {
-		case *resolve.Train:
-			u = use{s.Model, s.Data}
-		case *resolve.Evaluate:
-			u = use{s.Model, s.Data}
-		}
-		if u.model != nil && u.data != nil && !slices.Contains(all, u) {
-			all = append(all, u)
-		}
-	}
-	return all
 }
 
 // at returns the place where the recipe sets a value, else otherwise.
@@ -189,7 +165,7 @@ func (v *verifier) placed(m *resolve.Model, p facts.Param, axes []string) bool {
 		if n := ways[axis]; n > 1 && p.Shape[i]%n != 0 {
 			d := v.errs.Addf(diag.MeshDivides, span, "%s = %d does not divide %d, dimension %d of %s", axis, n, p.Shape[i], i+1, p.Name)
 			d.Notes = []diag.Note{v.note("mesh."+axis, "%s is %d", axis, n)}
-			d.Help = fmt.Sprintf("the nearest that does is %s = %d", axis, nearestDivisor(p.Shape[i], n))
+			d.Help = fmt.Sprintf("the nearest that does is %s = %d", axis, resolve.Divisor(p.Shape[i], n))
 			return false
 		}
 	}
@@ -224,7 +200,7 @@ func (v *verifier) uneven(m *resolve.Model, f facts.Model) {
 		near := 1
 		for _, d := range p.Shape {
 			if d%ways[axis] != 0 {
-				near = max(near, nearestDivisor(d, ways[axis]))
+				near = max(near, resolve.Divisor(d, ways[axis]))
 			}
 		}
 		span := v.at("mesh."+axis, v.at("mesh.devices", m.Decl.Name.Span))
@@ -232,17 +208,6 @@ func (v *verifier) uneven(m *resolve.Model, f facts.Model) {
 		d.Notes = []diag.Note{{Message: fmt.Sprintf("it is %v", p.Shape)}}
 		d.Help = fmt.Sprintf("the nearest that divides it is %s = %d", axis, near)
 	}
-}
-
-// nearestDivisor returns the divisor of n nearest to k, the smaller of two.
-func nearestDivisor(n, k int) int {
-	best := 1
-	for d := 1; d <= min(n, 2*k); d++ {
-		if n%d == 0 && max(d-k, k-d) < max(best-k, k-best) {
-			best = d
-		}
-	}
-	return best
 }
 
 // memory demands that each stage fits the memory that the mesh states.

@@ -64,13 +64,6 @@ func WriteText(w io.Writer, l List, color bool) error {
 	return err
 }
 
-// Text returns d as WriteText prints it, without color.
-func (d Diagnostic) Text() string {
-	var b strings.Builder
-	printer{&b, false}.diagnostic(d)
-	return b.String()
-}
-
 type printer struct {
 	*strings.Builder
 	color bool
