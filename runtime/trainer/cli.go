@@ -332,13 +332,16 @@ func (in *invocation) trained() (*Run, *Record, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	now, err := r.Contract()
-	if err != nil {
-		return nil, nil, err
-	}
-	if rec.Contract != nil {
-		if err := rec.Contract.check(*now); err != nil {
-			return nil, nil, err
+	for _, s := range r.Program.Stages {
+		if s.Kind != "train" {
+			continue
+		}
+		last, err := r.Program.trains(s.Model.Name)
+		if err == nil {
+			err = r.keepsContract(in.ctx, last)
+		}
+		if err != nil {
+			return nil, nil, r.Program.failed(last, err)
 		}
 	}
 	return r, rec, nil

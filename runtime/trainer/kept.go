@@ -94,12 +94,47 @@ func (r *Run) trainedNetwork(ctx context.Context, m spec.Model) (*network, error
 	return n, nil
 }
 
+// keepsContract holds the program's scoring contract for the model of a train
+// stage against the one that it was trained under.
+func (r *Run) keepsContract(ctx context.Context, s Stage) error {
+	then, err := r.keptContract(s.Model)
+	if err != nil {
+		return err
+	}
+	now, err := r.contract(ctx, s.Model, s.Data)
+	if err != nil {
+		return err
+	}
+	return then.check(*now)
+}
+
+// keptContract is the scoring contract that a model was trained under.
+func (r *Run) keptContract(m spec.Model) (*Contract, error) {
+	path := filepath.Join(r.folder("model", m.Name), contractFile)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, r.untrained()
+	}
+	var c Contract
+	if err == nil {
+		err = json.Unmarshal(text, &c)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the trained model is damaged: %s: %w; train again with train --force", path, err)
+	}
+	return &c, nil
+}
+
+func (r *Run) untrained() error {
+	return fmt.Errorf("%s holds no trained model; train first, or name another folder with --out", r.Dir)
+}
+
 // trainedWeights reads what an earlier run trained of a model and verifies it.
 func (r *Run) trainedWeights(m spec.Model) (model.Weights, error) {
 	path := filepath.Join(r.folder("model", m.Name), weightsFile)
 	digest, err := os.ReadFile(filepath.Join(filepath.Dir(path), digestFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s holds no trained model; train first, or name another folder with --out", r.Dir)
+		return nil, r.untrained()
 	}
 	if err != nil {
 		return nil, err
