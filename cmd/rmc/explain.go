@@ -3,16 +3,21 @@ package main
 import (
 	"fmt"
 	"io"
+	"io/fs"
 	"slices"
 	"strings"
 
+	"github.com/rmc-lang/rmc/compiler/check"
 	"github.com/rmc-lang/rmc/compiler/resolve"
 	"github.com/rmc-lang/rmc/lang/diag"
+	"github.com/rmc-lang/rmc/lang/parse"
+	"github.com/rmc-lang/rmc/lang/source"
+	"github.com/rmc-lang/rmc/stdlib"
 )
 
-// An explainCommand says what a code or a field means.
+// An explainCommand says what a code or a word of the language means.
 type explainCommand struct {
-	What string `arg:"" optional:"" name:"code|field" help:"A code (R0101) or a field (optimizer.lr); all codes are listed when absent."`
+	What string `arg:"" optional:"" name:"code|field" help:"A code (R0101), a field (optimizer.lr), a declaration, kind, function or objective; all codes are listed when absent."`
 	JSON bool   `name:"json" help:"Print JSON."`
 }
 
@@ -27,11 +32,17 @@ func (e *explainCommand) Run(c *console) error {
 	if fields := fieldsNamed(e.What); len(fields) > 0 {
 		return e.fields(c.out, fields)
 	}
+	if text := wordText(e.What); text != "" && e.JSON {
+		return printJSON(c.out, map[string]string{"word": e.What, "text": text})
+	} else if text != "" {
+		_, err := io.WriteString(c.out, text)
+		return err
+	}
 	near := diag.Suggest(e.What, topics())
 	if near != "" {
 		near = fmt.Sprintf(", did you mean %q?", near)
 	}
-	return usagef("there is no code or field %q%s", e.What, near)
+	return usagef("there is no code, field or function %q%s", e.What, near)
 }
 
 func (e *explainCommand) list(w io.Writer) error {
@@ -55,12 +66,71 @@ func (e *explainCommand) code(w io.Writer, entry diag.Entry) error {
 	return err
 }
 
-// fieldsNamed returns the fields that name ends the path of: lr, optimizer.lr
-// and train.optimizer.lr are one; max_length may be several.
+// fieldsNamed returns the fields that name ends the path of: lr, optimizer.lr,
+// train.optimizer.lr and train.rm.optimizer.lr are one; max_length may be several.
 func fieldsNamed(name string) []resolve.Described {
+	if parts := strings.Split(name, "."); len(parts) > 2 && slices.Contains(resolve.Keywords(), parts[0]) {
+		if fields := fieldsNamed(strings.Join(parts[2:], ".")); len(fields) > 0 {
+			path := parts[0] + "." + strings.Join(parts[2:], ".")
+			fields = slices.DeleteFunc(fields, func(d resolve.Described) bool { return d.Path != path })
+			if len(fields) > 0 {
+				return fields
+			}
+		}
+	}
 	return slices.DeleteFunc(resolve.Describe(), func(d resolve.Described) bool {
 		return d.Path != name && !strings.HasSuffix(d.Path, "."+name)
 	})
+}
+
+// wordText explains a word that is no field: a declaration, a kind, a function,
+// or an objective of the standard library; "" for others.
+func wordText(word string) string {
+	var b strings.Builder
+	if slices.Contains(resolve.Keywords(), word) {
+		fmt.Fprintf(&b, "%s has these fields:\n", word)
+		listFields(&b, word, "")
+	}
+	for _, d := range resolve.Describe() {
+		if slices.Contains(d.Kinds, word) {
+			fmt.Fprintf(&b, "%s is a kind of %s, %s\n", word, d.Path, d.Doc)
+			listFields(&b, d.Path, word)
+		}
+	}
+	if form, doc, ok := check.Describe(word); ok {
+		fmt.Fprintf(&b, "%s: %s\n", form, doc)
+	}
+	b.WriteString(libraryText(word))
+	return b.String()
+}
+
+// listFields writes a line for each field right below a path that a kind has.
+func listFields(b *strings.Builder, path, kind string) {
+	for _, d := range resolve.Describe() {
+		name, below := strings.CutPrefix(d.Path, path+".")
+		if below && !strings.Contains(name, ".") && (kind == "" || len(d.Of) == 0 || slices.Contains(d.Of, kind)) {
+			fmt.Fprintf(b, "  %-12s %s\n", name, d.Doc)
+		}
+	}
+}
+
+// libraryText is the text of an objective of the standard library.
+func libraryText(name string) string {
+	files, _ := fs.Glob(stdlib.FS, "*.rmr") // the pattern is well formed
+	for _, path := range files {
+		text, err := fs.ReadFile(stdlib.FS, path)
+		if err != nil {
+			panic(err) // it is embedded
+		}
+		file, _ := parse.File(source.New("std/"+path, string(text)))
+		for _, d := range file.Decls {
+			if d.Name != nil && d.Name.Name == name {
+				return fmt.Sprintf("use std/%s\n\n/// %s\n%s\n", strings.TrimSuffix(path, ".rmr"),
+					strings.ReplaceAll(d.Doc, "\n", "\n/// "), d.Span.Text())
+			}
+		}
+	}
+	return ""
 }
 
 // topics are the words that explain knows.
@@ -71,8 +141,9 @@ func topics() []string {
 	}
 	for _, d := range resolve.Describe() {
 		words = append(words, d.Path, d.Name)
+		words = append(words, d.Kinds...)
 	}
-	return words
+	return append(append(words, resolve.Keywords()...), check.Words()...)
 }
 
 func (e *explainCommand) fields(w io.Writer, fields []resolve.Described) error {

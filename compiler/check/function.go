@@ -56,6 +56,27 @@ func functionOf(name string) *function {
 	return nil
 }
 
+// Describe explains a function or model term: how it is written and what it is.
+func Describe(name string) (form, doc string, ok bool) {
+	if t := termOf(name); t != nil {
+		return name + "(view)", t.doc, true
+	}
+	f := functionOf(name)
+	if f == nil {
+		return "", "", false
+	}
+	return f.form(), f.doc, true
+}
+
+// Words lists what Describe explains.
+func Words() []string {
+	words := functionNames()
+	for _, t := range termTable() {
+		words = append(words, t.name)
+	}
+	return words
+}
+
 func functionNames() []string {
 	var names []string
 	for _, f := range functionTable() {
