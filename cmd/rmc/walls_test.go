@@ -1,7 +1,10 @@
 package main
 
 import (
+	"os"
 	"os/exec"
+	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -77,4 +80,47 @@ func heavy(pkg string) bool {
 	}
 	return within(pkg, "github.com/gomlx/gomlx") || within(pkg, "github.com/gomlx/compute") ||
 		within(pkg, "github.com/gomlx/go-xla") || strings.HasPrefix(pkg, "cgo:")
+}
+
+// Every package has a row in docs/architecture.md, which says what of ours it
+// imports: a package, all below a folder (lang/*), or nothing.
+func TestTableOfPackages(t *testing.T) {
+	text, err := os.ReadFile("../../docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string]string{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\| .+ \\| (.+) \\|$").FindAllStringSubmatch(string(text), -1) {
+		rows[row[1]] = row[2]
+	}
+	cmd := exec.Command("go", "list", "-f", "{{.ImportPath}} {{join .Imports \" \"}}", "./...")
+	cmd.Dir = "../.."
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours := func(pkg string) string {
+		return path.Clean(strings.TrimPrefix(strings.TrimPrefix(pkg, strings.TrimSuffix(module, "/")), "/"))
+	}
+	for line := range strings.Lines(string(out)) {
+		words := strings.Fields(line)
+		pkg := ours(words[0])
+		row, ok := rows[pkg]
+		delete(rows, pkg)
+		if !ok && !within(pkg, "recipes") {
+			t.Errorf("docs/architecture.md has no row for %s", pkg)
+		}
+		for _, imported := range words[1:] {
+			may := func(pattern string) bool {
+				match, err := path.Match(pattern, ours(imported))
+				return err == nil && match
+			}
+			if ok && within(imported, strings.TrimSuffix(module, "/")) && !slices.ContainsFunc(strings.Split(row, ", "), may) {
+				t.Errorf("%s imports %s, and its row in docs/architecture.md says %s", pkg, ours(imported), row)
+			}
+		}
+	}
+	for pkg := range rows {
+		t.Errorf("docs/architecture.md has a row for %s, which is no package", pkg)
+	}
 }
