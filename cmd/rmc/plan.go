@@ -55,6 +55,9 @@ type planText struct {
 
 func (t *planText) text() string {
 	fmt.Fprintf(&t.b, "%s: %s\n", t.plan.Name, count(len(t.plan.Stages), "stage"))
+	for _, s := range t.plan.Stages {
+		t.headline(s)
+	}
 	if m := t.plan.Mesh; m.Devices > 1 {
 		fmt.Fprintf(&t.b, "\nmesh   %d devices: fsdp %d × tensor %d\n", m.Devices, m.FSDP, m.Tensor)
 	}
@@ -68,6 +71,53 @@ func (t *planText) text() string {
 		t.stage(i+1, s)
 	}
 	return t.b.String()
+}
+
+// headline says in a line what a stage is for.
+func (t *planText) headline(s plan.Stage) {
+	e := t.stageEstimate(s)
+	if e == nil || s.Train == nil && s.Evaluate == nil {
+		return
+	}
+	if s.Evaluate != nil {
+		fmt.Fprintf(&t.b, "  evaluates %s on %s of %s.%s\n", s.Model, t.examples(s, e.Examples), s.Data, s.Evaluate.Part)
+		return
+	}
+	fmt.Fprintf(&t.b, "  trains %s on %s of %s: %s of %s", s.Model, t.examples(s, e.Examples), s.Data,
+		many(e.Steps, "step"), t.examples(s, s.Train.Batch))
+	if i := slices.IndexFunc(t.estimate.Models, func(m plan.ModelEstimate) bool { return m.Name == s.Model }); i >= 0 {
+		m := t.estimate.Models[i]
+		fmt.Fprintf(&t.b, ", %s of %s", grouped(m.Trained), many(int(m.Total), "parameter"))
+	}
+	t.b.WriteByte('\n')
+}
+
+// stageEstimate is what is known of a stage, or nil.
+func (t *planText) stageEstimate(s plan.Stage) *plan.StageEstimate {
+	i := slices.IndexFunc(t.estimate.Stages, func(e plan.StageEstimate) bool { return e.Name == s.Name })
+	if i < 0 {
+		return nil
+	}
+	return &t.estimate.Stages[i]
+}
+
+// examples counts what a stage works on: 74 pairs, 98 rows, 194 sequences.
+func (t *planText) examples(s plan.Stage, n int) string {
+	noun := "row"
+	if s.Kind == plan.Embed {
+		noun = "sequence"
+	}
+	for _, d := range t.plan.Data {
+		if d.Name == s.Data && d.Kind == "preference" && (s.Train != nil || s.Evaluate != nil) {
+			noun = "pair"
+		}
+	}
+	return many(n, noun)
+}
+
+// many is count with the thousands apart.
+func many(n int, noun string) string {
+	return strings.Replace(count(n, noun), fmt.Sprint(n), grouped(n), 1)
 }
 
 // fact writes one line of a section.
@@ -119,7 +169,7 @@ func (t *planText) data(d plan.DataEstimate) {
 			t.fact("", "%s %s", grouped(loss.rows), loss.why)
 		}
 	}
-	t.fact("tokens", "%s of %s", grouped(d.Tokens), grouped(d.TokensBefore))
+	t.fact("tokens", "%s kept of %s", grouped(d.Tokens), grouped(d.TokensBefore))
 	t.fact("length", "%d to %d; half have at most %d, 90 %% %d, 99 %% %d", d.Shortest, d.Longest, d.Median, d.P90, d.P99)
 }
 
@@ -128,25 +178,24 @@ func (t *planText) stage(number int, s plan.Stage) {
 	if len(s.Inputs) > 0 {
 		t.fact("after", "%s", strings.Join(s.Inputs, ", "))
 	}
+	e := t.stageEstimate(s)
+	switch {
+	case e != nil && s.Train != nil:
+		t.steps(s, e)
+	case e != nil:
+		t.fact("reads", "%s", t.examples(s, e.Examples))
+	}
 	if i := slices.IndexFunc(t.plan.Objectives, func(o plan.Objective) bool { return o.Stage == s.Name }); i >= 0 {
 		t.objective(t.plan.Objectives[i])
 	}
-	i := slices.IndexFunc(t.estimate.Stages, func(e plan.StageEstimate) bool { return e.Name == s.Name })
-	if i < 0 {
+	if e == nil {
 		return
 	}
-	e := t.estimate.Stages[i]
-	if s.Train != nil {
-		t.fact("steps", "%s of %s examples, the first %d of them warm-up; %s examples in all",
-			grouped(e.Steps), grouped(s.Train.Batch), e.WarmupSteps, grouped(e.Examples))
-	} else {
-		t.fact("examples", "%s", grouped(e.Examples))
-	}
 	for _, b := range e.Buckets {
-		t.fact("bucket", "%d tokens: %s examples, %d a forward", b.Length, grouped(b.Examples), b.Micro)
+		t.fact("bucket", "%s: %s, %d a forward", many(b.Length, "token"), t.examples(s, b.Examples), b.Micro)
 	}
 	if e.Padded > 0 {
-		t.fact("tokens", "%s and %s of padding (%.0f %%)", grouped(e.Tokens), grouped(e.Padded-e.Tokens),
+		t.fact("tokens", "%s, and %s of padding (%.0f %%)", grouped(e.Tokens), grouped(e.Padded-e.Tokens),
 			100*float64(e.Padded-e.Tokens)/float64(e.Padded))
 	}
 	if e.Compiles > 0 {
@@ -154,6 +203,21 @@ func (t *planText) stage(number int, s plan.Stage) {
 	}
 	if e.Memory != nil {
 		t.memory(*e.Memory)
+	}
+}
+
+// steps writes how long a stage trains.
+func (t *planText) steps(s plan.Stage, e *plan.StageEstimate) {
+	warmup := "no warm-up"
+	switch {
+	case e.WarmupSteps == 1:
+		warmup = "the first is warm-up"
+	case e.WarmupSteps > 1:
+		warmup = fmt.Sprintf("the first %s are warm-up", grouped(e.WarmupSteps))
+	}
+	t.fact("steps", "%s of %s, %s", grouped(e.Steps), t.examples(s, s.Train.Batch), warmup)
+	if e.Examples > 0 {
+		t.fact("", "%.3g passes over %s", float64(e.Steps)*float64(s.Train.Batch)/float64(e.Examples), t.examples(s, e.Examples))
 	}
 }
 
@@ -176,8 +240,11 @@ func (t *planText) objective(o plan.Objective) {
 }
 
 func (t *planText) memory(m plan.Memory) {
-	t.fact("memory", "%s a device: weights %s, gradients %s, moments %s, activations about %s",
-		size(m.Total), size(m.Weights), size(m.Gradients), size(m.Moments), size(m.Activations))
+	parts := fmt.Sprintf("weights %s, gradients %s, moments %s", size(m.Weights), size(m.Gradients), size(m.Moments))
+	if m.Activations > 0 {
+		parts += ", activations about " + size(m.Activations)
+	}
+	t.fact("memory", "%s a device: %s", size(m.Total), parts)
 	if m.Stated > 0 {
 		t.fact("", "of %s that the mesh says it has", size(m.Stated))
 	}

@@ -195,6 +195,10 @@ func (t *lookText) part(name string, ids []int32, cut [2]int, at int) {
 		}
 		line += width
 		t.b.WriteString(t.paint(style, text))
+		if strings.HasSuffix(text, "⏎") { // the text's own lines are easiest to read
+			t.b.WriteByte('\n')
+			line = 0
+		}
 	}
 	for i, id := range ids {
 		at := at + i

@@ -272,7 +272,7 @@ func (v *verifier) truncation(d *resolve.Data, f facts.Data) {
 	}
 	if d.Spec.OverLength == "drop" && f.Kept > 0 && 2*f.OverLong > f.Rows {
 		e := v.warn(diag.MostDropped, span, "%d of %s of %s %s dropped as longer than %d tokens", f.OverLong, count(f.Rows, "row"), d.Spec.Name, are(f.OverLong), d.Spec.MaxLength)
-		e.Help = "make max_length larger, or truncate"
+		e.Help = "make max_length larger, or write over_length = truncate_left, which cuts the prompt first"
 	}
 	if f.Identical > 0 {
 		e := v.warn(diag.SameAfterTruncation, span, "%s of %s %s the same on both sides after truncation", count(f.Identical, "row"), d.Spec.Name, are(f.Identical))
