@@ -81,6 +81,7 @@ func variants() map[string]string {
 		"margin":     change("split       =", "columns     = named { margin = \"gap\", chosen = \"winner\" }\n  split       ="),
 		"mesh":       change("evaluate rm", "mesh { devices = 4, tensor = 2, memory = 24 GiB }\n\nshard rm { \"*.embed_tokens\" = [tensor, fsdp], \"*_proj\" = auto }\n\nevaluate rm"),
 		"keywords":   strings.NewReplacer("model rm", "model type", "train rm", "train type", "evaluate rm", "evaluate type", "prefs", "op").Replace(quickstart),
+		"percent":    change("center = 0.01", "center = -(1%)"),
 		"buckets":    change("batch     = 32 pairs", "batch = 32 pairs\n  micro = 4 pairs\n  buckets = [128, 512]\n  steps = 1e3\n  order = listed"),
 		"two stages": quickstart + "\ntrain rm on prefs as second {\n  objective = bradley_terry\n  seed = 1\n}\n\nevaluate rm on prefs.train as seen { batch = 4 pairs }\n",
 		"ranking": strings.NewReplacer("use std/preference", "use std/ranking", "data prefs: preference", "data prefs: ranking",

@@ -53,17 +53,17 @@ func (c *checker) number(n *ast.Number) *Expr {
 				"write " + n.Text + "; only % is understood here"
 			return poison(n.Span)
 		}
-		return &Expr{Kind: Literal, Type: Type{Elem: Real}, Span: n.Span, Value: value / 100, Text: goText(n.Text+"%", value/100)}
+		return &Expr{Kind: Literal, Type: Type{Elem: Real}, Span: n.Span, Value: value / 100, Text: formatNumber(value / 100)}
 	}
 	return &Expr{Kind: Literal, Type: Type{Elem: elem}, Span: n.Span, Value: value, Text: n.Text}
 }
 
-// goText is a number as Go can read it, kept as the recipe wrote it if it may be.
+// goText is a constant as Go can read it, as the recipe wrote it if it may be.
 func goText(text string, value float64) string {
-	if !strings.HasSuffix(text, "%") {
-		return text
+	if strings.ContainsAny(text, "%()") {
+		return formatNumber(value)
 	}
-	return formatNumber(value)
+	return text
 }
 
 // formatNumber prints a number shortly: 0.03, 1e-5.
