@@ -11,8 +11,8 @@ import (
 	rmc "github.com/rmc-lang/rmc"
 )
 
-// A trainer built by an installed rmc must be the one that the checkout builds;
-// go:embed leaves some names out without a word.
+// A trainer built by an installed rmc must be the one that the checkout builds,
+// and embedding leaves some names out without a word.
 func TestCarriedFilesAreAllOfTheRuntime(t *testing.T) {
 	carried, err := carriedFiles(rmc.Source)
 	if err != nil {
@@ -85,8 +85,5 @@ func TestDigestSeesNamesAndContents(t *testing.T) {
 		if digest(base) == digest(other) {
 			t.Errorf("%s: same digest", name)
 		}
-	}
-	if digest(base) != digest(base) {
-		t.Error("digest is not a function of its input")
 	}
 }

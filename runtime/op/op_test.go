@@ -38,7 +38,7 @@ func (w world) run(t *testing.T, f func(b *op.Batch) op.Tensor) (value float64, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.Exec(w.chosen, w.rejected, w.gap, w.valid, w.count)
+	out, err := exec.Call(w.chosen, w.rejected, w.gap, w.valid, w.count)
 	if err != nil {
 		t.Fatal(err)
 	}
