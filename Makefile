@@ -6,8 +6,9 @@ SHELL       := /bin/bash
 cache  := $(or $(RMC_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/rmc)
 plugin := $(cache)/pjrt/pjrt_c_api_cpu_plugin.so
 fuzz   ?= 30s
+peers  := torch==2.15.0 transformers==5.23.0 peft==0.21.2
 
-.PHONY: all help build test update generate check fuzz conformance bench plugin tokenizers demo
+.PHONY: all help build test update generate check fuzz conformance venv bench plugin tokenizers demo
 
 all: build ## build rmc and test the compiler: seconds, no XLA
 	go test ./lang/... ./compiler/... ./cmd/...
@@ -45,9 +46,18 @@ fuzz: ## run each fuzz target for fuzz=30s
 		done; \
 	done
 
-conformance: ## compare with transformers and TRL; says what it had to skip
-	@go test -count=1 -v -timeout 20m -run 'Conformance|Trajectory' ./runtime/... ./recipes/... | \
-		grep -E '^ *(--- (PASS|FAIL|SKIP)|[a-z0-9_]+_test\.go:[0-9]+:)|^(FAIL|panic)'
+conformance: ## compare with transformers, PEFT, TRL and goldens; says what it had to skip
+	@go test -count=1 -v -timeout 20m -run 'Conformance|Trajectory|Golden|Vectors|SmolLM2' \
+		./runtime/model ./runtime/text ./runtime/trainer ./recipes 2>&1 | awk -f conformance/lines.awk
+
+venv: ## get a Python with transformers for make conformance (pip: 3 GB to fetch, 6 GB on disk)
+	@if [ -e "$(cache)/venv" ]; then echo "$(cache)/venv is there already"; exit; fi; \
+	mkdir -p "$(cache)"; tmp=$$(mktemp -d "$(cache)/.venv-XXXXXX"); trap 'rm -rf "$$tmp"' EXIT; \
+	echo "fetching $(peers) and what they need from the Python package index: 3 GB, most of it torch's CUDA libraries, without which it does not start"; \
+	python3 -m venv "$$tmp"; \
+	"$$tmp/bin/python" -m pip install --quiet --disable-pip-version-check $(peers); \
+	"$$tmp/bin/python" -c 'import torch, transformers, peft'; \
+	mv "$$tmp" "$(cache)/venv"; echo "made $(cache)/venv, which make conformance uses"
 
 bench: ## measure parsing, compiling, tokenizing and training; appends to bench.txt
 	@{ echo "# $$(git describe --always --dirty) $$(go version | cut -d' ' -f3-) $$(nproc) cores"; \

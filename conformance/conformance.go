@@ -35,7 +35,7 @@ func Close[T float32 | float64](t testing.TB, name string, got []T, want []float
 		verdict = "FAIL"
 		t.Errorf("%s: number %d is %g, want %g", name, at, got[at], want[at])
 	}
-	t.Logf("conformance: %-52s max |Δ| %.1e  mean %.1e  tolerance %.0e  %s", name, worst, sum/float64(len(want)), tolerance, verdict)
+	t.Logf("conformance: %-66s max |Δ| %.1e  mean %.1e  tolerance %.0e  %s", name, worst, sum/float64(len(want)), tolerance, verdict)
 }
 
 //go:embed score.py

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/rmc-lang/rmc/conformance"
 )
 
 // trl is the run that testdata of TRL's RewardTrainer was recorded with.
@@ -78,17 +80,11 @@ func TestTrajectoryOfTRL(t *testing.T) {
 	if len(got) != 30 || len(reference.Steps) != 30 {
 		t.Fatalf("%d steps, the reference has %d; want 30", len(got), len(reference.Steps))
 	}
-	var worst, mean float64
+	var losses, wantLosses, norms, wantNorms []float64
 	for i, want := range reference.Steps {
 		g := got[i]
-		d := math.Abs(g["loss"] - want.Loss)
-		worst, mean = max(worst, d), mean+d/30
-		if d > 3e-4 {
-			t.Errorf("step %d: loss %.6f, TRL has %.6f", i+1, g["loss"], want.Loss)
-		}
-		if math.Abs(g["grad_norm"]-want.GradNorm) > 0.01*want.GradNorm {
-			t.Errorf("step %d: gradient norm %.5f, TRL has %.5f", i+1, g["grad_norm"], want.GradNorm)
-		}
+		losses, wantLosses = append(losses, g["loss"]), append(wantLosses, want.Loss)
+		norms, wantNorms = append(norms, g["grad_norm"]/want.GradNorm), append(wantNorms, 1)
 		if math.Abs(g["lr"]-want.LR) > 1e-12*want.LR {
 			t.Errorf("step %d: learning rate %g, TRL has %g", i+1, g["lr"], want.LR)
 		}
@@ -96,7 +92,9 @@ func TestTrajectoryOfTRL(t *testing.T) {
 			t.Errorf("step %d: accuracy %g, TRL has %g", i+1, g["accuracy"], want.Accuracy)
 		}
 	}
-	t.Logf("30 steps on %s: max |Δloss| %.1e, mean %.1e, tolerance 3e-4", fastest(), worst, mean)
+	name := "30 steps of TRL by a recipe's trainer, " + fastest()
+	conformance.Close(t, name+": losses", losses, wantLosses, 3e-4)
+	conformance.Close(t, name+": gradient norms, relative", norms, wantNorms, 0.01)
 }
 
 func raw(all []json.RawMessage) [][]byte {
@@ -131,15 +129,7 @@ func shared(t *testing.T, name string) string {
 
 // fastest is the backend that is there: xla where the plugin is in the cache.
 func fastest() string {
-	cache := os.Getenv("RMC_CACHE")
-	if cache == "" {
-		user, err := os.UserCacheDir()
-		if err != nil {
-			return "go"
-		}
-		cache = filepath.Join(user, "rmc")
-	}
-	if found, _ := filepath.Glob(filepath.Join(cache, "pjrt", "*.so")); len(found) > 0 {
+	if found, _ := filepath.Glob(filepath.Join(conformance.Cache(), "pjrt", "*.so")); len(found) > 0 {
 		return "xla"
 	}
 	return "go"

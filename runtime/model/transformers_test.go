@@ -149,7 +149,7 @@ func TestConformanceAdapter(t *testing.T) {
 			for _, p := range append(b.decoder.Parameters(), b.decoder.ScoreParameters(1, false)...) {
 				base[p.Name] = weights[p.Name]
 			}
-			name := fmt.Sprintf("adapter of %s, %d layers", family, layers)
+			name := fmt.Sprintf("adapter of %s, layers to %d", family, layers)
 			trials = append(trials, newTrial(name, export(t, b.decoder.Config, base, 1), folder, b.ref.Rows, wide(ours)))
 		}
 	}

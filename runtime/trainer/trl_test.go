@@ -2,11 +2,13 @@ package trainer
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
 	"testing"
 
+	"github.com/rmc-lang/rmc/conformance"
 	"github.com/rmc-lang/rmc/runtime/backend"
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/op"
@@ -134,6 +136,7 @@ func trajectory(t *testing.T, b *backend.Backend, micro, steps int) []*outcome {
 		t.Fatal(err)
 	}
 	var outcomes []*outcome
+	var losses, wantLosses, norms, wantNorms []float64
 	for step := range steps {
 		at := step * 8 % len(all)
 		out, err := st.step(all[at:at+8], ratesAt(trlTrain, step, 30))
@@ -142,16 +145,15 @@ func trajectory(t *testing.T, b *backend.Backend, micro, steps int) []*outcome {
 		}
 		outcomes = append(outcomes, out)
 		want := ref.Steps[step]
-		if d := math.Abs(out.loss - want.Loss); !(d <= 3e-4) {
-			t.Errorf("step %d: loss %.6f, TRL %.6f", step, out.loss, want.Loss)
-		}
-		if d := math.Abs(out.norm/want.GradNorm - 1); !(d <= 0.01) {
-			t.Errorf("step %d: gradient norm %.5f, TRL %.5f", step, out.norm, want.GradNorm)
-		}
+		losses, wantLosses = append(losses, out.loss), append(wantLosses, want.Loss)
+		norms, wantNorms = append(norms, out.norm/want.GradNorm), append(wantNorms, 1)
 		if lr := trlTrain.Rate(step, 30); math.Abs(lr-want.LR) > 1e-12*want.LR {
 			t.Errorf("step %d: learning rate %v, TRL %v", step, lr, want.LR)
 		}
 	}
+	name := fmt.Sprintf("%d steps of TRL on %s, micro %d", steps, b.Kind, micro)
+	conformance.Close(t, name+": losses", losses, wantLosses, 3e-4)
+	conformance.Close(t, name+": gradient norms, relative", norms, wantNorms, 0.01)
 	return outcomes
 }
 
