@@ -134,7 +134,7 @@ func same(t *testing.T, got, want Weights) {
 func half(folder, dtype string, weights Weights, bits func(float32) uint16) error {
 	var all []safetensors.Data
 	for _, n := range weights.Sorted() {
-		d := Data(n)
+		d := stored([]Named{n})[0]
 		d.DType = dtype
 		d.Write = func(w io.Writer) error {
 			var out []byte
@@ -212,7 +212,7 @@ func TestReadSafetensorsVerifies(t *testing.T) {
 	_, weights := hold(t, "llama")
 	weights["count"] = tensors.FromFlatDataAndDimensions([]int32{3, 4}, 2)
 	path := filepath.Join(t.TempDir(), "state.safetensors")
-	digest, err := WriteSafetensors(path, weights.Sorted(), map[string]string{"step": "3"})
+	digest, err := safetensors.Write(path, stored(weights.Sorted()), map[string]string{"step": "3"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/rmc-lang/rmc/runtime/arch"
+	"github.com/rmc-lang/rmc/runtime/safetensors"
 )
 
 // A LoRA adds scale * B·A to projections (Hu et al. 2021). A is
@@ -130,7 +131,7 @@ func (l *LoRA) WriteAdapter(folder, base string, layers int, adapter Weights) er
 	for _, n := range adapter.Sorted() {
 		all = append(all, Named{"base_model.model." + n.Name, n.Tensor})
 	}
-	if _, err := WriteSafetensors(filepath.Join(folder, "adapter_model.safetensors"), all, map[string]string{"format": "pt"}); err != nil {
+	if _, err := safetensors.Write(filepath.Join(folder, "adapter_model.safetensors"), stored(all), map[string]string{"format": "pt"}); err != nil {
 		return err
 	}
 	text, err := json.MarshalIndent(l.peft(base, layers), "", "  ")

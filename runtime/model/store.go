@@ -11,23 +11,6 @@ import (
 	"github.com/rmc-lang/rmc/runtime/safetensors"
 )
 
-// Data is an array ready for safetensors.Write. Its bytes are fetched when its
-// turn comes, from the device if that is where they are.
-func Data(n Named) safetensors.Data {
-	return safetensors.Data{
-		Name:  n.Name,
-		DType: storedType(n.Tensor.DType()),
-		Shape: n.Tensor.Shape().Dimensions,
-		Write: func(w io.Writer) error {
-			var err error
-			if e := n.Tensor.ConstBytes(func(bytes []byte) { _, err = w.Write(bytes) }); e != nil {
-				return e
-			}
-			return err
-		},
-	}
-}
-
 func storedType(d dtypes.DType) string {
 	switch d {
 	case dtypes.Float32:
@@ -40,22 +23,29 @@ func storedType(d dtypes.DType) string {
 	panic(fmt.Sprintf("model: no stored type for %v", d))
 }
 
-// WriteSafetensors writes arrays to path, whole or not at all, and returns the
-// file's SHA-256.
-func WriteSafetensors(path string, all []Named, metadata map[string]string) (digest string, err error) {
-	return safetensors.Write(path, stored(all), metadata)
-}
-
 // WriteModel writes arrays into folder as transformers does, in files of at
 // most 5 GB, and returns the names of the files.
 func WriteModel(folder string, all []Named) ([]string, error) {
 	return safetensors.WriteModel(folder, stored(all), safetensors.ShardSize)
 }
 
+// stored makes arrays ready for a file. The bytes of each are fetched when its
+// turn comes, from the device if that is where they are.
 func stored(all []Named) []safetensors.Data {
 	data := make([]safetensors.Data, len(all))
 	for i, n := range all {
-		data[i] = Data(n)
+		data[i] = safetensors.Data{
+			Name:  n.Name,
+			DType: storedType(n.Tensor.DType()),
+			Shape: n.Tensor.Shape().Dimensions,
+			Write: func(w io.Writer) error {
+				var err error
+				if e := n.Tensor.ConstBytes(func(bytes []byte) { _, err = w.Write(bytes) }); e != nil {
+					return e
+				}
+				return err
+			},
+		}
 	}
 	return data
 }
