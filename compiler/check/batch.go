@@ -127,28 +127,44 @@ func (c *checker) finite(o *Objective) {
 // example was meant: the pairs of one batch then make up for each other.
 func (c *checker) reducedFirst(o *Objective) {
 	visit(o.Loss.Value, func(e *Expr) {
-		bent := e.Kind == Call && slices.Contains([]string{"log_sigmoid", "sigmoid", "softplus", "relu", "tanh", "exp", "log"}, e.Name)
-		if !bent || !e.Args[0].grad || e.Args[0].batch != batchMean && e.Args[0].batch != batchSum {
+		if e.Kind != Call || !bent(e) {
 			return
 		}
-		c.forgetSums(e.Args[0])
 		d := c.report(diag.ReducedFirst, e.Span, "%s is computed once for the whole batch, not for each %s", short(oneLine(e.Span)), c.kind.batch.Name)
 		d.Severity = diag.Warning
 		d.Help = "reduce last: mean(" + e.Name + "(…))"
 	})
 }
 
-// forgetSums takes back what was said of sums over the batch below e: there is
-// more wrong with them.
-func (c *checker) forgetSums(e *Expr) {
-	visit(e, func(sum *Expr) {
-		if sum.Kind != Call || sum.Name != "sum" {
+// sums warns of sums over the batch that make the loss grow with it. What is
+// divided by another number of the batch does not.
+func (c *checker) sums(o *Objective) {
+	seen := map[*Expr]bool{}
+	var walk func(*Expr)
+	walk = func(e *Expr) {
+		if seen[e] || e.Kind == Call && (bent(e) || e.Name == "div" && e.Args[1].batch != batchNone) {
 			return
 		}
-		c.errs = slices.DeleteFunc(c.errs, func(d diag.Diagnostic) bool {
-			return d.Code == diag.SumOverBatch && sum.Span.Start <= d.Span.Start && d.Span.End <= sum.Span.End
-		})
-	})
+		seen[e] = true
+		if e.Kind == Call && e.Name == "sum" && overBatch(e) {
+			d := c.report(diag.SumOverBatch, e.Span, "a sum over `%s` grows with the batch", e.Axis)
+			d.Severity = diag.Warning
+			d.Help = "write mean(…): then neither the loss nor the right learning rate depends on batch"
+		}
+		if e.Kind == LetRef {
+			walk(e.Let.Value)
+		}
+		for _, a := range e.Args {
+			walk(a)
+		}
+	}
+	walk(o.Loss.Value)
+}
+
+// bent reports whether e is a curve of a number that is of all of the batch.
+func bent(e *Expr) bool {
+	curve := slices.Contains([]string{"log_sigmoid", "sigmoid", "softplus", "relu", "tanh", "exp", "log"}, e.Name)
+	return curve && e.Args[0].grad && (e.Args[0].batch == batchMean || e.Args[0].batch == batchSum)
 }
 
 // checkTrained demands that the loss, as written, trains what the stage trains.

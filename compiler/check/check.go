@@ -44,6 +44,7 @@ func New(decl *ast.Decl, env Env, errs *diag.List) *Objective {
 	case !o.Loss.Value.Type.poisoned():
 		c.checkLoss(o)
 		c.reducedFirst(o)
+		c.sums(o)
 		c.checkTrained(o)
 	}
 	if whole && !c.errs.HasErrors() {
@@ -251,6 +252,7 @@ func (c *checker) finish(o *Objective) {
 	}
 	c.finite(o)
 	c.reducedFirst(o)
+	c.sums(o)
 	c.collect(o, s)
 	c.checkGradient(o)
 	o.Facts = append(s.facts, c.facts(o)...)

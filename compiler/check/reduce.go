@@ -131,16 +131,11 @@ func (c *checker) mayReduce(e *ast.Call, f *function, x Type, over *ast.Arg, axi
 		span = over.Span
 	}
 	expr := operandText(e)
-	switch {
-	case mixes(f.name):
+	if mixes(f.name) {
 		d := c.report(diag.MixesExamples, span, "%s over `%s` mixes unrelated examples", f.name, axis.Name)
 		d.Notes = append(d.Notes, diag.Note{Span: operandArg(e).Span, Message: expr + " is " + x.String() + "; `" + axis.Name + "` is the axis of the batch"})
 		d.Help = batchHelp(x, axis)
 		return false
-	case f.name == "sum":
-		d := c.report(diag.SumOverBatch, span, "a sum over `%s` grows with the batch", axis.Name)
-		d.Severity = diag.Warning
-		d.Help = "write mean(…): then neither the loss nor the right learning rate depends on batch"
 	}
 	for _, a := range x.Axes {
 		if a.Kind == RaggedAxis {

@@ -247,8 +247,12 @@ func (s *simplifier) stable(e *Expr) *Expr {
 	if to == nil {
 		return e
 	}
-	from, _, _ := strings.Cut(e.String(), "\n")
-	s.fact(e.Span, fmt.Sprintf("%s is computed as %s, which float32 gets right", short(from), short(to.String())))
+	of := to.Args[0]
+	text := short(oneLine(of.Span))
+	if of.Name == "neg" {
+		text = "-(" + short(oneLine(of.Args[0].Span)) + ")"
+	}
+	s.fact(e.Span, fmt.Sprintf("%s is computed as %s(%s), which float32 gets right", short(oneLine(e.Span)), to.Name, text))
 	return to
 }
 
