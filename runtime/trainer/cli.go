@@ -54,8 +54,8 @@ type invocation struct {
 	stdout, stderr *os.File
 }
 
-// errUsage marks an error as the user's typing, for exit code 2.
-var errUsage = errors.New("usage")
+// A usageError is a mistake in what the user typed, for exit code 2.
+type usageError struct{ error }
 
 // Main is the whole of a generated main: it reads the command line, runs the
 // program and exits.
@@ -93,7 +93,7 @@ func run(ctx context.Context, p Program, args []string, stdin io.Reader, stdout,
 	switch {
 	case err == nil:
 		return exitFine
-	case errors.Is(err, errUsage):
+	case errors.As(err, new(usageError)):
 		return misused(stderr, p, err)
 	}
 	fmt.Fprintf(stderr, "%s: %v\n", p.Name, err)
@@ -151,7 +151,7 @@ type trainCommand struct {
 // run, finished.
 func (c *trainCommand) Run(in *invocation) error {
 	if c.Steps < 0 {
-		return fmt.Errorf("%w: --steps %d: want a positive number", errUsage, c.Steps)
+		return usageError{fmt.Errorf("--steps %d: want a positive number; 0 is all", c.Steps)}
 	}
 	release, err := claim(in.dir)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/rmc-lang/rmc/runtime/arch"
@@ -38,19 +39,17 @@ func (c *exportCommand) Run(in *invocation) error {
 	if c.Adapter && s.Model.Tune.Kind != "lora" {
 		return fmt.Errorf("--adapter: model %s has no adapter; its recipe says tune = %s", s.Model.Name, s.Model.Tune.Kind)
 	}
-	target := c.Dir
-	if target == "" {
+	target := filepath.Clean(c.Dir)
+	if c.Dir == "" {
 		target = filepath.Join(in.dir, "export")
 	}
-	if _, err := os.Stat(target); err == nil && !c.Force {
-		return fmt.Errorf("%s is there already; --force overwrites it", target)
-	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := c.mayWrite(target); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(filepath.Clean(target)), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
 		return err
 	}
-	tmp, err := os.MkdirTemp(filepath.Dir(filepath.Clean(target)), ".export-*")
+	tmp, err := os.MkdirTemp(filepath.Dir(target), ".export-*")
 	if err != nil {
 		return err
 	}
@@ -71,6 +70,29 @@ func (c *exportCommand) Run(in *invocation) error {
 	fmt.Fprintln(in.stdout, target)
 	return nil
 }
+
+// mayWrite refuses to replace what is there unasked, and, even when asked, what
+// is no export.
+func (c *exportCommand) mayWrite(target string) error {
+	entries, err := os.ReadDir(target)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("%w; name a folder to write", err)
+	}
+	ours := slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == exportedContract })
+	switch {
+	case len(entries) > 0 && !ours:
+		return fmt.Errorf("%s is there already and holds other things than an export; name another folder", target)
+	case !c.Force:
+		return fmt.Errorf("%s is there already; --force overwrites it", target)
+	}
+	return nil
+}
+
+// exportedContract is the file that every export has.
+const exportedContract = "scoring_contract.json"
 
 // An exporting is an export under way.
 type exporting struct {
@@ -120,7 +142,7 @@ func (e exporting) write() error {
 	if err != nil {
 		return err
 	}
-	if err := e.json("scoring_contract.json", contract); err != nil {
+	if err := e.json(exportedContract, contract); err != nil {
 		return err
 	}
 	return disk.Write(filepath.Join(e.folder, "README.md"), e.card())

@@ -45,47 +45,57 @@ type scoring struct {
 func scoreLines(in io.Reader, out io.Writer, s scoring) (bad int, err error) {
 	lines := bufio.NewScanner(in)
 	lines.Buffer(make([]byte, 1<<16), maxLine)
-	w := bufio.NewWriter(out)
-	defer w.Flush()
-	var answers []answer
-	var waiting []data.Sequence // of the answers, in order
-	flush := func() error {
-		scores, err := s.score(waiting)
-		if err != nil {
-			return err
-		}
-		for i := range answers {
-			scores = answers[i].take(scores)
-			line, err := json.Marshal(answers[i])
-			if err != nil {
-				return fmt.Errorf("a score that JSON cannot hold: %w", err)
-			}
-			w.Write(append(line, '\n'))
-		}
-		answers, waiting = answers[:0], waiting[:0]
-		return w.Flush()
-	}
-	for n := 1; lines.Scan(); n++ {
+	p := &pending{scoring: s, out: bufio.NewWriter(out)}
+	n := 0
+	for lines.Scan() {
+		n++
 		sequences, err := s.line(lines.Bytes())
 		if err != nil {
 			bad++
-			answers = append(answers, answer{Line: n, Error: err.Error()})
+			p.answers = append(p.answers, answer{Line: n, Error: err.Error()})
 		} else {
-			answers = append(answers, expecting(len(sequences)))
-			waiting = append(waiting, sequences...)
+			p.answers = append(p.answers, expecting(len(sequences)))
+			p.sequences = append(p.sequences, sequences...)
 		}
-		if len(answers) == together {
-			if err := flush(); err != nil {
+		if len(p.answers) == together {
+			if err := p.flush(); err != nil {
 				return bad, err
 			}
 		}
 	}
-	if err := lines.Err(); errors.Is(err, bufio.ErrTooLong) {
-		return bad, fmt.Errorf("a line is longer than %d MiB", maxLine>>20)
-	} else if err != nil {
+	if err := p.flush(); err != nil {
 		return bad, err
 	}
-	return bad, flush()
+	if errors.Is(lines.Err(), bufio.ErrTooLong) {
+		return bad, fmt.Errorf("line %d is longer than %d MiB", n+1, maxLine>>20)
+	}
+	return bad, lines.Err()
+}
+
+// A pending is lines that were read and not answered yet.
+type pending struct {
+	scoring   scoring
+	out       *bufio.Writer
+	answers   []answer
+	sequences []data.Sequence // of the answers, in order
+}
+
+// flush scores and answers.
+func (p *pending) flush() error {
+	scores, err := p.scoring.score(p.sequences)
+	if err != nil {
+		return err
+	}
+	for i := range p.answers {
+		scores = p.answers[i].take(scores)
+		line, err := json.Marshal(p.answers[i])
+		if err != nil {
+			return fmt.Errorf("a score that JSON cannot hold: %w", err)
+		}
+		p.out.Write(append(line, '\n')) // an error stays until Flush
+	}
+	p.answers, p.sequences = p.answers[:0], p.sequences[:0]
+	return p.out.Flush()
 }
 
 // line decodes a line and encodes its row.
@@ -137,7 +147,7 @@ func (c *scoreCommand) Run(in *invocation) error {
 		score:  func(all []data.Sequence) ([]float64, error) { return s.Score(in.ctx, all) },
 	})
 	if err == nil && bad > 0 {
-		err = fmt.Errorf("%d of the lines could not be scored", bad)
+		err = fmt.Errorf("%d of the lines could not be scored; their answers say why", bad)
 	}
 	return err
 }

@@ -3,6 +3,7 @@ package trainer
 import (
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 
@@ -73,5 +74,15 @@ func TestScoreLinesReportsTheModel(t *testing.T) {
 	s.score = func([]data.Sequence) ([]float64, error) { return nil, errors.New("out of memory") }
 	if _, err := scoreLines(strings.NewReader(`{"ids":1}`), &strings.Builder{}, s); err == nil || err.Error() != "out of memory" {
 		t.Errorf("err = %v", err)
+	}
+}
+
+// What came before a line without end is answered.
+func TestScoreLinesStopsAtALineWithoutEnd(t *testing.T) {
+	in := io.MultiReader(strings.NewReader("{\"ids\":3}\n"), strings.NewReader(strings.Repeat("x", maxLine+1)))
+	var out strings.Builder
+	_, err := scoreLines(in, &out, lengths(t))
+	if err == nil || err.Error() != "line 2 is longer than 64 MiB" || out.String() != "{\"score\":3}\n" {
+		t.Errorf("%v after %q", err, out.String())
 	}
 }
