@@ -156,6 +156,7 @@ func unused(r *resolve.Recipe, o *resolve.Objective, library bool) check.Env {
 		Data:   check.Data{Kind: o.Data, Loose: library},
 		Models: append(models(r, nil), check.Model{Name: "the model", Kind: "reward", Trained: true, Loose: true}),
 		Loose:  true,
+		Meant:  r.Meant,
 		Serves: []string{"score", "heads"},
 		Views:  []string{"chosen", "rejected", "candidates"},
 	}

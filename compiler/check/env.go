@@ -15,6 +15,7 @@ type Env struct {
 	Call   source.Span // of what names the objective; the zero Span when nothing does
 	Args   []Arg       // bradley_terry { center = 0.01 }, after overrides
 	Loose  bool        // it may set others: a parameter without a value has one
+	Meant  []string    // names that stand for something which was reported elsewhere
 	Serves []string    // model terms that the runtime can compute: score, heads, …
 	Views  []string    // views that it computes them for
 }

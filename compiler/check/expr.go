@@ -177,7 +177,9 @@ func (c *checker) call(e *ast.Call) *Expr {
 	if f := functionOf(id.Name); f != nil {
 		return c.function(e, f)
 	}
-	c.unknownFunction(id)
+	if !slices.Contains(c.env.Meant, id.Name) {
+		c.unknownFunction(id)
+	}
 	for _, a := range e.Args {
 		if !a.Over && c.viewNamed(a.Value) == "" {
 			c.expr(a.Value) // for what is wrong with it

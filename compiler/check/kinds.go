@@ -181,8 +181,8 @@ func (c *checker) modelArg(a *ast.Arg) *Model {
 	for _, m := range c.env.Models {
 		names = append(names, m.Name)
 	}
-	if c.looseModel() && c.trained() != nil && diag.Suggest(text(a.Value), names) == "" {
-		return c.trained()
+	if slices.Contains(c.env.Meant, text(a.Value)) || c.looseModel() && c.trained() != nil && diag.Suggest(text(a.Value), names) == "" {
+		return c.trained() // some model: it was reported, or is not known
 	}
 	d := c.report(diag.NotAModel, a.Value.Pos(), "%s is no model", short(text(a.Value)))
 	d.Help = "models: " + list(names)

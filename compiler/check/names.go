@@ -203,7 +203,7 @@ func (c *checker) unknown(id *ast.Ident) *Expr {
 	if near == "" && c.env.Data.Loose {
 		return poison(id.Span) // some column, or what was to be a scalar
 	}
-	if slices.Contains(c.decl.Body.Lost, nil) {
+	if slices.Contains(c.decl.Body.Lost, nil) || slices.Contains(c.env.Meant, id.Name) {
 		return poison(id.Span) // what is lost may have been its let
 	}
 	d := c.report(diag.UnknownValue, id.Span, "there is no value %q here", id.Name)

@@ -25,6 +25,7 @@ type Recipe struct {
 	Objectives []*Objective // all that are in scope, libraries first
 	Values     []Value      // every value, in the order of the structs of spec
 	Overrides  []string     // as given: train.rm.optimizer.lr=1e-5
+	Meant      []string     // names of declarations that were reported, which may mean anything
 }
 
 // A Model is a declared model.
@@ -188,7 +189,20 @@ func File(file *ast.File, libraries []*ast.File, overrides []string, errs *diag.
 	r.declarations(file)
 	r.unusedSets()
 	r.semantics(file)
+	r.recipe.Meant = r.reported()
 	return r.recipe
+}
+
+// reported lists the names of declarations that came to nothing.
+func (r *resolver) reported() []string {
+	names := keys(r.meant)
+	for name, m := range r.models {
+		if m == nil {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // Library resolves a library by itself, with those that it uses: a Recipe with

@@ -244,6 +244,10 @@ func (c *complaint) header() (diag.Diagnostic, bool) {
 			d.Help = fmt.Sprintf("did you mean `%s on %s`?", previous, c.word(c.at+1))
 		}
 		return d, true
+	case c.isName(c.at) && c.isName(c.at-1) && c.word(c.at-2) == "=":
+		d := c.say(diag.UnexpectedToken, "unexpected %s after `%s`", c.found(), previous)
+		d.Help = fmt.Sprintf("did you mean `%s(%s)`?", previous, c.word(c.at))
+		return d, true
 	case previous == "}" && !c.itemEnds():
 		return c.say(diag.MissingSeparator, "a declaration begins on a new line"), true
 	}
