@@ -36,7 +36,8 @@ func New(decl *ast.Decl, env Env, errs *diag.List) *Objective {
 	c.params(o)
 	c.body(o)
 	c.unused()
-	whole := !env.loose() && len(decl.Body.Lost) == 0
+	whole := !env.loose() && len(decl.Body.Lost) == 0 &&
+		!slices.ContainsFunc(o.outputs(), func(out Output) bool { return out.Value.Type.poisoned() })
 	switch {
 	case c.errs.HasErrors():
 	case whole:
