@@ -4,6 +4,8 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -94,5 +96,41 @@ func TestQuickstartIsEmitted(t *testing.T) {
 	}
 	if n := strings.Count(text, "\n"); n >= 80 {
 		t.Errorf("the program has %d lines, want under 80", n)
+	}
+}
+
+// Whole recipes of the language reference compile without a word.
+func TestRecipesOfTheReference(t *testing.T) {
+	text, err := os.ReadFile("../lang/SPEC.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, block := range regexp.MustCompile("(?ms)^```rmr\n(.*?)^```$").FindAllStringSubmatch(string(text), -1) {
+		if !regexp.MustCompile(`(?m)^recipe `).MatchString(block[1]) {
+			continue
+		}
+		n++
+		mustCompile(t, block[1])
+	}
+	if n == 0 {
+		t.Fatal("the reference has no recipe")
+	}
+}
+
+// The objective of the reference's first page works as it is told there.
+func TestOwnObjectiveOfTheReference(t *testing.T) {
+	text, err := os.ReadFile("../lang/SPEC.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, page, _ := strings.Cut(string(text), "## In five minutes")
+	_, objective, _ := strings.Cut(page, "```rmr\n")
+	objective, _, _ = strings.Cut(objective, "```")
+	recipe := strings.Replace(quickstart, "over_length = drop", "columns = named { agreement = \"agreement\" }\n  over_length = drop", 1)
+	recipe = strings.Replace(recipe, "bradley_terry { center = 0.01 }", "weighted { sharpness = 2 }", 1)
+	r := mustCompile(t, recipe+"\n"+objective)
+	if got := r.Objectives["rm"].Columns; len(got) != 1 || got[0] != "agreement" {
+		t.Errorf("it reads %v", got)
 	}
 }
