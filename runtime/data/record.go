@@ -47,8 +47,8 @@ func (l *layout) floats(row Row, where string) ([]float32, error) {
 		if !ok {
 			return nil, l.mistyped(row, where, name, "a number", l.value(row, name))
 		}
-		if math.IsNaN(f) || math.IsInf(f, 0) {
-			return nil, l.mistyped(row, where, name, "a finite number", l.value(row, name))
+		if math.IsNaN(f) || math.Abs(f) > math.MaxFloat32 { // objectives compute in float32
+			return nil, l.mistyped(row, where, name, "a finite number below 3.4e38", l.value(row, name))
 		}
 		out[i] = float32(f)
 	}
