@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -228,7 +227,7 @@ func dataFacts(s *data.Set, bos map[int]int) facts.Data {
 		CutWhole:     s.Stats.Met(data.CutWhole), CutWholeAt: oneBased(filter(s.Stats, data.CutWhole).Rows),
 		Refused: s.Stats.Met(data.Refused), RefusedReason: filter(s.Stats, data.Refused).Reason,
 		SharedPrompts: s.Stats.InBoth, SharedPromptsOf: prompts(s.Holdout), SharedExample: s.Stats.InBothExample,
-		BOSCounts: bos, Lengths: s.Stats.Lengths, Distinct: distinctLengths(s), ExampleMax: longest(s.Train), HoldoutMax: longest(s.Holdout),
+		BOSCounts: bos, Lengths: s.Stats.Lengths, Distinct: lengths(s.Distinct()), ExampleMax: longest(s.Train), HoldoutMax: longest(s.Holdout),
 		LargestID: int(s.Stats.LargestID), LargestIDAt: s.Stats.LargestIDAt + 1,
 		Sequences: s.Width, TokensBefore: s.Stats.TokensBefore, TokensAfter: s.Stats.TokensAfter,
 	}
@@ -260,28 +259,13 @@ func filter(s data.Stats, name string) data.Filter {
 	return data.Filter{}
 }
 
-// distinctLengths returns the tokens of each different sequence.
-func distinctLengths(s *data.Set) []int {
-	seen := map[string]bool{}
-	lengths := []int{}
-	for _, e := range slices.Concat(s.Train, s.Holdout) {
-		for _, one := range e.Sequences {
-			if key := idsKey(one.IDs); !seen[key] {
-				seen[key] = true
-				lengths = append(lengths, len(one.IDs))
-			}
-		}
+// lengths returns the tokens of each sequence.
+func lengths(all []data.Sequence) []int {
+	out := make([]int, len(all))
+	for i, s := range all {
+		out[i] = len(s.IDs)
 	}
-	return lengths
-}
-
-// idsKey is ids as a key of a map.
-func idsKey(ids []int32) string {
-	raw := make([]byte, 0, 4*len(ids))
-	for _, id := range ids {
-		raw = binary.LittleEndian.AppendUint32(raw, uint32(id))
-	}
-	return string(raw)
+	return out
 }
 
 // prompts counts the different prompts of examples.

@@ -3,6 +3,12 @@
 // runs it to say what a recipe will train on, the trainer to train on it.
 package data
 
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"slices"
+)
+
 // A Set is a data source ready to train on.
 type Set struct {
 	Train   []Example
@@ -26,6 +32,34 @@ type Example struct {
 type Sequence struct {
 	IDs    []int32
 	Prompt int // leading tokens that all sequences of the example share: the prompt
+}
+
+// A Digest tells sequences apart by their tokens.
+type Digest [sha256.Size]byte
+
+// Digest is that of s.
+func (s Sequence) Digest() Digest {
+	b := make([]byte, 0, 4*len(s.IDs))
+	for _, id := range s.IDs {
+		b = binary.LittleEndian.AppendUint32(b, uint32(id))
+	}
+	return sha256.Sum256(b)
+}
+
+// Distinct lists the different sequences of a set, the longest first.
+func (s *Set) Distinct() []Sequence {
+	seen := map[Digest]bool{}
+	var all []Sequence
+	for _, e := range slices.Concat(s.Train, s.Holdout) {
+		for _, one := range e.Sequences {
+			if d := one.Digest(); !seen[d] {
+				seen[d] = true
+				all = append(all, one)
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Sequence) int { return len(b.IDs) - len(a.IDs) })
+	return all
 }
 
 // Len is the length of the example's longest sequence, in tokens.

@@ -29,23 +29,12 @@ import (
 // embeddings are the hidden states that a head reads, computed once for each
 // different sequence: where the backbone is frozen they never change.
 type embeddings struct {
-	size   int         // of a hidden state
-	width  int         // sequences of an example
-	slots  int         // examples of an optimizer step, for all devices
-	ways   int         // devices that rows are split over
-	places map[key]int // by sequence
-	values []float32   // [place, hidden]
-}
-
-// A key is the digest of a sequence's tokens.
-type key [sha256.Size]byte
-
-func keyOf(s data.Sequence) key {
-	b := make([]byte, 0, 4*len(s.IDs))
-	for _, id := range s.IDs {
-		b = binary.LittleEndian.AppendUint32(b, uint32(id))
-	}
-	return sha256.Sum256(b)
+	size   int                 // of a hidden state
+	width  int                 // sequences of an example
+	slots  int                 // examples of an optimizer step, for all devices
+	ways   int                 // devices that rows are split over
+	places map[data.Digest]int // by sequence
+	values []float32           // [place, hidden]
 }
 
 // The micro-batches of embeddings have one token a row: its place in values.
@@ -64,7 +53,7 @@ func (e *embeddings) placed(examples []data.Example) []data.Example {
 	for i, example := range examples {
 		out[i].Sequences = make([]data.Sequence, len(example.Sequences))
 		for v, s := range example.Sequences {
-			out[i].Sequences[v].IDs = []int32{int32(e.places[keyOf(s)])}
+			out[i].Sequences[v].IDs = []int32{int32(e.places[s.Digest()])}
 		}
 	}
 	return out
@@ -113,12 +102,12 @@ func (r *Run) embed(ctx context.Context, n *network, s Stage, set *data.Set) (*e
 	if e, ok := r.world.embeddings[name]; ok {
 		return e, nil
 	}
-	all := distinct(set)
-	e := &embeddings{size: n.decoder.Config.Hidden, width: set.Width, ways: n.layout.fsdp, places: map[key]int{}}
+	all := set.Distinct() // of a length in each chunk
+	e := &embeddings{size: n.decoder.Config.Hidden, width: set.Width, ways: n.layout.fsdp, places: map[data.Digest]int{}}
 	id := sha256.New()
 	fmt.Fprintf(id, "1 %s %d %s\n", n.digest, n.model.Head.Layer, n.model.DType)
 	for i, sequence := range all {
-		k := keyOf(sequence)
+		k := sequence.Digest()
 		e.places[k] = i
 		id.Write(k[:])
 	}
@@ -223,25 +212,6 @@ func (p *pace) summary() string {
 		return ""
 	}
 	return fmt.Sprintf(", %.0f tokens/s, %v", p.rate(), time.Since(p.began).Round(100*time.Millisecond))
-}
-
-// distinct lists the different sequences of a set, the longest first so that
-// those of a chunk are of a length.
-func distinct(set *data.Set) []data.Sequence {
-	seen := map[key]bool{}
-	var all []data.Sequence
-	for _, part := range [][]data.Example{set.Train, set.Holdout} {
-		for _, example := range part {
-			for _, s := range example.Sequences {
-				if k := keyOf(s); !seen[k] {
-					seen[k] = true
-					all = append(all, s)
-				}
-			}
-		}
-	}
-	slices.SortStableFunc(all, func(a, b data.Sequence) int { return len(b.IDs) - len(a.IDs) })
-	return all
 }
 
 // embed is the hidden states of some sequences, [sequence, hidden].

@@ -113,7 +113,7 @@ func fingerprint(examples []data.Example) string {
 	for _, e := range examples {
 		binary.Write(h, binary.LittleEndian, int64(e.Row))
 		for _, s := range e.Sequences {
-			k := keyOf(s)
+			k := s.Digest()
 			h.Write(k[:])
 		}
 		for _, c := range e.Columns {
