@@ -25,13 +25,16 @@ func (j config) ropes(c Config, d defaults) (full, local Rope, err error) {
 	if isObject(j.RopeParameters) {
 		return j.ropes5(c, d)
 	}
-	theta := or(j.RopeTheta, d.theta)
-	full, err = parseRope(j.RopeScaling, theta, c.MaxPositions)
-	local = full
+	full, err = parseRope(j.RopeScaling, or(j.RopeTheta, d.theta), c.MaxPositions)
+	return full, j.local(c, full), err
+}
+
+// local is the rotation of layers with a window where nothing is said of it.
+func (j config) local(c Config, full Rope) Rope {
 	if c.Family == "gemma3" {
-		local = Rope{Type: "default", Theta: or(j.RopeLocalBaseFreq, 10_000)}
+		return Rope{Type: "default", Theta: or(j.RopeLocalBaseFreq, 10_000)}
 	}
-	return full, local, err
+	return full
 }
 
 func (j config) ropes5(c Config, d defaults) (full, local Rope, err error) {
@@ -45,20 +48,15 @@ func (j config) ropes5(c Config, d defaults) (full, local Rope, err error) {
 	theta := or(j.RopeTheta, d.theta)
 	if !isObject(byType.Full) && !isObject(byType.Local) {
 		full, err = parseRope(j.RopeParameters, theta, c.MaxPositions)
-		local = full
-		if c.Family == "gemma3" {
-			local = Rope{Type: "default", Theta: or(j.RopeLocalBaseFreq, 10_000)}
-		}
-		return full, local, err
+		return full, j.local(c, full), err
 	}
 	if full, err = parseRope(byType.Full, theta, c.MaxPositions); err != nil {
 		return full, local, err
 	}
-	localTheta := theta
 	if c.Family == "gemma3" {
-		localTheta = or(j.RopeLocalBaseFreq, 10_000)
+		theta = or(j.RopeLocalBaseFreq, 10_000)
 	}
-	local, err = parseRope(byType.Local, localTheta, c.MaxPositions)
+	local, err = parseRope(byType.Local, theta, c.MaxPositions)
 	return full, local, err
 }
 
