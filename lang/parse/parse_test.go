@@ -388,6 +388,7 @@ func FuzzFile(f *testing.F) {
 			f.Add(string(b))
 		}
 	}
+	f.Add("x y {\"\n}")
 	f.Fuzz(func(t *testing.T, recipe string) {
 		src := source.New("fuzz.rmr", recipe)
 		tree, errs := parse.File(src)

@@ -151,7 +151,7 @@ func (p *parser) names(from, to int) []*ast.Ident {
 		id := &ast.Ident{Span: s.span(s.tokens[i].start, s.tokens[i].end), Name: word}
 		switch s.tokens[i].kind {
 		case text:
-			id.Name, _ = unquote(word)
+			id.Name = strings.Trim(word, `"`) // it may not be closed
 			names = append(names, id)
 		case ident, unit:
 			names = append(names, id)
