@@ -42,7 +42,7 @@ check: ## what a change must pass: gofmt, vet, test, generate without a diff
 fuzz: ## run each fuzz target for fuzz=30s
 	@grep -rl --include='*_test.go' '^func Fuzz' . | while read -r file; do \
 		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' "$$file"); do \
-			go test "$$(dirname "$$file")" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(fuzz); \
+			go test "$$(dirname "$$file")" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(fuzz) -fuzzminimizetime 10x; \
 		done; \
 	done
 
