@@ -110,7 +110,11 @@ func (s *sources) add(e lock.Entry) {
 // readFile reads a file that the recipe names by a plain path, as a template,
 // and locks it.
 func (s *sources) readFile(kind, path string) ([]byte, error) {
-	content, err := os.ReadFile(filepath.Join(s.store.Base, filepath.FromSlash(path)))
+	where := filepath.Join(s.store.Base, filepath.FromSlash(path))
+	content, err := os.ReadFile(where)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("no such file beside the recipe: looked for %s", where)
+	}
 	if err == nil {
 		s.add(lock.Entry{Kind: kind, Name: "file:" + path, SHA256: hexSum(content), Bytes: int64(len(content))})
 	}

@@ -119,7 +119,7 @@ func (r *resolver) checkForm(d *ast.Decl) bool {
 	}{
 		{"a name", f.name, d.Name != nil, false, identSpan(d.Name)},
 		{"a kind", f.kind, d.Kind != nil, false, identSpan(d.Kind)},
-		{"on", f.on, d.On != nil, false, exprSpan(d.On)},
+		{"on DATA", f.on, d.On != nil, false, exprSpan(d.On)},
 		{"as", f.as, d.As != nil, true, identSpan(d.As)},
 		{"parameters", false, d.HasParams, true, d.Keyword.Span},
 		{"a value", false, d.Value != nil, true, exprSpan(d.Value)},
@@ -160,8 +160,11 @@ func (r *resolver) unknownDeclaration(keyword *ast.Ident) {
 		r.notSupported(keyword.Span, keyword.Name, names)
 		return
 	}
-	r.errs.Addf(diag.UnknownDeclaration, keyword.Span, "there is no declaration %q", keyword.Name).Help =
-		didYouMean(keyword.Name, names, "declarations")
+	d := r.errs.Addf(diag.UnknownDeclaration, keyword.Span, "there is no declaration %q", keyword.Name)
+	d.Help = didYouMean(keyword.Name, names, "declarations")
+	if keyword.Name == "let" || keyword.Name == "report" {
+		d.Help = "a " + keyword.Name + " stands in the { } of an objective"
+	}
 }
 
 // redeclared reports a second declaration of a name.
@@ -362,7 +365,7 @@ func (r *resolver) evaluate(d *ast.Decl) {
 
 // evaluated binds hh.holdout.
 func (r *resolver) evaluated(e *Evaluate, on ast.Expr) {
-	part := &ast.Ident{Name: "all"}
+	part := &ast.Ident{}
 	x := on
 	if s, ok := on.(*ast.Select); ok {
 		part, x = s.Name, s.X
@@ -375,6 +378,11 @@ func (r *resolver) evaluated(e *Evaluate, on ast.Expr) {
 	}
 	e.Data = r.findData(name)
 	e.Spec.Data, e.Spec.Part = name.Name, part.Name
+	if part.Name == "" {
+		r.errs.Addf(diag.MissingPart, name.Span, "evaluate needs a part of %s: what is held out, what is trained on, or both", name.Name).Help =
+			fmt.Sprintf("write %s.holdout, %[1]s.train or %[1]s.all", name.Name)
+		return
+	}
 	if !slices.Contains(parts, part.Name) {
 		r.errs.Addf(diag.UnknownPart, part.Span, "data has no part %q", part.Name).Help =
 			didYouMean(part.Name, parts, "parts")

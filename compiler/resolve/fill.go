@@ -265,11 +265,16 @@ func (r *resolver) record(v Value) { r.recipe.Values = append(r.recipe.Values, v
 // decodeVariant sets a struct written as kind or kind { … }.
 func (r *resolver) decodeVariant(v reflect.Value, f Field, path string, expr ast.Expr, from string, key source.Span) bool {
 	name, block := variant(expr)
+	s := schemaOf(v.Type())
+	if text, ok := expr.(*ast.String); ok && slices.Contains(s.kinds, text.Value) {
+		r.errs.Addf(diag.WrongType, text.Span, "%s takes %s, without quotes", f.Name, f.Wants()).Help =
+			"write " + f.assigned(text.Value, text.Span)
+		return false
+	}
 	if name == nil {
 		r.wrongType(f, expr)
 		return false
 	}
-	s := schemaOf(v.Type())
 	if !r.checkKind(name, s, f.Name) {
 		return false
 	}
@@ -342,6 +347,8 @@ func (f Field) asIn() string {
 	switch {
 	case f.Source:
 		return "as in " + f.Name + ` = "file:PATH"`
+	case f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Int:
+		return "as in " + f.Name + " = [256, 512]"
 	case f.Usual() != "":
 		return "as in " + f.Name + " = " + f.Usual()
 	case f.Type.Kind() == reflect.Slice:
@@ -386,6 +393,12 @@ func (r *resolver) decodeString(v reflect.Value, f Field, expr ast.Expr) string 
 				"write " + f.assigned(text, span)
 			return ""
 		}
+	case *ast.Select, *ast.Binary:
+		r.wrongType(f, expr)
+		if len(f.OneOf) == 0 {
+			(*r.errs)[len(*r.errs)-1].Help = "write " + f.assigned(strconv.Quote(expr.Pos().Text()), span)
+		}
+		return ""
 	default:
 		r.wrongType(f, expr)
 		return ""
@@ -409,6 +422,9 @@ func (r *resolver) checkString(f Field, text string, span source.Span) bool {
 		return false
 	case f.Source:
 		return r.checkSource(f, text, span)
+	case text == "":
+		r.errs.Addf(diag.WrongType, span, "%s is an empty text", f.Name).Help = "write what it names, or leave it out"
+		return false
 	}
 	return true
 }
@@ -463,11 +479,31 @@ func (r *resolver) decodeNumber(v reflect.Value, f Field, expr ast.Expr, bare bo
 	if sign == "-" {
 		x = -x
 	}
+	if len(f.Units) > 1 && n.Unit != nil && !r.checkShare(f, expr, x, n.Unit.Name) {
+		return ""
+	}
 	if err != nil || math.IsInf(x, 0) {
 		r.errs.Addf(diag.OutOfRange, expr.Pos(), "%s does not fit a number", n.Text).Help = f.asIn()
 		return ""
 	}
 	return r.setNumber(v, f, expr, x, literal)
+}
+
+// checkShare keeps the shares and the numbers apart of a field that takes both:
+// 3% is below 1, 3 steps are whole.
+func (r *resolver) checkShare(f Field, expr ast.Expr, x float64, unit string) bool {
+	switch {
+	case !slices.Contains(f.Units, "%"):
+		return true
+	case unit == "%" && x >= 1:
+		r.errs.Addf(diag.OutOfRange, expr.Pos(), "%s must be below 100%%", f.Name).Help = f.asIn()
+	case unit != "%" && x != math.Trunc(x):
+		r.errs.Addf(diag.WrongType, expr.Pos(), "%s takes a whole number of %s", f.Name, unit).Help =
+			fmt.Sprintf("write %g %s or %g %s", math.Floor(x), unit, math.Ceil(x), unit)
+	default:
+		return true
+	}
+	return false
 }
 
 // setNumber checks the bounds and stores x.
@@ -533,7 +569,11 @@ func (r *resolver) checkUnit(f Field, n *ast.Number, bare bool) bool {
 	case n.Unit == nil:
 		r.errs.Addf(diag.MissingUnit, n.Span, "%s needs a unit", f.Name).Help = "write " + f.inPlace(f.withUnit(n), n.Span)
 	case len(f.Units) == 0:
-		r.errs.Addf(diag.WrongUnit, n.Unit.Span, "%s has no unit", f.Name).Help = "write " + n.Text
+		plain := n.Text
+		if x, err := strconv.ParseFloat(n.Text, 64); err == nil && n.Unit.Name == "%" {
+			plain = strconv.FormatFloat(x/100, 'g', -1, 64)
+		}
+		r.errs.Addf(diag.WrongUnit, n.Unit.Span, "%s has no unit", f.Name).Help = "write " + f.inPlace(plain, n.Span)
 	case slices.Contains(f.Units, n.Unit.Name):
 		return true
 	case slices.Contains(allUnits(), n.Unit.Name):
@@ -573,8 +613,12 @@ func (f Field) withUnit(n *ast.Number) string {
 	if f.Units[0] != "%" {
 		return n.Text + " " + f.Units[0]
 	}
-	if x, err := strconv.ParseFloat(n.Text, 64); err == nil && x < 1 && n.Unit == nil {
+	x, err := strconv.ParseFloat(n.Text, 64)
+	switch {
+	case err == nil && x < 1 && n.Unit == nil:
 		return strconv.FormatFloat(100*x, 'g', 6, 64) + "%"
+	case err == nil && len(f.Units) > 1 && x == math.Trunc(x):
+		return n.Text + " " + f.Units[1] // a share or a number of them
 	}
 	return n.Text + "%"
 }

@@ -108,7 +108,7 @@ func (r *resolver) trains(file *ast.File) {
 func (r *resolver) unused(file *ast.File) {
 	known := !slices.ContainsFunc(r.recipe.Trains(), func(t *Train) bool { return t.Call == nil })
 	for _, d := range file.Decls {
-		if known && d.Keyword.Name == "objective" && d.Name != nil && !d.Broken && !r.used["objective "+d.Name.Name] {
+		if known && d.Keyword.Name == "objective" && d.Name != nil && !d.Broken && r.objects[d.Name.Name].Decl == d && !r.used["objective "+d.Name.Name] {
 			r.warnUnused("objective", d.Name)
 		}
 	}
@@ -152,7 +152,7 @@ func (r *resolver) schedule(t *Train) {
 // buckets demands ascending padded lengths that reach the data's max_length.
 func (r *resolver) buckets(t *Train) {
 	b := t.Spec.Buckets
-	if len(b) == 0 || t.Data == nil || t.Data.Spec.MaxLength == 0 {
+	if len(b) == 0 || t.Data == nil || t.Data.Spec.MaxLength == 0 || !r.has("train."+t.Name+".buckets") {
 		return
 	}
 	span := r.where("train."+t.Name+".buckets", t.Decl.Name.Span)

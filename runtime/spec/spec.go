@@ -160,8 +160,8 @@ type Train struct {
 type Optimizer struct {
 	Kind        string     `rmr:",kind" one_of:"adamw" later:"sgd|adafactor|muon"`
 	LR          float64    `rmr:"lr" of:"adamw" default:"1e-5" min:"0" doc:"peak learning rate"`
-	Betas       [2]float64 `rmr:"betas" of:"adamw" default:"[0.9, 0.999]" min:"0" max:"1" doc:"decay of the two moments"`
-	Eps         float64    `rmr:"eps" of:"adamw" default:"1e-8" min:"0" doc:"added to the root of the second moment"`
+	Betas       [2]float64 `rmr:"betas" of:"adamw" default:"[0.9, 0.999]" min:"0" max:"0.999999" doc:"decay of the two moments"`
+	Eps         float64    `rmr:"eps" of:"adamw" default:"1e-8" min:"1e-30" doc:"added to the root of the second moment"`
 	WeightDecay float64    `rmr:"weight_decay" of:"adamw" default:"0" min:"0" doc:"decoupled"`
 	Decay       string     `rmr:"decay" of:"adamw" default:"matrices" one_of:"matrices|all" doc:"what weight_decay applies to; matrices leaves out biases and norms, as transformers does"`
 	Clip        float64    `rmr:"clip" of:"adamw" default:"1.0" min:"0" doc:"largest global gradient norm; 0 is no clipping"`
