@@ -36,7 +36,9 @@ type console struct {
 }
 
 func systemConsole() *console {
-	colours := func(f *os.File) bool { return term.IsTerminal(int(f.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" }
+	colours := func(f *os.File) bool {
+		return term.IsTerminal(int(f.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	}
 	return &console{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr,
 		outColour: colours(os.Stdout), errColour: colours(os.Stderr),
