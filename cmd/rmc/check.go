@@ -2,7 +2,9 @@ package main
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/rmc-lang/rmc/compiler"
 	"github.com/rmc-lang/rmc/lang/diag"
@@ -10,7 +12,7 @@ import (
 
 // A checkCommand reports problems.
 type checkCommand struct {
-	Recipes []string `arg:"" optional:"" name:"recipe" help:".rmr files, recipes or libraries, or folders with one recipe; absent is this folder."`
+	Recipes []string `arg:"" optional:"" name:"recipe" help:".rmr files, recipes or libraries, and folders of recipes; absent is this folder."`
 	setFlags
 	factsFlags
 	JSON bool `name:"json" help:"Print the problems as a JSON array."`
@@ -20,15 +22,13 @@ type checkCommand struct {
 // sources, tokenizer, template, data, lock. One with errors does not keep the
 // others from being checked.
 func (k *checkCommand) Run(c *console) error {
-	if len(k.Recipes) > 1 && len(k.Set) > 0 {
-		return usagef("--set goes with one recipe")
-	}
-	if len(k.Recipes) == 0 {
-		k.Recipes = []string{""}
+	paths := k.paths()
+	if len(paths) > 1 && len(k.Set) > 0 {
+		return usagef("--set goes with one recipe, and here are %s", strings.Join(paths, ", "))
 	}
 	var all diag.List
 	var failed error
-	for _, path := range k.Recipes {
+	for _, path := range paths {
 		r, left, err := k.check(c, path)
 		if err != nil {
 			return err
@@ -47,6 +47,22 @@ func (k *checkCommand) Run(c *console) error {
 		return k.json(c, all)
 	}
 	return failed
+}
+
+// paths lists the files that are checked: of a folder all recipes.
+func (k *checkCommand) paths() []string {
+	if len(k.Recipes) == 0 {
+		k.Recipes = []string{"."}
+	}
+	var paths []string
+	for _, arg := range k.Recipes {
+		inside := recipeFiles(arg)
+		if info, err := os.Stat(arg); err != nil || !info.IsDir() || len(inside) == 0 {
+			inside = []string{arg} // what is wrong with it is said where it is opened
+		}
+		paths = append(paths, inside...)
+	}
+	return paths
 }
 
 // check returns a recipe with its problems, and what was left out of the check.
