@@ -12,7 +12,7 @@ func TestPageIsSelfContained(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	hist, err := Histogram("rewards", "score", 10, Series{Name: "chosen", Y: []float64{1, 2, 2}}, Series{Name: "rejected", Y: []float64{0, 1, math.Inf(1)}})
+	hist, err := Histogram("rewards", "score", "rows", 10, Series{Name: "chosen", Y: []float64{1, 2, 2}}, Series{Name: "rejected", Y: []float64{0, 1, math.Inf(1)}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func plots[T any](p ...T) []T { return p }
 func TestEmptySeriesDrawAFrame(t *testing.T) {
 	for name, draw := range map[string]func() (any, error){
 		"curves":      func() (any, error) { return Curves("loss", "step", "loss", Series{Name: "loss"}) },
-		"histogram":   func() (any, error) { return Histogram("r", "score", 10, Series{Name: "chosen"}) },
+		"histogram":   func() (any, error) { return Histogram("r", "score", "rows", 10, Series{Name: "chosen"}) },
 		"calibration": func() (any, error) { return Calibration("c", nil) },
 	} {
 		if _, err := draw(); err != nil {
@@ -66,5 +66,41 @@ func TestSameInputSameBytes(t *testing.T) {
 	}
 	if !bytes.Equal(draw(), draw()) {
 		t.Error("two renderings of one curve differ")
+	}
+}
+
+func TestSpread(t *testing.T) {
+	for _, test := range []struct {
+		values      []float64
+		bins        int
+		from, width float64
+		n           int
+	}{
+		{nil, 10, 0, 0, 0},
+		{[]float64{3, 5, 4, 4}, 10, 2.5, 1, 3},
+		{[]float64{1, 64}, 30, 0.5, 3, 22},
+		{[]float64{0.5, 0.5}, 30, 0, 1, 1},
+		{[]float64{-1.5, 1.5}, 30, -1.5, 0.1, 30},
+	} {
+		if from, width, n := spread(test.values, test.bins); from != test.from || math.Abs(width-test.width) > 1e-12 || n != test.n {
+			t.Errorf("spread(%v, %d) = %v, %v, %d; want %v, %v, %d", test.values, test.bins, from, width, n, test.from, test.width, test.n)
+		}
+	}
+}
+
+// A long curve is drawn with its mean over it.
+func TestLongCurvesAreSmoothed(t *testing.T) {
+	var s Series
+	for i := range 200 {
+		s.X, s.Y = append(s.X, float64(i)), append(s.Y, float64(i%2))
+	}
+	for _, p := range smooth(points(s), 7)[10:190] {
+		if math.Abs(p.Y-0.5) > 0.05 {
+			t.Fatalf("the mean around %v is %v", p.X, p.Y)
+		}
+	}
+	html, err := Curves("loss", "step", "", s)
+	if err != nil || strings.Count(string(html), "<path") < 2 {
+		t.Errorf("%v, or one line only", err)
 	}
 }

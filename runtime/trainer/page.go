@@ -52,8 +52,12 @@ func (c *reportCommand) Run(in *invocation) error {
 
 // runPage composes the page: results first, then how they came about.
 func runPage(dir string, rec *Record) (report.Page, error) {
-	p := report.Page{Title: rec.Program, Subtitle: fmt.Sprintf("%s, started %s, %s on %d of %d CPUs' %s",
-		rec.Status, rec.Started.Format("2 January 2006 15:04 UTC"), rec.Device.Backend, rec.Device.Devices, rec.Device.CPUs, rec.Device.System)}
+	status := rec.Status
+	if rec.StoppedAfter > 0 {
+		status = fmt.Sprintf("stopped after step %d by --steps", rec.StoppedAfter)
+	}
+	p := report.Page{Title: rec.Program, Subtitle: fmt.Sprintf("%s; started %s; backend %s, devices %d, CPUs %d, %s",
+		status, rec.Started.Format("2 January 2006 15:04 UTC"), rec.Device.Backend, rec.Device.Devices, rec.Device.CPUs, rec.Device.System)}
 	steps, err := readLines[map[string]any](filepath.Join(dir, metricsFile))
 	if err != nil {
 		return p, err
@@ -124,21 +128,16 @@ func resultSection(results []Result) report.Section {
 	return s
 }
 
-// curveSection draws every number that metrics.jsonl has for each step.
+// curveSection draws every number that metrics.jsonl has, a curve for each
+// stage that has it.
 func curveSection(steps []map[string]any) (report.Section, error) {
 	s := report.Section{Title: "Training"}
 	if len(steps) == 0 {
 		s.Text = "No steps were recorded."
 		return s, nil
 	}
-	for _, name := range curveNames(steps[0]) {
-		var c report.Series
-		for i, step := range steps {
-			if y, ok := step[name].(float64); ok {
-				c.X, c.Y = append(c.X, float64(i+1)), append(c.Y, y)
-			}
-		}
-		svg, err := report.Curves(name, "optimizer step", "", c)
+	for _, name := range curveNames(steps) {
+		svg, err := report.Curves(name, "optimizer step", "", byStage(steps, name)...)
 		if err != nil {
 			return s, err
 		}
@@ -147,19 +146,40 @@ func curveSection(steps []map[string]any) (report.Section, error) {
 	return s, nil
 }
 
+// byStage is one number of the steps over the steps of each stage.
+func byStage(steps []map[string]any, name string) []report.Series {
+	var all []report.Series
+	for _, line := range steps {
+		y, ok := line[name].(float64)
+		if !ok {
+			continue
+		}
+		stage, _ := line["stage"].(string)
+		step, _ := line["step"].(float64)
+		if len(all) == 0 || all[len(all)-1].Name != stage {
+			all = append(all, report.Series{Name: stage})
+		}
+		s := &all[len(all)-1]
+		s.X, s.Y = append(s.X, step), append(s.Y, y)
+	}
+	return all
+}
+
 // curveNames orders the curves: what one looks at first comes first, and then
-// the objective's own reports by name.
-func curveNames(step map[string]any) []string {
+// the objectives' own reports by name.
+func curveNames(steps []map[string]any) []string {
 	names := []string{"loss", "accuracy", "margin", "mean_reward", "grad_norm", "lr"}
 	skip := []string{"step", "of", "stage", "pairs_per_s", "tokens_per_s"}
 	var own []string
-	for name, v := range step {
-		if _, number := v.(float64); number && !slices.Contains(names, name) && !slices.Contains(skip, name) {
-			own = append(own, name)
+	for _, step := range steps {
+		for name, v := range step {
+			if _, number := v.(float64); number && !slices.Contains(names, name) && !slices.Contains(skip, name) {
+				own = append(own, name)
+			}
 		}
 	}
 	slices.Sort(own)
-	return append(names, own...)
+	return append(names, slices.Compact(own)...)
 }
 
 func scoreSection(results []Result, rows []evaluated) (report.Section, error) {
@@ -172,7 +192,7 @@ func scoreSection(results []Result, rows []evaluated) (report.Section, error) {
 				chosen.Y, rejected.Y = append(chosen.Y, row.Chosen), append(rejected.Y, row.Rejected)
 			}
 		}
-		hist, err := report.Histogram(r.Stage, "score", 30, chosen, rejected)
+		hist, err := report.Histogram(r.Stage, "score", "rows", 30, chosen, rejected)
 		if err != nil {
 			return s, err
 		}
@@ -200,11 +220,11 @@ func dataSection(sets []DataRecord) (report.Section, error) {
 		}
 		s.Rows = append(s.Rows, []string{d.Name, "split", fmt.Sprint(d.Kept), fmt.Sprintf("%d + %d", d.Train, d.Holdout),
 			fmt.Sprintf("train + hold-out; %d prompts, %d in both", d.Prompts, d.InBoth)})
-		lengths := report.Series{Name: fmt.Sprintf("max_length %d", d.MaxLength)}
+		var lengths report.Series
 		for _, l := range d.Lengths {
 			lengths.Y = append(lengths.Y, float64(l))
 		}
-		svg, err := report.Histogram(d.Name+": tokens of the longer side", "tokens", 30, lengths)
+		svg, err := report.Histogram(fmt.Sprintf("%s: length of a sequence, at most %d", d.Name, d.MaxLength), "tokens", "sequences", 30, lengths)
 		if err != nil {
 			return s, err
 		}
@@ -219,10 +239,13 @@ func contractSection(rec *Record) report.Section {
 	if rec.Contract == nil {
 		return s
 	}
-	text, err := json.MarshalIndent(rec.Contract, "", "  ")
-	if err != nil {
+	var text strings.Builder
+	enc := json.NewEncoder(&text)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(rec.Contract); err != nil {
 		panic(err) // strings and numbers always marshal
 	}
-	s.Code = string(text)
+	s.Code = text.String()
 	return s
 }
