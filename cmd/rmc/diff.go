@@ -7,7 +7,7 @@ import (
 // A diffCommand compares two recipes by meaning.
 type diffCommand struct {
 	A        string   `arg:"" name:"a" help:"A recipe, or a folder with one."`
-	B        string   `arg:"" name:"b" help:"The other."`
+	B        string   `arg:"" optional:"" name:"b" help:"The other."`
 	Set      []string `name:"set" sep:"none" placeholder:"PATH=VALUE" help:"Set a value in both. Repeatable."`
 	ExitCode bool     `name:"exit-code" help:"Exit with 1 when they differ."`
 	JSON     bool     `name:"json" help:"Print JSON."`
@@ -16,6 +16,9 @@ type diffCommand struct {
 // Run prints what B means differently from A, and of each change whether the
 // same weights would give other scores.
 func (d *diffCommand) Run(c *console) error {
+	if d.B == "" {
+		return usagef("diff compares two recipes: rmc diff A B")
+	}
 	a, err := c.compileClean(recipeFlags{d.A, setFlags{d.Set}})
 	if err != nil {
 		return err
