@@ -95,38 +95,44 @@ type Step struct {
 
 // A Result is what one evaluate stage measured.
 type Result struct {
-	Stage  string    // Stage.Name
-	Part   string    // holdout | train | all
-	Steps  int       // optimizer steps that the model had been trained for
-	Before *Measures // of the model as training found it; nil where no train stage comes before
+	Stage  string    `json:"stage"`            // Stage.Name
+	Part   string    `json:"part"`             // holdout | train | all
+	Steps  int       `json:"steps"`            // optimizer steps that the model had been trained for
+	Before *Measures `json:"before,omitempty"` // of the model as training found it; nil where no train stage comes before
 	Measures
-	Rows []Scored // in the order of the data
+	Rows []Scored `json:"rows,omitempty"` // in the order of the data
 }
 
 // Measures compare the sides of preference pairs. A tie counts as wrong.
 type Measures struct {
-	Pairs, Correct, Ties int
-	Accuracy             float64
-	Interval             [2]float64 // of Accuracy: Wilson, 95 %
-	Margin               float64    // mean of chosen minus rejected
-	LogLoss              float64    // mean of -log sigmoid(margin), nats
-	Shorter, Longer      float64    // accuracy on the same rows of "the shorter one wins", "the longer one wins"; in tokens
-	Calibration          []Bin
+	Pairs       int        `json:"pairs"`
+	Correct     int        `json:"correct"`
+	Ties        int        `json:"ties"`
+	Accuracy    float64    `json:"accuracy"`
+	Interval    [2]float64 `json:"interval"` // of Accuracy: Wilson, 95 %
+	Margin      float64    `json:"margin"`   // mean of chosen minus rejected
+	LogLoss     float64    `json:"log_loss"` // mean of -log sigmoid(margin), nats
+	Shorter     float64    `json:"shorter"`  // accuracy on the same rows of "the shorter one wins"; in tokens
+	Longer      float64    `json:"longer"`   // of "the longer one wins"
+	Calibration []Bin      `json:"calibration"`
 }
 
 // A Bin is a group of pairs that the model is about equally sure of.
 type Bin struct {
-	From, To  float64 // of sigmoid(|margin|): 0.5 to 1
-	Pairs     int
-	Predicted float64 // mean of sigmoid(|margin|)
-	Observed  float64 // share in which the higher score was the chosen one
+	From      float64 `json:"from"` // of sigmoid(|margin|): 0.5 to 1
+	To        float64 `json:"to"`
+	Pairs     int     `json:"pairs"`
+	Predicted float64 `json:"predicted"` // mean of sigmoid(|margin|)
+	Observed  float64 `json:"observed"`  // share in which the higher score was the chosen one
 }
 
 // Scored is one pair with its scores.
 type Scored struct {
-	Row                          int // 0-based, in the data as read
-	Chosen, Rejected             float64
-	ChosenTokens, RejectedTokens int
+	Row            int     `json:"row"` // 0-based, in the data as read
+	Chosen         float64 `json:"chosen"`
+	Rejected       float64 `json:"rejected"`
+	ChosenTokens   int     `json:"chosen_tokens"`
+	RejectedTokens int     `json:"rejected_tokens"`
 }
 
 // Execute runs the stages of the program in order. An error names the stage;

@@ -25,9 +25,9 @@ const together = 64
 
 // An answer is a line of score's output: exactly one of the three shapes.
 type answer struct {
-	Score    *float64 `json:"score,omitempty"`
-	Chosen   *float64 `json:"chosen,omitempty"`
-	Rejected *float64 `json:"rejected,omitempty"`
+	Score    *float32 `json:"score,omitempty"`
+	Chosen   *float32 `json:"chosen,omitempty"`
+	Rejected *float32 `json:"rejected,omitempty"`
 	Line     int      `json:"line,omitempty"` // 1-based, with Error
 	Error    string   `json:"error,omitempty"`
 }
@@ -117,16 +117,16 @@ func (s scoring) line(text []byte) ([]data.Sequence, error) {
 // expecting is an answer that takes so many scores.
 func expecting(n int) answer {
 	if n == 2 {
-		return answer{Chosen: new(float64), Rejected: new(float64)}
+		return answer{Chosen: new(float32), Rejected: new(float32)}
 	}
-	return answer{Score: new(float64)}
+	return answer{Score: new(float32)}
 }
 
 // take fills the answer from the front of scores and returns the rest.
 func (a *answer) take(scores []float64) []float64 {
-	for _, p := range []*float64{a.Score, a.Chosen, a.Rejected} {
+	for _, p := range []*float32{a.Score, a.Chosen, a.Rejected} {
 		if p != nil {
-			*p, scores = scores[0], scores[1:]
+			*p, scores = float32(scores[0]), scores[1:]
 		}
 	}
 	return scores
