@@ -163,7 +163,7 @@ func (t *planText) data(d plan.DataEstimate) {
 		{d.OverLong, "longer than max_length"},
 		{d.Ties, "with identical sides"},
 		{d.Identical, "with sides that are identical once cut"},
-		{d.CutWhole, "with a response cut away whole"},
+		{d.CutWhole, "cut to nothing"},
 	} {
 		if loss.rows > 0 {
 			t.fact("", "%s %s", grouped(loss.rows), loss.why)

@@ -283,11 +283,11 @@ func (v *verifier) truncation(d *resolve.Data, f facts.Data) {
 		}
 	}
 	if f.CutWhole > 0 {
-		e := v.warn(diag.ResponseCut, span, "%s of %s %s a response of which truncation leaves nothing", count(f.CutWhole, "row"), d.Spec.Name, has(f.CutWhole))
+		e := v.warn(diag.ResponseCut, span, "%s of %s %s a %s of which truncation leaves nothing", count(f.CutWhole, "row"), d.Spec.Name, has(f.CutWhole), cutSide(d.Spec.OverLength))
 		e.Notes = rowsNote(f.CutWholeAt, f.CutWhole)
 		e.Help = "make max_length larger, or write over_length = truncate_left, which cuts the prompt first"
 		if d.Spec.OverLength == "truncate_left" {
-			e.Help = "make max_length larger"
+			e.Help = "make max_length larger; until then they are left out"
 		}
 	}
 }
@@ -339,4 +339,12 @@ func (v *verifier) data(m *resolve.Model, d *resolve.Data) (facts.Data, bool) {
 	}
 	f, ok := v.facts.Data[facts.Key(m.Spec.Name, d.Spec.Name)]
 	return f, ok
+}
+
+// cutSide is what a policy cuts.
+func cutSide(overLength string) string {
+	if overLength == "truncate_left" {
+		return "prompt"
+	}
+	return "response"
 }

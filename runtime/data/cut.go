@@ -196,8 +196,11 @@ func cutLeft(seqs []Sequence, over int) ([]Sequence, string) {
 		if over >= s.Prompt-1 {
 			return nil, CutWhole
 		}
-		ids := append([]int32{s.IDs[0]}, s.IDs[1+over:]...)
-		out[i] = Sequence{IDs: ids, Prompt: s.Prompt - over}
+		rest, prompt := s.IDs[1+over:], s.Prompt-1-over
+		if rest[0] != s.IDs[0] { // a cut at the start of a turn leaves what opens it
+			rest, prompt = append([]int32{s.IDs[0]}, rest...), prompt+1
+		}
+		out[i] = Sequence{IDs: rest, Prompt: prompt}
 	}
 	return out, ""
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -427,5 +428,13 @@ func TestScored(t *testing.T) {
 	} {
 		_, err := Scored(row, d, bytesEncode)
 		wantError(t, err, want)
+	}
+}
+
+// A cut that falls on the token that opens a turn does not double it.
+func TestCutLeftAtATurn(t *testing.T) {
+	got, flaw := cutLeft([]Sequence{{IDs: []int32{1, 5, 6, 1, 7, 8}, Prompt: 5}, {IDs: []int32{1, 5, 6, 1, 7, 9}, Prompt: 5}}, 2)
+	if flaw != "" || !slices.Equal(got[0].IDs, []int32{1, 7, 8}) || !slices.Equal(got[1].IDs, []int32{1, 7, 9}) || got[0].Prompt != 2 {
+		t.Errorf("cut to %v, %q", got, flaw)
 	}
 }
