@@ -270,7 +270,7 @@ func TestEmittedModuleBuilds(t *testing.T) {
 	command(t, dir, 0, rmc, "build", "--emit", "src")
 	cmd := exec.Command("go", "build", "-tags=noxla", "-o", "trainer", ".")
 	cmd.Dir = filepath.Join(dir, "src")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=-mod=readonly -buildvcs=false")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=-mod=readonly -buildvcs=false -trimpath")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("go build in the emitted module: %v\n%s", err, out)
 	}
