@@ -56,7 +56,7 @@ func TestApplyRefuses(t *testing.T) {
 		"train.rm.batch=1.5":                 "not a whole number",
 		"train.rm.batch=1e12":                "too large",
 		"train.rm.batch=0":                   `"0" is out of bounds: the minimum is 1`,
-		"train.rm.optimizer.betas=[0.9, 2]":  `"2" is out of bounds: the maximum is 1`,
+		"train.rm.optimizer.betas=[0.9, 2]":  `"2" is out of bounds: the maximum is 0.999999`,
 		"train.rm.optimizer.lr=1e-5 pairs":   "has a unit, and the value has none",
 		"train.rm.optimizer.lr=1e-5e":        "has a unit",
 		"train.rm.optimizer.lr=1..2":         `"1..2" is not a number`,
