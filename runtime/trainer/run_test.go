@@ -527,3 +527,22 @@ func TestMeshThatCannotBe(t *testing.T) {
 		}
 	}
 }
+
+// A loss beyond the numbers names the rows it may come from, a few of many, and
+// a column that is beyond them.
+func TestNoNumberNamesRowAndColumn(t *testing.T) {
+	tr := &training{set: &data.Set{Columns: []string{"margin"}}, stage: Stage{Data: spec.Data{Name: "prefs"}}, saved: -1, steps: 9}
+	out := &outcome{loss: math.Inf(1)}
+	var examples []data.Example
+	for row := range 20 {
+		examples = append(examples, data.Example{Row: row, Columns: []float32{1}})
+		out.scores, out.shares = append(out.scores, rowScores{0, 1}), append(out.shares, math.Inf(1))
+	}
+	examples[4].Columns[0] = 3e38
+	err := tr.finite(out, examples)
+	for _, want := range []string{"step 1: the loss is +Inf", "Rows of prefs in question: 1, 2, 3, 4, 5, 6, 7, 8, … (row 5 has margin = 3e+38)", "there is no checkpoint yet"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v; want %q", err, want)
+		}
+	}
+}

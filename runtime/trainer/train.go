@@ -206,9 +206,22 @@ func (t *training) finite(out *outcome, examples []data.Example) error {
 	if t.saved >= 0 {
 		last = fmt.Sprintf("the last good checkpoint is %s", filepath.Join(t.kept.dir, stepFolder(t.saved)))
 	}
-	return fmt.Errorf("step %d: %s. Rows of %s in question: %s. Nothing was overwritten; %s. "+
+	return fmt.Errorf("step %d: %s. Rows of %s in question: %s%s. Nothing was overwritten; %s. "+
 		"Usual causes: a learning rate that is too high (%.3g at this step), no clipping, or a column with extreme values",
-		t.at.Step+1, what, t.stage.Data.Name, strings.Join(rows, ", "), last, t.stage.Train.Rate(t.at.Step, t.steps))
+		t.at.Step+1, what, t.stage.Data.Name, strings.Join(rows, ", "), t.extreme(examples), last, t.stage.Train.Rate(t.at.Step, t.steps))
+}
+
+// extreme names the first row with a column so large that its square, or a sum
+// over a batch, is beyond float32; "" where there is none.
+func (t *training) extreme(examples []data.Example) string {
+	for _, e := range examples {
+		for i, x := range e.Columns {
+			if math.Abs(float64(x)) > 1e18 {
+				return fmt.Sprintf(" (row %d has %s = %g)", e.Row+1, t.set.Columns[i], x)
+			}
+		}
+	}
+	return ""
 }
 
 func isFinite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
