@@ -86,7 +86,7 @@ func TestSchedules(t *testing.T) {
 func TestMicroFor(t *testing.T) {
 	train := Train{Batch: 64}
 	for _, c := range []struct{ sequences, bucket, ways, want int }{
-		{2, 128, 1, 8}, {2, 512, 1, 2}, {2, 1024, 1, 1}, {2, 8192, 1, 1}, {2, 128, 4, 32}, {2, 8192, 4, 4}, {1, 32, 1, 64},
+		{2, 128, 1, 4}, {2, 256, 1, 2}, {2, 512, 1, 1}, {2, 8192, 1, 1}, {2, 128, 4, 16}, {2, 8192, 4, 4}, {1, 32, 1, 32},
 	} {
 		if got := train.MicroFor(c.sequences, c.bucket, c.ways); got != c.want {
 			t.Errorf("MicroFor(%d, %d, %d) = %d, want %d", c.sequences, c.bucket, c.ways, got, c.want)
@@ -101,7 +101,7 @@ func TestMicroFor(t *testing.T) {
 	if got := (Train{Batch: 3}).MicroFor(1, 32, 2); got != 4 {
 		t.Errorf("%d rows cannot be split over 2 devices", got)
 	}
-	if !train.Accumulates(2, 512, 1) || (Train{Batch: 2}).Accumulates(2, 512, 1) {
+	if !train.Accumulates(2, 512, 1) || (Train{Batch: 2}).Accumulates(2, 256, 1) {
 		t.Error("a batch accumulates exactly where it is larger than a forward")
 	}
 }
