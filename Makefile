@@ -8,7 +8,7 @@ plugin := $(cache)/pjrt/pjrt_c_api_cpu_plugin.so
 fuzz   ?= 30s
 peers  := torch==2.15.0 transformers==5.23.0 peft==0.21.2
 
-.PHONY: all help build test update generate check fuzz conformance venv bench plugin tokenizers demo
+.PHONY: all help build test update generate check fuzz conformance venv speed bench plugin tokenizers demo
 
 all: build ## build rmc and test the compiler: seconds, no XLA
 	go test ./lang/... ./compiler/... ./cmd/...
@@ -58,6 +58,17 @@ venv: ## get a Python with transformers for make conformance (pip: 3 GB to fetch
 	"$$tmp/bin/python" -m pip install --quiet --disable-pip-version-check $(peers); \
 	"$$tmp/bin/python" -c 'import torch, transformers, peft'; \
 	mv "$$tmp" "$(cache)/venv"; echo "made $(cache)/venv, which make conformance uses"
+
+# Both in one run and on the same weights: the export of the quickstart's own run.
+# The trainer's rate includes its compiles.
+rows ?= 60
+speed: build plugin ## how fast hidden states are, beside transformers (needs make venv)
+	@cd recipes/quickstart; ../../bin/rmc build; ./trainer >/dev/null; ./trainer export --force >/dev/null; \
+	tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
+	theirs=$$("$(or $(RMC_PYTHON),$(cache)/venv/bin/python)" ../../conformance/speed.py runs/quickstart/export \
+		"$(cache)/sources/pypi/llamafactory==0.9.5.sdist/data/dpo_en_demo.json" $(rows) 1024 2>/dev/null); \
+	ours=$$(./trainer --out "$$tmp" --set 'data.prefs.limit=$(rows) rows' 2>&1 | sed -n 's/.*of them from.*, \([0-9]*\) tokens\/s.*/\1/p'); \
+	awk -v ours="$$ours" -v theirs="$$theirs" 'BEGIN { printf "hidden states of $(rows) pairs, real tokens/s: rmc %d, transformers in batches of 8 padded to the longest %d, ratio %.2f\n", ours, theirs, ours / theirs }'
 
 bench: ## measure parsing, compiling, tokenizing and training; appends to bench.txt
 	@{ echo "# $$(git describe --always --dirty) $$(go version | cut -d' ' -f3-) $$(nproc) cores"; \
