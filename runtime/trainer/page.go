@@ -214,7 +214,7 @@ func dataSection(sets []DataRecord) (report.Section, error) {
 	s := report.Section{Title: "Data", Head: []string{"set", "step", "rows before", "rows after", "why"}}
 	var plots []template.HTML
 	for _, d := range sets {
-		s.Rows = append(s.Rows, []string{d.Name, "read", fmt.Sprint(d.Read), fmt.Sprint(d.Read), strings.TrimSpace(d.Format + " " + d.Decided)})
+		s.Rows = append(s.Rows, []string{d.Name, "read", fmt.Sprint(d.Read), fmt.Sprint(d.Read), strings.TrimSuffix(d.Format+": "+d.Decided, ": ")})
 		for _, f := range d.Filters {
 			s.Rows = append(s.Rows, []string{d.Name, f.Name, fmt.Sprint(f.Before), fmt.Sprint(f.After), f.Reason})
 		}
