@@ -289,7 +289,7 @@ func (r *resolver) train(d *ast.Decl) {
 	if d.As != nil {
 		t.Name = d.As.Name
 	}
-	t.Spec.Name = d.Name.Name
+	t.Spec.Name = t.Name
 	path := "train." + t.Name
 	if !r.stageName(t.Name, "train", d) {
 		return

@@ -141,7 +141,7 @@ type Split struct {
 
 // Train is one optimisation stage.
 type Train struct {
-	Name      string    // of the model trained
+	Name      string    // of the stage: the model it trains, unless the recipe says train … as NAME
 	Data      string    // name of the data
 	Objective string    `rmr:"objective,call" doc:"the loss: an objective with its arguments, as in bradley_terry { center = 0.01 }"` // name of the generated function
 	Optimizer Optimizer `rmr:"optimizer" default:"adamw" doc:"update rule"`

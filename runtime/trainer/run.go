@@ -50,7 +50,11 @@ func (s Stage) Name() string {
 	if s.Kind == "evaluate" {
 		return fmt.Sprintf("evaluate %s on %s.%s", s.Model.Name, s.Data.Name, s.Evaluate.Part)
 	}
-	return fmt.Sprintf("train %s on %s", s.Model.Name, s.Data.Name)
+	name := fmt.Sprintf("train %s on %s", s.Model.Name, s.Data.Name)
+	if s.Train.Name != "" && s.Train.Name != s.Model.Name {
+		name += " as " + s.Train.Name
+	}
+	return name
 }
 
 // A Run is one execution of a program in its directory. The caller fills the

@@ -319,38 +319,45 @@ func tinyRankings(t *testing.T, n int) string {
 	return path
 }
 
-// Two trainings in one program keep each step of both, also when the second is
-// interrupted.
+// Two trainings in one program, of two models or of one, keep each step of both,
+// also when the second is interrupted.
 func TestTwoTrainings(t *testing.T) {
 	b, base, pairs := goBackend(t), tinyModel(t), tinyPairs(t, 60)
-	program := func() *Run {
-		r := tinyRunOn(t, b, base, pairs, nil)
-		first := r.Program.Stages[0]
-		second := first
-		second.Model.Name, second.Train.Name, second.Train.Seed = "other", "other", 2
-		second.Objective = func(b *op.Batch) op.Objective {
-			return op.Objective{Loss: op.Mean(op.Neg(op.LogSigmoid(op.Sub(b.Score("other", "chosen"), b.Score("other", "rejected")))), "pair")}
-		}
-		r.Program.Stages = []Stage{first, second}
-		return r
-	}
-	whole := program()
-	execute(t, whole)
-	r := program()
-	ctx, cancel := context.WithCancel(context.Background())
-	r.OnStep = func(s Step) {
-		if s.Stage == "train other on prefs" && s.Step == 3 {
-			cancel()
-		}
-	}
-	if err := r.Execute(ctx); err == nil {
-		t.Fatal("nothing stopped")
-	}
-	r.OnStep, r.Resume, r.world = nil, true, world{}
-	execute(t, r)
-	got, want := losses(t, r.Dir), losses(t, whole.Dir)
-	if len(got) != 12 || fmt.Sprint(got) != fmt.Sprint(want) {
-		t.Errorf("%d steps:\n%v\nwant\n%v", len(got), got, want)
+	for name, second := range map[string]struct{ model, stage, told string }{
+		"two models": {"other", "other", "train other on prefs"},
+		"one model":  {"rm", "second", "train rm on prefs as second"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			program := func() *Run {
+				r := tinyRunOn(t, b, base, pairs, nil)
+				first := r.Program.Stages[0]
+				next := first
+				next.Model.Name, next.Train.Name, next.Train.Seed = second.model, second.stage, 2
+				next.Objective = func(b *op.Batch) op.Objective {
+					return op.Objective{Loss: op.Mean(op.Neg(op.LogSigmoid(op.Sub(b.Score(second.model, "chosen"), b.Score(second.model, "rejected")))), "pair")}
+				}
+				r.Program.Stages = []Stage{first, next}
+				return r
+			}
+			whole := program()
+			execute(t, whole)
+			r := program()
+			ctx, cancel := context.WithCancel(context.Background())
+			r.OnStep = func(s Step) {
+				if s.Stage == second.told && s.Step == 3 {
+					cancel()
+				}
+			}
+			if err := r.Execute(ctx); err == nil {
+				t.Fatal("nothing stopped")
+			}
+			r.OnStep, r.Resume, r.world = nil, true, world{}
+			execute(t, r)
+			got, want := losses(t, r.Dir), losses(t, whole.Dir)
+			if len(got) != 12 || fmt.Sprint(got) != fmt.Sprint(want) {
+				t.Errorf("%d steps:\n%v\nwant\n%v", len(got), got, want)
+			}
+		})
 	}
 }
 

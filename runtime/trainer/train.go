@@ -1,6 +1,7 @@
 package trainer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -91,7 +92,7 @@ func (r *Run) begin(ctx context.Context, s Stage) (*training, error) {
 	t := &training{
 		run: r, stage: s, set: set, net: net, steps: s.Train.StepsFor(len(set.Train)), saved: -1,
 		stream: data.Stream{N: len(set.Train), Seed: uint64(s.Train.Seed), Listed: s.Train.Order == "listed"},
-		kept:   checkpoints{dir: r.folder("checkpoint", s.Model.Name)},
+		kept:   checkpoints{dir: r.folder("checkpoint", cmp.Or(s.Train.Name, s.Model.Name))},
 		at:     checkpoint{Version: checkpointVersion, Stage: s.Name(), Fields: lossFields(s)},
 	}
 	t.at.Steps, t.at.Metrics = t.steps, r.world.metrics

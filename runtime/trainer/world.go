@@ -170,9 +170,9 @@ func (r *Run) seed(model string) int {
 	return 0
 }
 
-// folder is where the run keeps something of a model: Dir/kind, or, where the
-// program trains several models, a folder of the model's in it.
-func (r *Run) folder(kind, model string) string {
+// folder is where the run keeps something of a model or a training: Dir/kind,
+// or, where the program trains several times, a folder of that name in it.
+func (r *Run) folder(kind, name string) string {
 	trained := 0
 	for _, s := range r.Program.Stages {
 		if s.Kind == "train" {
@@ -180,7 +180,7 @@ func (r *Run) folder(kind, model string) string {
 		}
 	}
 	if trained > 1 {
-		return filepath.Join(r.Dir, kind, model)
+		return filepath.Join(r.Dir, kind, name)
 	}
 	return filepath.Join(r.Dir, kind)
 }
