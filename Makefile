@@ -95,8 +95,8 @@ demo: build ## train recipes/quickstart, a real reward model, from nothing
 	@cd recipes/quickstart; set --; \
 	why=; [ -e "$(plugin)" ] || why="no XLA plugin"; command -v "$${CC:-cc}" >/dev/null || why="no C compiler"; \
 	if [ -n "$$why" ]; then \
-		echo "$$why: training in pure Go, which is 15 to 20 times slower, and so on the first 80 rows only"; \
-		set -- --backend go --set 'data.prefs.limit=80 rows'; \
+		echo "$$why: training in pure Go, which is 15 to 20 times slower, and so on the 25 pairs of at most 256 tokens only"; \
+		set -- --backend go --set 'data.prefs.max_length=256 tokens'; \
 	fi; \
 	echo "recipes/quickstart\$$ rmc build $$*"; ../../bin/rmc build "$$@"; \
 	echo "recipes/quickstart\$$ ./trainer"; ./trainer
