@@ -20,7 +20,10 @@ type Recipe struct {
 	Source     string // display name of its file
 	Mesh       spec.Mesh
 	Models     []*Model // in the order of declaration
-	Data       []*Data
+	Data       []*Data  // those that labels make among them
+	Fits       []*Fit
+	Labels     []*Label
+	Rewards    []*Reward
 	Stages     []Stage      // what is done, in the order of declaration
 	Objectives []*Objective // all that are in scope, libraries first
 	Values     []Value      // every value, in the order of the structs of spec
@@ -32,17 +35,88 @@ type Recipe struct {
 type Model struct {
 	Spec  spec.Model
 	Decl  *ast.Decl
-	Loose bool // its head may have other outputs than Spec says, for what says so was reported
+	Input *Model // the encoder that an mlp reads; nil where it reads none
+	Loose bool   // it may have other outputs than Spec says, for what says so was reported
+}
+
+// Encoder is the model whose backbone reads the texts for m: itself, or the one
+// that an mlp reads; nil for an mlp that reads none.
+func (m *Model) Encoder() *Model {
+	if m.Spec.Kind == "mlp" {
+		return m.Input
+	}
+	return m
 }
 
 // Data is a declared data set.
 type Data struct {
 	Spec  spec.Data
 	Decl  *ast.Decl
-	Loose bool // it may have more columns than Spec says, for what says so was reported
+	Loose bool   // it may have more columns than Spec says, for what says so was reported
+	Label *Label // that makes it, whose Base it is a copy of; nil for data that is declared
 }
 
-// A Stage is a *Train or an *Evaluate.
+// Path is where the values of a data set are: data.prefs. What a label makes has
+// those of its base.
+func (d *Data) Path() string {
+	if d.Label != nil {
+		return d.Label.Base.Path()
+	}
+	return "data." + d.Spec.Name
+}
+
+// A Fit is something computed from features and data. Nothing in it is nil in a
+// recipe without errors.
+type Fit struct {
+	Name    string
+	Spec    spec.Fit
+	Decl    *ast.Decl
+	Encoder *Model
+	Chain   []*Fit // the fits of Spec.Of after the encoder, from it outward
+	Data    *Data
+}
+
+// StageName returns the fit's name.
+func (f *Fit) StageName() string { return f.Name }
+
+// Attributes are the elements of the axis attribute of what f gives: those of
+// the ratings that the first fit of the chain was made of.
+func (f *Fit) Attributes() []string {
+	if len(f.Chain) > 0 {
+		return f.Chain[0].Attributes()
+	}
+	if f.Data == nil {
+		return nil
+	}
+	return f.Data.Spec.Attributes
+}
+
+// A Label is a stage that asks for preferences. Nothing in it is nil in a recipe
+// without errors.
+type Label struct {
+	Name string
+	Spec spec.Label
+	Decl *ast.Decl
+	Base *Data // whose pairs are judged
+	Data *Data // what it makes, which is in Recipe.Data as well
+}
+
+// StageName returns the label's name.
+func (l *Label) StageName() string { return l.Name }
+
+// A Reward is what is scored, evaluated and exported: a let of an objective, or
+// a fit. Either Fit is set, or Objective, Let and Train are, in a recipe without
+// errors.
+type Reward struct {
+	Name      string
+	Decl      *ast.Decl
+	Objective *Objective
+	Let       *ast.Ident // reward armo = gated.s: s
+	Train     *Train     // the stage that uses the objective, whose arguments and model hold
+	Fit       *Fit       // of kind tree
+}
+
+// A Stage is a *Train, an *Evaluate, a *Fit or a *Label.
 type Stage interface {
 	// StageName is what the stage is called in paths: train.NAME.
 	StageName() string
@@ -57,15 +131,25 @@ type Train struct {
 	Model *Model
 	Data  *Data
 	Call  *Call
+	Reads Reads // what its objective names beside the model that is trained
 }
 
-// An Evaluate is an evaluation stage.
+// Reads is what an objective calls by name: gate(prompt), probe(chosen).
+type Reads struct {
+	Models []*Model
+	Fits   []*Fit
+}
+
+// An Evaluate is an evaluation stage, of a Model, a Fit or a Reward: one of the
+// three is set in a recipe without errors.
 type Evaluate struct {
-	Name  string
-	Spec  spec.Evaluate
-	Decl  *ast.Decl
-	Model *Model
-	Data  *Data
+	Name   string
+	Spec   spec.Evaluate
+	Decl   *ast.Decl
+	Model  *Model
+	Fit    *Fit
+	Reward *Reward
+	Data   *Data
 }
 
 // StageName returns the stage's name.
