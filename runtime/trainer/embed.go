@@ -95,26 +95,38 @@ const manifestFile = "manifest.json"
 
 func chunkFile(i int) string { return fmt.Sprintf("hidden-%05d.safetensors", i) }
 
-// embed computes the hidden states of all sequences of a set, or reads those
-// that an earlier run computed from the same weights and tokens.
-func (r *Run) embed(ctx context.Context, n *network, s Stage, set *data.Set) (*embeddings, error) {
-	name := s.Model.Name + " " + s.Data.Name
+// embeddings are the hidden states of the different sequences of a data set as
+// m sees it: an encoder, or a reward model of which only the head is trained.
+// They are computed, or read where an earlier run computed them from the same
+// weights and tokens; the backbone is opened only for what is still to compute.
+func (r *Run) embeddings(ctx context.Context, m spec.Model, d spec.Data) (*embeddings, error) {
+	name := m.Name + " " + d.Name
 	if e, ok := r.world.embeddings[name]; ok {
 		return e, nil
 	}
+	set, err := r.set(ctx, m, d)
+	if err != nil {
+		return nil, err
+	}
+	f, err := r.features(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.knows(set.Stats.LargestID); err != nil {
+		return nil, fmt.Errorf("data %s: row %d: %w", d.Name, set.Stats.LargestIDAt+1, err)
+	}
 	all := set.Distinct() // of a length in each chunk
-	e := &embeddings{size: n.decoder.Config.Hidden, width: set.Width, ways: n.layout.fsdp, places: map[data.Digest]int{}}
+	e := newEmbeddings(all, f.decoder.Config.Hidden, f.layout.fsdp)
 	id := sha256.New()
-	fmt.Fprintf(id, "1 %s %d %s\n", n.digest, n.model.Head.Layer, n.model.DType)
-	for i, sequence := range all {
+	fmt.Fprintf(id, "1 %s %d %s\n", f.digest, m.Depth(), m.DType)
+	for _, sequence := range all {
 		k := sequence.Digest()
-		e.places[k] = i
 		id.Write(k[:])
 	}
 	of := fmt.Sprintf("%x", id.Sum(nil))
 	stage := &embedding{dir: filepath.Join(r.Dir, "stages", "embed-"+of[:16])}
 	stage.open(embeddingTable{Of: of, Sequences: len(all), Hidden: e.size, Chunk: chunk})
-	if err := r.fill(ctx, e, stage, n, s, all); err != nil {
+	if err := r.fill(ctx, e, stage, m, d, all); err != nil {
 		return nil, err
 	}
 	if r.world.embeddings == nil {
@@ -124,13 +136,58 @@ func (r *Run) embed(ctx context.Context, n *network, s Stage, set *data.Set) (*e
 	return e, nil
 }
 
+// newEmbeddings has places for different sequences, and no values yet.
+func newEmbeddings(all []data.Sequence, size, ways int) *embeddings {
+	e := &embeddings{size: size, ways: ways, places: map[data.Digest]int{}}
+	for i, s := range all {
+		e.places[s.Digest()] = i
+	}
+	return e
+}
+
+// of is the hidden state of a sequence, [hidden]; nil where it is none of the
+// data set's.
+func (e *embeddings) of(s data.Sequence) []float32 {
+	if place, ok := e.places[s.Digest()]; ok {
+		return e.values[place*e.size : (place+1)*e.size]
+	}
+	return nil
+}
+
+// hidden is the hidden states of sequences that are in no data set, in their
+// order: [sequence, hidden], flat.
+func (r *Run) hidden(ctx context.Context, m spec.Model, all []data.Sequence) ([]float32, error) {
+	if len(all) == 0 {
+		return nil, nil
+	}
+	n, err := r.backbone(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	longest := 0
+	for _, s := range all {
+		longest = max(longest, len(s.IDs))
+	}
+	c := cutter{train: spec.Train{Batch: math.MaxInt32}, width: 1, buckets: ladder(longest), ways: n.layout.fsdp}
+	return n.embed(ctx, tokens{n, c}, all, n.decoder.Config.Hidden)
+}
+
+// ladder is padded lengths up to longest and beyond: powers of two, so that
+// whatever comes there are few.
+func ladder(longest int) []int {
+	all := []int{2 * spec.BucketMultiple}
+	for all[len(all)-1] < longest {
+		all = append(all, 2*all[len(all)-1])
+	}
+	return all
+}
+
 // fill computes or reads chunk after chunk.
-func (r *Run) fill(ctx context.Context, e *embeddings, stage *embedding, n *network, s Stage, all []data.Sequence) error {
-	c, err := newCutter(spec.Train{Batch: math.MaxInt32}, s.Data, 1, single(all), n.layout.fsdp)
+func (r *Run) fill(ctx context.Context, e *embeddings, stage *embedding, m spec.Model, d spec.Data, all []data.Sequence) error {
+	c, err := newCutter(spec.Train{Batch: math.MaxInt32}, d, 1, single(all), e.ways)
 	if err != nil {
 		return err
 	}
-	through := tokens{n, c}
 	p := newPace(all)
 	reused := 0
 	for i := 0; i*chunk < len(all); i++ {
@@ -146,9 +203,13 @@ func (r *Run) fill(ctx context.Context, e *embeddings, stage *embedding, n *netw
 			continue
 		}
 		if p.first() {
-			r.note(fmt.Sprintf("%s reads %s through its frozen layers: %d sequences, %d tokens, once for all runs in this folder", s.Model.Name, s.Data.Name, len(all)-reused, p.left))
+			r.note(fmt.Sprintf("%s reads %s through its frozen layers: %d sequences, %d tokens, once for all runs in this folder", m.Name, d.Name, len(all)-reused, p.left))
 		}
-		if values, err = n.embed(ctx, through, part, e.size); err != nil {
+		n, err := r.backbone(ctx, m)
+		if err != nil {
+			return err
+		}
+		if values, err = n.embed(ctx, tokens{n, c}, part, e.size); err != nil {
 			return err
 		}
 		if err := stage.write(i, values); err != nil {
@@ -156,10 +217,10 @@ func (r *Run) fill(ctx context.Context, e *embeddings, stage *embedding, n *netw
 		}
 		e.values = append(e.values, values...)
 		if line := p.pass(part); line != "" {
-			r.note(fmt.Sprintf("embed %s on %s: %d of %d sequences%s", s.Model.Name, s.Data.Name, i*chunk+len(part), len(all), line))
+			r.note(fmt.Sprintf("embed %s on %s: %d of %d sequences%s", m.Name, d.Name, i*chunk+len(part), len(all), line))
 		}
 	}
-	r.note(fmt.Sprintf("embed %s on %s: %d sequences, %d of them from %s%s", s.Model.Name, s.Data.Name, len(all), reused, stage.dir, p.summary()))
+	r.note(fmt.Sprintf("embed %s on %s: %d sequences, %d of them from %s%s", m.Name, d.Name, len(all), reused, stage.dir, p.summary()))
 	return nil
 }
 
@@ -290,19 +351,40 @@ func (r *Run) reader(ctx context.Context, n *network, s Stage) (reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := n.knows(set.Stats.LargestID); err != nil {
-		return nil, fmt.Errorf("data %s: row %d: %w", s.Data.Name, set.Stats.LargestIDAt+1, err)
-	}
 	if s.Model.Tune.Kind != "head" {
+		if err := n.knows(set.Stats.LargestID); err != nil {
+			return nil, fmt.Errorf("data %s: row %d: %w", s.Data.Name, set.Stats.LargestIDAt+1, err)
+		}
 		c, err := newCutter(s.Train, s.Data, set.Width, part(set, s), n.layout.fsdp)
 		return tokens{n, c}, err
 	}
-	shared, err := r.embed(ctx, n, s, set)
+	e, err := r.embeddings(ctx, s.Model, s.Data)
 	if err != nil {
 		return nil, err
 	}
-	e := *shared
-	for e.slots = s.Train.Batch; e.slots*e.width%n.layout.fsdp != 0; e.slots++ {
+	return e.batched(set.Width, s.Train.Batch), nil
+}
+
+// readerOf is what the head of a model reads of sequences that are in no data
+// set and have at most longest tokens.
+func (r *Run) readerOf(ctx context.Context, n *network, all []data.Sequence, longest int) (reader, error) {
+	if n.model.Tune.Kind != "head" {
+		return tokens{n, cutter{width: 1, buckets: scorerBuckets(longest), ways: n.layout.fsdp}}, nil
 	}
-	return &e, nil
+	values, err := r.hidden(ctx, n.model, all)
+	if err != nil {
+		return nil, err
+	}
+	e := newEmbeddings(all, n.decoder.Config.Hidden, n.layout.fsdp)
+	e.values = values
+	return e, nil
+}
+
+// batched is e for examples of width sequences, batch of them in a step.
+func (e *embeddings) batched(width, batch int) *embeddings {
+	out := *e
+	out.width = width
+	for out.slots = batch; out.slots*width%e.ways != 0; out.slots++ {
+	}
+	return &out
 }

@@ -23,7 +23,8 @@ type parameter struct {
 }
 
 // A network is a model on the devices: its parameters, and the graph from
-// tokens to what its head gives.
+// tokens to what its head gives. Where only the head is trained it is the head
+// alone, which reads hidden states: Run.backbone has the rest.
 type network struct {
 	model    spec.Model
 	layout   *layout
@@ -136,7 +137,7 @@ func (t tokens) rows(m *data.Micro) []*tensors.Tensor {
 }
 
 func (t tokens) hidden(p model.Params, rows []*Node) *Node {
-	h := t.decoder.Hidden(p, rows[0], rows[1], rows[2], t.model.Head.Layer)
+	h := t.decoder.Hidden(p, rows[0], rows[1], rows[2], t.model.Depth())
 	return ConvertDType(model.At(h, rows[3]), dtypes.Float32)
 }
 

@@ -1,6 +1,7 @@
 package trainer
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,7 +14,9 @@ import (
 )
 
 // openNetwork loads the model at path and puts it on the devices, with adapters
-// and head as a fresh training starts: a pure function of m and seed.
+// and head as a fresh training starts: a pure function of m and seed. Of a model
+// of which only the head is trained it is the head alone; of an encoder, which
+// has none, the frozen decoder.
 func openNetwork(l *layout, m spec.Model, path string, seed int) (*network, error) {
 	config, err := arch.Load(path)
 	if err != nil {
@@ -23,38 +26,108 @@ func openNetwork(l *layout, m spec.Model, path string, seed int) (*network, erro
 	if m.Tune.Kind == "lora" {
 		n.decoder.LoRA = lora(m)
 	}
+	if m.Tune.Kind != "head" {
+		if err := n.addDecoder(path, seed); err != nil {
+			return nil, err
+		}
+	}
+	if m.Kind != "encoder" {
+		err = n.addHead(path, seed)
+	}
+	return n, err
+}
+
+// addDecoder loads the layers, trained or frozen, and makes adapters.
+func (n *network) addDecoder(path string, seed int) error {
+	m, config, trained := n.model, n.decoder.Config, n.model.Tune.Kind == "full"
 	stored := backboneType(m)
-	if m.Tune.Kind == "full" {
+	if trained {
 		stored = dtypes.Float32 // the masters, which are what is trained
 	}
-	keep := m.Head.Init == "keep"
-	weights, err := model.Load(path, config, model.Options{DType: stored, Layers: m.Head.Layer, Score: keep})
+	weights, err := model.Load(path, config, model.Options{DType: stored, Layers: m.Depth()})
+	if err != nil {
+		return err
+	}
+	if err := n.addAll(config.ParametersTo(m.Depth()), weights, trained); err != nil {
+		return err
+	}
+	lora := n.decoder.LoRA
+	if lora == nil {
+		return nil
+	}
+	return n.addAll(lora.Parameters(config, m.Depth()), lora.Init(config, m.Depth(), seed), true)
+}
+
+// addHead makes the head, or loads the base's own.
+func (n *network) addHead(path string, seed int) error {
+	h, config := n.model.Head, n.decoder.Config
+	weights := model.InitScore(config, h.Outputs, h.Bias, h.Init, seed)
+	if h.Init == "keep" {
+		var err error
+		if weights, err = model.Load(path, config, model.Options{DType: dtypes.Float32, Layers: 0, Score: true}); err != nil {
+			return err
+		}
+	}
+	return n.addAll(config.ScoreParameters(h.Outputs, h.Bias), weights, true)
+}
+
+// addAll puts parameters on the devices.
+func (n *network) addAll(all []arch.Param, from model.Weights, trained bool) error {
+	for _, p := range all {
+		if err := n.add(p, from, trained); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// features is the backbone of m without its weights: what its hidden states
+// depend on and look like.
+func (r *Run) features(ctx context.Context, m spec.Model) (*network, error) {
+	l, err := r.devices()
 	if err != nil {
 		return nil, err
 	}
-	fresh := model.InitScore(config, m.Head.Outputs, m.Head.Bias, m.Head.Init, seed)
-	if keep {
-		fresh = weights
+	local, err := r.fetch(ctx, "model", m.Base)
+	if err != nil {
+		return nil, fmt.Errorf("model %s: %w", m.Name, err)
 	}
-	for _, p := range config.ParametersTo(m.Head.Layer) {
-		if err := n.add(p, weights, m.Tune.Kind == "full"); err != nil {
-			return nil, err
-		}
+	config, err := arch.Load(local.Path)
+	if err != nil {
+		return nil, fmt.Errorf("model %s: %w", m.Name, err)
 	}
-	if lora := n.decoder.LoRA; lora != nil {
-		adapter := lora.Init(config, m.Head.Layer, seed)
-		for _, p := range lora.Parameters(config, m.Head.Layer) {
-			if err := n.add(p, adapter, true); err != nil {
-				return nil, err
-			}
-		}
+	return &network{model: encoderOf(m), layout: l, decoder: &model.Decoder{Config: config}, digest: digestOf(local)}, nil
+}
+
+// backbone puts the frozen decoder of a model on the devices: of an encoder, or
+// of a reward model of which only the head is trained. Models with the same base,
+// layers and type share it.
+func (r *Run) backbone(ctx context.Context, m spec.Model) (*network, error) {
+	n, err := r.features(ctx, m)
+	if err != nil {
+		return nil, err
 	}
-	for _, p := range config.ScoreParameters(m.Head.Outputs, m.Head.Bias) {
-		if err := n.add(p, fresh, true); err != nil {
-			return nil, err
-		}
+	key := fmt.Sprintf("%s %d %s", n.digest, m.Depth(), m.DType)
+	if opened, ok := r.world.backbones[key]; ok {
+		return opened, nil
 	}
+	local, err := r.fetch(ctx, "model", m.Base)
+	if err == nil {
+		err = n.addDecoder(local.Path, 0)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("model %s: %w", m.Name, err)
+	}
+	if r.world.backbones == nil {
+		r.world.backbones = map[string]*network{}
+	}
+	r.world.backbones[key] = n
 	return n, nil
+}
+
+// encoderOf is the frozen backbone of m as an encoder.
+func encoderOf(m spec.Model) spec.Model {
+	return spec.Model{Name: m.Name, Kind: "encoder", Base: m.Base, Layer: m.Depth(), DType: m.DType, Shard: m.Shard}
 }
 
 // lora is the adapter that m trains.

@@ -369,15 +369,7 @@ func TestEmbeddingsAreKept(t *testing.T) {
 	fresh := func() *embeddings {
 		r.world = world{}
 		s := r.Program.Stages[0]
-		set, err := r.set(ctx, s.Model, s.Data)
-		if err != nil {
-			t.Fatal(err)
-		}
-		net, err := r.network(ctx, s.Model)
-		if err != nil {
-			t.Fatal(err)
-		}
-		e, err := r.embed(ctx, net, s, set)
+		e, err := r.embeddings(ctx, s.Model, s.Data)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,8 +11,8 @@ import (
 
 // A Scorer gives the scores of a trained model.
 type Scorer struct {
+	run    *Run
 	net    *network
-	read   reader
 	data   spec.Data
 	encode data.Encode // nil where the model was trained on token ids
 }
@@ -34,8 +34,7 @@ func (r *Run) Scorer(ctx context.Context, model string) (*Scorer, error) {
 	if err != nil {
 		return nil, r.Program.failed(s, err)
 	}
-	c := cutter{width: 1, buckets: scorerBuckets(s.Data.MaxLength), ways: net.layout.fsdp}
-	return &Scorer{net, tokens{net, c}, s.Data, encode}, nil
+	return &Scorer{r, net, s.Data, encode}, nil
 }
 
 // scorerBuckets are padded lengths for rows of which nothing is known but the
@@ -64,5 +63,9 @@ func (s *Scorer) Encode(row map[string]any) ([]data.Sequence, error) {
 
 // Score is the score of each sequence, in their order.
 func (s *Scorer) Score(ctx context.Context, all []data.Sequence) ([]float64, error) {
-	return s.net.score(ctx, s.read, all, scorerRows)
+	read, err := s.run.readerOf(ctx, s.net, all, s.data.MaxLength)
+	if err != nil {
+		return nil, err
+	}
+	return s.net.score(ctx, read, all, scorerRows)
 }

@@ -19,6 +19,7 @@ type world struct {
 	sources    map[string]source.Local    // by kind and source, as the recipe writes it
 	sets       map[string]*data.Set       // by model and data
 	networks   map[string]*network        // by model
+	backbones  map[string]*network        // frozen, by digest of the base, layers and type
 	tokenizers map[string]*text.Tokenizer // by model
 	embeddings map[string]*embeddings     // by model and data
 	metrics    int64                      // bytes of metrics.jsonl that the stages before tell in
