@@ -45,6 +45,13 @@ type Report struct {
 	Value Tensor
 }
 
+// A Reward is what a reward function returns: a number for each response, and
+// what it is made of.
+type Reward struct {
+	Score Tensor
+	Parts []Report // over the batch, with or without one named axis
+}
+
 // NewBatch returns a Batch over in.
 func NewBatch(in Inputs) *Batch {
 	one := graph.ScalarOne(in.Count.Graph(), dtypes.Float32)

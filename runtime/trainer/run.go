@@ -4,6 +4,7 @@
 package trainer
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -21,16 +22,31 @@ type Program struct {
 	Lock      string   // text of rmc.lock
 	Overrides []string // each as written, train.rm.optimizer.lr=1e-5
 	Mesh      spec.Mesh
+	Encoders  []spec.Model // that fits, networks and rewards read
+	Rewards   []Reward
 	Stages    []Stage
 }
 
-// A Stage is one step of a program. It is plain data: what Train and Evaluate
-// were given, and nothing that was opened.
+// A Reward is a score of a response that a recipe names: a let of an objective,
+// or a tree.
+type Reward struct {
+	Name   string
+	Score  func(*op.Batch) op.Reward // over the axis row, with the views response and prompt; nil of a tree
+	Models []spec.Model              // that Score reads: networks over an encoder, or one reward model
+	Head   string                    // where the score is one output of a reward model's head as it is: its name
+	Fit    string                    // name of the tree that is the reward
+}
+
+// A Stage is one step of a program. It is plain data: what its constructor was
+// given, and nothing that was opened.
 type Stage struct {
-	Kind      string // train | evaluate
-	Model     spec.Model
+	Kind      string     // fit | label | train | evaluate
+	Model     spec.Model // of kind train, and of evaluate where a model is measured
 	Data      spec.Data
 	Train     spec.Train                   // of kind train
+	Fit       spec.Fit                     // of kind fit, and of evaluate where a fit is measured
+	Label     spec.Label                   // of kind label
+	Reward    string                       // of kind evaluate: name of the reward that is measured
 	Evaluate  spec.Evaluate                // of kind evaluate
 	Objective func(*op.Batch) op.Objective // of kind train
 }
@@ -45,10 +61,32 @@ func Evaluate(m spec.Model, d spec.Data, e spec.Evaluate) Stage {
 	return Stage{Kind: "evaluate", Model: m, Data: d, Evaluate: e}
 }
 
+// EvaluateReward is a stage that measures a reward of the program on a part of d.
+func EvaluateReward(name string, d spec.Data, e spec.Evaluate) Stage {
+	return Stage{Kind: "evaluate", Reward: name, Data: d, Evaluate: e}
+}
+
+// EvaluateFit is a stage that holds what a fit gives against the ratings in a
+// part of d.
+func EvaluateFit(f spec.Fit, d spec.Data, e spec.Evaluate) Stage {
+	return Stage{Kind: "evaluate", Fit: f, Data: d, Evaluate: e}
+}
+
+// Fit is a stage that computes f from the training part of d.
+func Fit(f spec.Fit, d spec.Data) Stage { return Stage{Kind: "fit", Fit: f, Data: d} }
+
+// Label is a stage that has the pairs of d judged.
+func Label(l spec.Label, d spec.Data) Stage { return Stage{Kind: "label", Label: l, Data: d} }
+
 // Name is the stage as messages call it: train rm on prefs.
 func (s Stage) Name() string {
-	if s.Kind == "evaluate" {
-		return fmt.Sprintf("evaluate %s on %s.%s", s.Model.Name, s.Data.Name, s.Evaluate.Part)
+	switch s.Kind {
+	case "fit":
+		return fmt.Sprintf("fit %s on %s", s.Fit.Name, s.Data.Name)
+	case "label":
+		return fmt.Sprintf("label %s on %s", s.Label.Name, s.Data.Name)
+	case "evaluate":
+		return fmt.Sprintf("evaluate %s on %s.%s", s.subject(), s.Data.Name, s.Evaluate.Part)
 	}
 	name := fmt.Sprintf("train %s on %s", s.Model.Name, s.Data.Name)
 	if s.Train.Name != "" && s.Train.Name != s.Model.Name {
@@ -56,6 +94,9 @@ func (s Stage) Name() string {
 	}
 	return name
 }
+
+// subject is the name of what an evaluate stage measures.
+func (s Stage) subject() string { return cmp.Or(s.Reward, s.Fit.Name, s.Model.Name) }
 
 // A Run is one execution of a program in its directory. The caller fills the
 // exported fields; Execute runs the stages.
