@@ -2,6 +2,7 @@ package op
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
@@ -15,22 +16,33 @@ type Inputs struct {
 	Count   *graph.Node            // scalar: examples of the optimizer step, over all its micro-batches
 	Ragged  map[string]*graph.Node // masks [Axis, name] of ragged axes: candidate
 	Columns map[string]*graph.Node // [Axis]
-	// Term computes a model term for every row of the micro-batch, padding
-	// included: kind is score, heads, embed or logprob. It is called once for
-	// each term. New names its axes.
+	// Term computes a term for every row of the micro-batch, padding included.
+	// It is called once for each term. New names its axes. By kind it is
+	//
+	//	score, heads, embed, logprob  of a model and a view
+	//	model, fit                    all that a model or a fit gives for a view
+	//	weights                       a model's trained linear head, [head, hidden]
+	//	scalar                        a learnable number of a model; view is its name
+	//	length                        of a view; model is ""
+	//	rating, known                 of the batch; model and view are ""
 	Term func(kind, model, view string) Tensor
+	// Transform is the matrix T of a fit, float32[attribute, attribute], where
+	// rows are what goes in: y = x·T.
+	Transform func(fit string) *graph.Node
 }
 
 // A Batch is what an objective is a function of: the examples of one
 // micro-batch, their columns, and what models say of them.
 type Batch struct {
-	axis    string
-	valid   Tensor
-	count   *graph.Node // float32, at least 1
-	ragged  map[string]Tensor
-	columns map[string]*graph.Node
-	term    func(kind, model, view string) Tensor
-	terms   map[[3]string]Tensor
+	axis      string
+	valid     Tensor
+	count     *graph.Node // float32, at least 1
+	ragged    map[string]Tensor
+	columns   map[string]*graph.Node
+	term      func(kind, model, view string) Tensor
+	transform func(fit string) *graph.Node
+	terms     map[[3]string]Tensor
+	whole     bool // a statistic was taken that micro-batches do not add up to
 }
 
 // An Objective is what an objective function returns.
@@ -39,30 +51,31 @@ type Objective struct {
 	Reports []Report
 }
 
-// A Report is a named scalar for the metrics.
+// A Report is a named scalar for the metrics or, of a Reward, a part of a score.
 type Report struct {
 	Name  string
 	Value Tensor
 }
 
-// A Reward is what a reward function returns: a number for each response, and
-// what it is made of.
+// A Reward is what the function of a reward returns: a score for each example,
+// and what it is made of, over the batch alone or with an axis of named elements.
 type Reward struct {
 	Score Tensor
-	Parts []Report // over the batch, with or without one named axis
+	Parts []Report
 }
 
 // NewBatch returns a Batch over in.
 func NewBatch(in Inputs) *Batch {
 	one := graph.ScalarOne(in.Count.Graph(), dtypes.Float32)
 	b := &Batch{
-		axis:    in.Axis,
-		valid:   New(truth(in.Valid), in.Axis),
-		count:   graph.Max(graph.ConvertDType(in.Count, dtypes.Float32), one),
-		ragged:  map[string]Tensor{},
-		columns: in.Columns,
-		term:    in.Term,
-		terms:   map[[3]string]Tensor{},
+		axis:      in.Axis,
+		valid:     New(truth(in.Valid), in.Axis),
+		count:     graph.Max(graph.ConvertDType(in.Count, dtypes.Float32), one),
+		ragged:    map[string]Tensor{},
+		columns:   in.Columns,
+		term:      in.Term,
+		transform: in.Transform,
+		terms:     map[[3]string]Tensor{},
 	}
 	for name, mask := range in.Ragged {
 		b.ragged[name] = New(truth(mask), in.Axis, name)
@@ -71,17 +84,60 @@ func NewBatch(in Inputs) *Batch {
 }
 
 // Score is the scalar that a model gives each sequence of a view.
-func (b *Batch) Score(model, view string) Tensor { return b.model("score", model, view) }
+func (b *Batch) Score(model, view string) Tensor { return b.get("score", model, view) }
 
 // Heads is all outputs of a model's head, over the axis head.
-func (b *Batch) Heads(model, view string) Tensor { return b.model("heads", model, view) }
+func (b *Batch) Heads(model, view string) Tensor { return b.get("heads", model, view) }
 
 // Embed is the hidden state that a model's head reads, over the axis hidden.
-func (b *Batch) Embed(model, view string) Tensor { return b.model("embed", model, view) }
+func (b *Batch) Embed(model, view string) Tensor { return b.get("embed", model, view) }
 
 // LogProb is the log-probability of each token of a view's response, over the
 // ragged axis token.
-func (b *Batch) LogProb(model, view string) Tensor { return b.model("logprob", model, view) }
+func (b *Batch) LogProb(model, view string) Tensor { return b.get("logprob", model, view) }
+
+// Model is all that a model gives for each sequence of a view: over the axis of
+// its outputs, or one number where it has one output.
+func (b *Batch) Model(model, view string) Tensor { return b.get("model", model, view) }
+
+// Fit is what a fit predicts for each sequence of a view, over the axis attribute.
+func (b *Batch) Fit(fit, view string) Tensor { return b.get("fit", fit, view) }
+
+// Transform is x, over the axis attribute, times the matrix of a fit.
+func (b *Batch) Transform(fit string, x Tensor) Tensor {
+	l := x.last(axisAttribute)
+	matrix := graph.ConvertDType(b.transform(fit), dtypes.Float32)
+	flat := graph.Reshape(l.padded(0), -1, matrix.Shape().Dim(0))
+	y := l.wide(graph.Reshape(graph.MatMul(flat, matrix), l.node.Shape().Dimensions...))
+	y.share = x.share
+	return y
+}
+
+// Scalar is a learnable number of a model.
+func (b *Batch) Scalar(model, name string) Tensor { return b.get("scalar", model, name) }
+
+// Weights is the matrix of a model's linear head, over the axes head and hidden.
+func (b *Batch) Weights(model string) Tensor { return b.get("weights", model, "") }
+
+// Length is the number of tokens of each response of a view.
+func (b *Batch) Length(view string) Tensor { return b.get("length", "", view) }
+
+// Rating is what each row was rated, over the axis attribute; 0 where it was not.
+func (b *Batch) Rating() Tensor { return b.get("rating", "", "") }
+
+// Known is whether each row was rated, over the axis attribute.
+func (b *Batch) Known() Tensor { return Ne(b.get("known", "", ""), Real(0)) }
+
+// The axes that have their elements from here: the two sides of a pair, and
+// what a fit predicts.
+const (
+	axisSide      = "side"
+	axisAttribute = "attribute"
+)
+
+// Responses is the view of both sides of a pair, over the axis side: chosen,
+// then rejected.
+const Responses = "responses"
 
 // Column is a number that the data has for each example.
 func (b *Batch) Column(name string) Tensor {
@@ -98,14 +154,27 @@ func (b *Batch) Constant(value float64) Tensor {
 	return b.adopt(New(graph.BroadcastToDims(number, b.valid.node.Shape().Dimensions...), b.axis))
 }
 
-func (b *Batch) model(kind, model, view string) Tensor {
+// get returns a term, computed when it is first asked for.
+func (b *Batch) get(kind, model, view string) Tensor {
 	key := [3]string{kind, model, view}
 	if t, ok := b.terms[key]; ok {
 		return t
 	}
-	t := b.adopt(b.term(kind, model, view))
+	var t Tensor
+	if view == Responses && kind != "scalar" {
+		t = beside(axisSide, b.get(kind, model, "chosen"), b.get(kind, model, "rejected"))
+	} else {
+		t = b.adopt(b.term(kind, model, view))
+	}
 	b.terms[key] = t
 	return t
+}
+
+// beside puts x and y side by side along a new axis.
+func beside(name string, x, y Tensor) Tensor {
+	nodes, whole := align(x, y)
+	axes := append(slices.Clone(whole.axes), axis{name: name})
+	return whole.derived(graph.Stack(nodes, -1), axes)
 }
 
 // adopt gives t the masks of b. Padding becomes 0 and, since a where lets no
@@ -132,13 +201,19 @@ func (b *Batch) adopt(t Tensor) Tensor {
 // Share returns t's part in the value over the optimizer step's whole batch:
 // the shares of all its micro-batches add up to it, exactly where t is made of
 // means over the batch, and as the mean weighted by examples where it is some
-// other statistic. t must be a scalar; the result is float32.
+// other statistic, which Indivisible tells. t must be a scalar; the result is
+// float32.
 func (b *Batch) Share(t Tensor) *graph.Node {
 	if len(t.axes) > 0 {
 		panic(fmt.Sprintf("op: a loss or report over %v, want a scalar", t.Axes()))
 	}
 	return t.on(b).shared().node
 }
+
+// Indivisible reports whether something was computed of b that the same of its
+// parts does not add up to: a correlation over the batch, the square of a mean.
+// It is for a batch that is a whole optimizer step.
+func (b *Batch) Indivisible() bool { return b.whole }
 
 // on makes a literal a tensor of b.
 func (t Tensor) on(b *Batch) Tensor {
@@ -172,6 +247,7 @@ func (t Tensor) local() Tensor {
 	if !t.share {
 		return t
 	}
+	t.batch.whole = true
 	least := graph.Scalar(t.node.Graph(), dtypes.Float32, 1e-12)
 	return t.derived(graph.Div(t.node, graph.Max(t.batch.fraction(), least)), t.axes)
 }

@@ -8,22 +8,28 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 )
 
-// Sum adds x up over an axis. Padding does not count.
-func Sum(x Tensor, over string) Tensor {
-	l := x.last(over)
+// Reductions take one axis or several, which count as one.
+
+// Sum adds x up. Padding does not count.
+func Sum(x Tensor, over ...string) Tensor {
+	l := x.last(over...)
 	y := l.rest(graph.ReduceSum(l.padded(0), -1))
-	y.share = x.share || l.isBatch()
+	y.share = x.share || l.whole
 	return y
 }
 
-// Mean is the mean of x over an axis. Over the batch it is the mean over the
-// optimizer step's whole batch: what a micro-batch computes is its share, and
-// shares add up. Over a ragged axis without a value it is 0.
-func Mean(x Tensor, over string) Tensor {
-	l := x.last(over)
+// Mean is the mean of x. Over the batch it is the mean over the optimizer step's
+// whole batch: what a micro-batch computes is its share, and shares add up. Over
+// a ragged axis without a value it is 0.
+func Mean(x Tensor, over ...string) Tensor {
+	l := x.last(over...)
+	if l.whole && l.ragged {
+		// How many values the other micro-batches have is not known here.
+		return Div(Sum(x, over...), Max(Sum(l.wide(graph.OnesLike(l.node)), over...), Real(1)))
+	}
 	total := graph.ReduceSum(l.padded(0), -1)
-	if l.isBatch() {
-		y := l.rest(graph.Div(total, x.batch.count))
+	if l.whole {
+		y := l.rest(graph.Div(total, graph.MulScalar(l.batch.count, float64(l.others))))
 		y.share = true
 		return y
 	}
@@ -32,15 +38,14 @@ func Mean(x Tensor, over string) Tensor {
 	return y
 }
 
-// MaxOver is the largest x over an axis; equal ones share the gradient.
-func MaxOver(x Tensor, over string) Tensor { return extreme(x.local(), over, 1) }
+// MaxOver is the largest x; equal ones share the gradient.
+func MaxOver(x Tensor, over ...string) Tensor { return extreme(x.local().mixed(over), 1) }
 
-// MinOver is the smallest x over an axis; equal ones share the gradient.
-func MinOver(x Tensor, over string) Tensor { return extreme(x.local(), over, -1) }
+// MinOver is the smallest x; equal ones share the gradient.
+func MinOver(x Tensor, over ...string) Tensor { return extreme(x.local().mixed(over), -1) }
 
-// extreme is the largest of sign·x, times sign.
-func extreme(x Tensor, over string, sign float64) Tensor {
-	l := x.last(over)
+// extreme is the largest of sign·l, times sign.
+func extreme(l line, sign float64) Tensor {
 	lowest := graph.MulScalar(graph.Infinity(l.node.Graph(), dtypes.Float32, -1), sign)
 	fixed := graph.StopGradient(l.node)
 	masked := l.where(fixed, lowest)
@@ -51,26 +56,26 @@ func extreme(x Tensor, over string, sign float64) Tensor {
 	return l.rest(graph.Add(best, graph.ReduceSum(carrier(slope), -1)))
 }
 
-// LogSumExp is log(sum(e^x)) over an axis, finite for every finite x.
-func LogSumExp(x Tensor, over string) Tensor {
-	l := x.local().last(over)
+// LogSumExp is log(sum(e^x)), finite for every finite x.
+func LogSumExp(x Tensor, over ...string) Tensor {
+	l := x.local().mixed(over)
 	return l.rest(l.logSumExp(l.node, l.mask))
 }
 
-// LogSoftmax is x less its LogSumExp over an axis.
-func LogSoftmax(x Tensor, over string) Tensor { return Sub(x.local(), LogSumExp(x, over)) }
+// LogSoftmax is x less its LogSumExp.
+func LogSoftmax(x Tensor, over ...string) Tensor { return Sub(x.local(), LogSumExp(x, over...)) }
 
 // Softmax is e^LogSoftmax, and 0 on padding.
-func Softmax(x Tensor, over string) Tensor {
-	y := Exp(LogSoftmax(x, over)).last(over)
-	return y.whole(y.padded(0))
+func Softmax(x Tensor, over ...string) Tensor {
+	y := Exp(LogSoftmax(x, over...)).last(over...)
+	return y.wide(y.padded(0))
 }
 
 // SuffixLogSumExp is, at each position of an axis, the LogSumExp of x from
 // there to the end: the normaliser of what a Plackett–Luce ranking has left to
 // choose from.
 func SuffixLogSumExp(x Tensor, over string) Tensor {
-	l := x.local().last(over)
+	l := x.local().mixed([]string{over})
 	n := l.node.Shape().Dim(-1)
 	square := append(slices.Clone(l.node.Shape().Dimensions), n)
 	from, to := len(square)-2, len(square)-1
@@ -83,13 +88,13 @@ func SuffixLogSumExp(x Tensor, over string) Tensor {
 	}
 	y := l
 	y.node = l.logSumExp(boxed, kept)
-	return y.whole(y.padded(0))
+	return y.wide(y.padded(0))
 }
 
-// Rank is the position of each x among those of an axis, the smallest 1; equal
-// ones get the mean of their ranks. It has no gradient.
-func Rank(x Tensor, over string) Tensor {
-	l := x.local().last(over)
+// Rank is the position of each x among all, the smallest 1; equal ones get the
+// mean of their ranks. It has no gradient.
+func Rank(x Tensor, over ...string) Tensor {
+	l := x.local().mixed(over)
 	n := l.node.Shape().Dim(-1)
 	square := append(slices.Clone(l.node.Shape().Dimensions), n)
 	from, to := len(square)-2, len(square)-1
@@ -103,12 +108,11 @@ func Rank(x Tensor, over string) Tensor {
 	}
 	y := l
 	y.node = graph.AddScalar(graph.ReduceSum(below, -1), 0.5)
-	return y.whole(y.padded(0))
+	return y.wide(y.padded(0))
 }
 
-// Corr is Pearson's correlation of x and y over an axis; 0 where one of them
-// does not vary. Over the batch it sees the micro-batch alone.
-func Corr(x, y Tensor, over string) Tensor {
+// Corr is Pearson's correlation of x and y; 0 where one of them does not vary.
+func Corr(x, y Tensor, over ...string) Tensor {
 	x, y = centered(x.local(), over), centered(y.local(), over)
 	both := localMean(Mul(x, y), over)
 	spread := Mul(Sqrt(localMean(Square(x), over)), Sqrt(localMean(Square(y), over)))
@@ -117,13 +121,13 @@ func Corr(x, y Tensor, over string) Tensor {
 
 // centered is x less its mean, or exactly 0 where x varies by no more than
 // float32 rounds: otherwise the noise of a constant would correlate.
-func centered(x Tensor, over string) Tensor {
+func centered(x Tensor, over []string) Tensor {
 	d := Sub(x, localMean(x, over))
 	varies := Gt(localMean(Square(d), over), Mul(Real(1e-10), localMean(Square(x), over)))
 	return Where(varies, d, Real(0))
 }
 
-func localMean(x Tensor, over string) Tensor { return Mean(x, over).local() }
+func localMean(x Tensor, over []string) Tensor { return Mean(x, over...).local() }
 
 // At is x at one position, 0-based, of an axis.
 func At(x Tensor, over string, position int) Tensor {
@@ -138,29 +142,71 @@ func At(x Tensor, over string, position int) Tensor {
 	return y
 }
 
-// A line is a tensor with the axis of a reduction moved to the end.
+// A line is a tensor with the axes of a reduction moved to the end and made one:
+// the last of its node, float32.
 type line struct {
-	Tensor             // float32
+	Tensor             // its axes are those of the node before the last were made one
 	mask   *graph.Node // bool, of the node's shape; nil: everywhere
+	reduce int         // how many axes were made one
+	dims   []int       // of axes
+	whole  bool        // the batch is one of them
+	ragged bool        // a ragged axis is
+	others int         // values for each example: the product of the others' dimensions
 }
 
-// last moves the named axis to the end and spreads out its mask.
-func (t Tensor) last(name string) line {
-	i := t.dim(name)
-	moved := t.axes[i]
-	axes := append(slices.Delete(slices.Clone(t.axes), i, i+1), moved)
+// last moves the named axes to the end and spreads out their masks.
+func (t Tensor) last(names ...string) line {
+	if len(names) == 0 {
+		panic("op: a reduction over nothing")
+	}
+	var rest, moved []axis
+	for _, a := range t.axes {
+		if !slices.Contains(names, a.name) {
+			rest = append(rest, a)
+		}
+	}
+	for _, name := range names {
+		moved = append(moved, t.axes[t.dim(name)])
+	}
+	axes := append(rest, moved...)
 	dims := make([]int, len(axes))
 	for j, a := range axes {
 		dims[j] = t.node.Shape().Dim(t.dim(a.name))
 	}
-	l := line{Tensor: t.derived(numeric(t.over(axes, dims)), axes)}
-	if moved.mask != nil {
-		l.mask = moved.mask.over(axes, dims)
+	l := line{Tensor: t.derived(nil, axes), dims: dims, reduce: len(moved), others: 1}
+	flat := append(slices.Clone(dims[:len(dims)-len(moved)]), -1)
+	l.node = graph.Reshape(numeric(t.over(axes, dims)), flat...)
+	for i, a := range moved {
+		if t.batch != nil && a.name == t.batch.axis {
+			l.whole = true
+		} else {
+			l.ragged = l.ragged || a.mask != nil
+			l.others *= dims[len(dims)-len(moved)+i]
+		}
+		if a.mask != nil {
+			l.mask = both(l.mask, graph.Reshape(a.mask.over(axes, dims), flat...))
+		}
 	}
 	return l
 }
 
-func (l line) isBatch() bool { return l.batch != nil && l.axes[len(l.axes)-1].name == l.batch.axis }
+// both is where x and y hold; a nil holds everywhere.
+func both(x, y *graph.Node) *graph.Node {
+	if x == nil {
+		return y
+	}
+	return graph.LogicalAnd(x, y)
+}
+
+// mixed is last for what makes the values along the axes depend on each other:
+// over the batch, the parts of an optimizer step do not add up to it.
+func (t Tensor) mixed(names []string) line {
+	l := t.last(names...)
+	if l.whole {
+		t.batch.whole = true
+	}
+	return l
+}
 
 // padded returns l's node with a value in place of padding.
 func (l line) padded(value float64) *graph.Node {
@@ -180,11 +226,13 @@ func (l line) count() *graph.Node {
 	return graph.Max(n, graph.OnesLike(n))
 }
 
-// rest is a tensor over all axes but the last.
-func (l line) rest(node *graph.Node) Tensor { return l.derived(node, l.axes[:len(l.axes)-1]) }
+// rest is a tensor over the axes that were not reduced.
+func (l line) rest(node *graph.Node) Tensor { return l.derived(node, l.axes[:len(l.axes)-l.reduce]) }
 
-// whole is a tensor over all axes of l.
-func (l line) whole(node *graph.Node) Tensor { return l.derived(node, l.axes) }
+// wide is a tensor over all axes of l.
+func (l line) wide(node *graph.Node) Tensor {
+	return l.derived(graph.Reshape(node, l.dims...), l.axes)
+}
 
 // logSumExp reduces the last axis of x where mask holds.
 func (l line) logSumExp(x, mask *graph.Node) *graph.Node {
