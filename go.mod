@@ -18,6 +18,7 @@ require (
 	github.com/schollz/progressbar/v3 v3.19.1 // the bar of a training on a terminal: runtime/trainer alone
 	golang.org/x/term v0.44.0 // whether a stream is a terminal: cmd/rmc, runtime/trainer
 	golang.org/x/text v0.35.0 // Unicode normal forms and upper case: runtime/text
+	gonum.org/v1/gonum v0.17.0 // linear algebra and correlations: runtime/fit
 	gonum.org/v1/plot v0.15.2 // curves and histograms as SVG: runtime/report alone
 )
 
@@ -46,7 +47,6 @@ require (
 	golang.org/x/image v0.26.0 // indirect
 	golang.org/x/sys v0.46.0 // indirect
 	golang.org/x/tools v0.44.0 // indirect
-	gonum.org/v1/gonum v0.17.0 // indirect
 	google.golang.org/protobuf v1.36.11 // indirect
 	k8s.io/klog/v2 v2.140.0 // indirect
 )
