@@ -1,0 +1,5 @@
+package tree
+
+import "testing"
+
+func TestSmoke(t *testing.T) {}
