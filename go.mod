@@ -18,7 +18,7 @@ require (
 	github.com/schollz/progressbar/v3 v3.19.1 // the bar of a training on a terminal: runtime/trainer alone
 	golang.org/x/term v0.44.0 // whether a stream is a terminal: cmd/rmc, runtime/trainer
 	golang.org/x/text v0.35.0 // Unicode normal forms and upper case: runtime/text
-	gonum.org/v1/gonum v0.17.0 // linear algebra and correlations: runtime/fit
+	gonum.org/v1/gonum v0.17.0 // linear algebra and correlations: runtime/fit; means and quantiles: runtime/tree
 	gonum.org/v1/plot v0.15.2 // curves and histograms as SVG: runtime/report alone
 )
 
