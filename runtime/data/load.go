@@ -160,7 +160,7 @@ func (p *prepared) tokenise(d spec.Data, encode Encode) {
 	if d.Split.By == "row" {
 		group = p.record.rowKey()
 	}
-	p.heldOut = heldOut(group, d.Split, d.Seed)
+	p.heldOut = d.Split.HeldOut("", group, d.Seed)
 }
 
 // add counts a row and keeps it or leaves it out.

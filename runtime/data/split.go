@@ -5,23 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"hash"
-
-	"github.com/rmc-lang/rmc/runtime/spec"
 )
-
-// heldOut decides on which side of the split a group of rows stands. It
-// depends on the group's key and the seed alone: rows that come or go, or
-// change places, move no other row.
-func heldOut(key string, split spec.Split, seed int) bool {
-	if split.Kind != "holdout" {
-		return false
-	}
-	h := sha256.New()
-	writeNumber(h, uint64(seed))
-	h.Write([]byte(key))
-	unit := float64(binary.LittleEndian.Uint64(h.Sum(nil))>>11) / (1 << 53) // in [0, 1)
-	return unit < split.Fraction
-}
 
 // promptKey hashes the prompt: its turns, or for token ids the tokens that all
 // sequences begin with.
