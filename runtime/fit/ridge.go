@@ -14,7 +14,8 @@ type Rated struct {
 	Attributes []string
 	Features   Matrix[float32] // [row, hidden]
 	Ratings    Matrix[float64] // [row, attribute]; NaN where a rating is missing
-	// Groups [row] names what a split keeps together: the prompt, or the row.
+	// Groups [row] names what f.Select keeps together: the prompt, or the row
+	// itself where its By is row.
 	Groups []string
 }
 
@@ -53,17 +54,15 @@ type Tried struct {
 // with scikit-learn's Ridge's convention for α (it is not divided by the number
 // of rows) and, where f.Intercept is set, an intercept that is not penalised.
 //
-// Rows whose group is apart (f.Select) take no part in it: each attribute takes
-// the α of f.Alphas with the smallest mean squared error on its rated rows there,
-// the larger of two equal ones. The weights stay those of the other rows; they
-// are not fitted again on all (ArmoRM's stage 1 does the same). Because apart is
-// asked once for each group, no prompt stands on both sides. It must not depend
-// on how the data were held out: a rule that is used twice with one seed would
-// set no row apart. nil sets none apart, and then there must be one α.
+// The groups that f.Select holds out take no part in it: each attribute takes the
+// α of f.Alphas with the smallest mean squared error on its rated rows there, the
+// larger of two equal ones. The weights stay those of the other rows; they are
+// not fitted again on all (ArmoRM's stage 1 does the same, but splits by row). A
+// select that holds nothing out needs a single α.
 //
 // Attributes with ratings on the same rows share one factorisation, and so do
 // all α. Memory is hidden² + rows·attributes numbers beside the features.
-func Ridge(r Rated, f spec.Fit, apart func(group string) bool) (*Probe, error) {
+func Ridge(r Rated, f spec.Fit) (*Probe, error) {
 	r.Ratings.mustBe("ratings", r.Features.Rows, len(r.Attributes))
 	r.Features.mustBe("features", len(r.Groups), r.Features.Cols)
 	if err := checkRated(r); err != nil {
@@ -73,7 +72,7 @@ func Ridge(r Rated, f spec.Fit, apart func(group string) bool) (*Probe, error) {
 	if err != nil {
 		return nil, err
 	}
-	fitted, selected := sides(r.Groups, apart)
+	fitted, selected := sides(r.Groups, f)
 	if err := checkSides(r, fitted, selected, len(alphas)); err != nil {
 		return nil, err
 	}
@@ -116,17 +115,11 @@ func ascending(alphas []float64) ([]float64, error) {
 	return slices.Compact(sorted), nil
 }
 
-// sides parts the rows by their groups: those that are fitted on, and those
-// apart.
-func sides(groups []string, apart func(group string) bool) (fitted, selected []int) {
-	is := map[string]bool{}
+// sides parts the rows by their groups: those that are fitted on, and those that
+// choose alpha.
+func sides(groups []string, f spec.Fit) (fitted, selected []int) {
 	for row, group := range groups {
-		side, asked := is[group]
-		if !asked && apart != nil {
-			side = apart(group)
-			is[group] = side
-		}
-		if side {
+		if f.Select.HeldOut("select", group, f.Seed) {
 			selected = append(selected, row)
 		} else {
 			fitted = append(fitted, row)

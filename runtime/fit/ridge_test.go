@@ -21,7 +21,7 @@ func TestSmoke(t *testing.T) {
 		for i := range r.Ratings.Data {
 			r.Ratings.Data[i] = rng.NormFloat64()
 		}
-		p, err := Ridge(r, spec.Fit{Alphas: []float64{0.5}}, nil)
+		p, err := Ridge(r, spec.Fit{Alphas: []float64{0.5}})
 		if err != nil {
 			t.Fatal(err)
 		}
