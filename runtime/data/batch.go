@@ -19,7 +19,7 @@ type Micro struct {
 
 	Tokens    []int32 // [row, token]; 0 in padding, where it means nothing
 	Positions []int32 // [row, token]; from 0 in each sequence, 0 in padding
-	Segments  []int32 // [row, token]; 1 for a sequence's tokens, 0 for padding
+	Ends      []int32 // [row, token]; the length of the token's sequence, 0 in padding
 	Last      []int32 // [row] index of the scored token
 
 	Present []float32   // [view, example] 1 where there is a sequence, else 0: one for each row
@@ -67,7 +67,7 @@ func newMicro(examples, views, bucket, columns int) *Micro {
 	rows := examples * views
 	m := &Micro{
 		Examples: examples, Views: views, Bucket: bucket,
-		Tokens: make([]int32, rows*bucket), Positions: make([]int32, rows*bucket), Segments: make([]int32, rows*bucket),
+		Tokens: make([]int32, rows*bucket), Positions: make([]int32, rows*bucket), Ends: make([]int32, rows*bucket),
 		Last: make([]int32, rows), Present: make([]float32, rows), Valid: make([]float32, examples),
 		Columns: make([][]float32, columns), Index: make([]int, examples),
 	}
@@ -93,7 +93,7 @@ func (m *Micro) put(slot, i int, e Example) {
 		m.Real += len(s.IDs)
 		for t, id := range s.IDs {
 			at := row*m.Bucket + t
-			m.Tokens[at], m.Positions[at], m.Segments[at] = id, int32(t), 1
+			m.Tokens[at], m.Positions[at], m.Ends[at] = id, int32(t), int32(len(s.IDs))
 		}
 	}
 }

@@ -13,6 +13,8 @@ const (
 	NoPrompt      = "no prompt"          // the sides have no turn in common
 	Roles         = "roles"              // user and assistant do not alternate
 	Empty         = "empty"              // a turn without text, or no tokens
+	Unrated       = "unrated"            // a rating is missing, where missing = drop
+	Prompts       = "two prompts"        // the sides answer different prompts, where the prompt is read
 	Tied          = "tied"               // two responses of a ranking have one rank
 	Refused       = "template"           // the chat template raised an error
 	Identical     = "identical"          // two sides are the same as they stand
@@ -24,10 +26,12 @@ const (
 // reasons explains each, in filter order.
 func reasons() []Filter {
 	return []Filter{
-		{Name: NoPrompt, Reason: "the sides begin with no turn in common"},
+		{Name: NoPrompt, Reason: "no turn comes before the response that all sides have in common"},
 		{Name: Roles, Reason: "turns are not user and assistant by turns, ending with assistant"},
 		{Name: Empty, Reason: "a turn has no text, or a side no tokens"},
-		{Name: Tied, Reason: "two responses have the same rank or score"},
+		{Name: Unrated, Reason: "a rating is missing"},
+		{Name: Prompts, Reason: "the sides answer different prompts, and there is no prompt of both to read"},
+		{Name: Tied, Reason: "two responses have the same rank or score, or the label prefers neither"},
 		{Name: Refused, Reason: "the chat template refuses the conversation"},
 		{Name: Identical, Reason: "two sides are the same"},
 		{Name: OverLong, Reason: "a side is longer than max_length"},
@@ -86,22 +90,23 @@ func alternate(turns []Message) bool {
 	return len(turns) > 0 && turns[len(turns)-1].Role == "assistant"
 }
 
-// sequences tokenises a record, uncut. Prompt is what all sides share.
-func (rec record) sequences(encode Encode) ([]Sequence, error) {
-	var out []Sequence
+// sequences tokenises a record, uncut. Prompt is what all sides share; asked
+// counts, of each, the tokens before the last turn's content.
+func (rec record) sequences(encode Encode) (out []Sequence, asked []int, err error) {
 	prompt := -1
 	for _, response := range rec.responses {
 		e, err := encode(slices.Concat(rec.prompt, response))
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
+		asked = append(asked, e.Prompt)
 		if prompt < 0 || e.Prompt < prompt {
 			prompt = e.Prompt
 		}
 		out = append(out, Sequence{IDs: e.IDs})
 	}
 	for _, ids := range rec.ids {
-		out = append(out, Sequence{IDs: ids})
+		out, asked = append(out, Sequence{IDs: ids}), append(asked, len(rec.promptIDs))
 	}
 	if common := commonPrefix(out); prompt < 0 || common < prompt {
 		prompt = common
@@ -109,7 +114,7 @@ func (rec record) sequences(encode Encode) ([]Sequence, error) {
 	for i := range out {
 		out[i].Prompt = prompt
 	}
-	return out, nil
+	return out, asked, nil
 }
 
 // commonPrefix counts the tokens with which all sequences begin; a sequence's
@@ -223,8 +228,13 @@ func checkPolicies(d spec.Data) error {
 	default:
 		return fmt.Errorf("no over_length %q: there are drop, truncate_left, truncate_right and error", d.OverLength)
 	}
-	if d.Ties != "drop" && d.Ties != "error" {
+	if d.Ties != "drop" && d.Ties != "error" && d.Kind != kindRatings {
 		return fmt.Errorf("no ties %q: there are drop and error", d.Ties)
+	}
+	if d.Kind == kindRatings {
+		if err := checkRatings(d); err != nil {
+			return err
+		}
 	}
 	if d.MaxLength < 1 {
 		return fmt.Errorf("max_length must be at least 1 token, not %d", d.MaxLength)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 
 	"github.com/agnivade/levenshtein"
@@ -16,33 +17,42 @@ const (
 	formatMessages = "messages"
 	formatPrompt   = "prompt"
 	formatHH       = "hh_dialogue"
+	formatLLMBar   = "llmbar"
+	formatNeMo     = "nemo"
 	formatIDs      = "ids"
 )
 
 const (
 	kindPreference = "preference"
 	kindRanking    = "ranking"
+	kindRatings    = "ratings"
 )
 
 // The column that is taken without being asked for where rows have it.
 const marginColumn = "margin"
 
+// The column with the tokens of the prompt, of the ids layout.
+const promptColumn = "prompt_ids"
+
 // A record is a row in one form, whatever its layout was: a prompt and the
-// responses to it, first the better. Of the ids format only ids is filled.
+// responses to it, first the better. Of the ids format only ids is filled, and
+// promptIDs where the rows have it.
 type record struct {
 	prompt    []Message
 	responses [][]Message
 	ids       [][]int32
-	columns   []float32
+	promptIDs []int32
+	columns   []float32 // as named by layout.numbers
 }
 
 // A layout says where in a row the parts of a record are.
 type layout struct {
-	kind    string // preference or ranking
+	kind    string // preference, ranking or ratings
 	format  string // decided
 	why     string // how, where it was decided here
 	rename  map[string]string
-	numbers []string // the columns that are numbers for the objective
+	numbers []string // the columns that are numbers for the objective; of ratings, the attributes first
+	ratings ratings
 }
 
 // A ColumnError is a column that a row lacks, or that holds something else than
@@ -78,21 +88,40 @@ func orNothing(names []string) string {
 // newLayout decides how to read rows like first, which stands at where.
 func newLayout(d spec.Data, first Row, where string) (*layout, error) {
 	l := &layout{kind: d.Kind, format: d.Format, rename: d.Columns.Map, numbers: d.Extra}
-	if l.kind != kindPreference && l.kind != kindRanking {
-		return nil, fmt.Errorf("no data kind %q: there are preference and ranking", l.kind)
+	switch {
+	case l.kind != kindPreference && l.kind != kindRanking && l.kind != kindRatings:
+		return nil, fmt.Errorf("no data kind %q: there are preference, ranking and ratings", l.kind)
+	case l.kind == kindRanking && d.Prompts:
+		return nil, fmt.Errorf("prompts of ranking data cannot be read on their own: its rows have sequences in any number; make pairs of them")
 	}
 	if l.format == formatAuto || l.format == "" {
 		if err := l.decide(first, where); err != nil {
 			return nil, err
 		}
 	}
-	if l.kind == kindRanking && l.format == formatHH {
-		return nil, fmt.Errorf("the layout hh_dialogue is for preference data: a ranking has a prompt and responses, or response_ids")
+	if err := l.suits(); err != nil {
+		return nil, err
+	}
+	if l.kind == kindRatings {
+		return l, l.rated(d, first, where)
 	}
 	if !slices.Contains(l.numbers, marginColumn) && l.has(first, marginColumn) {
 		l.numbers = append(append([]string{}, l.numbers...), marginColumn)
 	}
 	return l, nil
+}
+
+// suits reports a layout that rows of the kind cannot have.
+func (l *layout) suits() error {
+	switch {
+	case l.kind == kindPreference && l.format == formatNeMo:
+		return fmt.Errorf("the layout nemo is for ratings data: one text, or a prompt and a response")
+	case l.kind == kindRanking && !slices.Contains([]string{formatMessages, formatPrompt, formatIDs}, l.format):
+		return fmt.Errorf("the layout %s is not for ranking data: a ranking has a prompt and responses, or response_ids", l.format)
+	case l.kind == kindRatings && (l.format == formatHH || l.format == formatLLMBar):
+		return fmt.Errorf("the layout %s is for preference data: ratings have messages, or a prompt and a response, or ids", l.format)
+	}
+	return nil
 }
 
 // column is what the file calls the wanted column.
@@ -104,22 +133,56 @@ func (l *layout) column(name string) string {
 }
 
 func (l *layout) has(row Row, name string) bool {
-	v, ok := row.Fields[l.column(name)]
-	return ok && v != nil
+	return l.value(row, name) != nil
 }
 
-func (l *layout) value(row Row, name string) any { return row.Fields[l.column(name)] }
+func (l *layout) value(row Row, name string) any {
+	v, _ := at(row.Fields, l.column(name))
+	return v
+}
+
+// at is what stands at a path: a column, or, where none is called so, what the
+// parts between dots lead to through objects and, by index, lists:
+// scores.coherence, label.4.
+func at(fields map[string]any, path string) (v any, ok bool) {
+	if v, ok = fields[path]; ok {
+		return v, true
+	}
+	v = fields
+	for part := range strings.SplitSeq(path, ".") {
+		switch inner := v.(type) {
+		case map[string]any:
+			if v, ok = inner[part]; !ok {
+				return nil, false
+			}
+		case []any:
+			i, err := strconv.Atoi(part)
+			if err != nil || i < 0 || i >= len(inner) {
+				return nil, false
+			}
+			v = inner[i]
+		default:
+			return nil, false
+		}
+	}
+	return v, true
+}
 
 // decide finds the layout from what a row has.
 func (l *layout) decide(row Row, where string) error {
-	if l.kind == kindRanking {
+	switch l.kind {
+	case kindRanking:
 		return l.decideRanking(row, where)
+	case kindRatings:
+		return l.decideRatings(row, where)
 	}
 	chosen := l.value(row, "chosen")
 	text, isText := chosen.(string)
 	switch {
 	case l.has(row, "chosen_ids") && l.has(row, "rejected_ids"):
 		l.format, l.why = formatIDs, "the rows have chosen_ids and rejected_ids"
+	case chosen == nil && l.has(row, "output_1") && l.has(row, "output_2"):
+		l.format, l.why = formatLLMBar, "the rows have output_1 and output_2"
 	case chosen == nil:
 		return l.missing(row, where, "chosen")
 	case l.has(row, "conversations"):
@@ -164,12 +227,26 @@ func (l *layout) missing(row Row, where, name string) error {
 	if name == "chosen" && l.format == formatAuto {
 		e.Help = "a preference row has chosen and rejected, or chosen_ids and rejected_ids; "
 	}
+	if e.Help == "" {
+		e.Help = inside(row.Fields, e.Column)
+	}
 	if near := nearest(e.Column, e.Known); near != "" {
 		e.Help += fmt.Sprintf("did you mean %q? Say so with columns = named { %s = %q }", near, name, near)
 	} else {
 		e.Help += fmt.Sprintf("if another column holds it, say so with columns = named { %s = \"…\" }", name)
 	}
 	return e
+}
+
+// inside says how far a path through objects and lists leads.
+func inside(fields map[string]any, path string) string {
+	parts := strings.Split(path, ".")
+	for i := len(parts) - 1; i > 0; i-- {
+		if v, ok := at(fields, strings.Join(parts[:i], ".")); ok {
+			return fmt.Sprintf("%s is %s; ", strings.Join(parts[:i], "."), describe(v))
+		}
+	}
+	return ""
 }
 
 func (l *layout) mistyped(row Row, where, name, want string, have any) error {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 
@@ -36,6 +35,9 @@ type loading struct {
 	stats   Stats
 	met     map[string]*Filter // by name; After counts the rows met until set
 	columns map[string]*profile
+	first   Row    // of ratings, for messages
+	firstAt string // where it stands
+	known   []bool // of each attribute, whether a row has it
 	train   []prepared
 	holdout []prepared
 }
@@ -82,6 +84,9 @@ func (l *loading) some(r *Reader) ([]prepared, error) {
 		}
 		l.stats.Read++
 		l.observe(row)
+		if l.layout.kind == kindRatings {
+			l.rate(row, r.where(row))
+		}
 		p, err := l.layout.open(row, r.where(row))
 		if err != nil {
 			return nil, err
@@ -96,8 +101,12 @@ func (l *layout) open(row Row, where string) (prepared, error) {
 	p := prepared{row: row.Number, where: where}
 	var err error
 	p.record, err = l.record(row, where)
-	if errors.Is(err, errTied{}) {
+	switch {
+	case errors.Is(err, errTied{}):
 		p.flaw = Tied
+		return p, nil
+	case errors.Is(err, errUnrated{}):
+		p.flaw = Unrated
 		return p, nil
 	}
 	if err == nil {
@@ -113,7 +122,7 @@ func (l *loading) prepare(rows []prepared) {
 	for w := range workers {
 		wg.Go(func() {
 			for i := w; i < len(rows); i += workers {
-				rows[i].tokenise(l.data, l.encode)
+				rows[i].tokenise(l.data, l.layout, l.encode)
 			}
 		})
 	}
@@ -126,8 +135,10 @@ type prepared struct {
 	where  string
 	record record
 
-	full    []Sequence // before truncation
+	full    []Sequence // the responses, before truncation
 	cut     []Sequence // after it
+	lengths []int      // Example.Lengths
+	prompt  []Sequence // the view prompt, before and after truncation; nil where it is not asked for
 	flaw    string     // name of the filter that leaves it out; empty when none does
 	refusal error      // what the template said; flaw is Refused
 	key     string     // promptKey
@@ -136,11 +147,12 @@ type prepared struct {
 }
 
 // tokenise fills all that follows from the record.
-func (p *prepared) tokenise(d spec.Data, encode Encode) {
+func (p *prepared) tokenise(d spec.Data, l *layout, encode Encode) {
 	if p.flaw != "" {
 		return
 	}
-	if p.full, p.refusal = p.record.sequences(encode); p.refusal != nil {
+	var asked []int
+	if p.full, asked, p.refusal = p.record.sequences(encode); p.refusal != nil {
 		p.flaw = Refused
 		return
 	}
@@ -154,6 +166,13 @@ func (p *prepared) tokenise(d spec.Data, encode Encode) {
 	if twins(p.cut) {
 		p.flaw = IdenticalOnce
 		return
+	}
+	p.lengths = lengths(p.full, p.cut, asked, d.OverLength)
+	l.ratings.fill(p.record.columns, p.lengths)
+	if d.Prompts {
+		if p.prompt, p.flaw, p.refusal = p.record.promptAlone(d, encode); p.flaw != "" {
+			return
+		}
 	}
 	p.key = p.record.promptKey(p.full)
 	group := p.key
@@ -174,6 +193,9 @@ func (l *loading) add(p prepared) {
 	for _, s := range p.full {
 		l.stats.TokensBefore += int64(len(s.IDs))
 	}
+	if len(p.prompt) > 0 {
+		l.stats.TokensBefore += int64(len(p.prompt[0].IDs))
+	}
 	if p.flaw == IdenticalOnce {
 		l.stats.SavedBy = max(l.stats.SavedBy, savingLength(p.full))
 	}
@@ -193,6 +215,9 @@ func (p prepared) light() prepared {
 		p.sample = strings.Clone(shortened(p.record.prompt[n-1].Content))
 	}
 	p.full, p.record = nil, record{columns: p.record.columns}
+	if len(p.prompt) > 0 {
+		p.cut, p.prompt = append(p.cut, p.prompt[1]), nil
+	}
 	return p
 }
 
@@ -231,6 +256,9 @@ func (l *loading) refusals(path string) error {
 			return fmt.Errorf("%s: ties = error, and %s left out because %s (%s)%s",
 				name, rowsAre(f.After), reasonOf(tie), rowList(f.Rows, f.After), l.saving(tie))
 		}
+	}
+	if err := l.unknown(); err != nil {
+		return err
 	}
 	if len(l.train)+len(l.holdout) == 0 {
 		l.stats.Filters, l.stats.Columns = l.filters(), l.columnReports()
@@ -328,62 +356,37 @@ func (l *loading) prompts(rows []prepared) int {
 
 // set makes the result.
 func (l *loading) set(path string) (*Set, error) {
-	s := &Set{Columns: l.layout.numbers, Train: examples(l.train), Holdout: examples(l.holdout)}
-	if l.layout.kind == kindPreference {
-		s.Views = []string{"chosen", "rejected"}
-	}
+	s := &Set{Columns: l.layout.numbers, Attributes: l.layout.ratings.names, Views: l.layout.views(l.data.Prompts), Train: examples(l.train), Holdout: examples(l.holdout)}
 	l.stats.Format, l.stats.Decided = l.layout.format, l.layout.why
 	l.stats.Filters = l.filters()
-	l.stats.Train, l.stats.Holdout = len(s.Train), len(s.Holdout)
-	l.stats.Kept = len(s.Train) + len(s.Holdout)
 	l.stats.MaxLength = l.data.MaxLength
 	l.stats.Columns = l.columnReports()
-	l.countPrompts()
-	for _, e := range slices.Concat(s.Train, s.Holdout) {
-		s.Width = max(s.Width, len(e.Sequences))
-		l.countTokens(e)
-	}
 	s.Stats = l.stats
+	s.count()
+	if s.Stats.InBoth > 0 {
+		s.Stats.InBothExample = l.inBoth()
+	}
 	return s, nil
 }
 
 func examples(rows []prepared) []Example {
 	out := make([]Example, len(rows))
 	for i, p := range rows {
-		out[i] = Example{Row: p.row, Sequences: p.cut, Columns: p.record.columns, Prompt: p.key}
+		out[i] = Example{Row: p.row, Sequences: p.cut, Lengths: p.lengths, Columns: p.record.columns, Prompt: p.key}
 	}
 	return out
 }
 
-func (l *loading) countTokens(e Example) {
-	for i, seq := range e.Sequences {
-		if top := slices.Max(seq.IDs); top > l.stats.LargestID {
-			l.stats.LargestID, l.stats.LargestIDAt = top, e.Row
-		}
-		l.stats.TokensAfter += int64(len(seq.IDs))
-		l.stats.Lengths = append(l.stats.Lengths, len(seq.IDs))
-		if i > 0 {
-			l.stats.TokensShared += int64(seq.Prompt)
-		}
-	}
-}
-
-// countPrompts counts the different prompts, and those on both sides.
-func (l *loading) countPrompts() {
-	train, both := map[string]bool{}, map[string]bool{}
+// inBoth is the last turn of a prompt that is on both sides of the split.
+func (l *loading) inBoth() string {
+	train := map[string]bool{}
 	for _, p := range l.train {
 		train[p.key] = true
 	}
-	held := map[string]bool{}
 	for _, p := range l.holdout {
-		held[p.key] = true
-		if train[p.key] && !both[p.key] {
-			both[p.key] = true
-			if l.stats.InBothExample == "" {
-				l.stats.InBothExample = p.sample
-			}
+		if train[p.key] {
+			return p.sample
 		}
 	}
-	l.stats.InBoth = len(both)
-	l.stats.Prompts = len(train) + len(held) - len(both)
+	return ""
 }

@@ -22,6 +22,15 @@ func Order(seed uint64, epoch, n int) []int {
 	return order
 }
 
+// Draw is the example, of n, at a position of a stream that draws each from all
+// of them with replacement. Like Order it depends on nothing but its arguments,
+// for good: it is the high word of n × the position-th output of SplitMix64,
+// whose state starts at the seed mixed after adding half of 2^64/φ.
+func Draw(seed uint64, position, n int) int {
+	i, _ := bits.Mul64(uint64(n), mix(mix(seed+golden>>1)+golden*(uint64(position)+1)))
+	return int(i)
+}
+
 // golden is 2^64/φ, odd: SplitMix64's increment.
 const golden = 0x9e3779b97f4a7c15
 
@@ -43,9 +52,10 @@ type Cursor struct {
 // epoch, without a gap between them, so that each optimizer step but perhaps the
 // last has a whole batch.
 type Stream struct {
-	N      int    // examples
-	Seed   uint64 // of the order
-	Listed bool   // as in the file instead of shuffled
+	N        int    // examples
+	Seed     uint64 // of the order
+	Listed   bool   // as in the file instead of shuffled
+	Resample bool   // each drawn from all, with replacement: Draw
 
 	epoch int   // of order
 	order []int // of that epoch; nil before the first use
@@ -68,8 +78,11 @@ func (s *Stream) Take(c Cursor, k int) ([]int, Cursor) {
 }
 
 func (s *Stream) at(c Cursor) int {
-	if s.Listed {
+	switch {
+	case s.Listed:
 		return c.Position
+	case s.Resample:
+		return Draw(s.Seed, c.Epoch*s.N+c.Position, s.N)
 	}
 	if s.order == nil || s.epoch != c.Epoch {
 		s.epoch, s.order = c.Epoch, Order(s.Seed, c.Epoch, s.N)

@@ -15,7 +15,13 @@ func (l *layout) record(row Row, where string) (record, error) {
 	if err != nil {
 		return record{}, err
 	}
-	rec.columns, err = l.floats(row, where)
+	if l.kind == kindRatings {
+		if rec.columns, err = l.rates(row, where); err != nil {
+			return rec, err // errUnrated among them: the texts are good
+		}
+	}
+	more, err := l.floats(row, where, l.numbers[len(rec.columns):])
+	rec.columns = append(rec.columns, more...)
 	return rec, err
 }
 
@@ -23,9 +29,12 @@ func (l *layout) sides(row Row, where string) (record, error) {
 	switch {
 	case l.kind == kindRanking:
 		return l.ranking(row, where)
+	case l.kind == kindRatings:
+		return l.single(row, where)
 	case l.format == formatIDs:
-		ids, err := l.tokenLists(row, where, "chosen_ids", "rejected_ids")
-		return record{ids: ids}, err
+		return l.idLists(row, where, "chosen_ids", "rejected_ids")
+	case l.format == formatLLMBar:
+		return l.labelled(row, where)
 	case l.format == formatHH:
 		return l.dialogues(row, where)
 	case l.format == formatPrompt:
@@ -33,13 +42,13 @@ func (l *layout) sides(row Row, where string) (record, error) {
 	case l.format == formatMessages:
 		return l.messageLists(row, where)
 	}
-	return record{}, fmt.Errorf("no layout %q: there are auto, messages, prompt, hh_dialogue and ids", l.format)
+	return record{}, fmt.Errorf("no layout %q: there are auto, messages, prompt, hh_dialogue, llmbar, nemo and ids", l.format)
 }
 
-// floats reads the number columns; each must be in every row.
-func (l *layout) floats(row Row, where string) ([]float32, error) {
-	out := make([]float32, len(l.numbers))
-	for i, name := range l.numbers {
+// floats reads number columns; each must be in every row.
+func (l *layout) floats(row Row, where string, names []string) ([]float32, error) {
+	out := make([]float32, len(names))
+	for i, name := range names {
 		if !l.has(row, name) {
 			return nil, l.missing(row, where, name)
 		}
@@ -289,6 +298,54 @@ func dialogue(s string) []Message {
 	return turns
 }
 
+// labelled reads a prompt, two responses and a label that says which is better.
+func (l *layout) labelled(row Row, where string) (record, error) {
+	prompt, err := l.turns(row, where, "input", "user")
+	if err != nil {
+		return record{}, err
+	}
+	rec := record{prompt: prompt}
+	for _, side := range []string{"output_1", "output_2"} {
+		answer, err := l.turns(row, where, side, "assistant")
+		if err != nil {
+			return record{}, err
+		}
+		rec.responses = append(rec.responses, withoutPrompt(answer, prompt))
+	}
+	if !l.has(row, "label") {
+		return record{}, l.missing(row, where, "label")
+	}
+	switch label, ok := number(l.value(row, "label")); {
+	case ok && label == 2:
+		rec.responses[0], rec.responses[1] = rec.responses[1], rec.responses[0]
+	case ok && label == 0:
+		return rec, errTied{}
+	case !ok || label != 1:
+		return record{}, l.mistyped(row, where, "label", "1 or 2, the better response, or 0 for neither,", l.value(row, "label"))
+	}
+	return rec, nil
+}
+
+// idLists reads sequences of token ids and, where the rows have it, the prompt
+// with which they begin.
+func (l *layout) idLists(row Row, where string, names ...string) (record, error) {
+	ids, err := l.tokenLists(row, where, names...)
+	if err != nil || !l.has(row, promptColumn) {
+		return record{ids: ids}, err
+	}
+	prompt, err := l.tokenLists(row, where, promptColumn)
+	if err != nil {
+		return record{}, err
+	}
+	rec := record{ids: ids, promptIDs: prompt[0]}
+	for i, list := range ids {
+		if n := len(rec.promptIDs); len(list) > 0 && (n >= len(list) || firstDifference(list, rec.promptIDs) < n) {
+			return record{}, fmt.Errorf("%s: column %q is not what %q begins with", where, l.column(promptColumn), l.column(names[i]))
+		}
+	}
+	return rec, nil
+}
+
 // tokenLists reads columns of token ids.
 func (l *layout) tokenLists(row Row, where string, names ...string) ([][]int32, error) {
 	var out [][]int32
@@ -394,10 +451,10 @@ func (l *layout) candidateIDs(row Row, where string, list []any) (record, error)
 	return rec, nil
 }
 
-// errTied marks a ranking in which two responses have one rank.
+// errTied marks a row that prefers neither of two responses.
 type errTied struct{}
 
-func (errTied) Error() string { return "two responses have the same rank" }
+func (errTied) Error() string { return "neither of two responses is preferred" }
 
 // order sorts n responses by ranks (1 is best) or scores (highest is best);
 // nil where the row has neither and lists the best first. Equal ones are errTied.

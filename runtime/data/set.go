@@ -1,5 +1,5 @@
-// Package data turns a file of preference or ranking rows into token ids, a
-// split, an order and batches of fixed shape. It knows no tensor library: rmc
+// Package data turns a file of preference, ranking or ratings rows into token
+// ids, a split, an order and batches of fixed shape. It knows no tensor library: rmc
 // runs it to say what a recipe will train on, the trainer to train on it.
 package data
 
@@ -13,25 +13,33 @@ import (
 type Set struct {
 	Train   []Example
 	Holdout []Example
-	Columns []string // names of Example.Columns: spec.Data.Extra, and margin where the rows have it
-	Views   []string // names of Example.Sequences: chosen and rejected; nil for a ranking
-	Width   int      // most sequences that an example has
-	Stats   Stats
+	Columns []string // names of Example.Columns: Attributes, spec.Data.Extra, and margin where the rows have it
+	// Attributes are the first of Columns, of ratings: those that are missing are NaN.
+	Attributes []string
+	// Views are the names of Example.Sequences: chosen and rejected, or response;
+	// and prompt, the last, if spec.Data.Prompts asks for it. Nil for a ranking.
+	Views []string
+	Width int // most sequences that an example has
+	Stats Stats
 }
 
 // An Example is one row as token ids.
 type Example struct {
 	Row       int        // 0-based row in the file
-	Sequences []Sequence // preference: chosen, rejected; ranking: best first
-	Columns   []float32  // as named by Set.Columns
-	Prompt    string     // hash of the prompt, hexadecimal: what a split by prompt keeps together
+	Sequences []Sequence // as named by Set.Views; ranking: best first
+	// Lengths are the tokens of the last turn that are left of each response
+	// sequence: what the model answers, without what it is asked and without the
+	// header of the answer. There is none for the view prompt.
+	Lengths []int
+	Columns []float32 // as named by Set.Columns
+	Prompt  string    // hash of the prompt, hexadecimal: what a split by prompt keeps together
 }
 
 // A Sequence is one conversation, cut to the maximum length. The scored token
 // is its last.
 type Sequence struct {
 	IDs    []int32
-	Prompt int // leading tokens that all sequences of the example share: the prompt
+	Prompt int // leading tokens that all responses of the example share: the prompt; of the view prompt, all
 }
 
 // A Digest tells sequences apart by their tokens.
@@ -86,6 +94,8 @@ type Stats struct {
 	InBoth        int    `json:"in_both,omitempty"`         // prompts with rows in train and in hold-out
 	InBothExample string `json:"in_both_example,omitempty"` // the last turn of one of them, shortened
 
+	Missing map[string]int `json:"missing,omitempty"` // ratings that the rows kept lack, by attribute
+
 	LargestID   int32 `json:"largest_id"`    // largest token id among the rows kept
 	LargestIDAt int   `json:"largest_id_at"` // the first row that has it
 
@@ -121,4 +131,61 @@ type ColumnReport struct {
 	Missing  int    `json:"missing,omitempty"`
 	Constant bool   `json:"constant,omitempty"` // one text, number or bool in all rows, of at least two
 	Value    string `json:"value,omitempty"`    // that value, shortened
+}
+
+// count fills the counts of what is kept.
+func (s *Set) count() {
+	c := &s.Stats
+	c.Train, c.Holdout, c.Kept = len(s.Train), len(s.Holdout), len(s.Train)+len(s.Holdout)
+	c.LargestID, c.LargestIDAt, c.TokensAfter, c.TokensShared, c.Lengths, c.Missing = 0, 0, 0, 0, nil, nil
+	for _, e := range slices.Concat(s.Train, s.Holdout) {
+		s.Width = max(s.Width, len(e.Sequences))
+		s.countTokens(e)
+		s.countMissing(e)
+	}
+	s.countPrompts()
+}
+
+func (s *Set) countTokens(e Example) {
+	c := &s.Stats
+	for i, seq := range e.Sequences {
+		if top := slices.Max(seq.IDs); top > c.LargestID {
+			c.LargestID, c.LargestIDAt = top, e.Row
+		}
+		c.TokensAfter += int64(len(seq.IDs))
+		c.Lengths = append(c.Lengths, len(seq.IDs))
+		switch first := e.Sequences[0]; {
+		case i > 0 && i == len(e.Lengths): // the view prompt
+			c.TokensShared += int64(firstDifference(seq.IDs, first.IDs))
+		case i > 0:
+			c.TokensShared += int64(seq.Prompt)
+		}
+	}
+}
+
+func (s *Set) countMissing(e Example) {
+	for i, name := range s.Attributes {
+		if v := e.Columns[i]; v != v {
+			if s.Stats.Missing == nil {
+				s.Stats.Missing = map[string]int{}
+			}
+			s.Stats.Missing[name]++
+		}
+	}
+}
+
+// countPrompts counts the different prompts, and those on both sides.
+func (s *Set) countPrompts() {
+	train, held := map[string]bool{}, map[string]bool{}
+	for _, e := range s.Train {
+		train[e.Prompt] = true
+	}
+	s.Stats.InBoth = 0
+	for _, e := range s.Holdout {
+		if train[e.Prompt] && !held[e.Prompt] {
+			s.Stats.InBoth++
+		}
+		held[e.Prompt] = true
+	}
+	s.Stats.Prompts = len(train) + len(held) - s.Stats.InBoth
 }

@@ -11,9 +11,12 @@ import (
 // sequences begin with.
 func (rec record) promptKey(seqs []Sequence) string {
 	h := sha256.New()
-	if rec.ids == nil {
+	switch {
+	case rec.ids == nil:
 		writeTurns(h, rec.prompt)
-	} else {
+	case rec.promptIDs != nil:
+		writeIDs(h, rec.promptIDs)
+	default:
 		writeIDs(h, seqs[0].IDs[:seqs[0].Prompt])
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])

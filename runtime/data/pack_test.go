@@ -1,0 +1,247 @@
+package data
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"testing"
+)
+
+// seen is the tokens that a query at index q of a row sees, in order: what the
+// decoder's mask leaves.
+func seen(r Tree, q int) (ids, positions []int32) {
+	for k := 0; k <= q; k++ {
+		if int32(q) < r.Ends[k] {
+			ids, positions = append(ids, r.Tokens[k]), append(positions, r.Positions[k])
+		}
+	}
+	return ids, positions
+}
+
+// holdsPack checks what Pack promises: each sequence is read once, and what is
+// seen there is that sequence, from position 0 on.
+func holdsPack(t *testing.T, all []Sequence) []Tree {
+	t.Helper()
+	rows := Pack(all)
+	read := make([]int, len(all))
+	for _, r := range rows {
+		if n := len(r.Reads); n > 1 && (len(r.Tokens) > longestRow || n > readsFor(len(r.Tokens))) {
+			t.Fatalf("a row of %d tokens and %d sequences", len(r.Tokens), n)
+		}
+		for _, one := range r.Reads {
+			read[one.Sequence]++
+			ids, positions := seen(r, one.At)
+			if !slices.Equal(ids, all[one.Sequence].IDs) {
+				t.Fatalf("sequence %v reads %v in %+v", all[one.Sequence].IDs, ids, r)
+			}
+			for i, p := range positions {
+				if int(p) != i {
+					t.Fatalf("sequence %v has positions %v", ids, positions)
+				}
+			}
+		}
+	}
+	for i, n := range read {
+		if n != 1 {
+			t.Fatalf("sequence %d is read %d times", i, n)
+		}
+	}
+	return rows
+}
+
+func tokensOf(rows []Tree) (n int) {
+	for _, r := range rows {
+		n += len(r.Tokens)
+	}
+	return n
+}
+
+func sequencesOf(all ...[]int32) []Sequence {
+	var out []Sequence
+	for _, ids := range all {
+		out = append(out, Sequence{IDs: ids})
+	}
+	return out
+}
+
+// randomTree is different sequences with beginnings in common, of every shape:
+// prefixes of each other, branches of branches, strangers.
+func randomTree(r *rand.Rand, n, vocab, length int) []Sequence {
+	var all []Sequence
+	known := map[Digest]bool{}
+	for len(all) < n {
+		var s Sequence
+		if len(all) > 0 && r.IntN(4) > 0 {
+			from := all[r.IntN(len(all))].IDs
+			s.IDs = slices.Clone(from[:r.IntN(len(from)+1)])
+		}
+		for range r.IntN(length) {
+			s.IDs = append(s.IDs, int32(r.IntN(vocab)))
+		}
+		if d := s.Digest(); len(s.IDs) > 0 && !known[d] {
+			known[d] = true
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+func TestPackReadsEverySequenceOnce(t *testing.T) {
+	for seed := range uint64(60) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		all := randomTree(r, 1+r.IntN(120), 2+r.IntN(50), 2+r.IntN(300))
+		rows := holdsPack(t, all)
+		alone := 0
+		for _, s := range all {
+			alone += len(s.IDs)
+		}
+		if n := tokensOf(rows); n > alone {
+			t.Errorf("seed %d: %d tokens, %d without sharing", seed, n, alone)
+		}
+		if again := Pack(all); !reflect.DeepEqual(again, rows) {
+			t.Errorf("seed %d: packed twice, two results", seed)
+		}
+	}
+}
+
+// No cut of the order into rows is cheaper: tried one by one.
+func TestPackIsCheapest(t *testing.T) {
+	for seed := range uint64(40) {
+		r := rand.New(rand.NewPCG(seed, 2))
+		all := randomTree(r, 1+r.IntN(9), 3, 150)
+		slices.SortFunc(all, func(a, b Sequence) int { return slices.Compare(a.IDs, b.IDs) })
+		got := 0
+		for _, row := range Pack(all) {
+			got += rowCost(len(row.Tokens))
+		}
+		best := got
+		for cuts := range 1 << (len(all) - 1) {
+			best = min(best, costOf(all, cuts))
+		}
+		if got != best {
+			t.Errorf("seed %d: cost %d, and %d is possible", seed, got, best)
+		}
+	}
+}
+
+// costOf is the cost of sorted sequences cut after each whose bit is set.
+func costOf(all []Sequence, cuts int) int {
+	total, tokens, n := 0, 0, 0
+	for i, s := range all {
+		tokens += len(s.IDs)
+		if n++; n > 1 {
+			tokens -= common(all[i-1].IDs, s.IDs)
+		}
+		if i == len(all)-1 || cuts>>i&1 == 1 {
+			if n > 1 && (tokens > longestRow || n > readsFor(tokens)) {
+				return 1 << 60
+			}
+			total += rowCost(tokens)
+			tokens, n = 0, 0
+		}
+	}
+	return total
+}
+
+// A prompt, and two answers to it: one row, in which the prompt is once.
+func TestPackOfAPair(t *testing.T) {
+	prompt := make([]int32, 100)
+	for i := range prompt {
+		prompt[i] = int32(i)
+	}
+	chosen, rejected := append(slices.Clone(prompt), 7, 8, 9), append(slices.Clone(prompt), 7, 5)
+	rows := holdsPack(t, sequencesOf(chosen, rejected, prompt))
+	if len(rows) != 1 || len(rows[0].Tokens) != 104 {
+		t.Fatalf("%d rows, the first of %d tokens", len(rows), len(rows[0].Tokens))
+	}
+	r := rows[0]
+	if r.Ends[99] != 104 || r.Ends[100] != 104 || r.Ends[101] != 102 || r.Ends[103] != 104 {
+		t.Errorf("ends %v", r.Ends[98:])
+	}
+	if want := []Read{{2, 99}, {1, 101}, {0, 103}}; !slices.Equal(r.Reads, want) {
+		t.Errorf("reads %v, want %v", r.Reads, want)
+	}
+}
+
+// Many answers to a long prompt repeat it in several rows, none beyond the cap.
+func TestPackSplitsLargeGroups(t *testing.T) {
+	prompt := make([]int32, 900)
+	var all []Sequence
+	for i := range int32(64) {
+		answer := slices.Repeat([]int32{1000 + i}, 100)
+		all = append(all, Sequence{IDs: append(slices.Clone(prompt), answer...)})
+	}
+	rows := holdsPack(t, all)
+	if len(rows) < 6 || len(rows) > 16 {
+		t.Errorf("%d rows", len(rows))
+	}
+}
+
+// Many short sequences fit a row by tokens before they do by reads.
+func TestPackBoundsReads(t *testing.T) {
+	var all []Sequence
+	for i := range int32(500) {
+		all = append(all, Sequence{IDs: []int32{i}})
+	}
+	for i := range int32(300) { // each goes on from the one before
+		all = append(all, Sequence{IDs: append(slices.Clone(all[len(all)-1].IDs), i)})
+	}
+	holdsPack(t, all)
+}
+
+func TestPackOfLongAndNothing(t *testing.T) {
+	if rows := Pack(nil); len(rows) != 0 {
+		t.Errorf("%d rows of nothing", len(rows))
+	}
+	long := make([]int32, 3*longestRow)
+	rows := holdsPack(t, sequencesOf(long, long[:5], []int32{4}))
+	if slices.ContainsFunc(rows, func(r Tree) bool { return len(r.Tokens) > longestRow && len(r.Reads) > 1 }) {
+		t.Error("the long sequence is not alone")
+	}
+}
+
+// Forwards have few shapes, and every row is in one.
+func TestForwards(t *testing.T) {
+	all := randomTree(rand.New(rand.NewPCG(5, 5)), 200, 40, 200)
+	rows := Pack(all)
+	longest := 0
+	for _, r := range rows {
+		longest = max(longest, len(r.Tokens))
+	}
+	buckets := []int{64, 128, longest}
+	shapes, read := map[string]bool{}, map[int]bool{}
+	for _, p := range Forwards(rows, buckets, func(bucket int) int { return max(1, 512/bucket) }) {
+		shapes[fmt.Sprint(p.Rows, p.Bucket, p.Reads)] = true
+		real := 0
+		for i, s := range p.Index {
+			if s < 0 {
+				continue
+			}
+			row := i / p.Reads
+			r := Tree{Tokens: p.Tokens[row*p.Bucket:][:p.Bucket], Positions: p.Positions[row*p.Bucket:][:p.Bucket], Ends: p.Ends[row*p.Bucket:][:p.Bucket]}
+			if ids, _ := seen(r, int(p.At[i])); !slices.Equal(ids, all[s].IDs) || read[s] {
+				t.Fatalf("sequence %d reads %v, again %t", s, ids, read[s])
+			}
+			read[s] = true
+		}
+		for _, end := range p.Ends {
+			if end > 0 {
+				real++
+			}
+		}
+		if real != p.Real {
+			t.Errorf("%d tokens, %d told", real, p.Real)
+		}
+	}
+	if len(shapes) > len(buckets) || len(read) != len(all) {
+		t.Errorf("%d shapes, %d of %d sequences", len(shapes), len(read), len(all))
+	}
+}
+
+func BenchmarkPack(b *testing.B) {
+	all := randomTree(rand.New(rand.NewPCG(6, 6)), 20_000, 1000, 200)
+	for b.Loop() {
+		Pack(all)
+	}
+}
