@@ -115,12 +115,16 @@ func (t *lookText) text() string {
 	l := t.look
 	fmt.Fprintf(&t.b, "%s: row %d of data %s, %s\n", l.Where, l.Row+1, t.data.Name, t.fate())
 	for _, name := range slices.Sorted(maps.Keys(l.Columns)) {
-		fmt.Fprintf(&t.b, "%s = %g\n", name, l.Columns[name])
+		if v := l.Columns[name]; v == v {
+			fmt.Fprintf(&t.b, "%s = %g\n", name, v)
+		} else {
+			fmt.Fprintf(&t.b, "%s is missing\n", name)
+		}
 	}
 	for i, full := range l.Full {
 		t.side(i, full)
 	}
-	if len(l.Full) == 2 {
+	if t.data.Kind == "preference" && len(l.Full) > 1 {
 		t.difference(l.Full[0].IDs, l.Full[1].IDs)
 	}
 	return t.b.String()
@@ -139,8 +143,8 @@ func (t *lookText) fate() string {
 
 // name is what a side of the row is called.
 func (t *lookText) name(side int) string {
-	if t.data.Kind == "preference" {
-		return []string{"chosen", "rejected"}[side]
+	if side < len(t.look.Views) {
+		return t.look.Views[side]
 	}
 	return fmt.Sprintf("candidate %d", side+1)
 }
@@ -162,10 +166,16 @@ func (t *lookText) side(i int, full data.Sequence) {
 	if to == last {
 		last = from
 	}
+	read := "scored"
+	if t.name(i) == "prompt" { // alone, for what depends on nothing else
+		read = "read"
+	}
 	t.part("prompt", full.IDs[:n], inside(0, n), 0)
-	t.part("response", full.IDs[n:], inside(n, len(full.IDs)), n)
+	if n < len(full.IDs) {
+		t.part("response", full.IDs[n:], inside(n, len(full.IDs)), n)
+	}
 	if last > 0 {
-		fmt.Fprintf(&t.b, "  scored: token %d, %s\n", last, t.paint(scored, t.piece(full.IDs[last-1])))
+		fmt.Fprintf(&t.b, "  %s: token %d, %s\n", read, last, t.paint(scored, t.piece(full.IDs[last-1])))
 	}
 }
 

@@ -14,7 +14,7 @@ func look(policy string, cut []int32) lookText {
 	full := []data.Sequence{{IDs: []int32{1, 2, 3, 4}, Prompt: 2}, {IDs: []int32{1, 2, 5, 6, 7}, Prompt: 2}}
 	return lookText{
 		data: spec.Data{Name: "d", Kind: "preference", OverLength: policy},
-		look: data.Look{Where: "d.jsonl:1", Full: full, Cut: []data.Sequence{full[0], {IDs: cut}}},
+		look: data.Look{Where: "d.jsonl:1", Views: []string{"chosen", "rejected"}, Full: full, Cut: []data.Sequence{full[0], {IDs: cut}}},
 	}
 }
 
