@@ -33,7 +33,7 @@ type Page struct {
 type Section struct {
 	Title string
 	Text  string
-	Plots []template.HTML // from Curves, Histogram, Calibration
+	Plots []template.HTML // from Curves, Histogram, Calibration, Heat
 	Head  []string        // header of the table
 	Rows  [][]string
 	Code  string
@@ -116,7 +116,7 @@ func Curves(title, x, y string, series ...Series) (template.HTML, error) {
 		}
 	}
 	roomForLegend(p, len(series) > 1)
-	return svg(p)
+	return svg(p, plotWidth, plotHeight)
 }
 
 // turns counts how often a curve goes from up to down or back.
@@ -181,7 +181,7 @@ func Histogram(title, x, y string, bins int, series ...Series) (template.HTML, e
 		}
 	}
 	roomForLegend(p, len(series) > 1)
-	return svg(p)
+	return svg(p, plotWidth, plotHeight)
 }
 
 // spread divides values into bins of one width. Whole numbers are not cut: a bin
@@ -224,7 +224,7 @@ func Calibration(title string, bins []Bin) (template.HTML, error) {
 		line.Color, dots.Color = palette[0], palette[0]
 		p.Add(line, dots)
 	}
-	return svg(p)
+	return svg(p, plotWidth, plotHeight)
 }
 
 func blank(title, x, y string) *plot.Plot {
@@ -281,8 +281,14 @@ func finite(ys []float64) plotter.Values {
 // prolog is what precedes <svg in a file and has no place inside HTML.
 var prolog = regexp.MustCompile(`(?s)^.*?<svg`)
 
-func svg(p *plot.Plot) (template.HTML, error) {
-	c := vgsvg.New(12.4*vg.Centimeter, 7.4*vg.Centimeter) // two side by side
+// The size of a plot: two stand side by side.
+const (
+	plotWidth  = 12.4 * vg.Centimeter
+	plotHeight = 7.4 * vg.Centimeter
+)
+
+func svg(p *plot.Plot, width, height vg.Length) (template.HTML, error) {
+	c := vgsvg.New(width, height)
 	p.Draw(draw.New(c))
 	var b bytes.Buffer
 	if _, err := c.WriteTo(&b); err != nil {
