@@ -97,7 +97,7 @@ func (p *program) literal(path string, v reflect.Value) *literal {
 	for i := range v.NumField() {
 		sf, tag := v.Type().Field(i), v.Type().Field(i).Tag.Get("rmr")
 		switch {
-		case tag == "" && v.Field(i).Kind() == reflect.String || tag == ":kind":
+		case tag == "" && v.Field(i).Kind() == reflect.String && !v.Field(i).IsZero() || tag == ":kind":
 			head.keys = append(head.keys, sf.Name)
 			head.values = append(head.values, jen.Lit(v.Field(i).String()))
 		case tag != "" && !empty(v.Field(i)):
@@ -216,7 +216,7 @@ func (l *literal) group() {
 func empty(v reflect.Value) bool {
 	if v.Kind() == reflect.Struct {
 		kind, ok := v.Type().FieldByName("Kind")
-		return ok && kind.Tag.Get("zero") != "" && kind.Tag.Get("zero") == v.FieldByName("Kind").String()
+		return v.IsZero() || ok && kind.Tag.Get("zero") != "" && kind.Tag.Get("zero") == v.FieldByName("Kind").String()
 	}
 	return v.IsZero() || v.Kind() == reflect.Slice && v.Len() == 0
 }

@@ -12,45 +12,50 @@ import (
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
-// A form is how a declaration is written.
+// A form is how a declaration is written: the parts that it has, and those of
+// them that may be left out.
 type form struct {
 	keyword string
 	usage   string
-	name    bool
-	kind    bool
-	on      bool
-	as      bool
+	parts   []string // of: name kind value on as
+	silent  []string // of the parts: may be left out
 }
 
 // forms are the declarations that this version understands.
 var forms = []form{
-	{"model", "model NAME: reward { … }", true, true, false, false},
-	{"data", "data NAME: preference { … }", true, true, false, false},
-	{"train", "train MODEL on DATA { … }", true, false, true, true},
-	{"evaluate", "evaluate MODEL on DATA.holdout", true, false, true, true},
-	{"mesh", "mesh { … }", false, false, false, false},
-	{"shard", "shard MODEL { \"PATTERN\" = [fsdp, tensor] }", true, false, false, false},
+	{"model", "model NAME: reward { … }", []string{"name", "kind"}, nil},
+	{"data", "data NAME: preference { … }", []string{"name", "kind"}, nil},
+	{"fit", "fit NAME = ridge on ENCODER(DATA) { … }", []string{"name", "value", "on"}, nil},
+	{"label", "label NAME = llm on DATA { … }", []string{"name", "value", "on"}, nil},
+	{"train", "train MODEL on DATA { … }", []string{"name", "on", "as"}, []string{"as"}},
+	{"reward", "reward NAME = OBJECTIVE.LET", []string{"name", "value", "on"}, []string{"on"}},
+	{"evaluate", "evaluate MODEL on DATA.holdout", []string{"name", "on", "as"}, []string{"as"}},
+	{"mesh", "mesh { … }", nil, nil},
+	{"shard", "shard MODEL { \"PATTERN\" = [fsdp, tensor] }", []string{"name"}, nil},
 }
 
 // later are the declarations of the language that this version refuses.
-var later = []string{"fit", "label", "reward", "repeat"}
+var later = []string{"repeat"}
 
 // declarations resolves the declarations of the recipe: what stages name
-// first, then the stages.
+// first, then the stages in their order, then the rewards that are made of them.
 func (r *resolver) declarations(file *ast.File) {
 	for _, d := range file.Decls {
 		r.declareName(d)
 	}
-	stages := []*ast.Decl{}
+	var stages, rewards []*ast.Decl
 	for _, d := range file.Decls {
 		switch d.Keyword.Name {
 		case "model", "data", "mesh":
 			r.declare(d)
+		case "reward":
+			rewards = append(rewards, d)
 		default:
 			stages = append(stages, d)
 		}
 	}
-	for _, d := range stages {
+	r.networks()
+	for _, d := range append(stages, rewards...) {
 		r.declare(d)
 	}
 	if !slices.ContainsFunc(file.Decls, func(d *ast.Decl) bool { return d.Keyword.Name == "mesh" }) {
@@ -58,24 +63,54 @@ func (r *resolver) declarations(file *ast.File) {
 	}
 }
 
-// declareName makes names known before any is used, so that order is free and
-// a broken declaration still counts as meant.
+// declareName makes names known before any is used, so that order is free
+// where it means nothing and a broken declaration still counts as meant.
 func (r *resolver) declareName(d *ast.Decl) {
 	if d.Name == nil {
 		return
 	}
-	switch d.Keyword.Name {
-	case "model":
-		r.models[d.Name.Name] = nil
-	case "data":
-		r.data[d.Name.Name] = nil
+	switch name := d.Name.Name; d.Keyword.Name {
+	case "model", "fit", "reward":
+		if r.first(d, r.scored) {
+			switch d.Keyword.Name {
+			case "model":
+				r.models[name] = nil
+			case "fit":
+				r.fits[name] = nil
+			case "reward":
+				r.rewards[name] = &Reward{Name: name, Decl: d}
+			}
+		}
+	case "data", "label":
+		if r.first(d, r.texts) {
+			r.data[name] = nil
+		}
 	case "objective":
 		r.declareObjective(d)
 	default:
 		if !slices.ContainsFunc(forms, func(f form) bool { return f.keyword == d.Keyword.Name }) {
-			r.meant[d.Name.Name] = true
+			r.meant[name] = true
 		}
 	}
+}
+
+// first reports whether d is the first declaration of its name among those that
+// share their names with it. What could not be parsed stands back.
+func (r *resolver) first(d *ast.Decl, among map[string]*ast.Decl) bool {
+	name := d.Name.Name
+	old := among[name]
+	switch {
+	case old == nil || old.Broken:
+		among[name] = d
+		return true
+	case d.Broken:
+	case old.Keyword.Name == d.Keyword.Name:
+		r.redeclared(d.Keyword.Name, d.Name, old.Name.Span)
+	default:
+		r.redeclared(old.Keyword.Name+" and "+d.Keyword.Name, d.Name, old.Name.Span)
+	}
+	r.twice[d] = true
+	return false
 }
 
 // declare resolves one declaration.
@@ -84,7 +119,7 @@ func (r *resolver) declare(d *ast.Decl) {
 		r.errs.Addf(diag.WrongUnit, d.Count.Unit.Span, "a number of rounds has no unit").Help =
 			"write " + d.Keyword.Name + " " + d.Count.Text
 	}
-	if d.Broken || d.Keyword.Name == "objective" || !r.checkForm(d) {
+	if d.Broken || r.twice[d] || d.Keyword.Name == "objective" || !r.checkForm(d) {
 		return
 	}
 	switch d.Keyword.Name {
@@ -92,8 +127,14 @@ func (r *resolver) declare(d *ast.Decl) {
 		r.model(d)
 	case "data":
 		r.dataSet(d)
+	case "fit":
+		r.fit(d)
+	case "label":
+		r.label(d)
 	case "train":
 		r.train(d)
+	case "reward":
+		r.reward(d)
 	case "evaluate":
 		r.evaluate(d)
 	case "mesh":
@@ -112,23 +153,23 @@ func (r *resolver) checkForm(d *ast.Decl) bool {
 	}
 	f := forms[i]
 	for _, part := range []struct {
-		what         string
-		wanted, have bool
-		optional     bool
-		span         source.Span
+		name, what string
+		have       bool
+		span       source.Span
 	}{
-		{"a name", f.name, d.Name != nil, false, identSpan(d.Name)},
-		{"a kind", f.kind, d.Kind != nil, false, identSpan(d.Kind)},
-		{"on DATA", f.on, d.On != nil, false, exprSpan(d.On)},
-		{"as", f.as, d.As != nil, true, identSpan(d.As)},
-		{"parameters", false, d.HasParams, true, d.Keyword.Span},
-		{"a value", false, d.Value != nil, true, exprSpan(d.Value)},
+		{"name", "a name", d.Name != nil, identSpan(d.Name)},
+		{"kind", "a kind", d.Kind != nil, identSpan(d.Kind)},
+		{"parameters", "parameters", d.HasParams, d.Keyword.Span},
+		{"value", "a value", d.Value != nil, exprSpan(d.Value)},
+		{"on", "on DATA", d.On != nil, exprSpan(d.On)},
+		{"as", "as", d.As != nil, identSpan(d.As)},
 	} {
+		wanted, silent := slices.Contains(f.parts, part.name), slices.Contains(f.silent, part.name)
 		switch {
-		case part.wanted && !part.have && !part.optional:
+		case wanted && !part.have && !silent:
 			r.errs.Addf(diag.MissingPart, d.Keyword.Span, "%s needs %s", f.keyword, part.what).Help = "write " + f.usage
 			return false
-		case part.have && !part.wanted:
+		case part.have && !wanted:
 			r.errs.Addf(diag.ExtraPart, part.span, "%s does not take %s", f.keyword, part.what).Help = "write " + f.usage
 			return false
 		}
@@ -175,10 +216,6 @@ func (r *resolver) redeclared(what string, name *ast.Ident, first source.Span) {
 }
 
 func (r *resolver) model(d *ast.Decl) {
-	if old := r.models[d.Name.Name]; old != nil {
-		r.redeclared("model", d.Name, old.Decl.Name.Span)
-		return
-	}
 	m := &Model{Decl: d}
 	v := reflect.ValueOf(&m.Spec).Elem()
 	if !r.declaredKind(d, v, "model") {
@@ -188,16 +225,23 @@ func (r *resolver) model(d *ast.Decl) {
 	m.Spec.Name = d.Name.Name
 	path := "model." + d.Name.Name
 	r.fill(v, path, "model "+d.Name.Name, d.Name.Span, d.Body)
-	m.Loose = !r.has(path+".head", path+".head.outputs") || r.lost[path] || r.lost[path+".head"] || r.lost[path+".head.labels"]
+	m.Loose = r.lost[path] || !r.hasOutputs(m.Spec.Kind, path)
 	r.models[d.Name.Name] = m
 	r.recipe.Models = append(r.recipe.Models, m)
 }
 
-func (r *resolver) dataSet(d *ast.Decl) {
-	if old := r.data[d.Name.Name]; old != nil {
-		r.redeclared("data", d.Name, old.Decl.Name.Span)
-		return
+// hasOutputs reports whether it is known what a model gives.
+func (r *resolver) hasOutputs(kind, path string) bool {
+	switch kind {
+	case "encoder":
+		return true
+	case "mlp":
+		return r.has(path+".outputs") && !r.lost[path+".labels"]
 	}
+	return r.has(path+".head", path+".head.outputs") && !r.lost[path+".head"] && !r.lost[path+".head.labels"]
+}
+
+func (r *resolver) dataSet(d *ast.Decl) {
 	s := &Data{Decl: d}
 	v := reflect.ValueOf(&s.Spec).Elem()
 	if !r.declaredKind(d, v, "data") {
@@ -214,14 +258,31 @@ func (r *resolver) dataSet(d *ast.Decl) {
 
 // declaredKind sets the kind that follows a declaration's colon.
 func (r *resolver) declaredKind(d *ast.Decl, v reflect.Value, what string) bool {
+	return r.ofKind(d, d.Kind, v, what)
+}
+
+// ofKind sets the kind that name names, and records it as the value of the
+// declaration itself.
+func (r *resolver) ofKind(d *ast.Decl, name *ast.Ident, v reflect.Value, what string) bool {
 	s := schemaOf(v.Type())
-	if !r.checkKind(d.Kind, s, what) {
+	if !r.checkKind(name, s, what) {
 		return false
 	}
-	v.Field(s.kind).SetString(d.Kind.Name)
-	r.record(Value{Path: what + "." + d.Name.Name, Text: d.Kind.Name, Go: fmt.Sprintf("%q", d.Kind.Name),
-		Is: d.Kind.Name, Origin: Origin(d.Kind.Span), Span: d.Kind.Span, Scores: true})
+	v.Field(s.kind).SetString(name.Name)
+	r.record(Value{Path: what + "." + d.Name.Name, Text: name.Name, Go: fmt.Sprintf("%q", name.Name),
+		Is: name.Name, Origin: Origin(name.Span), Span: name.Span, Scores: true})
 	return true
+}
+
+// made sets the kind of a declaration that says it after =, as ridge in
+// fit probe = ridge on …; false after a report.
+func (r *resolver) made(d *ast.Decl, v reflect.Value, as string) bool {
+	name, ok := d.Value.(*ast.Ident)
+	if !ok {
+		r.errs.Addf(diag.WrongType, d.Value.Pos(), "%s takes the name of a kind, not %s", d.Keyword.Name, describeExpr(d.Value)).Help = as
+		return false
+	}
+	return r.ofKind(d, name, v, d.Keyword.Name)
 }
 
 // skipSets marks the overrides below a declaration that was reported as seen.
@@ -245,13 +306,33 @@ func (r *resolver) mesh(d *ast.Decl) {
 // whose own declaration was reported.
 func (r *resolver) findModel(name *ast.Ident) *Model {
 	m, ok := r.models[name.Name]
-	if !ok && !r.meant[name.Name] {
-		r.used["model "+diag.Suggest(name.Name, keys(r.models))] = true
-		r.errs.Addf(diag.UnknownModel, name.Span, "there is no model %q", name.Name).Help =
-			didYouMean(name.Name, keys(r.models), "models")
-	}
 	r.used["model "+name.Name] = true
+	switch other := r.scored[name.Name]; {
+	case ok || r.meant[name.Name]:
+	case other != nil:
+		r.otherKind(name, "a model", other)
+	default:
+		r.unknownModel(name, "model", keys(r.models))
+	}
 	return m
+}
+
+// unknownModel reports a name that is none of what was wanted.
+func (r *resolver) unknownModel(name *ast.Ident, what string, known []string) {
+	r.used["model "+diag.Suggest(name.Name, known)] = true
+	r.errs.Addf(diag.UnknownModel, name.Span, "there is no %s %q", what, name.Name).Help = didYouMean(name.Name, known, "models")
+}
+
+// otherKind reports the name of something that cannot be what was wanted.
+func (r *resolver) otherKind(name *ast.Ident, wanted string, d *ast.Decl) *diag.Diagnostic {
+	is := "a " + d.Keyword.Name
+	if d.Kind != nil && d.Keyword.Name == "model" {
+		is = "a model of kind " + d.Kind.Name
+	}
+	e := r.errs.Addf(diag.OtherKind, name.Span, "%s is %s, not %s", name.Name, is, wanted)
+	e.Notes = []diag.Note{{Span: d.Name.Span, Message: "it is declared here"}}
+	e.Help = "name " + wanted + ", or declare one"
+	return e
 }
 
 // findData binds the name of a data set.
@@ -262,8 +343,24 @@ func (r *resolver) findData(name *ast.Ident) *Data {
 		r.errs.Addf(diag.UnknownData, name.Span, "there is no data %q", name.Name).Help =
 			didYouMean(name.Name, keys(r.data), "data")
 	}
+	if d := r.texts[name.Name]; s == nil && d != nil {
+		r.usedBefore(name.Span, d)
+	}
 	r.used["data "+name.Name] = true
 	return s
+}
+
+// usedBefore reports the use of a stage that is declared further down: stages
+// run in the order in which they stand. One that is declared above and not known
+// was reported for another reason.
+func (r *resolver) usedBefore(at source.Span, d *ast.Decl) {
+	keyword := d.Keyword.Name
+	if d.Broken || keyword != "fit" && keyword != "label" || at.File != d.Name.Span.File || at.Start > d.Name.Span.Start {
+		return
+	}
+	e := r.errs.Addf(diag.UsedBefore, at, "%s is used before it is made", d.Name.Name)
+	e.Notes = []diag.Note{{Span: d.Name.Span, Message: "it is declared here, and stages run in their order"}}
+	e.Help = "move " + keyword + " " + d.Name.Name + " above this stage"
 }
 
 // keys returns the keys of a map, sorted.
@@ -279,7 +376,11 @@ func keys[V any](m map[string]V) []string {
 // train resolves train MODEL on DATA.
 func (r *resolver) train(d *ast.Decl) {
 	t := &Train{Decl: d, Name: d.Name.Name}
-	t.Model = r.findModel(d.Name)
+	if t.Model = r.findModel(d.Name); t.Model != nil && t.Model.Spec.Kind == "encoder" {
+		r.otherKind(d.Name, "a model that is trained", t.Model.Decl).Help =
+			"an encoder stays as it is: train model NAME: mlp { input = " + d.Name.Name + " }, or a reward model with its base"
+		t.Model = nil
+	}
 	if on, ok := d.On.(*ast.Ident); ok {
 		t.Data = r.findData(on)
 		t.Spec.Data = on.Name
@@ -295,7 +396,9 @@ func (r *resolver) train(d *ast.Decl) {
 		return
 	}
 	r.fill(reflect.ValueOf(&t.Spec).Elem(), path, "train "+t.Name, d.Name.Span, d.Body)
-	t.Call = r.call(t, path)
+	if t.Call = r.call(t, path); t.Call != nil {
+		t.Reads = r.reads(t)
+	}
 	r.recipe.Stages = append(r.recipe.Stages, t)
 }
 
@@ -347,15 +450,16 @@ func (r *resolver) stageName(name, keyword string, d *ast.Decl) bool {
 // parts are what an evaluation may measure.
 var parts = []string{"holdout", "train", "all"}
 
-// evaluate resolves evaluate MODEL on DATA.PART.
+// evaluate resolves evaluate MODEL on DATA.PART, also of a fit or a reward.
 func (r *resolver) evaluate(d *ast.Decl) {
 	e := &Evaluate{Decl: d, Name: d.Name.Name}
-	e.Model = r.findModel(d.Name)
+	r.measured(e)
 	if d.As != nil {
 		e.Name = d.As.Name
 	}
 	e.Spec.Name = d.Name.Name
 	r.evaluated(e, d.On)
+	r.measurable(e)
 	if !r.stageName(e.Name, "evaluate", d) {
 		return
 	}

@@ -39,8 +39,12 @@ func (f Field) asIn() string {
 	switch {
 	case f.Source:
 		return "as in " + f.Name + ` = "file:PATH"`
+	case f.Names == "encoder":
+		return "as in " + f.Name + " = backbone, with model backbone: encoder { … }"
 	case f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Int:
 		return "as in " + f.Name + " = [256, 512]"
+	case f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Float64 && f.Usual() == "[]":
+		return "as in " + f.Name + " = [-100]"
 	case f.Usual() != "":
 		return "as in " + f.Name + " = " + f.Usual()
 	case f.Type.Kind() == reflect.Slice:
@@ -73,6 +77,10 @@ func (r *resolver) decodeString(v reflect.Value, f Field, expr ast.Expr) string 
 	switch x := expr.(type) {
 	case *ast.Ident:
 		text = x.Name
+		if f.Names != "" {
+			v.SetString(text)
+			return strconv.Quote(text)
+		}
 		if len(f.OneOf) == 0 {
 			r.errs.Addf(diag.WrongType, span, "%s takes %s, not the name %s", f.Name, f.Wants(), text).Help =
 				"write " + f.assigned(strconv.Quote(text), span)
@@ -80,14 +88,14 @@ func (r *resolver) decodeString(v reflect.Value, f Field, expr ast.Expr) string 
 		}
 	case *ast.String:
 		text = x.Value
-		if len(f.OneOf) > 0 {
+		if len(f.OneOf) > 0 || f.Names != "" {
 			r.errs.Addf(diag.WrongType, span, "%s takes %s, without quotes", f.Name, f.Wants()).Help =
 				"write " + f.assigned(text, span)
 			return ""
 		}
 	case *ast.Select, *ast.Binary:
 		r.wrongType(f, expr)
-		if len(f.OneOf) == 0 {
+		if len(f.OneOf) == 0 && f.Names == "" {
 			(*r.errs)[len(*r.errs)-1].Help = "write " + f.assigned(strconv.Quote(expr.Pos().Text()), span)
 		}
 		return ""
@@ -154,6 +162,9 @@ func (r *resolver) decodeBool(v reflect.Value, f Field, expr ast.Expr) string {
 
 // decodeNumber sets an int or float64, in the field's unit.
 func (r *resolver) decodeNumber(v reflect.Value, f Field, expr ast.Expr, bare bool) string {
+	if id, ok := expr.(*ast.Ident); ok && f.Axis {
+		return r.decodeAxis(v, f, id)
+	}
 	sign, n := number(expr)
 	if n == nil {
 		r.wrongType(f, expr)
@@ -179,6 +190,18 @@ func (r *resolver) decodeNumber(v reflect.Value, f Field, expr ast.Expr, bare bo
 		return ""
 	}
 	return r.setNumber(v, f, expr, x, literal)
+}
+
+// decodeAxis leaves 0 where the number is that of an axis's elements: it is
+// filled in where these are known.
+func (r *resolver) decodeAxis(v reflect.Value, f Field, id *ast.Ident) string {
+	if id.Name != attribute {
+		r.errs.Addf(diag.NotAChoice, id.Span, "%s cannot be %s", f.Name, id.Name).Help =
+			"write " + f.assigned(attribute, id.Span) + ", or a number"
+		return ""
+	}
+	v.SetInt(0)
+	return "0"
 }
 
 // checkShare keeps the shares and the numbers apart of a field that takes both:

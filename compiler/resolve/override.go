@@ -171,10 +171,16 @@ func (r *resolver) paths() []string {
 		all = append(all, "model."+m.Spec.Name)
 	}
 	for _, d := range r.recipe.Data {
-		all = append(all, "data."+d.Spec.Name)
+		if d.Label == nil {
+			all = append(all, d.Path())
+		}
 	}
 	for _, s := range r.recipe.Stages {
 		switch s := s.(type) {
+		case *Fit:
+			all = append(all, "fit."+s.Name)
+		case *Label:
+			all = append(all, "label."+s.Name)
 		case *Train:
 			all = append(all, "train."+s.Name)
 		case *Evaluate:

@@ -219,7 +219,7 @@ func (r *Recipe) Trains() []*Train {
 	return all
 }
 
-// A Use is a data set as the model of a stage sees it.
+// A Use is a data set as the backbone of a model reads it.
 type Use struct {
 	Model *Model
 	Data  *Data
@@ -229,16 +229,68 @@ type Use struct {
 func (r *Recipe) Uses() []Use {
 	var all []Use
 	for _, s := range r.Stages {
-		var u Use
-		switch s := s.(type) {
-		case *Train:
-			u = Use{s.Model, s.Data}
-		case *Evaluate:
-			u = Use{s.Model, s.Data}
+		for _, u := range UsesOf(s) {
+			if u.Model != nil && u.Data != nil && !slices.Contains(all, u) {
+				all = append(all, u)
+			}
 		}
-		if u.Model != nil && u.Data != nil && !slices.Contains(all, u) {
+	}
+	return all
+}
+
+// UsesOf lists the backbones that read a stage's data, which are several where
+// an objective names models of several. Those of a recipe with errors may be nil.
+func UsesOf(s Stage) []Use {
+	var all []Use
+	add := func(m *Model, d *Data) {
+		if u := (Use{m, d}); m != nil && !slices.Contains(all, u) {
 			all = append(all, u)
 		}
+	}
+	of := func(t *Train, d *Data) {
+		if t != nil {
+			for _, m := range t.Encoders() {
+				add(m, d)
+			}
+		}
+	}
+	switch s := s.(type) {
+	case *Fit:
+		add(s.Encoder, s.Data)
+	case *Train:
+		of(s, s.Data)
+	case *Evaluate:
+		switch {
+		case s.Model != nil:
+			add(s.Model.Encoder(), s.Data)
+		case s.Fit != nil:
+			add(s.Fit.Encoder, s.Data)
+		case s.Reward != nil && s.Reward.Fit != nil:
+			add(s.Reward.Fit.Encoder, s.Data)
+		case s.Reward != nil:
+			of(s.Reward.Train, s.Data)
+		}
+	}
+	return all
+}
+
+// Encoders are the models whose backbones read texts for a training stage, each
+// once: that of the trained model, and those of what its objective names.
+func (t *Train) Encoders() []*Model {
+	var all []*Model
+	add := func(m *Model) {
+		if m != nil && !slices.Contains(all, m) {
+			all = append(all, m)
+		}
+	}
+	if t.Model != nil {
+		add(t.Model.Encoder())
+	}
+	for _, m := range t.Reads.Models {
+		add(m.Encoder())
+	}
+	for _, f := range t.Reads.Fits {
+		add(f.Encoder)
 	}
 	return all
 }
@@ -250,7 +302,12 @@ type resolver struct {
 	decls   []*ast.Decl // of the recipe
 	sets    []*override
 	models  map[string]*Model // nil for one whose declaration was reported
+	fits    map[string]*Fit   // nil for one that was reported or is not reached yet
+	rewards map[string]*Reward
 	data    map[string]*Data
+	scored  map[string]*ast.Decl // the models, fits and rewards, which share their names
+	texts   map[string]*ast.Decl // the data and labels
+	twice   map[*ast.Decl]bool   // declarations of a name that another has
 	objects map[string]*Objective
 	used    map[string]bool // "model rm": names that a stage uses
 	lost    map[string]bool // paths below which more is said than could be parsed
@@ -285,6 +342,11 @@ func (r *resolver) reported() []string {
 			names = append(names, name)
 		}
 	}
+	for name, f := range r.fits {
+		if f == nil {
+			names = append(names, name)
+		}
+	}
 	slices.Sort(names)
 	return names
 }
@@ -303,6 +365,11 @@ func newResolver(file *ast.File, errs *diag.List) *resolver {
 		decls:   file.Decls,
 		recipe:  &Recipe{Source: file.Source.Name, Doc: file.Doc},
 		models:  map[string]*Model{},
+		fits:    map[string]*Fit{},
+		rewards: map[string]*Reward{},
+		scored:  map[string]*ast.Decl{},
+		texts:   map[string]*ast.Decl{},
+		twice:   map[*ast.Decl]bool{},
 		data:    map[string]*Data{},
 		objects: map[string]*Objective{},
 		used:    map[string]bool{},
@@ -327,8 +394,8 @@ func Origin(s source.Span) string {
 	if !s.Valid() {
 		return Default
 	}
-	if s.File.Name == Set {
-		return Set
+	if s.File.Name == Set || s.File.Name == Default {
+		return s.File.Name
 	}
 	return s.File.Name + ":" + itoa(s.Line())
 }

@@ -25,6 +25,8 @@ type Field struct {
 	Source    bool     // a file:, hf: or pypi: source
 	Min, Max  *float64 // bounds, inclusive
 	Call      bool     // an objective with its arguments
+	Names     string   // what the field names without quotes: an encoder, an attribute
+	Axis      bool     // a number, or the name of an axis that has as many elements
 	Rest      bool     // takes every other name
 	Type      reflect.Type
 	index     int
@@ -73,7 +75,11 @@ func fieldOf(sf reflect.StructField, index int) Field {
 		Min:       bound(tag.Get("min")),
 		Max:       bound(tag.Get("max")),
 		Call:      option == "call",
+		Axis:      option == "axis",
 		Rest:      option == "rest",
+	}
+	if option == "encoder" || option == "attribute" {
+		f.Names = option
 	}
 	for _, unit := range strings.Split(tag.Get("unit"), "|") {
 		if unit == "" {
@@ -164,6 +170,8 @@ func structs() []struct {
 	}{
 		{"model", reflect.TypeFor[spec.Model]()},
 		{"data", reflect.TypeFor[spec.Data]()},
+		{"fit", reflect.TypeFor[spec.Fit]()},
+		{"label", reflect.TypeFor[spec.Label]()},
 		{"train", reflect.TypeFor[spec.Train]()},
 		{"evaluate", reflect.TypeFor[spec.Evaluate]()},
 		{"mesh", reflect.TypeFor[spec.Mesh]()},
@@ -227,6 +235,10 @@ func (f Field) Wants() string {
 		return strings.Join(schemaOf(f.Type).kinds, " | ")
 	case f.Source:
 		return "a quoted source"
+	case f.Names != "":
+		return "the name of an " + f.Names
+	case f.Axis:
+		return "a whole number, or attribute"
 	}
 	return wants(f.Type) + f.inUnits()
 }
@@ -253,11 +265,17 @@ func wants(t reflect.Type) string {
 	case reflect.Array:
 		return "a list of " + strconv.Itoa(t.Len()) + " numbers"
 	case reflect.Slice:
-		if t.Elem().Kind() == reflect.String {
+		switch t.Elem().Kind() {
+		case reflect.String:
 			return "a list of names"
+		case reflect.Float64:
+			return "a list of numbers"
 		}
 		return "a list of whole numbers"
 	case reflect.Map:
+		if t.Elem().Kind() == reflect.Float64 {
+			return "names with a number each"
+		}
 		return "names with a quoted column each"
 	}
 	panic("resolve: spec has a field of a type that a recipe cannot write: " + t.String())

@@ -63,12 +63,15 @@ func (r *resolver) meshShape() {
 	}
 }
 
-// labels demands a name for each output of a head that has names.
+// labels demands a name for each output of a head or a network that has names.
 func (r *resolver) labels() {
 	for _, m := range r.recipe.Models {
-		head, path := m.Spec.Head, "model."+m.Spec.Name+".head.labels"
-		if n := len(head.Labels); n > 0 && n != head.Outputs && r.has(path, "model."+m.Spec.Name+".head.outputs") {
-			r.errs.Addf(diag.WrongLength, r.where(path, m.Decl.Name.Span), "labels names %s, and outputs is %d", count(n, "output"), head.Outputs).Help =
+		path, outputs, labels := "model."+m.Spec.Name+".head", m.Spec.Head.Outputs, m.Spec.Head.Labels
+		if m.Spec.Kind == "mlp" {
+			path, outputs, labels = "model."+m.Spec.Name, m.Spec.Outputs, m.Spec.Labels
+		}
+		if n := len(labels); n > 0 && n != outputs && r.has(path+".labels", path+".outputs") {
+			r.errs.Addf(diag.WrongLength, r.where(path+".labels", m.Decl.Name.Span), "labels names %s, and outputs is %d", count(n, "output"), outputs).Help =
 				fmt.Sprintf("name each output once, or write outputs = %d", n)
 		}
 	}
@@ -93,9 +96,11 @@ func Divisor(n, k int) int {
 	return best
 }
 
-// trains demands that a recipe trains something.
+// trains demands that a recipe computes something: trains or fits.
 func (r *resolver) trains(file *ast.File) {
-	meant := slices.ContainsFunc(file.Decls, func(d *ast.Decl) bool { return d.Keyword.Name == "train" })
+	meant := slices.ContainsFunc(file.Decls, func(d *ast.Decl) bool {
+		return slices.Contains([]string{"train", "fit", "label"}, d.Keyword.Name)
+	})
 	if meant || file.Recipe == nil {
 		return
 	}
@@ -107,6 +112,7 @@ func (r *resolver) trains(file *ast.File) {
 // objective was reported may have meant any.
 func (r *resolver) unused(file *ast.File) {
 	known := !slices.ContainsFunc(r.recipe.Trains(), func(t *Train) bool { return t.Call == nil })
+	whole := !slices.ContainsFunc(file.Decls, func(d *ast.Decl) bool { return d.Broken })
 	for _, d := range file.Decls {
 		if known && d.Keyword.Name == "objective" && d.Name != nil && !d.Broken && r.objects[d.Name.Name].Decl == d && !r.used["objective "+d.Name.Name] {
 			r.warnUnused("objective", d.Name)
@@ -119,15 +125,61 @@ func (r *resolver) unused(file *ast.File) {
 	}
 	for _, s := range r.recipe.Data {
 		if !r.used["data "+s.Spec.Name] {
-			r.warnUnused("data", s.Decl.Name)
+			r.warnUnused(s.Decl.Keyword.Name, s.Decl.Name)
+		}
+	}
+	if known && whole {
+		r.fitsUnread()
+	}
+}
+
+// fitsUnread demands that something reads each fit: a transform that is computed
+// and not applied makes a recipe say one method and train another.
+func (r *resolver) fitsUnread() {
+	read := r.fitsRead()
+	for _, f := range r.recipe.Fits {
+		if read[f.Name] {
+			continue
+		}
+		e := r.errs.Addf(diag.FitUnread, f.Decl.Name.Span, "%s is computed and never used", f.Name)
+		switch {
+		case f.Spec.Kind == "tree":
+			e.Help = "declare what it scores: reward NAME = " + f.Name + ", or remove it"
+		case f.Spec.Kind == "decorrelate" && len(f.Chain) > 0:
+			e.Help = fmt.Sprintf("call it in the objective: %s(%s(x)), or remove it", f.Name, f.Chain[len(f.Chain)-1].Name)
+		default:
+			e.Help = fmt.Sprintf("call it in an objective: %s(x), evaluate it, or remove it", f.Name)
 		}
 	}
 }
 
-func (r *resolver) warnUnused(what string, name *ast.Ident) {
-	d := r.errs.Addf(diag.Unused, name.Span, "%s %s is not used", what, name.Name)
-	d.Severity = diag.Warning
-	d.Help = "remove it, or name it in a stage"
+// fitsRead names what an objective in use, another fit, a reward or an evaluation
+// reads. A name counts although something else is wrong with what says it.
+func (r *resolver) fitsRead() map[string]bool {
+	read := map[string]bool{}
+	for _, d := range r.decls {
+		switch d.Keyword.Name {
+		case "fit":
+			calls, _, _ := called(d.On)
+			for _, c := range calls {
+				read[c.Name] = d.Name == nil || read[c.Name] || c.Name != d.Name.Name
+			}
+		case "reward":
+			if name, ok := d.Value.(*ast.Ident); ok {
+				read[name.Name] = true
+			}
+		case "evaluate":
+			if d.Name != nil {
+				read[d.Name.Name] = true
+			}
+		}
+	}
+	for _, t := range r.recipe.Trains() {
+		for _, f := range t.Reads.Fits {
+			read[f.Name] = true
+		}
+	}
+	return read
 }
 
 // schedule holds length and warm-up together.
@@ -206,24 +258,60 @@ func (r *resolver) micro(t *Train) {
 	}
 }
 
-// order warns of an evaluation of a model that is trained only afterwards, or
-// not at all although its head is new.
+// order warns of a model that is read before it is trained, or that is not
+// trained at all although its numbers are random at first.
 func (r *resolver) order() {
 	if slices.ContainsFunc(r.recipe.Trains(), func(t *Train) bool { return t.Model == nil }) {
 		return // reported, and any may have been meant
 	}
 	trained := map[*Model]bool{}
+	done := map[Stage]bool{}
 	for _, s := range r.recipe.Stages {
 		switch s := s.(type) {
 		case *Train:
+			for _, m := range s.Reads.Models {
+				r.untrained(s.Decl.Name, m, "read", trained)
+			}
 			trained[s.Model] = true
 		case *Evaluate:
-			if s.Model == nil || len(r.recipe.Trains()) == 0 || trained[s.Model] || s.Model.Spec.Head.Init == "keep" {
-				continue
+			if s.Model != nil && len(r.recipe.Trains())+len(r.recipe.Fits) > 0 {
+				r.untrained(s.Decl.Name, s.Model, "evaluated", trained)
 			}
-			d := r.errs.Addf(diag.Untrained, s.Decl.Name.Span, "%s is evaluated before it is trained", s.Model.Spec.Name)
-			d.Severity = diag.Warning
-			d.Help = "move the evaluation after train " + s.Model.Spec.Name
+			if s.Reward != nil {
+				r.rewardOrder(s, done)
+			}
 		}
+		done[s] = true
 	}
+}
+
+// untrained warns of the use of a model whose numbers are random so far.
+func (r *resolver) untrained(at *ast.Ident, m *Model, how string, trained map[*Model]bool) {
+	if trained[m] || m.Spec.Kind == "encoder" || m.Spec.Head.Init == "keep" {
+		return
+	}
+	d := r.errs.Addf(diag.Untrained, at.Span, "%s is %s before it is trained", m.Spec.Name, how)
+	d.Severity = diag.Warning
+	what := map[string]string{"read": "stage", "evaluated": "evaluation"}[how]
+	d.Help = "move the " + what + " after train " + m.Spec.Name
+}
+
+// rewardOrder demands that what a reward is made of is computed before it is
+// evaluated.
+func (r *resolver) rewardOrder(e *Evaluate, done map[Stage]bool) {
+	name := e.Decl.Name
+	switch w := e.Reward; {
+	case w.Fit != nil && !done[w.Fit]:
+		r.usedBefore(name.Span, w.Fit.Decl)
+	case w.Train != nil && !done[w.Train]:
+		d := r.errs.Addf(diag.Untrained, name.Span, "%s is evaluated before train %s", w.Name, w.Train.Name)
+		d.Severity = diag.Warning
+		d.Help = "move the evaluation after train " + w.Train.Name
+	}
+}
+
+func (r *resolver) warnUnused(what string, name *ast.Ident) {
+	d := r.errs.Addf(diag.Unused, name.Span, "%s %s is not used", what, name.Name)
+	d.Severity = diag.Warning
+	d.Help = "remove it, or name it in a stage"
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -101,8 +102,12 @@ func walk(t *testing.T, path string, typ reflect.Type, known []string) {
 	s := schemaOf(typ)
 	for i := range typ.NumField() {
 		for rest := string(typ.Field(i).Tag); rest != ""; {
-			key, after, _ := strings.Cut(rest, `:"`)
-			_, rest, _ = strings.Cut(after, `"`)
+			key, after, _ := strings.Cut(rest, ":")
+			value, err := strconv.QuotedPrefix(after)
+			if err != nil {
+				t.Fatalf("%s.%s: tag %s: %v", path, typ.Field(i).Name, typ.Field(i).Tag, err)
+			}
+			rest = after[len(value):]
 			if key = strings.TrimSpace(key); !slices.Contains(known, key) {
 				t.Errorf("%s.%s: no tag is called %q", path, typ.Field(i).Name, key)
 			}
@@ -136,8 +141,8 @@ func walk(t *testing.T, path string, typ reflect.Type, known []string) {
 			if r.decodeValue(v, f, parseDefault(f), true); len(*r.errs) > 0 {
 				t.Errorf("%s: default %q: %s", at, f.Default, (*r.errs)[0].Message)
 			}
-		} else if kinds := schemaOf(f.Type).kinds; !slices.Contains(kinds, f.Default) {
-			t.Errorf("%s: default %q is none of %v", at, f.Default, kinds)
+		} else if kind, _ := variant(parseDefault(f)); kind == nil || !slices.Contains(schemaOf(f.Type).kinds, kind.Name) {
+			t.Errorf("%s: default %q is none of %v", at, f.Default, schemaOf(f.Type).kinds)
 		}
 	}
 }

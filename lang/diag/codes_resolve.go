@@ -29,6 +29,9 @@ const (
 	DuplicateStage     Code = "R0123"
 	UnknownAxis        Code = "R0124"
 	Unused             Code = "R0125"
+	OtherKind          Code = "R0126"
+	UsedBefore         Code = "R0127"
+	UnknownAttribute   Code = "R0128"
 )
 
 // The codes of values and of what values mean together, R02xx.
@@ -51,6 +54,11 @@ const (
 	BadBuckets     Code = "R0216"
 	BadMicro       Code = "R0217"
 	Untrained      Code = "R0218"
+	FitUnread      Code = "R0219"
+	AttributeAxis  Code = "R0220"
+	RewardStage    Code = "R0221"
+	NotAscending   Code = "R0222"
+	BadEndpoint    Code = "R0223"
 )
 
 // The examples below are this recipe with one change.
@@ -88,6 +96,40 @@ func example(old, new string) string {
 	return strings.Replace(headPart+trainPart+evaluatePart, old, new, 1)
 }
 
+// The examples of fits are this recipe with one change.
+const fitted = `-- recipe.rmr --
+recipe example
+
+model backbone: encoder { base = "file:model" }
+
+data ratings: ratings {
+  source      = "file:rated.jsonl"
+  attributes  = [helpfulness, verbosity]
+  missing     = mask
+  over_length = drop
+  split       = holdout { fraction = 10% }
+}
+
+data prefs: preference {
+  source      = "file:pairs.jsonl"
+  over_length = drop
+  split       = holdout { fraction = 10% }
+}
+
+fit probe = ridge on backbone(ratings)
+
+fit debias = decorrelate on probe(prefs) { from = verbosity }
+
+fit tree = tree on debias(probe(prefs))
+
+reward judge = tree
+
+evaluate judge on prefs.holdout
+`
+
+// fitExample is the recipe of fits with the first old replaced by new.
+func fitExample(old, new string) string { return strings.Replace(fitted, old, new, 1) }
+
 // resolveEntries are the problems of names, fields, values and units R01xx–R02xx.
 func resolveEntries() []Entry {
 	return []Entry{{
@@ -99,9 +141,10 @@ ignore unknown names train for hours with a misspelt setting left at its default
 A field of a nested value is written inside its braces: the learning rate is optimizer = adamw { lr = 1e-5 }.`,
 		Example: example("max_length  =", "max_lenght  ="),
 	}, {
-		Code:    UnknownDeclaration,
-		Title:   "a keyword that begins no declaration",
-		Explain: `A recipe is made of model, data, objective, train, evaluate, mesh and shard declarations, after its recipe and use lines.`,
+		Code:  UnknownDeclaration,
+		Title: "a keyword that begins no declaration",
+		Explain: `A recipe is made of model, data, objective, fit, label, train, reward, evaluate, mesh and shard declarations, after its
+recipe and use lines.`,
 		Example: example("data prefs:", "dataset prefs:"),
 	}, {
 		Code:  UnknownKind,
@@ -111,8 +154,8 @@ fields of its own.`,
 		Example: example("tune = head", "tune = lore"),
 	}, {
 		Code:    UnknownModel,
-		Title:   "a model that no declaration names",
-		Explain: `train, evaluate and shard name a model that the recipe declares. Where the declaration stands does not matter.`,
+		Title:   "a model, fit or reward that no declaration names",
+		Explain: `train, evaluate, fit and shard name what the recipe declares. Where a model's declaration stands does not matter.`,
 		Example: example("evaluate rm on", "evaluate mr on"),
 	}, {
 		Code:    UnknownData,
@@ -133,8 +176,9 @@ library; none is built in.`,
 	}, {
 		Code:  DuplicateName,
 		Title: "a name that is declared twice",
-		Explain: `Models, data and objectives are known by their names. An objective of the recipe may not have the name of one in a file
-that it uses either: which of them a stage meant would depend on where a reader looks first.`,
+		Explain: `Models, fits and rewards are known by their names, and so are data and the labels that make some, and objectives. An
+objective of the recipe may not have the name of one in a file that it uses either: which of them a stage meant would
+depend on where a reader looks first.`,
 		Example: example("train rm on prefs {", "model rm: reward { base = \"file:other\" }\n\ntrain rm on prefs {"),
 	}, {
 		Code:    MissingField,
@@ -164,7 +208,7 @@ its .rmr.`,
 		Code:    NotSupported,
 		Title:   "a part of the language that this version does not have",
 		Explain: `The language has more than this version of rmc compiles. What it does not compile it refuses, rather than leave it out.`,
-		Example: example("model rm: reward {", "model probe: encoder { base = \"file:other\" }\n\nmodel rm: reward {"),
+		Example: example("model rm: reward {", "model teacher: policy { base = \"file:other\" }\n\nmodel rm: reward {"),
 	}, {
 		Code:  NoRecipe,
 		Title: "a file without a recipe line",
@@ -230,6 +274,23 @@ the run directory and its results: evaluate rm on prefs.train as seen.`,
 		Explain: `The declaration has no effect. Often a stage names another one by mistake.`,
 		Example: example("train rm on prefs {", "model other: reward { base = \"file:other\" }\n\ntrain rm on prefs {"),
 	}, {
+		Code:  OtherKind,
+		Title: "the name of something else than is wanted",
+		Explain: `The name is declared, and stands for something that cannot be meant here. A tree reads attributes, which a probe gives, or
+a transform of a probe; what is trained is a reward model or a small network, and not an encoder.`,
+		Example: fitExample("tree on debias(probe(prefs))", "tree on debias(prefs)"),
+	}, {
+		Code:  UsedBefore,
+		Title: "a fit or a label that is used before it is made",
+		Explain: `Stages run in the order in which they are written. A fit that reads another stands below it, and so does a training whose
+objective calls it. Two fits that are made of each other have no order at all.`,
+		Example: fitExample("fit probe = ridge on backbone(ratings)\n\nfit debias = decorrelate on probe(prefs) { from = verbosity }\n", "fit debias = decorrelate on probe(prefs) { from = verbosity }\n\nfit probe = ridge on backbone(ratings)\n"),
+	}, {
+		Code:    UnknownAttribute,
+		Title:   "an attribute that the ratings do not have",
+		Explain: `The attributes of a probe are those that its ratings declare, and a transform on it takes out one of them.`,
+		Example: fitExample("from = verbosity", "from = verbosty"),
+	}, {
 		Code:  WrongType,
 		Title: "a value of another kind than the field takes",
 		Explain: `Each field takes a number, a quoted text, a name, a list, or a name with fields in braces, as "rmc explain" says. Names
@@ -279,13 +340,13 @@ in a package. A bare name could be any of them.`,
 	}, {
 		Code:    NothingTrained,
 		Title:   "a recipe that trains nothing",
-		Explain: `A recipe is compiled to a trainer, so it has at least one train declaration.`,
+		Explain: `A recipe is compiled to a trainer, so it has at least one train or fit declaration.`,
 		Example: example(trainPart, ""),
 	}, {
 		Code:  DataKind,
-		Title: "an objective on another kind of data",
+		Title: "data of another kind than what works on it wants",
 		Explain: `An objective is declared on a kind of data, whose views it names: chosen and rejected are those of preference. It cannot
-work on data of another kind.`,
+work on data of another kind. A probe learns from ratings; a transform, a tree and a label work on preferences.`,
 		Example: example("data prefs: preference", "data prefs: ranking"),
 	}, {
 		Code:    NoHoldout,
@@ -326,5 +387,36 @@ devices that split it (fsdp). It changes no loss, so it can be left to the plan.
 		Explain: `Stages run in the order in which they are written. Before its training a new head gives random scores, so that its accuracy
 is that of a coin. The trainer measures the start by itself.`,
 		Example: example(trainPart+evaluatePart, evaluatePart+trainPart),
+	}, {
+		Code:  FitUnread,
+		Title: "a fit that is computed and never used",
+		Explain: `Nothing reads the fit: no objective that a stage trains with, no other fit, no reward and no evaluation. The recipe would
+say one method and do another: a reference script of ArmoRM computes the transform that takes verbosity out of the
+attributes, and then trains its gate on attributes that still have it.`,
+		Example: fitExample("tree on debias(probe(prefs))", "tree on probe(prefs)"),
+	}, {
+		Code:  AttributeAxis,
+		Title: "attributes that are not known, or not the same",
+		Explain: `The axis attribute has the elements that the recipe's ratings declare. Where several ratings declare others, or none do,
+a network with outputs = attribute says which it means by labels = […]; a transform is called on the attributes that
+it was fitted on, and a probe is evaluated on ratings of its own.`,
+		Example: fitExample("evaluate judge", "data others: ratings {\n  source      = \"file:others.jsonl\"\n  attributes  = [verbosity, helpfulness]\n  missing     = mask\n  over_length = drop\n  split       = none\n}\n\nevaluate probe on others.all\n\nevaluate judge"),
+	}, {
+		Code:  RewardStage,
+		Title: "a reward of an objective that no stage trains with, or several do",
+		Explain: `A reward is a let of an objective with the parameters that a training gave it and the model that was trained. Where no
+stage trains with the objective there are none; where several do, the reward says on which: reward r = odin.q on STAGE.`,
+		Example: example("evaluate rm", "reward best = hinge.s\n\nevaluate rm"),
+	}, {
+		Code:  NotAscending,
+		Title: "numbers to be tried that are not listed from the smallest on",
+		Explain: `Of the penalties the first that will do is taken, which is the smallest only where they ascend. The regularisation
+strengths are listed in the same order, so that a table of their errors reads from left to right.`,
+		Example: fitExample("from = verbosity", "from = verbosity, penalties = [0.5, 0.1]"),
+	}, {
+		Code:    BadEndpoint,
+		Title:   "an endpoint that is no address",
+		Explain: `A label asks a server that speaks the protocol of OpenAI's, and is told its base address: http or https, host and path.`,
+		Example: example("train rm on prefs {", "label judged = llm on prefs { endpoint = \"127.0.0.1:8000/v1\", model = \"judge\" }\n\ntrain rm on judged {"),
 	}}
 }

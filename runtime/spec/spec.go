@@ -238,7 +238,7 @@ type Label struct {
 
 	Endpoint    string  `rmr:"endpoint" of:"llm" doc:"base address of an OpenAI-compatible server, up to /v1"`
 	Model       string  `rmr:"model" of:"llm" doc:"the model's name there"`
-	Key         string  `rmr:"key" of:"llm" default:"OPENAI_API_KEY" doc:"environment variable with the key; it may be unset where the server wants none"`
+	Key         string  `rmr:"key" of:"llm" default:"\"OPENAI_API_KEY\"" doc:"environment variable with the key; it may be unset where the server wants none"`
 	Orders      string  `rmr:"orders" of:"llm" default:"both" one_of:"both|given" doc:"both: each pair is asked in both orders, and a side is preferred only if it wins in both"`
 	MaxTokens   int     `rmr:"max_tokens" of:"llm" default:"5 tokens" unit:"tokens" min:"1" doc:"longest answer"`
 	Temperature float64 `rmr:"temperature" of:"llm" default:"0" min:"0" doc:"of sampling"`

@@ -1,0 +1,377 @@
+package resolve
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/rmc-lang/rmc/lang/ast"
+	"github.com/rmc-lang/rmc/lang/diag"
+)
+
+// attribute is the axis whose elements are the attributes of ratings.
+const attribute = "attribute"
+
+// networks binds what small networks name: the encoder that each reads, and the
+// attributes that are its outputs.
+func (r *resolver) networks() {
+	for _, m := range r.recipe.Models {
+		if m.Spec.Kind != "mlp" {
+			continue
+		}
+		path := "model." + m.Spec.Name
+		if v := r.recipe.Value(path + ".input"); v != nil {
+			m.Input = r.encoder(&ast.Ident{Span: v.Span, Name: m.Spec.Input})
+		}
+		if r.has(path + ".outputs") {
+			r.outputs(m, path)
+		}
+	}
+}
+
+// encoder binds the name of an encoder; nil after a report.
+func (r *resolver) encoder(name *ast.Ident) *Model {
+	m := r.findModel(name)
+	if m == nil || m.Spec.Kind == "encoder" {
+		return m
+	}
+	e := r.otherKind(name, "an encoder", m.Decl)
+	if m.Spec.Base != "" {
+		e.Help = fmt.Sprintf("declare model NAME: encoder { base = %q } and name that", m.Spec.Base)
+	}
+	return nil
+}
+
+// outputs names the axis of a network's outputs and, where they are attributes,
+// counts and names them.
+func (r *resolver) outputs(m *Model, path string) {
+	switch {
+	case m.Spec.Outputs > 1:
+		m.Spec.Axis = "head"
+	case m.Spec.Outputs == 0:
+		m.Spec.Axis = attribute
+		if len(m.Spec.Labels) == 0 && !r.lost[path+".labels"] {
+			r.attributesOf(m, path)
+		}
+		m.Spec.Outputs = max(1, len(m.Spec.Labels))
+		v := r.recipe.Value(path + ".outputs")
+		v.Go, v.Is = itoa(m.Spec.Outputs), m.Spec.Outputs
+	}
+}
+
+// attributesOf gives a network the attributes of the recipe's ratings.
+func (r *resolver) attributesOf(m *Model, path string) {
+	outputs := r.recipe.Value(path + ".outputs")
+	var from *Data
+	for _, d := range r.recipe.Data {
+		switch {
+		case d.Spec.Kind != "ratings" || len(d.Spec.Attributes) == 0:
+		case from == nil:
+			from = d
+		case !slices.Equal(from.Spec.Attributes, d.Spec.Attributes):
+			e := r.errs.Addf(diag.AttributeAxis, outputs.Span, "outputs = attribute could be those of %s or of %s, which differ", from.Spec.Name, d.Spec.Name)
+			e.Notes = append(r.note(from.Path()+".attributes", "those of "+from.Spec.Name), r.note(d.Path()+".attributes", "those of "+d.Spec.Name)...)
+			e.Help = "write labels = [" + strings.Join(from.Spec.Attributes, ", ") + "] beside outputs = attribute"
+			m.Loose = true
+			return
+		}
+	}
+	if from == nil {
+		m.Loose = true
+		if !slices.ContainsFunc(r.decls, isRatings) { // or its own declaration was reported
+			r.errs.Addf(diag.AttributeAxis, outputs.Span, "outputs = attribute, and the recipe has no ratings with attributes").Help =
+				"write labels = [NAME, …] beside it, or the number of outputs"
+		}
+		return
+	}
+	m.Spec.Labels = slices.Clone(from.Spec.Attributes)
+	is := r.recipe.Value(from.Path() + ".attributes")
+	r.record(Value{Path: path + ".labels", Text: is.Text, Go: is.Go, Is: is.Is, Origin: is.Origin, Span: is.Span})
+}
+
+func isRatings(d *ast.Decl) bool {
+	return d.Keyword.Name == "data" && (d.Kind == nil || d.Kind.Name == "ratings")
+}
+
+// fit resolves fit NAME = METHOD on FEATURES(DATA) { … }.
+func (r *resolver) fit(d *ast.Decl) {
+	f := &Fit{Name: d.Name.Name, Decl: d}
+	path := "fit." + f.Name
+	v := reflect.ValueOf(&f.Spec).Elem()
+	if !r.made(d, v, "write fit "+f.Name+" = ridge on ENCODER(DATA), decorrelate on PROBE(DATA) or tree on PROBE(DATA)") {
+		r.skipSets(path)
+		return
+	}
+	f.Spec.Name = f.Name
+	r.features(f)
+	r.fill(v, path, "fit "+f.Name, d.Name.Span, d.Body)
+	r.fits[f.Name] = f
+	r.recipe.Fits = append(r.recipe.Fits, f)
+	r.recipe.Stages = append(r.recipe.Stages, f)
+	r.fitValues(f, path)
+}
+
+// features binds debias(probe(prefs)): what is called, from the encoder outward,
+// and the data within.
+func (r *resolver) features(f *Fit) {
+	calls, data, ok := called(f.Decl.On)
+	if !ok || len(calls) == 0 {
+		r.errs.Addf(diag.WrongType, f.Decl.On.Pos(), "a fit is on what reads the data, as in backbone(ratings), not on %s", describeExpr(f.Decl.On)).Help =
+			r.featuresHelp(f, data)
+		return
+	}
+	f.Data = r.findData(data)
+	f.Spec.Data = data.Name
+	if f.Spec.Kind == "ridge" {
+		r.fromEncoder(f, calls)
+	} else {
+		r.fromAttributes(f, calls)
+	}
+	r.fitData(f, data)
+}
+
+// featuresHelp writes the features that were likely meant.
+func (r *resolver) featuresHelp(f *Fit, data *ast.Ident) string {
+	inner := "DATA"
+	if data != nil {
+		inner = data.Name
+	}
+	outer := ""
+	for _, m := range r.recipe.Models {
+		if m.Spec.Kind == "encoder" && f.Spec.Kind == "ridge" {
+			outer = m.Spec.Name
+		}
+	}
+	for _, other := range r.recipe.Fits {
+		if other.Spec.Kind == "ridge" && f.Spec.Kind != "ridge" {
+			outer = other.Name
+		}
+	}
+	if outer == "" {
+		outer = map[bool]string{true: "ENCODER", false: "PROBE"}[f.Spec.Kind == "ridge"]
+	}
+	return fmt.Sprintf("write on %s(%s)", outer, inner)
+}
+
+// called splits nested calls into their names, innermost first, and the name
+// within. ok is false for what is no such thing.
+func called(x ast.Expr) (calls []*ast.Ident, data *ast.Ident, ok bool) {
+	switch x := x.(type) {
+	case *ast.Ident:
+		return nil, x, true
+	case *ast.Call:
+		name, isName := x.Fun.(*ast.Ident)
+		if !isName || len(x.Args) != 1 || x.Args[0].Name != nil || x.Args[0].Over {
+			return nil, nil, false
+		}
+		calls, data, ok = called(x.Args[0].Value)
+		return append(calls, name), data, ok
+	}
+	return nil, nil, false
+}
+
+// fromEncoder binds the features of a probe: an encoder, and nothing on it.
+func (r *resolver) fromEncoder(f *Fit, calls []*ast.Ident) {
+	if d := r.scored[calls[0].Name]; d != nil && d.Keyword.Name == "fit" || len(calls) > 1 {
+		name := calls[len(calls)-1]
+		r.errs.Addf(diag.OtherKind, name.Span, "a ridge fit is on an encoder, not on what %s makes of one", name.Name).Help =
+			"write on ENCODER(DATA), with the name of a model of kind encoder"
+		return
+	}
+	f.Encoder = r.encoder(calls[0])
+	f.Spec.Of = []string{calls[0].Name}
+}
+
+// fromAttributes binds the features of a fit that reads attributes: a probe, and
+// transforms on it.
+func (r *resolver) fromAttributes(f *Fit, calls []*ast.Ident) {
+	var chain []*Fit
+	for i, name := range calls {
+		inner := r.findFit(f, name)
+		if inner == nil || !r.chained(f, chain, inner, name, i == 0) {
+			return
+		}
+		chain = append(chain, inner)
+	}
+	f.Chain, f.Encoder = chain, chain[0].Encoder
+	f.Spec.Of = slices.Clone(chain[0].Spec.Of)
+	for _, inner := range chain {
+		f.Spec.Of = append(f.Spec.Of, inner.Name)
+	}
+}
+
+// chained demands a probe first and then transforms of its attributes.
+func (r *resolver) chained(f *Fit, chain []*Fit, inner *Fit, name *ast.Ident, first bool) bool {
+	wanted := map[bool]string{true: "ridge", false: "decorrelate"}[first]
+	if inner.Spec.Kind != wanted {
+		e := r.errs.Addf(diag.OtherKind, name.Span, "%s is a %s fit, and here stands a %s fit", name.Name, inner.Spec.Kind, wanted)
+		e.Notes = []diag.Note{{Span: inner.Decl.Name.Span, Message: "it is declared here"}}
+		e.Help = fmt.Sprintf("write fit %s = %s on PROBE(DATA), or TRANSFORM(PROBE(DATA))", f.Name, f.Spec.Kind)
+		return false
+	}
+	if !first && len(inner.Attributes()) > 0 && !slices.Equal(inner.Attributes(), chain[0].Attributes()) {
+		e := r.errs.Addf(diag.AttributeAxis, name.Span, "%s was fitted on other attributes than those of %s", name.Name, chain[0].Name)
+		e.Notes = []diag.Note{{Message: name.Name + ": " + strings.Join(inner.Attributes(), ", ")}, {Message: chain[0].Name + ": " + strings.Join(chain[0].Attributes(), ", ")}}
+		e.Help = "call it on the probe that it was fitted on"
+		return false
+	}
+	return true
+}
+
+// findFit binds the name of a fit that stands above f; nil after a report.
+func (r *resolver) findFit(f *Fit, name *ast.Ident) *Fit {
+	inner, ok := r.fits[name.Name]
+	d := r.scored[name.Name]
+	switch {
+	case inner != nil || r.meant[name.Name]:
+	case ok && name.Name == f.Name:
+		r.errs.Addf(diag.UsedBefore, name.Span, "%s is made of itself", name.Name).Help = "name the fit that gives its features"
+	case ok && r.madeOf(d, f.Name):
+		e := r.errs.Addf(diag.UsedBefore, name.Span, "%s and %s are made of each other", f.Name, name.Name)
+		e.Notes = []diag.Note{{Span: d.Name.Span, Message: name.Name + " is declared here"}}
+		e.Help = "let one of the two read something else"
+	case ok:
+		r.usedBefore(name.Span, d)
+	case d != nil && d.Keyword.Name == "model":
+		e := r.otherKind(name, "a fit that gives attributes", d)
+		e.Help = fmt.Sprintf("declare fit PROBE = ridge on %s(RATINGS), and write on PROBE(%s)", name.Name, f.Spec.Data)
+		r.used["model "+name.Name] = true
+	case d != nil:
+		r.otherKind(name, "a fit", d)
+	default:
+		r.unknownModel(name, "fit", keys(r.fits))
+	}
+	return inner
+}
+
+// madeOf reports whether a fit's declaration names another among its features,
+// itself or through those.
+func (r *resolver) madeOf(d *ast.Decl, name string) bool {
+	seen := map[*ast.Decl]bool{}
+	for queue := []*ast.Decl{d}; len(queue) > 0; queue = queue[1:] {
+		d := queue[0]
+		if d == nil || seen[d] {
+			continue
+		}
+		seen[d] = true
+		calls, _, _ := called(d.On)
+		for _, c := range calls {
+			if c.Name == name {
+				return true
+			}
+			queue = append(queue, r.scored[c.Name])
+		}
+	}
+	return false
+}
+
+// fitKinds are the kinds of data that each method learns from.
+var fitKinds = map[string]string{"ridge": "ratings", "decorrelate": "preference", "tree": "preference"}
+
+// fitData demands the kind of data that a method learns from.
+func (r *resolver) fitData(f *Fit, data *ast.Ident) {
+	if f.Data == nil || f.Data.Spec.Kind == fitKinds[f.Spec.Kind] {
+		return
+	}
+	r.dataKind(data, fmt.Sprintf("a %s fit", f.Spec.Kind), fitKinds[f.Spec.Kind], f.Data)
+	f.Data = nil
+}
+
+// dataKind reports data of another kind than something works on.
+func (r *resolver) dataKind(at *ast.Ident, what, wanted string, d *Data) {
+	e := r.errs.Addf(diag.DataKind, at.Span, "%s is on %s, and %s is %s", what, wanted, d.Spec.Name, d.Spec.Kind)
+	e.Notes = []diag.Note{{Span: d.Decl.Name.Span, Message: "it is declared here"}}
+	e.Help = "name data of kind " + wanted
+	var fitting []string
+	for _, other := range r.recipe.Data {
+		if strings.Contains(wanted, other.Spec.Kind) {
+			fitting = append(fitting, other.Spec.Name)
+		}
+	}
+	if len(fitting) > 0 {
+		e.Help += ": " + strings.Join(fitting, ", ")
+	}
+}
+
+// fitValues checks what no single value of a fit can.
+func (r *resolver) fitValues(f *Fit, path string) {
+	if from := r.recipe.Value(path + ".from"); from != nil && len(f.Attributes()) > 0 && !slices.Contains(f.Attributes(), f.Spec.From) {
+		e := r.errs.Addf(diag.UnknownAttribute, from.Span, "%s has no attribute %q", f.Chain[0].Name, f.Spec.From)
+		e.Notes = r.note(f.Chain[0].Data.Path()+".attributes", "its attributes")
+		e.Help = didYouMean(f.Spec.From, f.Attributes(), "attributes")
+	}
+	r.ascending(path+".penalties", "penalties", f.Spec.Penalties, f.Spec.Method == "grid")
+	r.ascending(path+".alphas", "alphas", f.Spec.Alphas, f.Spec.Kind == "ridge")
+}
+
+// ascending demands that what is tried is listed from the smallest on, so that
+// the first that will do is the smallest.
+func (r *resolver) ascending(path, name string, list []float64, tried bool) {
+	v := r.recipe.Value(path)
+	if v == nil || !tried || slices.IsSorted(list) {
+		return
+	}
+	text := make([]string, len(list))
+	for i, x := range slices.Sorted(slices.Values(list)) {
+		text[i] = strconv.FormatFloat(x, 'g', -1, 64)
+	}
+	r.errs.Addf(diag.NotAscending, v.Span, "%s must ascend", name).Help = "write " + name + " = [" + strings.Join(text, ", ") + "]"
+}
+
+// label resolves label NAME = llm on DATA { … }, which declares data NAME.
+func (r *resolver) label(d *ast.Decl) {
+	l := &Label{Name: d.Name.Name, Decl: d}
+	path := "label." + l.Name
+	v := reflect.ValueOf(&l.Spec).Elem()
+	if !r.made(d, v, "write label "+l.Name+" = llm on DATA") {
+		r.skipSets(path)
+		return
+	}
+	l.Spec.Name = l.Name
+	on, ok := d.On.(*ast.Ident)
+	if !ok {
+		r.badData(d.On)
+	} else if l.Base = r.findData(on); l.Base != nil {
+		r.labelled(l, on)
+	}
+	r.fill(v, path, "label "+l.Name, d.Name.Span, d.Body)
+	r.endpoint(l, path)
+	r.recipe.Labels = append(r.recipe.Labels, l)
+	r.recipe.Stages = append(r.recipe.Stages, l)
+}
+
+// labelled declares the data that a label makes: its base's, under a name of its
+// own.
+func (r *resolver) labelled(l *Label, on *ast.Ident) {
+	switch {
+	case l.Base.Spec.Kind != "preference":
+		r.dataKind(on, "a label", "preference", l.Base)
+		return
+	case l.Base.Label != nil:
+		e := r.errs.Addf(diag.OtherKind, on.Span, "%s is judged already", on.Name)
+		e.Notes = []diag.Note{{Span: l.Base.Label.Decl.Name.Span, Message: "by this label"}}
+		e.Help = "judge its base: label " + l.Name + " = llm on " + l.Base.Label.Base.Spec.Name
+		return
+	}
+	l.Spec.Data = on.Name
+	l.Data = &Data{Spec: l.Base.Spec, Decl: l.Decl, Loose: l.Base.Loose, Label: l}
+	l.Data.Spec.Name, l.Data.Spec.Label = l.Name, l.Name
+	r.data[l.Name] = l.Data
+	r.recipe.Data = append(r.recipe.Data, l.Data)
+}
+
+// endpoint demands the address of a server.
+func (r *resolver) endpoint(l *Label, path string) {
+	v := r.recipe.Value(path + ".endpoint")
+	if v == nil {
+		return
+	}
+	scheme, host, _ := strings.Cut(l.Spec.Endpoint, "://")
+	if (scheme == "http" || scheme == "https") && host != "" && !strings.HasPrefix(host, "/") && !strings.ContainsAny(host, " \t") {
+		return
+	}
+	r.errs.Addf(diag.BadEndpoint, v.Span, "%q is no address of a server", l.Spec.Endpoint).Help =
+		`as in endpoint = "http://127.0.0.1:8000/v1"`
+}
