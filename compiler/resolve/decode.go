@@ -372,7 +372,7 @@ func (r *resolver) decodeList(v reflect.Value, f Field, expr ast.Expr, bare bool
 	var literals []string
 	for i, item := range list.Items {
 		literal := r.decodeElement(v.Index(i), element, item, bare)
-		if v.Kind() == reflect.Slice && literal != "" && seen[literal] {
+		if v.Kind() == reflect.Slice && literal != "" && seen[literal] && !f.Repeats {
 			r.errs.Addf(diag.DuplicateItem, item.Pos(), "%s is in %s twice", item.Pos().Text(), f.Name).Help = "keep one of the two"
 		}
 		seen[literal] = true

@@ -24,6 +24,7 @@ type Field struct {
 	Scores    bool     // part of the scoring contract
 	Source    bool     // a file:, hf: or pypi: source
 	Min, Max  *float64 // bounds, inclusive
+	Repeats   bool     // a list that may have one value twice
 	Call      bool     // an objective with its arguments
 	Names     string   // what the field names without quotes: an encoder, an attribute
 	Axis      bool     // a number, or the name of an axis that has as many elements
@@ -74,6 +75,7 @@ func fieldOf(sf reflect.StructField, index int) Field {
 		Source:    tag.Get("source") == "true",
 		Min:       bound(tag.Get("min")),
 		Max:       bound(tag.Get("max")),
+		Repeats:   tag.Get("repeats") == "true",
 		Call:      option == "call",
 		Axis:      option == "axis",
 		Rest:      option == "rest",

@@ -19,6 +19,7 @@
 //	later:"a|b"      values that are planned and refused with a clear message
 //	zero:"same"      of a Kind: the one that Go's zero value means, not printed
 //	min:"1" max:"9"  bounds of a number, inclusive
+//	repeats:"true"   a list that may have one value twice
 //	source:"true"    a string that must be a file:, hf: or pypi: source
 //	contested:"…"    no default because peers disagree: what each of them does
 //	scores:"true"    part of the scoring contract: changing it changes scores
@@ -52,7 +53,7 @@ type Model struct {
 	// Input is the encoder that an mlp reads. Without one it is its last bias: a
 	// learnt vector that is the same for every text.
 	Input      string   `rmr:"input,encoder" of:"mlp" optional:"true" scores:"true" doc:"the encoder whose hidden state is read; without one the model is a learnt constant"`
-	Hidden     []int    `rmr:"hidden" of:"mlp" default:"[]" min:"1" scores:"true" doc:"widths of the hidden layers; without any the model is linear"`
+	Hidden     []int    `rmr:"hidden" of:"mlp" default:"[]" min:"1" repeats:"true" scores:"true" doc:"widths of the hidden layers; without any the model is linear"`
 	Activation string   `rmr:"activation" of:"mlp" default:"relu" one_of:"relu|gelu|silu|tanh" scores:"true" doc:"after each hidden layer"`
 	Dropout    float64  `rmr:"dropout" of:"mlp" default:"0" unit:"|%" min:"0" max:"0.9" doc:"share of each hidden layer that is 0 in a training step"`
 	Bias       bool     `rmr:"bias" of:"mlp" default:"true" scores:"true" doc:"whether the layers have biases"`
