@@ -41,7 +41,8 @@ type Transform struct {
 // 1 will not. Its steps are meant for attributes of one scale: a step that is
 // large beside r_k's spread overshoots, which Notes says. Method root takes the
 // smallest real number that will do: for pearson in closed form, for spearman,
-// which is a step function of p, by bisection to 1e-12 of p, from above. Both
+// which is a step function of p, by bisection from above, to 1e-12 of the ratio of
+// r_k's spread to r_from's. Both
 // correlations are the fit's own rows'; other rows differ.
 func Decorrelate(rewards Matrix[float64], attributes []string, f spec.Fit) (*Transform, error) {
 	rewards.mustBe("rewards", rewards.Rows, len(attributes))

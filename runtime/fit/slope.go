@@ -26,7 +26,8 @@ func newSlope(y, base []float64, measure string) *slope {
 	return s
 }
 
-// at is the correlation at p; 0 where nothing is left of y but rounding, for a
+// at is the correlation at p; 0 where nothing is left of y but rounding (1e-12 of
+// it; rewards are float32), for a
 // constant correlates with nothing.
 func (s *slope) at(p float64) float64 {
 	low, high, scale := math.Inf(1), math.Inf(-1), 0.0
@@ -35,7 +36,7 @@ func (s *slope) at(p float64) float64 {
 		s.rest[i] = v
 		low, high, scale = min(low, v), max(high, v), max(scale, math.Abs(y), math.Abs(p*s.base[i]))
 	}
-	if high-low <= 16*epsilon*scale {
+	if high-low <= 1e-12*scale {
 		return 0
 	}
 	if s.ranks != nil {
@@ -58,7 +59,7 @@ func (s *slope) penalty(f spec.Fit) float64 {
 	now := s.at(0)
 	switch {
 	case f.Sides == "both" && now < -f.AtMost:
-		return -s.mirrored().fall(f)
+		return 0 - s.mirrored().fall(f) // and not -0
 	case now <= f.AtMost && (f.Sides == "both" || f.Method == "root"):
 		return 0
 	}
@@ -92,14 +93,16 @@ func (s *slope) solve(atMost float64) float64 {
 	return max(0, beta-atMost/math.Sqrt(1-atMost*atMost)*math.Sqrt(left/variance))
 }
 
-// bisect finds where the correlation falls to at_most. It returns the upper end
-// of what is left of the bracket, which will do.
+// bisect finds where the correlation falls to at_most, to 1e-12 of the ratio of
+// y's spread to base's: no closer, for where y has ties any p > 0 breaks them. It
+// returns the upper end of what is left of the bracket, which will do.
 func (s *slope) bisect(atMost float64) float64 {
-	low, high := 0.0, math.Sqrt(stat.Variance(s.y, nil)/stat.Variance(s.base, nil))
+	ratio := math.Sqrt(stat.Variance(s.y, nil) / stat.Variance(s.base, nil))
+	low, high := 0.0, ratio
 	for s.at(high) > atMost {
 		low, high = high, 2*high
 	}
-	for high-low > 1e-12*high {
+	for high-low > 1e-12*max(ratio, high) {
 		if middle := low + (high-low)/2; s.at(middle) > atMost {
 			low = middle
 		} else {
