@@ -18,11 +18,11 @@ const hide = -1e30
 
 // attend prepares what all layers share: one mask for each window size and one
 // pair of tables for each rotation that the first n layers use.
-func (f *forward) attend(positions, segments *Node, n int) {
+func (f *forward) attend(positions, ends *Node, n int) {
 	f.masks, f.turns = map[int]*Node{}, map[arch.Rope]turn{}
 	for layer := range n {
 		if w := f.Windows[layer]; f.masks[w] == nil {
-			f.masks[w] = f.mask(positions, segments, w)
+			f.masks[w] = f.mask(positions, ends, w)
 		}
 		if r := f.LayerRope(layer); f.turns[r].cos == nil {
 			f.turns[r] = f.turn(r, positions)
@@ -31,12 +31,11 @@ func (f *forward) attend(positions, segments *Node, n int) {
 }
 
 // mask is float32[row, token, key].
-func (f *forward) mask(positions, segments *Node, window int) *Node {
-	g := segments.Graph()
+func (f *forward) mask(positions, ends *Node, window int) *Node {
+	g := ends.Graph()
 	square := shapes.Make(dtypes.Int32, 1, f.length, f.length)
-	sees := And(
-		Equal(InsertAxes(segments, -1), InsertAxes(segments, 1)),
-		GreaterOrEqual(Iota(g, square, 1), Iota(g, square, 2)))
+	query := Iota(g, square, 1)
+	sees := And(GreaterOrEqual(query, Iota(g, square, 2)), LessThan(query, InsertAxes(ends, 1)))
 	if window > 0 {
 		back := Sub(InsertAxes(positions, -1), InsertAxes(positions, 1))
 		sees = And(sees, LessThan(back, Scalar(g, dtypes.Int32, window)))

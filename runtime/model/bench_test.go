@@ -51,7 +51,7 @@ func benchmark(b *testing.B, d *Decoder, train func(string) bool) {
 	defer be.Finalize()
 	var names []string
 	x := pad([][]int32{make([]int32, 256), make([]int32, 256), make([]int32, 256), make([]int32, 256)}, 256)
-	in := []any{x.tokens, x.positions, x.segments, x.last}
+	in := []any{x.tokens, x.positions, x.ends, x.last}
 	all := append(d.Parameters(), d.ScoreParameters(1, false)...)
 	if d.LoRA != nil {
 		all = append(all, d.LoRA.Parameters(d.Config, -1)...)

@@ -92,24 +92,24 @@ func (b *bench) params(nodes []*Node) Params {
 }
 
 // A batch is rows padded on the right to one length.
-type batch struct{ tokens, positions, segments, last *tensors.Tensor }
+type batch struct{ tokens, positions, ends, last *tensors.Tensor }
 
 func pad(rows [][]int32, length int) batch {
 	n := len(rows)
-	tokens, positions, segments := make([]int32, n*length), make([]int32, n*length), make([]int32, n*length)
+	tokens, positions, ends := make([]int32, n*length), make([]int32, n*length), make([]int32, n*length)
 	last := make([]int32, n)
 	for r, row := range rows {
 		for i, token := range row {
-			tokens[r*length+i], positions[r*length+i], segments[r*length+i] = token, int32(i), 1
+			tokens[r*length+i], positions[r*length+i], ends[r*length+i] = token, int32(i), int32(len(row))
 		}
 		last[r] = int32(len(row) - 1)
 	}
 	shape := func(x []int32) *tensors.Tensor { return tensors.FromFlatDataAndDimensions(x, n, length) }
-	return batch{shape(tokens), shape(positions), shape(segments), tensors.FromFlatDataAndDimensions(last, n)}
+	return batch{shape(tokens), shape(positions), shape(ends), tensors.FromFlatDataAndDimensions(last, n)}
 }
 
 func (x batch) inputs(weights []any) []any {
-	return append([]any{x.tokens, x.positions, x.segments, x.last}, weights...)
+	return append([]any{x.tokens, x.positions, x.ends, x.last}, weights...)
 }
 
 // scores is the score of each row, and the hidden states of its last and first token.

@@ -36,24 +36,27 @@ type Decoder struct {
 
 // Hidden is the hidden state of each token, [row, token, hidden].
 //
-// tokens, positions and segments are int32[row, token]. A query sees the keys
-// of its own segment that do not come after it in the row, and, in layers with
-// a window, only those less than the window's size of positions back. Segment 0
-// is padding: its states mean nothing and reach no other segment. Positions
-// must be less than the length of the row.
+// tokens, positions and ends are int32[row, token]. A key is seen from its place
+// in the row on up to, and without, the place that ends names, and, in layers
+// with a window, only less than the window's size of positions on. A row is so a
+// tree, each path of which is a sequence that knows nothing of the others: what
+// they begin with in common comes first and ends after all of them, each branch
+// before the next begins. One sequence alone ends everywhere at its length. A key
+// with end 0 is padding, which nothing sees and whose own state means nothing.
+// Positions are a sequence's own, and must be less than the length of the row.
 //
 // layers is how many layers are applied before the final norm; -1 is all, as
 // transformers' last_hidden_state. A smaller number gives the states of the
 // shallower model that has only those layers (arch.Config.Shallow), so that an
 // export computes the same; transformers' hidden_states[k] have no norm.
-func (d *Decoder) Hidden(p Params, tokens, positions, segments *Node, layers int) *Node {
+func (d *Decoder) Hidden(p Params, tokens, positions, ends *Node, layers int) *Node {
 	rows, length := tokens.Shape().Dimensions[0], tokens.Shape().Dimensions[1]
 	n := d.Layers
 	if layers >= 0 {
 		n = layers
 	}
 	f := &forward{Decoder: d, p: p, rows: rows, length: length}
-	f.attend(positions, segments, n)
+	f.attend(positions, ends, n)
 	x := f.embed(tokens)
 	for layer := range n {
 		if d.Checkpoint {

@@ -12,22 +12,23 @@ import (
 	"github.com/rmc-lang/rmc/runtime/arch"
 )
 
-// pack puts rows one after another, told apart by segments; last is where each ends.
+// pack puts rows one after another, told apart by their ends; last is where each ends.
 func pack(rows [][]int32, length int) (x batch, last []int32) {
-	tokens, positions, segments := make([]int32, length), make([]int32, length), make([]int32, length)
+	tokens, positions, ends := make([]int32, length), make([]int32, length), make([]int32, length)
 	at := 0
-	for s, row := range rows {
+	for _, row := range rows {
+		end := int32(at + len(row))
 		for i, token := range row {
-			tokens[at], positions[at], segments[at] = token, int32(i), int32(s+1)
+			tokens[at], positions[at], ends[at] = token, int32(i), end
 			at++
 		}
 		last = append(last, int32(at-1))
 	}
 	shape := func(x []int32) *tensors.Tensor { return tensors.FromFlatDataAndDimensions(x, 1, length) }
-	return batch{shape(tokens), shape(positions), shape(segments), tensors.FromFlatDataAndDimensions(last[:1], 1)}, last
+	return batch{shape(tokens), shape(positions), shape(ends), tensors.FromFlatDataAndDimensions(last[:1], 1)}, last
 }
 
-// TestPackedRows puts all rows into one, told apart by segments: each scores as alone.
+// TestPackedRows puts all rows into one, told apart by their ends: each scores as alone.
 func TestPackedRows(t *testing.T) {
 	for _, family := range families(t) {
 		b := newBench(t, "go", family)
@@ -46,16 +47,16 @@ func TestPaddingOnTheLeft(t *testing.T) {
 	for _, family := range []string{"mistral", "gemma3"} {
 		b := newBench(t, "go", family)
 		n := len(b.ref.Rows)
-		tokens, positions, segments, last := make([]int32, n*length), make([]int32, n*length), make([]int32, n*length), make([]int32, n)
+		tokens, positions, ends, last := make([]int32, n*length), make([]int32, n*length), make([]int32, n*length), make([]int32, n)
 		for r, row := range b.ref.Rows {
 			for i, token := range row {
 				at := r*length + length - len(row) + i
-				tokens[at], positions[at], segments[at] = token, int32(i), 1
+				tokens[at], positions[at], ends[at] = token, int32(i), length
 			}
 			last[r] = length - 1
 		}
 		shape := func(x []int32) *tensors.Tensor { return tensors.FromFlatDataAndDimensions(x, n, length) }
-		score, _, _ := b.scores(t, batch{shape(tokens), shape(positions), shape(segments), tensors.FromFlatDataAndDimensions(last, n)})
+		score, _, _ := b.scores(t, batch{shape(tokens), shape(positions), shape(ends), tensors.FromFlatDataAndDimensions(last, n)})
 		closeTo(t, family+" score", score, b.ref.ScoreSingle, 1e-4)
 	}
 }

@@ -18,6 +18,15 @@ func At(hidden, last *Node) *Node {
 	return ReduceSum(Where(BroadcastToDims(chosen, dims...), hidden, ZerosLike(hidden)), 1)
 }
 
+// AtAll picks several hidden states of each row: hidden [row, token, hidden] at
+// the indices at, int32[row, read], is [row*read, hidden].
+func AtAll(hidden, at *Node) *Node {
+	dims, reads := hidden.Shape().Dimensions, at.Shape().Dimensions[1]
+	rows := MulScalar(Iota(at.Graph(), at.Shape(), 0), dims[1])
+	places := Reshape(Add(rows, at), dims[0]*reads, 1)
+	return Gather(Reshape(hidden, dims[0]*dims[1], dims[2]), places)
+}
+
 // Score reads the linear head at the index last, int32[row], of each row:
 // float32[row, output]. score.weight and, if bias, score.bias are float32.
 func Score(p Params, hidden, last *Node, bias bool) *Node {
