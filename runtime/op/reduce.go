@@ -113,7 +113,8 @@ func Rank(x Tensor, over ...string) Tensor {
 
 // Corr is Pearson's correlation of x and y; 0 where one of them does not vary.
 func Corr(x, y Tensor, over ...string) Tensor {
-	x, y = centered(x.local(), over), centered(y.local(), over)
+	nodes, whole := align(x.local(), y.local()) // what lacks an axis is the same along it
+	x, y = centered(whole.derived(nodes[0], whole.axes), over), centered(whole.derived(nodes[1], whole.axes), over)
 	both := localMean(Mul(x, y), over)
 	spread := Mul(Sqrt(localMean(Square(x), over)), Sqrt(localMean(Square(y), over)))
 	return Where(Gt(spread, Real(0)), Div(both, spread), Real(0))
@@ -156,38 +157,44 @@ type line struct {
 
 // last moves the named axes to the end and spreads out their masks.
 func (t Tensor) last(names ...string) line {
-	if len(names) == 0 {
-		panic("op: a reduction over nothing")
-	}
-	var rest, moved []axis
-	for _, a := range t.axes {
-		if !slices.Contains(names, a.name) {
-			rest = append(rest, a)
-		}
-	}
-	for _, name := range names {
-		moved = append(moved, t.axes[t.dim(name)])
-	}
-	axes := append(rest, moved...)
+	axes := t.ordered(names)
 	dims := make([]int, len(axes))
-	for j, a := range axes {
-		dims[j] = t.node.Shape().Dim(t.dim(a.name))
+	for i, a := range axes {
+		dims[i] = t.node.Shape().Dim(t.dim(a.name))
 	}
-	l := line{Tensor: t.derived(nil, axes), dims: dims, reduce: len(moved), others: 1}
-	flat := append(slices.Clone(dims[:len(dims)-len(moved)]), -1)
+	l := line{Tensor: t.derived(nil, axes), dims: dims, reduce: len(names), others: 1}
+	first := len(axes) - len(names)
+	flat := append(slices.Clone(dims[:first]), -1)
 	l.node = graph.Reshape(numeric(t.over(axes, dims)), flat...)
-	for i, a := range moved {
+	for i, a := range axes[first:] {
 		if t.batch != nil && a.name == t.batch.axis {
 			l.whole = true
 		} else {
 			l.ragged = l.ragged || a.mask != nil
-			l.others *= dims[len(dims)-len(moved)+i]
+			l.others *= dims[first+i]
 		}
 		if a.mask != nil {
 			l.mask = both(l.mask, graph.Reshape(a.mask.over(axes, dims), flat...))
 		}
 	}
 	return l
+}
+
+// ordered is t's axes with the named ones last.
+func (t Tensor) ordered(names []string) []axis {
+	if len(names) == 0 {
+		panic("op: a reduction over nothing")
+	}
+	var axes []axis
+	for _, a := range t.axes {
+		if !slices.Contains(names, a.name) {
+			axes = append(axes, a)
+		}
+	}
+	for _, name := range names {
+		axes = append(axes, t.axes[t.dim(name)])
+	}
+	return axes
 }
 
 // both is where x and y hold; a nil holds everywhere.
