@@ -6,6 +6,7 @@ require (
 	github.com/agnivade/levenshtein v1.2.2 // "did you mean": lang/diag, runtime/source, runtime/data
 	github.com/alecthomas/kong v1.17.0 // command lines: cmd/rmc, runtime/trainer
 	github.com/alecthomas/participle/v2 v2.1.4 // the grammar: lang/parse alone
+	github.com/cenkalti/backoff/v5 v5.0.3 // growing pauses between tries of a request, answers that came broken among them: runtime/judge alone
 	github.com/dave/jennifer v1.7.1 // generated Go: compiler/emit alone
 	github.com/gofrs/flock v0.13.0 // locks between processes: runtime/disk alone
 	github.com/gomlx/compute v0.1.5 // backends, types and meshes under GoMLX: runtime/{backend,op,model,trainer}
