@@ -5,6 +5,7 @@ package compiler
 
 import (
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 
@@ -31,6 +32,7 @@ type Result struct {
 	Libraries  []*ast.File // that the recipe uses, directly or not
 	Recipe     *resolve.Recipe
 	Objectives map[string]*check.Objective // by name of the training stage
+	Rewards    map[string]*check.Reward    // by name; of those that are lets of objectives
 	Plan       *plan.Plan                  // nil when the recipe has errors
 }
 
@@ -44,7 +46,7 @@ func Compile(fsys fs.FS, name string, o Options) (*Result, diag.List) {
 		return nil, l.errs
 	}
 	errs := l.errs
-	r := &Result{File: file, Libraries: l.libraries, Objectives: map[string]*check.Objective{}}
+	r := &Result{File: file, Libraries: l.libraries, Objectives: map[string]*check.Objective{}, Rewards: map[string]*check.Reward{}}
 	known := l.libraries
 	if l.missing {
 		known = append(slices.Clone(known), nil)
@@ -97,12 +99,39 @@ func (r *Result) check(errs *diag.List) {
 		r.Objectives[t.Name] = o
 		t.Spec.Objective = o.Name
 		addColumns(&t.Data.Spec.Extra, o.Columns)
+		t.Data.Spec.Prompts = t.Data.Spec.Prompts || readPrompts(o.Terms)
 	}
+	r.checkRewards(errs)
 	for _, o := range r.Recipe.Objectives {
 		if name := o.Decl.Keyword.Span.File.Name; !checked[o.Decl] && !strings.HasPrefix(name, "std/") {
 			check.New(o.Decl, unused(r.Recipe, o, r.Library || name != r.File.Source.Name), errs)
 		}
 	}
+}
+
+// checkRewards types the lets that score, with what the stages that train their
+// models give them.
+func (r *Result) checkRewards(errs *diag.List) {
+	for _, reward := range r.Recipe.Rewards {
+		if reward.Train == nil || reward.Let == nil || r.Objectives[reward.Train.Name] == nil {
+			continue
+		}
+		if o := check.NewReward(reward.Objective.Decl, reward.Let, env(r.Recipe, reward.Train), errs); o != nil {
+			r.Rewards[reward.Name] = o
+		}
+	}
+	for _, s := range r.Recipe.Stages {
+		if e, ok := s.(*resolve.Evaluate); ok && e.Reward != nil && e.Data != nil {
+			if o := r.Rewards[e.Reward.Name]; o != nil && readPrompts(o.Terms) {
+				e.Data.Spec.Prompts = true
+			}
+		}
+	}
+}
+
+// readPrompts reports whether a term reads prompts on their own.
+func readPrompts(terms []*check.Term) bool {
+	return slices.ContainsFunc(terms, func(t *check.Term) bool { return t.View == "prompt" })
 }
 
 // atCall moves what is wrong in the standard library, where nobody can mend it,
@@ -133,9 +162,10 @@ func addColumns(extra *[]string, columns []string) {
 // that was reported, the objective is still held against what is right.
 func env(r *resolve.Recipe, t *resolve.Train) check.Env {
 	e := unused(r, t.Call.Objective, false)
-	e.Loose, e.Call = t.Call.Loose, t.Call.Span
+	e.Loose, e.Call, e.Batch = t.Call.Loose, t.Call.Span, t.Spec.Batch
 	if d := t.Data; d != nil && d.Spec.Kind == t.Call.Objective.Data {
-		e.Data = check.Data{Name: d.Spec.Name, Kind: d.Spec.Kind, Columns: columns(d), Loose: d.Loose, Span: d.Decl.Name.Span}
+		e.Data = check.Data{Name: d.Spec.Name, Kind: d.Spec.Kind, Columns: columns(d), Attributes: d.Spec.Attributes, Loose: d.Loose, Span: d.Decl.Name.Span}
+		e.Views = views(d)
 	} else {
 		e.Data.Loose = true
 	}
@@ -154,11 +184,11 @@ func env(r *resolve.Recipe, t *resolve.Train) check.Env {
 func unused(r *resolve.Recipe, o *resolve.Objective, library bool) check.Env {
 	e := check.Env{
 		Data:   check.Data{Kind: o.Data, Loose: library},
-		Models: append(models(r, nil), check.Model{Name: "the model", Kind: "reward", Trained: true, Loose: true}),
+		Models: append(models(r, nil), someModel(o.Data)),
+		Fits:   fits(r),
 		Loose:  true,
 		Meant:  r.Meant,
-		Serves: []string{"score", "heads"},
-		Views:  []string{"chosen", "rejected", "candidates"},
+		Serves: []string{"score", "heads", "model", "fit", "scalar", "weights", "length", "rating", "known"},
 	}
 	for _, d := range r.Data {
 		if d.Spec.Kind == o.Data {
@@ -171,14 +201,52 @@ func unused(r *resolve.Recipe, o *resolve.Objective, library bool) check.Env {
 	return e
 }
 
+// someModel stands for the model that some stage would train on data of a kind:
+// its outputs are attributes where there are any.
+func someModel(kind string) check.Model {
+	m := check.Model{Name: "the model", Trained: true, Loose: true}
+	if kind == "ratings" {
+		m.Axis = "attribute"
+	}
+	return m
+}
+
+// views are what the trainer reads of a data set on its own: rows of token ids
+// do not say where a prompt ends.
+func views(d *resolve.Data) []string {
+	all := []string{"chosen", "rejected", "responses", "candidates", "response"}
+	if d.Spec.Format == "ids" {
+		return all
+	}
+	return append(all, "prompt")
+}
+
 // models are the models of a recipe, of which the stage trains one.
 func models(r *resolve.Recipe, trained *resolve.Model) []check.Model {
 	var all []check.Model
 	for _, m := range r.Models {
-		all = append(all, check.Model{
+		c := check.Model{
 			Name: m.Spec.Name, Kind: m.Spec.Kind, Outputs: m.Spec.Head.Outputs, Labels: m.Spec.Head.Labels,
-			Loose: m.Loose, Trained: m == trained, Span: m.Decl.Name.Span,
-		})
+			Loose: m.Loose && m.Spec.Kind != "encoder", Trained: m == trained, Span: m.Decl.Name.Span,
+		}
+		if m.Spec.Kind == "mlp" {
+			c.Outputs, c.Labels, c.Axis, c.Encoder = m.Spec.Outputs, m.Spec.Labels, m.Spec.Axis, m.Spec.Input
+			c.Scalars = slices.Sorted(maps.Keys(m.Spec.Scalars.Map))
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+// fits are the fits of a recipe.
+func fits(r *resolve.Recipe) []check.Fit {
+	var all []check.Fit
+	for _, f := range r.Fits {
+		c := check.Fit{Name: f.Name, Kind: f.Spec.Kind, Attributes: f.Attributes(), Span: f.Decl.Name.Span}
+		if n := len(f.Spec.Of); n > 0 {
+			c.Encoder, c.Of = f.Spec.Of[0], f.Spec.Of[n-1]
+		}
+		all = append(all, c)
 	}
 	return all
 }

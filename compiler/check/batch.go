@@ -3,6 +3,7 @@ package check
 import (
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/rmc-lang/rmc/lang/diag"
 	"github.com/rmc-lang/rmc/lang/source"
@@ -14,26 +15,33 @@ import (
 type batchUse int
 
 const (
-	batchNone batchUse = iota // not reduced, or never there
-	batchMean                 // linear in means over the batch: micro-batches add up to it
-	batchSum                  // linear in a sum over the batch: likewise
-	batchStat                 // anything else: each micro-batch has its own
+	batchNone  batchUse = iota // not reduced, or never there
+	batchMean                  // linear in means over the batch: micro-batches add up to it
+	batchSum                   // linear in a sum over the batch: likewise
+	batchStat                  // made of such means in another way: a pass ahead tells them
+	batchLocal                 // anything else: each micro-batch has its own
 )
 
-// newCall is a call with what follows from its arguments. Reductions have an
-// axis.
-func newCall(name string, span source.Span, t Type, axis string, args ...*Expr) *Expr {
-	e := &Expr{Kind: Call, Name: name, Type: t, Span: span, Axis: axis, Args: args}
-	e.batch = useOf(e)
-	for i, a := range args {
-		e.grad = e.grad || a.grad && flows(name, i)
+// newCall is a call with what follows from its arguments. Reductions have axes.
+func newCall(name string, span source.Span, t Type, axes []string, args ...*Expr) *Expr {
+	return derived(&Expr{Kind: Call, Name: name, Type: t, Span: span, Axes: axes, Args: args})
+}
+
+// derived sets what follows from the arguments of e.
+func derived(e *Expr) *Expr {
+	e.batch, e.grad = useOf(e), false
+	for i, a := range e.Args {
+		e.grad = e.grad || a.grad && e.flows(i)
 	}
 	return e
 }
 
-// flows reports whether a gradient reaches argument i of a function.
-func flows(name string, i int) bool {
-	switch name {
+// flows reports whether a gradient of e reaches its argument i.
+func (e *Expr) flows(i int) bool {
+	if e.Kind != Call {
+		return true
+	}
+	switch e.Name {
 	case "lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not", "rank", "stop_gradient":
 		return false
 	case "where":
@@ -43,13 +51,12 @@ func flows(name string, i int) bool {
 }
 
 // overBatch reports whether e reduces the batch axis.
-func overBatch(e *Expr) bool {
-	if e.Axis == "" {
-		return false
-	}
+func overBatch(e *Expr) bool { return len(e.Axes) > 0 && reduces(e, BatchAxis) }
+
+// reduces reports whether e reduces, or works along, an axis of the kind.
+func reduces(e *Expr, kind AxisKind) bool {
 	return slices.ContainsFunc(e.Args, func(a *Expr) bool {
-		axis, ok := a.Type.Axis(e.Axis)
-		return ok && axis.Kind == BatchAxis
+		return slices.ContainsFunc(a.Type.Axes, func(x Axis) bool { return x.Kind == kind && slices.Contains(e.Axes, x.Name) })
 	})
 }
 
@@ -62,19 +69,21 @@ func useOf(e *Expr) batchUse {
 		}
 	}
 	_, perExample := e.Type.Batch()
+	if least == batchLocal {
+		return batchLocal
+	}
+	if overBatch(e) {
+		return useOver(e, used > 0)
+	}
 	switch {
-	case overBatch(e) && least == batchNone && e.Name == "mean":
-		return batchMean
-	case overBatch(e) && least == batchNone && e.Name == "sum":
-		return batchSum
-	case overBatch(e) || used > 0 && perExample:
-		return batchStat
 	case used == 0:
 		return batchNone
+	case perExample:
+		return batchStat
 	}
-	linear := false
+	linear := e.Kind == Index || e.Kind == Transform
 	switch e.Name {
-	case "", "add", "sub", "neg", "sum", "mean", "stop_gradient": // "" is an index
+	case "add", "sub", "neg", "sum", "mean", "stop_gradient":
 		linear = true
 	case "mul":
 		linear = used == 1
@@ -87,6 +96,22 @@ func useOf(e *Expr) batchUse {
 		return batchStat
 	}
 	return least
+}
+
+// useOver is the use of a reduction over the batch; again tells that what is
+// reduced is made of a reduction already.
+func useOver(e *Expr, again bool) batchUse {
+	switch {
+	case again:
+		return batchLocal
+	case e.Name == "sum":
+		return batchSum
+	case e.Name == "mean" && !reduces(e, RaggedAxis):
+		return batchMean
+	case e.Name == "mean" || e.Name == "corr":
+		return batchStat
+	}
+	return batchLocal
 }
 
 // checkLoss holds the loss against the rules that its type can break.
@@ -147,7 +172,7 @@ func (c *checker) sums(o *Objective) {
 		}
 		seen[e] = true
 		if e.Kind == Call && e.Name == "sum" && overBatch(e) {
-			d := c.report(diag.SumOverBatch, e.Span, "a sum over `%s` grows with the batch", e.Axis)
+			d := c.report(diag.SumOverBatch, e.Span, "a sum over `%s` grows with the batch", strings.Join(e.Axes, "`, `"))
 			d.Severity = diag.Warning
 			d.Help = "write mean(…): then neither the loss nor the right learning rate depends on batch"
 		}
@@ -167,98 +192,45 @@ func bent(e *Expr) bool {
 	return curve && e.Args[0].grad && (e.Args[0].batch == batchMean || e.Args[0].batch == batchSum)
 }
 
-// checkTrained demands that the loss, as written, trains what the stage trains.
-func (c *checker) checkTrained(o *Objective) {
-	if m := c.trained(); m != nil && !o.Loss.Value.grad {
-		c.noGradient(o, m)
-	}
-}
-
-// checkGradient demands that the simplified loss trains what the stage trains.
-func (c *checker) checkGradient(o *Objective) {
-	c.checkTrained(o)
-	if m := c.trained(); m != nil && o.Loss.Value.grad {
-		c.headGradients(o, m)
-	}
-}
-
-func (c *checker) noGradient(o *Objective, m *Model) {
-	d := c.report(diag.NoGradient, o.Loss.Span, "the loss sends no gradient to %s, which the stage trains", m.Name)
-	d.Help = "a loss needs a term of " + m.Name + ": score(" + c.kind.views[0].name + ")"
-	visit(o.Loss.Value, func(e *Expr) {
-		for i, a := range e.Args {
-			if a.grad && !flows(e.Name, i) && len(d.Notes) == 0 {
-				d.Notes = append(d.Notes, diag.Note{Span: e.Span, Message: short(oneLine(e.Span)) + " has no slope to follow"})
-				d.Help = "a comparison becomes a loss as log_sigmoid of the difference; rank and stop_gradient belong in reports and weights"
-			}
-		}
-	})
-}
-
-// headGradients demands that every output of a trained head is in the loss.
-func (c *checker) headGradients(o *Objective, m *Model) {
-	r := reach{model: m.Name, outputs: map[string]bool{}, seen: map[reached]bool{}}
-	r.walk(o.Loss.Value, "")
-	if r.outputs[""] || len(r.outputs) == 0 {
-		return
-	}
-	for _, label := range m.Labels {
-		if !r.outputs[label] {
-			d := c.report(diag.HeadUntrained, o.Loss.Span, "output %s of %s gets no gradient from this loss", label, m.Name)
-			d.Notes = append(d.Notes, diag.Note{Span: m.Span, Message: m.Name + " is declared here"})
-			d.Help = "use heads(…)[" + label + "] in the loss, or drop the output"
-		}
-	}
-}
-
-// A reach collects the outputs of a model's head to which a gradient flows; ""
-// stands for all of them.
-type reach struct {
-	model   string
-	outputs map[string]bool
-	seen    map[reached]bool
-}
-
-type reached struct {
-	e      *Expr
-	output string
-}
-
-// walk follows the gradient of e at one output of the head.
-func (r *reach) walk(e *Expr, output string) {
-	if !e.grad || r.seen[reached{e, output}] {
-		return
-	}
-	r.seen[reached{e, output}] = true
-	switch {
-	case e.Kind == LetRef:
-		r.walk(e.Let.Value, output)
-	case e.Kind == TermRef && e.Term.Kind == "heads" && e.Term.Model == r.model:
-		r.outputs[output] = true
-	case e.Kind == Index && e.Axis == "head":
-		output = e.Elem
-	case e.Axis == "head": // reduced or normalised: every output counts
-		output = ""
-	}
-	for i, a := range e.Args {
-		if flows(e.Name, i) {
-			r.walk(a, output)
-		}
-	}
-}
-
-// facts tells what accumulation does not preserve.
+// facts tells which statistics of the batch cost a pass more where a step takes
+// several forwards, and which accumulation does not preserve.
 func (c *checker) facts(o *Objective) []Fact {
 	var facts []Fact
-	for _, out := range o.outputs() {
-		visit(out.Value, func(e *Expr) {
-			stat := slices.ContainsFunc(e.Args, func(a *Expr) bool { return a.batch == batchStat })
-			if e.Kind != Call || e.batch != batchStat || stat || slices.ContainsFunc(facts, func(f Fact) bool { return f.Span == e.Span }) {
-				return
+	seen := map[*Expr]bool{}
+	var walk func(*Expr)
+	walk = func(e *Expr) {
+		if seen[e] {
+			return
+		}
+		seen[e] = true
+		made := slices.ContainsFunc(e.Args, func(a *Expr) bool { return a.batch == e.batch })
+		if e.Kind != LetRef && e.batch >= batchStat && !made {
+			if !slices.ContainsFunc(facts, func(f Fact) bool { return f.Span == e.Span }) {
+				facts = append(facts, Fact{e.Span, short(oneLine(e.Span)) + c.statistic(e.batch)})
 			}
-			facts = append(facts, Fact{e.Span, short(oneLine(e.Span)) + " is a statistic of one micro-batch: " +
-				"accumulation gives its mean over micro-batches, not its value over the batch"})
-		})
+			return
+		}
+		if e.Kind == LetRef {
+			walk(e.Let.Value)
+		}
+		for _, a := range e.Args {
+			walk(a)
+		}
+	}
+	for _, out := range o.outputs() {
+		walk(out.Value)
 	}
 	return facts
+}
+
+// statistic is what there is to know of a statistic of the batch.
+func (c *checker) statistic(use batchUse) string {
+	if use == batchLocal {
+		return " is a statistic of one micro-batch: accumulation gives its mean over micro-batches, not its value over the batch"
+	}
+	all := "all " + c.kind.batch.Name + "s"
+	if c.env.Batch > 0 {
+		all = "all " + count(c.env.Batch, c.kind.batch.Name)
+	}
+	return " sees " + all + " of a step; where a step takes several forwards it takes a pass more"
 }

@@ -68,7 +68,9 @@ type checker struct {
 	byName  map[string]*binding
 	order   []*binding // params and lets as declared
 	locals  []map[string]local
-	within  []string // calls of lets that are being inlined, outermost first
+	reward  bool              // a reward is checked, not an objective
+	aliases map[string]string // models and fits by the parameters that stand for them
+	within  []string          // calls of lets that are being inlined, outermost first
 	terms   []*Term
 	asked   []source.Span   // where each of terms is asked for first
 	calls   map[string]*Let // inlined calls by name and arguments
@@ -252,17 +254,21 @@ func (c *checker) finish(o *Objective) {
 		o.Reports[i].Value = s.expr(o.Reports[i].Value)
 	}
 	c.finite(o)
+	c.constants(o)
+	if c.errs.HasErrors() {
+		return
+	}
 	c.reducedFirst(o)
 	c.sums(o)
-	c.collect(o, s)
+	o.Lets, o.Terms, o.Columns = c.collect(o.outputs(), s)
 	c.checkGradient(o)
 	o.Facts = append(s.facts, c.facts(o)...)
 }
 
-// collect lists what the simplified loss and reports still need.
-func (c *checker) collect(o *Objective, s *simplifier) {
+// collect lists what simplified outputs still need.
+func (c *checker) collect(outputs []Output, s *simplifier) (lets []*Let, terms []*Term, columns []string) {
 	needs := map[any]bool{}
-	for _, out := range o.outputs() {
+	for _, out := range outputs {
 		visit(out.Value, func(e *Expr) {
 			switch e.Kind {
 			case LetRef:
@@ -276,20 +282,21 @@ func (c *checker) collect(o *Objective, s *simplifier) {
 	}
 	for _, l := range c.lets {
 		if simple := s.lets[l]; simple != nil && needs[simple] {
-			o.Lets = append(o.Lets, simple)
+			lets = append(lets, simple)
 		}
 	}
 	for _, t := range c.terms {
 		if needs[t] {
-			o.Terms = append(o.Terms, t)
+			terms = append(terms, t)
 		}
 	}
 	for key := range needs {
 		if name, ok := key.(string); ok && needs[name] {
-			o.Columns = append(o.Columns, name)
+			columns = append(columns, name)
 		}
 	}
-	slices.Sort(o.Columns)
+	slices.Sort(columns)
+	return lets, terms, columns
 }
 
 // outputs are the loss and the reports.

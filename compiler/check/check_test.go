@@ -28,8 +28,8 @@ func pairs() check.Env {
 	return check.Env{
 		Data:   check.Data{Name: "prefs", Kind: "preference", Columns: []string{"gap"}},
 		Models: []check.Model{{Name: "rm", Kind: "reward", Outputs: 1, Trained: true}},
-		Serves: []string{"score", "heads", "embed", "logprob"},
-		Views:  []string{"chosen", "rejected", "prompt", "candidates"},
+		Serves: []string{"score", "heads", "embed", "logprob", "model", "fit", "scalar", "weights", "length", "rating", "known"},
+		Views:  []string{"chosen", "rejected", "responses", "prompt", "candidates", "response"},
 	}
 }
 
@@ -137,7 +137,7 @@ func TestOneMistakeOneMessage(t *testing.T) {
 		{"a let with parameters as a value", "let s(x) = score(x)\nloss = mean(s)", []string{"R0311 s"}},
 		{"a view where a let wants a value", "let s(x) = x + 1\nloss = mean(s(chosen))", []string{"R0311 x"}},
 		{"too many arguments for a let", "let s(x) = score(x)\nloss = mean(s(chosen, rejected))", []string{"R0303 s(chosen, rejected)"}},
-		{"a reduction over two axes", "loss = mean(score(chosen), over pair, over head)", []string{"R0303 over head"}},
+		{"a reduction over two axes", "loss = mean(score(chosen), over pair, over head)", []string{"R0306 head"}},
 		{"a named argument", "loss = mean(score(chosen), axis = pair)", []string{"R0303 axis = pair"}},
 		{"an axis for an elementwise function", "loss = mean(exp(score(chosen), over pair))", []string{"R0303 over pair"}},
 		{"a number reduced", "loss = mean(score(chosen)) * mean(2)", []string{"R0306 mean(2)"}},

@@ -33,13 +33,13 @@ func Tables() map[string]string {
 	}
 	terms := "| term | is |\n|---|---|\n"
 	for _, t := range termTable() {
-		terms += "| `" + t.name + "(x)` | " + t.doc + " |\n"
+		terms += "| `" + t.form + "` | " + t.doc + " |\n"
 	}
 	kinds := "| data | batch | views | columns that are 0 unless declared |\n|---|---|---|---|\n"
 	for _, k := range kindTable() {
 		var views []string
 		for _, v := range k.views {
-			axes, _, _, _ := union([]Axis{k.batch}, v.ragged)
+			axes, _, _, _ := union([]Axis{k.batch}, v.axes)
 			views = append(views, "`"+v.name+"` `"+strings.TrimPrefix(Type{Real, axes}.String(), "real")+"`")
 		}
 		kinds += "| `" + k.name + "` | `" + k.batch.Name + "` | " + strings.Join(views, ", ") + " | " + strings.Join(k.zeroColumns, ", ") + " |\n"

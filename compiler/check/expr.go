@@ -29,6 +29,10 @@ func (c *checker) expr(e ast.Expr) *Expr {
 		return c.call(e)
 	case *ast.Index:
 		return c.index(e)
+	case *ast.Select:
+		if x, ok := c.scalar(e); ok {
+			return x
+		}
 	}
 	c.report(diag.NotAnExpression, e.Pos(), "%s is no number", short(text(e))).Help =
 		"an objective computes with numbers, views, columns and functions of them"
@@ -103,7 +107,7 @@ func (c *checker) apply(name, shown string, span source.Span, args ...*Expr) *Ex
 	if !ok {
 		return poison(span)
 	}
-	return newCall(name, span, t, "", args...)
+	return newCall(name, span, t, nil, args...)
 }
 
 // elements checks bool against number and returns the element of the result.
@@ -148,7 +152,17 @@ func oneLine(s source.Span) string { return strings.Join(strings.Fields(s.Text()
 
 // neverMeet reports axes that have one name and are not the same.
 func (c *checker) neverMeet(span source.Span, args []*Expr, p, q Axis) {
-	if p.Of != q.Of {
+	switch {
+	case p.Name != q.Name && (p.Name == "head" || q.Name == "head"):
+		c.report(diag.AxesNeverMeet, span, "outputs of a head and attributes are matched by no name").Help =
+			"take one of each, heads(x)[a] and rating[a], or train a model of kind mlp with outputs = attribute"
+		return
+	case p.Name == q.Name && p.Kind == FixedAxis:
+		d := c.report(diag.AxesNeverMeet, span, "two axes are called `%s` and have different elements", p.Name)
+		d.Notes = append(d.Notes, diag.Note{Message: elements(p) + " and " + elements(q)})
+		d.Help = "take the elements that both have by name, or reduce one of the two first"
+		return
+	case p.Of != q.Of:
 		d := c.report(diag.AxesNeverMeet, span, "`%s` of %s and `%s` of %s are different axes", p.Name, p.Of, q.Name, q.Of)
 		last := args[len(args)-1]
 		d.Notes = append(d.Notes, diag.Note{Span: last.Span, Message: short(oneLine(last.Span)) + " is " + last.Type.String() +
@@ -177,6 +191,11 @@ func (c *checker) call(e *ast.Call) *Expr {
 	if f := functionOf(id.Name); f != nil {
 		return c.function(e, f)
 	}
+	if c.byName[id.Name] == nil || c.alias(id.Name) != id.Name {
+		if x, ok := c.called(e, id); ok {
+			return x
+		}
+	}
 	if !slices.Contains(c.env.Meant, id.Name) {
 		c.unknownFunction(id)
 	}
@@ -199,13 +218,18 @@ func (c *checker) unknownFunction(id *ast.Ident) {
 	if near := diag.Suggest(id.Name, c.callable()); near != "" {
 		d.Help = "did you mean `" + near + "`?"
 	}
-	if c.model(id.Name) != nil {
-		d.Help = "did you mean `score(" + c.kind.views[0].name + ", model = " + id.Name + ")`?"
-	}
 }
 
-// arguments splits a call into positional arguments and its one axis.
-func (c *checker) arguments(e *ast.Call, f *function) (values []*Expr, over *ast.Arg, ok bool) {
+// elements lists what is along a fixed axis.
+func elements(a Axis) string {
+	if len(a.Elements) == 0 {
+		return "one without names"
+	}
+	return "one of " + list(a.Elements)
+}
+
+// arguments splits a call into positional arguments and its axes.
+func (c *checker) arguments(e *ast.Call, f *function) (values []*Expr, over []*ast.Arg, ok bool) {
 	ok = true
 	for _, a := range e.Args {
 		switch {
@@ -215,12 +239,14 @@ func (c *checker) arguments(e *ast.Call, f *function) (values []*Expr, over *ast
 		case !a.Over && len(values) == f.args && c.axisNamed(a.Value, values):
 			c.report(diag.WrongArguments, a.Span, "the axis of %s stands after `over`", f.name).Help = "write over " + text(a.Value)
 			ok = false
-		case a.Over && over != nil:
-			c.report(diag.WrongArguments, a.Span, "%s takes one axis at a time", f.name).Help =
-				"nest them: " + f.name + "(" + f.name + "(x, over a), over b)"
+		case a.Over && slices.ContainsFunc(over, func(o *ast.Arg) bool { return text(o.Value) == text(a.Value) }):
+			c.report(diag.WrongArguments, a.Span, "`%s` is named twice", text(a.Value)).Help = "name each axis once"
+			ok = false
+		case a.Over && len(over) > 0 && f.ordered():
+			c.report(diag.WrongArguments, a.Span, "%s works along one axis", f.name).Help = "write " + f.form()
 			ok = false
 		case a.Over:
-			over = a
+			over = append(over, a)
 		default:
 			v := c.expr(a.Value)
 			ok = ok && !v.Type.poisoned()
@@ -256,7 +282,7 @@ func (c *checker) function(e *ast.Call, f *function) *Expr {
 		return c.reduce(e, f, values, over, ok)
 	}
 	if over != nil {
-		c.report(diag.WrongArguments, over.Span, "%s is elementwise and takes no axis", f.form()).Help =
+		c.report(diag.WrongArguments, over[0].Span, "%s is elementwise and takes no axis", f.form()).Help =
 			"it applies to every element"
 		return poison(e.Span)
 	}
@@ -280,18 +306,28 @@ func (c *checker) index(e *ast.Index) *Expr {
 		return poison(e.Span)
 	}
 	var named []string
+	var holds []Axis // that have the element, or may have it
 	for _, a := range x.Type.Axes {
-		if i := slices.Index(a.Elements, e.Elem.Name); i >= 0 {
-			r := newCall("", e.Span, x.Type.without(a.Name), a.Name, x)
-			r.Kind, r.Elem, r.Pos = Index, e.Elem.Name, i
-			return r
+		if slices.Contains(a.Elements, e.Elem.Name) {
+			holds = append(holds, a)
 		}
 		named = append(named, a.Elements...)
 	}
-	if _, ok := x.Type.Axis("head"); ok && c.looseModel() && diag.Suggest(e.Elem.Name, named) == "" {
-		r := newCall("", e.Span, x.Type.without("head"), "head", x)
-		r.Kind, r.Elem = Index, e.Elem.Name
-		return r
+	for _, a := range x.Type.Axes {
+		if len(holds) == 0 && a.Loose && diag.Suggest(e.Elem.Name, named) == "" {
+			holds = append(holds, a)
+		}
+	}
+	switch len(holds) {
+	case 0:
+	case 1:
+		a := holds[0]
+		return derived(&Expr{Kind: Index, Type: x.Type.without(a.Name), Span: e.Span, Axes: []string{a.Name}, Args: []*Expr{x},
+			Elem: e.Elem.Name, Pos: max(0, slices.Index(a.Elements, e.Elem.Name))})
+	default:
+		d := c.report(diag.UnknownElement, e.Elem.Span, "%s is an element of `%s` and of `%s`", e.Elem.Name, holds[0].Name, holds[1].Name)
+		d.Help = "reduce one of the two first, or give the element another name"
+		return poison(e.Span)
 	}
 	d := c.report(diag.UnknownElement, e.Elem.Span, "%s has no element %q", short(text(e.X)), e.Elem.Name)
 	d.Notes = append(d.Notes, diag.Note{Span: e.X.Pos(), Message: short(text(e.X)) + " is " + x.Type.String()})
@@ -300,7 +336,7 @@ func (c *checker) index(e *ast.Index) *Expr {
 		d.Help = "did you mean `[" + near + "]`?"
 	case len(named) > 0:
 		d.Help = "elements: " + list(named)
-	case c.trained() != nil && slices.Contains(x.Type.names(), "head"):
+	case c.trained() != nil && c.trained().Kind != "mlp" && slices.Contains(x.Type.names(), "head"):
 		d.Help = fmt.Sprintf("name the outputs in model %s: head = linear { outputs = %d, labels = [%s, …] }",
 			c.trained().Name, max(2, c.trained().Outputs), e.Elem.Name)
 	default:

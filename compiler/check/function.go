@@ -56,10 +56,14 @@ func functionOf(name string) *function {
 	return nil
 }
 
+// ordered reports whether f goes along an axis in its order, so that two make no
+// sense at once.
+func (f *function) ordered() bool { return f.name == "suffix_logsumexp" }
+
 // Describe explains a function or model term: how it is written and what it is.
 func Describe(name string) (form, doc string, ok bool) {
 	if t := termOf(name); t != nil {
-		return name + "(view)", t.doc, true
+		return t.form, t.doc, true
 	}
 	f := functionOf(name)
 	if f == nil {

@@ -78,7 +78,7 @@ func mentions(e ast.Expr, names map[string]bool) {
 	case *ast.Index:
 		mentions(e.X, names)
 	case *ast.Select:
-		mentions(e.X, names)
+		mentions(e.X, names) // a parameter may stand for a model: gate.scale
 	case *ast.List:
 		for _, x := range e.Items {
 			mentions(x, names)
@@ -102,6 +102,8 @@ func (c *checker) builtin(name string) string {
 		return "a constant"
 	case c.kind.view(name) != nil:
 		return "a view of " + c.kind.name + " data"
+	case c.kind.rated && (name == "rating" || name == "known"):
+		return "what " + c.kind.name + " data says"
 	case functionOf(name) != nil:
 		return "a function"
 	case termOf(name) != nil:
@@ -135,9 +137,14 @@ func (c *checker) ident(id *ast.Ident) *Expr {
 		return c.bound(id, b)
 	}
 	axes := []Axis{c.kind.batch}
+	if c.notOfResponse(id) {
+		return poison(id.Span)
+	}
 	switch {
 	case name == "true" || name == "false":
 		return &Expr{Kind: Literal, Type: Type{Elem: Bool}, Span: id.Span, Text: name, Value: truth(name == "true")}
+	case c.kind.rated && (name == "rating" || name == "known"):
+		return c.rated(id)
 	case c.hasColumn(name):
 		return &Expr{Kind: Column, Type: Type{Real, axes}, Span: id.Span, Name: name}
 	case slices.Contains(c.kind.zeroColumns, name):
@@ -147,9 +154,29 @@ func (c *checker) ident(id *ast.Ident) *Expr {
 	case functionOf(name) != nil || termOf(name) != nil:
 		return c.notAValue(id, "is a function", "call it: "+name+"(…)")
 	case c.model(name) != nil:
-		return c.notAValue(id, "is a model, not a number", "score("+c.kind.views[0].name+", model = "+name+") is what it says")
+		return c.notAValue(id, "is a model, not a number", name+"("+c.kind.views[0].name+") is what it gives")
+	case c.fit(name) != nil:
+		return c.notAValue(id, "is a fit, not a number", name+"("+c.kind.views[0].name+") is what it gives")
 	}
 	return c.unknown(id)
+}
+
+// rated types rating and known.
+func (c *checker) rated(id *ast.Ident) *Expr {
+	attribute := Axis{Name: "attribute", Kind: FixedAxis, Elements: c.env.Data.Attributes, Loose: c.env.Data.Attributes == nil}
+	t := Type{Real, []Axis{c.kind.batch, attribute}}
+	if id.Name == "known" {
+		t.Elem = Bool
+	}
+	return c.ask(id.Span, &Term{Kind: id.Name, Type: t}, false)
+}
+
+// alias is the model or fit that a parameter stands for, or the name itself.
+func (c *checker) alias(name string) string {
+	if of, ok := c.aliases[name]; ok {
+		return of
+	}
+	return name
 }
 
 func truth(b bool) float64 {
@@ -172,6 +199,11 @@ func (c *checker) bound(id *ast.Ident, b *binding) *Expr {
 			Name: b.name.Name, Value: b.param.Value, Text: goText(b.param.Text, b.param.Value)}
 	case len(b.let.Params) > 0:
 		return c.notAValue(id, "is a let with parameters", "call it: "+id.Name+"("+b.let.Params[0].Name+")")
+	case b.value == nil && c.reward:
+		c.locals = append(c.locals, nil) // its names are those of the objective
+		c.let(b.let)
+		c.locals = c.locals[:len(c.locals)-1]
+		return c.bound(id, b)
 	case b.value == nil:
 		c.early(id, b)
 		return poison(id.Span)
@@ -233,6 +265,9 @@ func (c *checker) values() []string {
 	}
 	names = append(names, c.env.Data.Columns...)
 	names = append(names, c.kind.zeroColumns...)
+	if c.kind.rated {
+		names = append(names, "rating", "known")
+	}
 	for _, v := range c.kind.views {
 		names = append(names, v.name)
 	}
@@ -249,6 +284,12 @@ func (c *checker) callable() []string {
 	}
 	for _, t := range termTable() {
 		names = append(names, t.name)
+	}
+	for _, m := range c.env.Models {
+		names = append(names, m.Name)
+	}
+	for _, f := range c.env.Fits {
+		names = append(names, f.Name)
 	}
 	for _, f := range functionTable() {
 		names = append(names, f.name)

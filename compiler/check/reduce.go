@@ -1,12 +1,14 @@
 package check
 
 import (
+	"slices"
+
 	"github.com/rmc-lang/rmc/lang/ast"
 	"github.com/rmc-lang/rmc/lang/diag"
 )
 
-// reduce types a function that names an axis.
-func (c *checker) reduce(e *ast.Call, f *function, values []*Expr, over *ast.Arg, ok bool) *Expr {
+// reduce types a function that names axes.
+func (c *checker) reduce(e *ast.Call, f *function, values []*Expr, over []*ast.Arg, ok bool) *Expr {
 	if !ok {
 		return poison(e.Span)
 	}
@@ -14,22 +16,26 @@ func (c *checker) reduce(e *ast.Call, f *function, values []*Expr, over *ast.Arg
 	if !ok {
 		return poison(e.Span)
 	}
-	axis, ok := c.axisOf(e, f, x, values, over)
-	if !ok || !c.mayReduce(e, f, x, over, axis) {
+	axes, ok := c.axesOf(e, f, x, values, over)
+	if !ok || !c.mayReduce(e, f, x, over, axes) {
 		return poison(e.Span)
+	}
+	var names []string
+	for _, a := range axes {
+		names = append(names, a.Name)
 	}
 	t := x.as(Real)
 	if f.shape == reduction {
-		t = t.without(axis.Name)
+		t = t.without(names...)
 	}
 	switch f.name {
 	case "dot":
-		product := newCall("mul", e.Span, x.as(Real), "", values...)
-		return newCall("sum", e.Span, t, axis.Name, product)
+		product := newCall("mul", e.Span, x.as(Real), nil, values...)
+		return newCall("sum", e.Span, t, names, product)
 	case "min", "max":
-		return newCall(f.name+"_over", e.Span, t, axis.Name, values...)
+		return newCall(f.name+"_over", e.Span, t, names, values...)
 	}
-	return newCall(f.name, e.Span, t, axis.Name, values...)
+	return newCall(f.name, e.Span, t, names, values...)
 }
 
 // operand is the type that a reduction works on: the union of its arguments,
@@ -51,41 +57,54 @@ func (c *checker) operand(e *ast.Call, f *function, values []*Expr) (Type, bool)
 	return t, ok
 }
 
-// axisOf finds the axis that a call works on. It may go unnamed where there is
+// axesOf finds the axes that a call works on. They may go unnamed where there is
 // no choice to make a mistake in: the batch is the only axis.
-func (c *checker) axisOf(e *ast.Call, f *function, x Type, values []*Expr, over *ast.Arg) (Axis, bool) {
-	expr, name := operandText(e), ""
-	if over != nil {
-		name = over.Value.(*ast.Ident).Name
-	}
-	switch axis, ok := x.Axis(name); {
-	case ok:
-		return axis, true
-	case over == nil && len(x.Axes) == 1 && x.Axes[0].Kind == BatchAxis:
-		return x.Axes[0], true
+func (c *checker) axesOf(e *ast.Call, f *function, x Type, values []*Expr, over []*ast.Arg) ([]Axis, bool) {
+	switch {
 	case x.scalar():
 		c.scalarReduced(e, f, values, over)
-	case over == nil:
+		return nil, false
+	case len(over) == 0 && len(x.Axes) == 1 && x.Axes[0].Kind == BatchAxis:
+		return x.Axes, true
+	case len(over) == 0:
 		d := c.report(diag.AxisNotNamed, e.Span, "%s does not say over which axis", f.name)
-		d.Notes = append(d.Notes, diag.Note{Span: operandArg(e).Span, Message: expr + " is " + x.String()})
-		d.Help = "add over " + x.Axes[len(x.Axes)-1].Name + ", or another of its axes"
-	default:
-		d := c.report(diag.NoSuchAxis, over.Value.Pos(), "%s has no axis `%s`", expr, name)
-		d.Notes = append(d.Notes, diag.Note{Span: operandArg(e).Span, Message: expr + " is " + x.String()})
-		axes := axesFor(f, x)
-		near := diag.Suggest(name, axes)
-		switch {
-		case near != "":
-			d.Help = "did you mean `over " + near + "`?"
-		case len(axes) == 1:
-			d.Help = "write over " + axes[0]
-		case len(axes) == 0:
-			d.Help = noOtherAxis
-		default:
-			d.Help = "its axes: " + list(axes)
-		}
+		d.Notes = append(d.Notes, diag.Note{Span: operandArg(e).Span, Message: operandText(e) + " is " + x.String()})
+		d.Help = "add over " + x.Axes[len(x.Axes)-1].Name + ", or others of its axes"
+		return nil, false
 	}
-	return Axis{}, false
+	var axes []Axis
+	for _, o := range over {
+		axis, ok := x.Axis(o.Value.(*ast.Ident).Name)
+		if !ok {
+			c.noSuchAxis(e, f, x, o)
+			return nil, false
+		}
+		axes = append(axes, axis)
+	}
+	return axes, true
+}
+
+// noSuchAxis reports an axis that what is reduced does not have.
+func (c *checker) noSuchAxis(e *ast.Call, f *function, x Type, over *ast.Arg) {
+	expr, name := operandText(e), text(over.Value)
+	d := c.report(diag.NoSuchAxis, over.Value.Pos(), "%s has no axis `%s`", expr, name)
+	note := expr + " is " + x.String()
+	if c.kind.hasAxis(name) {
+		note += ", the same for every `" + name + "`"
+	}
+	d.Notes = append(d.Notes, diag.Note{Span: operandArg(e).Span, Message: note})
+	axes := axesFor(f, x)
+	near := diag.Suggest(name, axes)
+	switch {
+	case near != "":
+		d.Help = "did you mean `over " + near + "`?"
+	case len(axes) == 1:
+		d.Help = "write over " + axes[0]
+	case len(axes) == 0:
+		d.Help = noOtherAxis
+	default:
+		d.Help = "its axes: " + list(axes)
+	}
 }
 
 // axesFor lists the axes of x that f makes sense over.
@@ -106,11 +125,11 @@ func mixes(name string) bool {
 }
 
 // scalarReduced reports the reduction of a single number.
-func (c *checker) scalarReduced(e *ast.Call, f *function, values []*Expr, over *ast.Arg) {
+func (c *checker) scalarReduced(e *ast.Call, f *function, values []*Expr, over []*ast.Arg) {
 	expr := operandText(e)
 	span := e.Span
-	if over != nil {
-		span = over.Value.Pos()
+	if len(over) > 0 {
+		span = over[0].Value.Pos()
 	}
 	if values[0].batch != batchNone {
 		c.report(diag.ReducedTwice, span, "`%s` is reduced twice", c.kind.batch.Name).Help =
@@ -121,16 +140,21 @@ func (c *checker) scalarReduced(e *ast.Call, f *function, values []*Expr, over *
 	d.Help = "take " + f.name + "(…) away, or reduce something that has axes"
 }
 
-// mayReduce keeps a function from an axis that it makes no sense over.
-func (c *checker) mayReduce(e *ast.Call, f *function, x Type, over *ast.Arg, axis Axis) bool {
-	if axis.Kind != BatchAxis {
+// mayReduce keeps a function from axes that it makes no sense over.
+func (c *checker) mayReduce(e *ast.Call, f *function, x Type, over []*ast.Arg, axes []Axis) bool {
+	i := slices.IndexFunc(axes, func(a Axis) bool { return a.Kind == BatchAxis })
+	if i < 0 {
 		return true
 	}
-	span := e.Span
-	if over != nil {
-		span = over.Span
+	axis, span := axes[i], e.Span
+	if len(over) > 0 {
+		span = over[i].Span
 	}
 	expr := operandText(e)
+	if c.reward {
+		c.report(diag.NotAReward, span, "%s is over all responses of a batch", f.name)
+		return false
+	}
 	if mixes(f.name) {
 		d := c.report(diag.MixesExamples, span, "%s over `%s` mixes unrelated examples", f.name, axis.Name)
 		d.Notes = append(d.Notes, diag.Note{Span: operandArg(e).Span, Message: expr + " is " + x.String() + "; `" + axis.Name + "` is the axis of the batch"})
@@ -138,7 +162,7 @@ func (c *checker) mayReduce(e *ast.Call, f *function, x Type, over *ast.Arg, axi
 		return false
 	}
 	for _, a := range x.Axes {
-		if a.Kind == RaggedAxis {
+		if a.Kind == RaggedAxis && !slices.ContainsFunc(axes, func(o Axis) bool { return o.Name == a.Name }) {
 			d := c.report(diag.RaggedLeft, span, "`%s` is reduced before `%s`, which differs from %s to %s", axis.Name, a.Name, axis.Name, axis.Name)
 			d.Notes = append(d.Notes, diag.Note{Span: operandArg(e).Span, Message: expr + " is " + x.String()})
 			d.Help = "reduce over " + a.Name + " first"

@@ -28,20 +28,20 @@ func (s *simplifier) expr(e *Expr) *Expr {
 		}
 	case LetRef:
 		return s.let(e)
-	case Index, Call:
+	case Index, Transform, Call:
 		args := make([]*Expr, len(e.Args))
 		for i, a := range e.Args {
 			args[i] = s.expr(a)
 		}
-		if e.Kind == Call && e.Axis == "" {
+		if e.Kind == Call && len(e.Axes) == 0 {
 			narrow(args, e.Type)
 		}
-		again := newCall(e.Name, e.Span, e.Type, e.Axis, args...)
-		again.Kind, again.Elem, again.Pos = e.Kind, e.Elem, e.Pos
-		if e.Kind == Index {
-			return again
+		again := *e
+		again.Args = args
+		if derived(&again); e.Kind != Call {
+			return &again
 		}
-		return s.stable(fold(again))
+		return s.stable(fold(&again))
 	}
 	return e
 }
@@ -101,7 +101,7 @@ func fold(e *Expr) *Expr {
 		return short
 	}
 	switch {
-	case e.Axis == "":
+	case len(e.Axes) == 0:
 		args := make([]float64, len(e.Args))
 		for i, a := range e.Args {
 			v, ok := known(a)
@@ -209,7 +209,7 @@ func subShortcut(e *Expr, same func(*Expr) *Expr) *Expr {
 	case is(e.Args[1], 0):
 		return same(e.Args[0])
 	case is(e.Args[0], 0) && same(e.Args[1]) != nil:
-		return fold(newCall("neg", e.Span, e.Type, "", e.Args[1]))
+		return fold(newCall("neg", e.Span, e.Type, nil, e.Args[1]))
 	}
 	return nil
 }
@@ -223,7 +223,7 @@ func powShortcut(e *Expr) *Expr {
 	case is(e.Args[1], 1):
 		return e.Args[0]
 	case is(e.Args[1], 2) && e.Args[0].Kind != Literal:
-		return newCall("square", e.Span, e.Type, "", e.Args[0])
+		return newCall("square", e.Span, e.Type, nil, e.Args[0])
 	}
 	return nil
 }
@@ -257,7 +257,7 @@ func (s *simplifier) stable(e *Expr) *Expr {
 }
 
 func stableForm(e *Expr) *Expr {
-	elementwise := func(name string, x *Expr) *Expr { return newCall(name, e.Span, e.Type, "", x) }
+	elementwise := func(name string, x *Expr) *Expr { return newCall(name, e.Span, e.Type, nil, x) }
 	switch e.Name {
 	case "log":
 		x := behind(e.Args[0])
@@ -268,14 +268,14 @@ func stableForm(e *Expr) *Expr {
 			return elementwise("softplus", y)
 		}
 		if y := argOf(x, "softmax"); y != nil {
-			return newCall("log_softmax", e.Span, e.Type, x.Axis, y)
+			return newCall("log_softmax", e.Span, e.Type, x.Axes, y)
 		}
 		if y := sumOfExp(x); y != nil {
-			return newCall("logsumexp", e.Span, e.Type, x.Axis, y)
+			return newCall("logsumexp", e.Span, e.Type, x.Axes, y)
 		}
 	case "sub":
 		if y := argOf(behind(e.Args[1]), "sigmoid"); y != nil && is(e.Args[0], 1) {
-			return elementwise("sigmoid", fold(newCall("neg", y.Span, y.Type, "", y)))
+			return elementwise("sigmoid", fold(newCall("neg", y.Span, y.Type, nil, y)))
 		}
 	case "div":
 		return stableQuotient(e)
@@ -287,11 +287,11 @@ func stableForm(e *Expr) *Expr {
 func stableQuotient(e *Expr) *Expr {
 	x, y := behind(e.Args[0]), behind(e.Args[1])
 	if z := onePlusExp(y); z != nil && is(x, 1) {
-		return newCall("sigmoid", e.Span, e.Type, "", fold(newCall("neg", z.Span, z.Type, "", z)))
+		return newCall("sigmoid", e.Span, e.Type, nil, fold(newCall("neg", z.Span, z.Type, nil, z)))
 	}
 	z := sumOfExp(y)
 	if w := argOf(x, "exp"); w != nil && z != nil && w.String() == z.String() {
-		return newCall("softmax", e.Span, e.Type, y.Axis, w)
+		return newCall("softmax", e.Span, e.Type, y.Axes, w)
 	}
 	return nil
 }

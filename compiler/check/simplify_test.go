@@ -49,7 +49,7 @@ func TestSimplified(t *testing.T) {
 			reduce = "sum(" + c.written + " * 0.5, over hidden)"
 		}
 		decl := declaration(t, "objective f(zero: real = 0, yes: bool = true, noise: real = 0.05) on preference {\n  let named = sigmoid(gap)\n"+
-			"  loss = mean("+reduce+" + where(yes, 0, zero + noise) + "+d+")\n  report r = mean(named)\n}")
+			"  loss = mean("+reduce+" + where(yes, 0, zero + noise) + 3 * "+d+")\n  report r = mean(named)\n}")
 		env := pairs()
 		o := mustDecl(t, env, decl)
 		written := check.AsWritten(decl, env)
@@ -104,10 +104,14 @@ func TestFacts(t *testing.T) {
 		{"mean(d)", ""},
 		{"1 - 2 * mean(d) / 3", ""},
 		{"mean(d) + margin_free", ""},
-		{"mean(d) + mean(d)^2", "mean(d)^2 is a statistic of one micro-batch"},
-		{"mean(d) * mean(gap)", "mean(d) * mean(gap) is a statistic"},
-		{"corr(d, gap, over pair)", "corr(d, gap, over pair) is a statistic"},
-		{"mean((d - mean(d))^2)", "d - mean(d) is a statistic"},
+		{"mean(d) + mean(d)^2", "mean(d)^2 sees all pairs of a step"},
+		{"mean(d) * mean(gap)", "mean(d) * mean(gap) sees"},
+		{"corr(d, gap, over pair)", "corr(d, gap, over pair) sees all pairs of a step; where a step takes several forwards it takes a pass more"},
+		{"corr(score(responses), length(responses), over pair, over side) + mean(d)", "corr(score(responses), length(responses… sees all pairs"},
+		{"mean((d - mean(d))^2)", "mean((d - mean(d))^2) is a statistic of one micro-batch"},
+		{"mean(d) + max(d, over pair)", "max(d, over pair) is a statistic of one micro-batch"},
+		{"mean(d * rank(gap, over pair))", "rank(gap, over pair) is a statistic of one micro-batch"},
+		{"mean(d * mean(gap))", "mean(d * mean(gap)) is a statistic of one micro-batch"},
 		{"mean(d - margin)", "margin is 0: the data declares no column margin"},
 		{"mean(-log(sigmoid(d)))", "log(sigmoid(d)) is computed as log_sigmoid(d)"},
 	} {

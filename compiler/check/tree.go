@@ -32,11 +32,11 @@ type Param struct {
 	Origin string  // std/preference.rmr:9 for a default, else the call site's
 }
 
-// A Term is one forward of a model over one view of the data.
+// A Term is what a model, a fit or the data says: most often of one view.
 type Term struct {
-	Kind  string // score | heads | embed | logprob
-	Model string
-	View  string // chosen, rejected, prompt, candidates
+	Kind  string // score | heads | embed | logprob | model | fit | scalar | weights | length | rating | known
+	Model string // or fit; "" for length, rating and known
+	View  string // chosen, rejected, prompt, …; the name of a scalar; "" for weights, rating and known
 	Type  Type
 }
 
@@ -69,12 +69,13 @@ type Kind int
 
 // The kinds of expression.
 const (
-	Literal Kind = iota // Value, written as Text
-	Column              // Name; Absent where the data does not have it, and it is 0
-	TermRef             // Term
-	LetRef              // Let
-	Index               // Args[0] at position Pos, named Elem, of Axis
-	Call                // the function or operator Name of Args; reductions over Axis
+	Literal   Kind = iota // Value, written as Text
+	Column                // Name; Absent where the data does not have it, and it is 0
+	TermRef               // Term
+	LetRef                // Let
+	Index                 // Args[0] at position Pos, named Elem, of Axes[0]
+	Transform             // the fit Name of Args[0], over attribute
+	Call                  // the function or operator Name of Args; reductions over Axes
 )
 
 // An Expr is a typed expression. Which fields hold depends on Kind.
@@ -84,7 +85,7 @@ type Expr struct {
 	Span   source.Span
 	Name   string
 	Args   []*Expr
-	Axis   string
+	Axes   []string
 	Elem   string
 	Pos    int // 0-based
 	Value  float64
@@ -110,7 +111,7 @@ func (e *Expr) String() string {
 	case Column:
 		return e.Name
 	case TermRef:
-		return e.Term.Kind + "(" + e.Term.View + ", model = " + e.Term.Model + ")"
+		return e.Term.String()
 	case LetRef:
 		return e.Let.Name
 	case Index:
@@ -123,10 +124,27 @@ func (e *Expr) String() string {
 	if op := symbol(e.Name); op != "" && len(args) == 2 {
 		return "(" + args[0] + " " + op + " " + args[1] + ")"
 	}
-	if e.Axis != "" {
-		args = append(args, "over "+e.Axis)
+	for _, a := range e.Axes {
+		args = append(args, "over "+a)
 	}
 	return e.Name + "(" + strings.Join(args, ", ") + ")"
+}
+
+// String prints t as a recipe would.
+func (t *Term) String() string {
+	switch t.Kind {
+	case "rating", "known":
+		return t.Kind
+	case "scalar":
+		return t.Model + "." + t.View
+	case "model", "fit":
+		return t.Model + "(" + t.View + ")"
+	case "length":
+		return t.Kind + "(" + t.View + ")"
+	case "weights":
+		return t.Kind + "(model = " + t.Model + ")"
+	}
+	return t.Kind + "(" + t.View + ", model = " + t.Model + ")"
 }
 
 // symbol is the operator of a function, or "".

@@ -28,7 +28,7 @@ type AxisKind int
 const (
 	BatchAxis  AxisKind = iota // the examples: pair, row
 	RaggedAxis                 // differs from example to example, with a mask: candidate, step, token
-	FixedAxis                  // the same for every example: head, attribute, hidden
+	FixedAxis                  // the same for every example: side, head, attribute, hidden
 )
 
 // An Axis is a named dimension.
@@ -36,7 +36,8 @@ type Axis struct {
 	Name     string
 	Kind     AxisKind
 	Of       string   // a ragged axis that belongs to one view: token of chosen
-	Elements []string // names of a fixed axis's positions; nil where it has none
+	Elements []string // names of a fixed axis's positions; nil where it has none, or they are not known
+	Loose    bool     // its elements are not known
 }
 
 // A Type is an element and a set of axes. The order of axes carries no
@@ -85,17 +86,24 @@ func (t Type) poisoned() bool { return t.Elem == Poison }
 
 func (t Type) scalar() bool { return len(t.Axes) == 0 }
 
-// without returns t less the named axis.
-func (t Type) without(axis string) Type {
-	kept := slices.DeleteFunc(slices.Clone(t.Axes), func(a Axis) bool { return a.Name == axis })
+// without returns t less the named axes.
+func (t Type) without(axes ...string) Type {
+	kept := slices.DeleteFunc(slices.Clone(t.Axes), func(a Axis) bool { return slices.Contains(axes, a.Name) })
 	return Type{t.Elem, kept}
+}
+
+// hasAny reports whether t has one of the named axes.
+func (t Type) hasAny(axes []string) bool {
+	return slices.ContainsFunc(t.Axes, func(a Axis) bool { return slices.Contains(axes, a.Name) })
 }
 
 // as returns t with another element.
 func (t Type) as(e Elem) Type { return Type{e, t.Axes} }
 
 // union returns the axes of both, or the two axes that cannot meet: two
-// batches, or the ragged axis of two different views.
+// batches, the ragged axes of two different views, fixed axes of other elements,
+// or the outputs of a head beside attributes: those are matched by no name, and
+// every output would be held against every attribute.
 func union(x, y []Axis) (axes []Axis, a, b Axis, ok bool) {
 	axes = slices.Clone(x)
 	for _, b := range y {
@@ -119,7 +127,8 @@ func union(x, y []Axis) (axes []Axis, a, b Axis, ok bool) {
 
 func together(a, b Axis) bool {
 	if a.Name != b.Name {
-		return a.Kind != BatchAxis || b.Kind != BatchAxis
+		outputs := a.Name == "head" && b.Name == "attribute" || a.Name == "attribute" && b.Name == "head"
+		return (a.Kind != BatchAxis || b.Kind != BatchAxis) && !outputs
 	}
-	return a.Kind == b.Kind && a.Of == b.Of && slices.Equal(a.Elements, b.Elements)
+	return a.Kind == b.Kind && a.Of == b.Of && (a.Loose || b.Loose || slices.Equal(a.Elements, b.Elements))
 }

@@ -34,13 +34,36 @@ func objective(name string, o *check.Objective) []jen.Code {
 		BlockFunc(func(g *jen.Group) { w.body(g, o) }))
 }
 
+// rewardFunction prints the function of a reward that is a let of an objective:
+//
+//	// armo is gated.s (armorm.rmr:31): the score of a response.
+//	func armo(b *op.Batch) op.Reward {
+//		response := b.Fit("probe", "response") // real[row, attribute]
+//		// let s(x) = sum(probe(x), over attribute), for x = response: real[row]
+//		s := op.Sum(response, "attribute")
+//		return op.Reward{Score: s}
+//	}
+func rewardFunction(name string, r *check.Reward) []jen.Code {
+	w := &writer{ids: map[any]string{}, taken: []string{"b", "op"}}
+	at := fmt.Sprintf("%s:%d", r.Span.File.Name, r.Span.Line())
+	doc := comment(fmt.Sprintf("%s is %s.%s (%s)%s: the score of a response.", name, r.Objective, r.Let, at, paramText(r.Params)))
+	return append(doc, jen.Func().Id(name).Params(jen.Id("b").Op("*").Qual(opPath, "Batch")).Qual(opPath, "Reward").
+		BlockFunc(func(g *jen.Group) { w.reward(g, r) }))
+}
+
 // objectiveDoc says where the objective and its numbers come from.
 func objectiveDoc(name string, o *check.Objective) string {
-	text := fmt.Sprintf("%s is %s:%d", name, o.Span.File.Name, o.Span.Line())
-	for i, p := range o.Params {
+	at := fmt.Sprintf("%s is %s:%d", name, o.Span.File.Name, o.Span.Line())
+	return at + paramText(o.Params) + ", on " + o.Data + "."
+}
+
+// paramText tells parameters, their values and who set them.
+func paramText(params []check.Param) string {
+	text := ""
+	for i, p := range params {
 		text += []string{" with ", ", "}[min(i, 1)] + fmt.Sprintf("%s = %s (%s)", p.Name, p.Text, p.Origin)
 	}
-	return text + ", on " + o.Data + "."
+	return text
 }
 
 // comment breaks a text into comment lines.
@@ -68,24 +91,50 @@ type writer struct {
 }
 
 func (w *writer) body(g *jen.Group, o *check.Objective) {
-	for _, t := range o.Terms {
-		w.ids[t] = w.fresh(termName(t, o.Terms))
-		g.Id(w.ids[t]).Op(":=").Id("b").Dot(termMethod(t.Kind)).Call(jen.Lit(t.Model), jen.Lit(t.View)).Comment(t.Type.String())
-	}
+	w.terms(g, o.Terms)
 	for _, c := range o.Columns {
 		w.ids[c] = w.fresh(camel(c))
 		g.Id(w.ids[c]).Op(":=").Id("b").Dot("Column").Call(jen.Lit(c)).Comment("real[" + o.Axis + "]")
 	}
-	for _, l := range o.Lets {
+	w.lets(g, o.Lets)
+	w.comment(g, "loss = "+o.Loss.Text)
+	w.assign(g, "loss", o.Loss.Value)
+	reports := w.reports(g, o)
+	g.Return(jen.Qual(opPath, "Objective").Add(reports))
+}
+
+func (w *writer) terms(g *jen.Group, terms []*check.Term) {
+	for _, t := range terms {
+		w.ids[t] = w.fresh(termName(t, terms))
+		g.Id(w.ids[t]).Op(":=").Id("b").Dot(termMethod(t.Kind)).Call(termArgs(t)...).Comment(t.Type.String())
+	}
+}
+
+func (w *writer) lets(g *jen.Group, lets []*check.Let) {
+	for _, l := range lets {
 		w.comment(g, letText(l))
 		id := w.fresh(letName(l))
 		w.assign(g, id, l.Value)
 		w.ids[l] = id
 	}
-	w.comment(g, "loss = "+o.Loss.Text)
-	w.assign(g, "loss", o.Loss.Value)
-	reports := w.reports(g, o)
-	g.Return(jen.Qual(opPath, "Objective").Add(reports))
+}
+
+func (w *writer) reward(g *jen.Group, r *check.Reward) {
+	w.terms(g, r.Terms)
+	w.lets(g, r.Lets)
+	score := &check.Let{Head: r.Let + "(" + r.Param + ")", Args: r.Param + " = response", Text: r.Score.Text, Value: r.Score.Value}
+	w.comment(g, letText(score))
+	id := w.fresh(camel(r.Let))
+	w.assign(g, id, r.Score.Value)
+	fields := []jen.Code{jen.Id("Score").Op(":").Id(id)}
+	var parts []jen.Code
+	for _, p := range r.Parts {
+		parts = append(parts, jen.Values(jen.Id("Name").Op(":").Lit(p.Name), jen.Id("Value").Op(":").Id(w.ids[p.Value.Let])))
+	}
+	if len(parts) > 0 {
+		fields = append(fields, jen.Id("Parts").Op(":").Index().Qual(opPath, "Report").Values(parts...))
+	}
+	g.Return(jen.Qual(opPath, "Reward").Values(fields...))
 }
 
 // reports prints the reports and returns what the function returns.
@@ -137,12 +186,12 @@ func letName(l *check.Let) string {
 	return camel(strings.Join(words[:min(len(words), 4)], "_"))
 }
 
-// termName is the variable of a term: its view, and its kind and model where
-// another term has the same view.
+// termName is the variable of a term: its view, or what it is where it has none,
+// and its kind and model where another term has the same name.
 func termName(t *check.Term, all []*check.Term) string {
-	name, kind, model := t.View, "", ""
+	kind, model := "", ""
 	for _, other := range all {
-		if other == t || other.View != t.View {
+		if other == t || stem(other) != stem(t) {
 			continue
 		}
 		if other.Kind != t.Kind {
@@ -152,7 +201,15 @@ func termName(t *check.Term, all []*check.Term) string {
 			model = "_" + t.Model
 		}
 	}
-	return camel(name + kind + model)
+	return camel(stem(t) + kind + model)
+}
+
+// stem is what the variable of a term is called if no other is.
+func stem(t *check.Term) string {
+	if t.View == "" {
+		return t.Kind
+	}
+	return t.View
 }
 
 func termMethod(kind string) string {
@@ -160,6 +217,17 @@ func termMethod(kind string) string {
 		return "LogProb"
 	}
 	return capital(kind)
+}
+
+// termArgs are the model and the view of a term, as far as it has them.
+func termArgs(t *check.Term) []jen.Code {
+	var args []jen.Code
+	for _, arg := range []string{t.Model, t.View} {
+		if arg != "" {
+			args = append(args, jen.Lit(arg))
+		}
+	}
+	return args
 }
 
 // fresh returns an identifier that the function does not have yet.
@@ -185,6 +253,10 @@ func (w *writer) expr(e *check.Expr, indent, used int) *jen.Statement {
 	if e.Kind == check.Column {
 		return jen.Id("b").Dot(name).Call(jen.Op(rest[0]))
 	}
+	head := jen.Qual(opPath, name)
+	if e.Kind == check.Transform {
+		head = jen.Id("b").Dot(name)
+	}
 	multi := indent+used+len(w.flat(e)) > width
 	if multi {
 		indent, used = indent+4, 0
@@ -192,6 +264,9 @@ func (w *writer) expr(e *check.Expr, indent, used int) *jen.Statement {
 		used += len("op." + name + "(")
 	}
 	var args []jen.Code
+	if e.Kind == check.Transform {
+		args = append(args, jen.Lit(e.Name))
+	}
 	for _, a := range e.Args {
 		args = append(args, w.expr(a, indent, used))
 	}
@@ -202,7 +277,7 @@ func (w *writer) expr(e *check.Expr, indent, used int) *jen.Statement {
 	if multi {
 		options = jen.Options{Open: "(\n", Close: ",\n)", Separator: ",\n"}
 	}
-	return jen.Qual(opPath, name).Custom(options, args...)
+	return head.Custom(options, args...)
 }
 
 // flat is e on one line.
@@ -211,6 +286,9 @@ func (w *writer) flat(e *check.Expr) string {
 		return id
 	}
 	var args []string
+	if e.Kind == check.Transform {
+		args = append(args, strconv.Quote(e.Name))
+	}
 	for _, a := range e.Args {
 		args = append(args, w.flat(a))
 	}
@@ -244,11 +322,13 @@ func extra(e *check.Expr) []string {
 	case e.Kind == check.Column:
 		return []string{"0"}
 	case e.Kind == check.Index:
-		return []string{strconv.Quote(e.Axis), strconv.Itoa(e.Pos) + " /* " + e.Elem + " */"}
-	case e.Axis != "":
-		return []string{strconv.Quote(e.Axis)}
+		return []string{strconv.Quote(e.Axes[0]), strconv.Itoa(e.Pos) + " /* " + e.Elem + " */"}
 	}
-	return nil
+	var axes []string
+	for _, a := range e.Axes {
+		axes = append(axes, strconv.Quote(a))
+	}
+	return axes
 }
 
 // opName is the function of runtime/op, or the method of its Batch, for e.
@@ -260,6 +340,8 @@ func opName(e *check.Expr) string {
 		return "Constant"
 	case e.Kind == check.Index:
 		return "At"
+	case e.Kind == check.Transform:
+		return "Transform"
 	case e.Name == "logsumexp":
 		return "LogSumExp"
 	case e.Name == "suffix_logsumexp":

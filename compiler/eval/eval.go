@@ -4,6 +4,7 @@
 package eval
 
 import (
+	"maps"
 	"math"
 	"slices"
 
@@ -18,9 +19,11 @@ type Batch struct {
 	// Ragged holds the masks of ragged axes, by name: [example][position].
 	Ragged  map[string][][]bool
 	Columns map[string][]float64
-	// Terms holds model terms by Key, with the batch axis first and the others
-	// in the order of their types.
+	// Terms holds terms by Key, with their axes in the order of their types:
+	// the batch, where there is one, comes first.
 	Terms map[string]Array
+	// Transforms holds the matrix of each decorrelating fit, rows in, columns out.
+	Transforms map[string][][]float64
 	// Base is what stop_gradient computes from while another Batch is varied to
 	// take a difference; nil is the Batch itself.
 	Base *Batch
@@ -70,9 +73,11 @@ func (b *Batch) at(e *check.Expr, i index) float64 {
 	case check.LetRef:
 		return b.at(e.Let.Value, i)
 	case check.Index:
-		return b.at(e.Args[0], i.with(e.Axis, e.Pos))
+		return b.at(e.Args[0], i.with(e.Axes[0], e.Pos))
+	case check.Transform:
+		return b.transform(e, i)
 	}
-	if e.Axis != "" {
+	if len(e.Axes) > 0 {
 		return b.reduce(e, i)
 	}
 	if e.Name == "stop_gradient" && b.Base != nil {
@@ -94,32 +99,53 @@ func (b *Batch) term(t *check.Term, i index) float64 {
 	return a.Data[offset]
 }
 
-// positions are those of an axis that hold a value for the example of i.
-func (b *Batch) positions(axis string, i index) []int {
-	var valid []int
-	for p := range b.Sizes[axis] {
-		switch mask, ragged := b.Ragged[axis]; {
-		case axis == b.Axis && !b.Valid[p]:
-		case ragged && !mask[i[b.Axis]][p]:
-		default:
-			valid = append(valid, p)
-		}
+// transform is one attribute of a fit's changed attributes.
+func (b *Batch) transform(e *check.Expr, i index) float64 {
+	total := 0.0
+	for in, row := range b.Transforms[e.Name] {
+		total += row[i["attribute"]] * b.at(e.Args[0], i.with("attribute", in))
 	}
-	return valid
+	return total
 }
 
-// line is argument n of a reduction along its axis.
-func (b *Batch) line(e *check.Expr, n int, positions []int, i index) []float64 {
+// positions are those of some axes, the last varying fastest, that hold a value
+// for the example of i.
+func (b *Batch) positions(axes []string, i index) []index {
+	all := []index{i}
+	for _, axis := range axes {
+		var next []index
+		for _, at := range all {
+			for p := range b.Sizes[axis] {
+				next = append(next, at.with(axis, p))
+			}
+		}
+		all = next
+	}
+	return slices.DeleteFunc(all, func(at index) bool { return !b.holds(axes, at) })
+}
+
+func (b *Batch) holds(axes []string, at index) bool {
+	for _, axis := range axes {
+		mask, ragged := b.Ragged[axis]
+		if axis == b.Axis && !b.Valid[at[axis]] || ragged && !mask[at[b.Axis]][at[axis]] {
+			return false
+		}
+	}
+	return true
+}
+
+// line is argument n of a reduction at the positions that it is over.
+func (b *Batch) line(e *check.Expr, n int, positions []index) []float64 {
 	var xs []float64
-	for _, p := range positions {
-		xs = append(xs, b.at(e.Args[n], i.with(e.Axis, p)))
+	for _, at := range positions {
+		xs = append(xs, b.at(e.Args[n], at))
 	}
 	return xs
 }
 
 func (b *Batch) reduce(e *check.Expr, i index) float64 {
-	positions := b.positions(e.Axis, i)
-	xs := b.line(e, 0, positions, i)
+	positions := b.positions(e.Axes, i)
+	xs := b.line(e, 0, positions)
 	switch e.Name {
 	case "sum":
 		return sum(xs)
@@ -132,10 +158,10 @@ func (b *Batch) reduce(e *check.Expr, i index) float64 {
 	case "logsumexp":
 		return logSumExp(xs)
 	case "corr":
-		return correlation(xs, b.line(e, 1, positions, i))
+		return correlation(xs, b.line(e, 1, positions))
 	}
-	// What is left keeps the axis; padding has no value and is never read.
-	here := slices.Index(positions, i[e.Axis])
+	// What is left keeps its axes; padding has no value and is never read.
+	here := slices.IndexFunc(positions, func(at index) bool { return maps.Equal(at, i) })
 	if here < 0 {
 		return 0
 	}

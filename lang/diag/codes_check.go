@@ -33,6 +33,7 @@ const (
 	NotInObjective  Code = "R0326"
 	NotFinite       Code = "R0327"
 	ReducedFirst    Code = "R0328"
+	ConstantAlong   Code = "R0329"
 
 	UnknownParam    Code = "R0401"
 	MissingArgument Code = "R0402"
@@ -41,6 +42,9 @@ const (
 	NotAModel       Code = "R0405"
 	SeveralOutputs  Code = "R0406"
 	TermNotServed   Code = "R0407"
+	UnknownScalar   Code = "R0408"
+	WrongTerm       Code = "R0409"
+	NotAReward      Code = "R0410"
 )
 
 // checkEntries are the problems of types, axes and numerics of objectives R03xx–R04xx.
@@ -281,6 +285,17 @@ its ranking loss like that.`,
   loss = -log_sigmoid(mean(score(chosen) - score(rejected)))
 }`),
 	}, {
+		Code:  ConstantAlong,
+		Title: "a softmax or correlation of something that is the same along its axis",
+		Explain: `softmax makes numbers comparable along an axis; what is the same at every place along it becomes one over their number,
+whatever a model says. The reference script of ArmoRM took the softmax of its gate over the two sides of a pair. The gate
+reads the prompt, which both sides share, so that every gate was a half and nothing was learnt. Mostly another axis is
+meant. Without the other term, softmax(score(prompt), over side) is R0306: score(prompt) has no axis side at all.`,
+		Example: onPairs(`objective f on preference {
+  let gate = softmax(score(prompt) + 0 * score(responses), over side)
+  loss = mean(-log_sigmoid(score(chosen) - score(rejected)) * gate[chosen])
+}`),
+	}, {
 		Code:    UnknownParam,
 		Title:   "a stage sets a parameter that the objective does not have",
 		Explain: `What stands in the braces after an objective's name are values of its parameters.`,
@@ -327,11 +342,43 @@ its ranking loss like that.`,
 	}, {
 		Code:  TermNotServed,
 		Title: "a model term that the trainer cannot compute yet",
-		Explain: `The language has more model terms than the trainer computes today: embed, logprob and logits type-check, and so do terms
-of models that the stage does not train. They are refused here and not when the training starts.`,
+		Explain: `The language has more model terms than the trainer computes today: embed, logprob and logits type-check, and so do other
+models beside a reward model that is trained, or networks and fits that read two encoders. They are refused here and not
+when the training starts.`,
 		Example: onPairs(`objective f on preference {
   loss = mean(sum(logprob(rejected), over token) - sum(logprob(chosen), over token))
 }`),
+	}, {
+		Code:    UnknownScalar,
+		Title:   "a learnable number that the model does not have",
+		Explain: `gate.scale is a number that model gate declares: scalars = named { scale = 1 }. It is learnt with the rest of the model.`,
+		Example: onGate(`objective f on preference {
+  let s(x) = gate.scal * sum(gate(x), over head)
+  loss = mean(-log_sigmoid(s(chosen) - s(rejected)))
+}`),
+	}, {
+		Code:  WrongTerm,
+		Title: "a model or fit is asked for what it does not give",
+		Explain: `A reward model has score, heads, embed and weights; an encoder has embed alone; a model of kind mlp and a fit of kind ridge
+are called by their names, as in gate(prompt) and probe(chosen). A decision tree is no part of a loss, for no gradient can
+follow its steps: it is a reward as it is.`,
+		Example: onGate(`objective f on preference {
+  let s(x) = sum(gate(x), over head)
+  loss = mean(-log_sigmoid(s(chosen) - s(rejected))) + 0 * mean(backbone(prompt))
+}`),
+	}, {
+		Code:  NotAReward,
+		Title: "a let that cannot score a response on its own",
+		Explain: `reward NAME = objective.let scores single responses with a let of an objective. The let has one parameter, which stands for
+the response, and is one number for each, real[row]. It may use models, fits, parameters and the view prompt. A response
+that is scored has no other side, no columns and no ratings, and its score must not depend on what is scored beside it.`,
+		Example: onGate(`objective f on preference {
+  let total(x) = gate.scale * sum(gate(x), over head)
+  let s(x) = total(x) - total(rejected)
+  loss = mean(-log_sigmoid(s(chosen)))
+}
+
+reward best = f.s`),
 	}}
 }
 
@@ -355,6 +402,23 @@ train rm on prefs { objective = f` + args + ` }
 // onTwoHeads is onPairs with a model of two outputs.
 func onTwoHeads(objective string) string {
 	return strings.Replace(onPairs(objective), `"file:base"`, `"file:base", head = linear { outputs = 2, labels = [quality, length] }`, 1)
+}
+
+// onGate is a recipe that trains a small network of two outputs and a number on
+// preferences, with an objective f.
+func onGate(objective string) string {
+	return `-- recipe.rmr --
+recipe example
+
+model backbone: encoder { base = "file:base" }
+
+data prefs: preference { source = "file:prefs.jsonl", over_length = drop, split = none }
+
+model gate: mlp { input = backbone, outputs = 2, labels = [a, b], scalars = named { scale = 1 } }
+
+train gate on prefs { objective = f }
+
+` + objective + "\n"
 }
 
 // onRows is a recipe that trains on rankings with an objective f.
