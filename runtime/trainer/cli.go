@@ -115,7 +115,10 @@ func describe(p Program) string {
 }
 
 func (p *Program) applyAll(sets []string) error {
-	p.Stages = append([]Stage(nil), p.Stages...)
+	p.Stages, p.Encoders, p.Rewards = slices.Clone(p.Stages), slices.Clone(p.Encoders), slices.Clone(p.Rewards)
+	for i := range p.Rewards {
+		p.Rewards[i].Models = slices.Clone(p.Rewards[i].Models)
+	}
 	for _, s := range sets {
 		if err := p.apply(s); err != nil {
 			return err
@@ -218,6 +221,7 @@ func (in *invocation) train(r *Run) error {
 	err := r.Execute(in.ctx)
 	ended := time.Now().UTC().Truncate(time.Second)
 	rec.Ended, rec.Status, rec.Results, rec.StoppedAfter = &ended, "finished", withoutRows(r.Results), r.stoppedAfter()
+	rec.Stages, rec.Comparisons = r.Done, r.Comparisons
 	switch {
 	case errors.Is(err, context.Canceled):
 		rec.Status = "stopped"
@@ -225,7 +229,7 @@ func (in *invocation) train(r *Run) error {
 		rec.Status, rec.Error = "failed", err.Error()
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Stats)) {
-		rec.Data = append(rec.Data, dataRecord(name, r.Stats[name]))
+		rec.Data = append(rec.Data, r.dataRecord(name))
 	}
 	if rec.Contract, _ = r.Contract(); err == nil {
 		err = writeRows(in.dir, r.Results)
@@ -265,11 +269,7 @@ func withoutRows(results []Result) []Result {
 
 // summarise prints what a run found, where it is and what to try next.
 func (in *invocation) summarise(rec *Record) {
-	for _, res := range rec.Results {
-		fmt.Fprintln(in.stdout, headline(res))
-		fmt.Fprintf(in.stdout, "  the shorter one wins: %s   margin %+.3f   log loss %.3f   ties %d\n",
-			share(res.Shorter), res.Margin, res.LogLoss, res.Ties)
-	}
+	in.tell(rec)
 	if rec.StoppedAfter > 0 {
 		fmt.Fprintf(in.stdout, "stopped  after step %d, as --steps says; --resume goes on\n", rec.StoppedAfter)
 	}
@@ -277,20 +277,72 @@ func (in *invocation) summarise(rec *Record) {
 	if !strings.HasPrefix(self, "rmc run ") {
 		self = "./" + filepath.Base(self)
 	}
-	fmt.Fprintf(in.stdout, "run      %s\nmodel    %s\nnext     %s report   a page with curves, histograms and calibration\n"+
-		"         %s export   a folder that transformers loads\n         echo '{\"prompt\":\"…\",\"response\":\"…\"}' | %s score\n",
-		in.dir, filepath.Join(in.dir, "model"), self, self, self)
+	fmt.Fprintf(in.stdout, "run      %s\n", in.dir)
+	for _, kept := range [][2]string{{"model", "train"}, {"fits", "fit"}} {
+		if in.program.has(kept[1]) {
+			fmt.Fprintf(in.stdout, "%-8s %s\n", kept[0], filepath.Join(in.dir, kept[0]))
+		}
+	}
+	fmt.Fprintf(in.stdout, "next     %s report   a page with curves, histograms and calibration\n", self)
+	if in.program.has("train") || len(in.program.Rewards) > 0 {
+		fmt.Fprintf(in.stdout, "         %s export   a folder that transformers loads\n         echo '{\"prompt\":\"…\",\"response\":\"…\"}' | %s score\n", self, self)
+	}
+}
+
+// tell prints what was measured.
+func (in *invocation) tell(rec *Record) {
+	for _, res := range rec.Results {
+		fmt.Fprintln(in.stdout, headline(res))
+		for _, line := range details(res) {
+			fmt.Fprintf(in.stdout, "  %s\n", line)
+		}
+	}
+	for _, c := range rec.Comparisons {
+		fmt.Fprintln(in.stdout, c)
+	}
+}
+
+// has reports whether there is a stage of a kind.
+func (p Program) has(kind string) bool {
+	return slices.ContainsFunc(p.Stages, func(s Stage) bool { return s.Kind == kind })
 }
 
 // headline is an evaluation in a line: accuracy before and after with the
 // interval of the latter.
 func headline(res Result) string {
+	if len(res.Attributes) > 0 {
+		return fmt.Sprintf("%s: %d attributes", res.Stage, len(res.Attributes))
+	}
 	before := ""
 	if res.Before != nil {
 		before = share(res.Before.Accuracy) + " → "
 	}
 	return fmt.Sprintf("%s: accuracy %s%s   95 %% interval %s to %s   %d pairs",
 		res.Stage, before, share(res.Accuracy), share(res.Interval[0]), share(res.Interval[1]), res.Pairs)
+}
+
+// details are the further lines of an evaluation.
+func details(res Result) []string {
+	var lines []string
+	for _, a := range res.Attributes {
+		line := fmt.Sprintf("%-16s %5d rows   MSE %.4g (of the mean %.4g)   R² %+.3f   Pearson %+.3f (%+.3f to %+.3f)   Spearman %+.3f",
+			a.Attribute, a.Rows, a.MSE, a.MeanMSE, a.R2, a.Pearson, a.Interval[0], a.Interval[1], a.Spearman)
+		if a.Undefined != "" {
+			line = fmt.Sprintf("%-16s %5d rows   MSE %.4g (of the mean %.4g)   no correlation: %s", a.Attribute, a.Rows, a.MSE, a.MeanMSE, a.Undefined)
+		}
+		lines = append(lines, line)
+	}
+	if len(res.Attributes) == 0 {
+		lines = append(lines, fmt.Sprintf("the shorter one wins: %s   margin %+.3f   log loss %.3f   ties %d   correlation with length %+.3f",
+			share(res.Shorter), res.Margin, res.LogLoss, res.Ties, res.LengthCorrelation))
+	}
+	return lines
+}
+
+// String is a comparison in a line.
+func (c Comparison) String() string {
+	return fmt.Sprintf("%s against %s: accuracy %+.1f points   95 %% interval %+.1f to %+.1f   %d pairs of %d prompts",
+		c.A, strings.TrimPrefix(c.B, "evaluate "), 100*c.Difference, 100*c.Interval[0], 100*c.Interval[1], c.Pairs, c.Prompts)
 }
 
 // An evaluateCommand measures the trained model anew.
@@ -313,7 +365,7 @@ func (c *evaluateCommand) Run(in *invocation) error {
 		enc.SetIndent("", "  ")
 		return enc.Encode(withoutRows(r.Results))
 	}
-	rec.Results = withoutRows(r.Results)
+	rec.Results, rec.Comparisons = withoutRows(r.Results), r.Comparisons
 	in.summarise(rec)
 	return nil
 }

@@ -9,9 +9,13 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/disk"
+	"github.com/rmc-lang/rmc/runtime/fit"
+	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
 // part is the examples that a stage works on.
@@ -25,56 +29,170 @@ func part(set *data.Set, s Stage) []data.Example {
 	return append(set.Train[:len(set.Train):len(set.Train)], set.Holdout...)
 }
 
-// evaluate scores the examples of an evaluate stage with the model as it is.
-func (r *Run) evaluate(ctx context.Context, s Stage) (Measures, []Scored, error) {
-	set, err := r.set(ctx, s.Model, s.Data)
+// measured is the examples that an evaluate stage measures.
+func (r *Run) measured(ctx context.Context, s Stage) (spec.Model, *data.Set, []data.Example, error) {
+	m, err := r.Program.readBy(s)
 	if err != nil {
-		return Measures{}, nil, err
+		return m, nil, nil, err
+	}
+	set, err := r.set(ctx, m, s.Data)
+	if err != nil {
+		return m, nil, nil, err
 	}
 	examples := part(set, s)
 	if len(examples) == 0 {
-		return Measures{}, nil, fmt.Errorf("data %s has no %s rows: its split holds none out; write split = holdout { … }, or evaluate %s.train",
+		return m, nil, nil, fmt.Errorf("data %s has no %s rows: its split holds none out; write split = holdout { … }, or evaluate %s.train",
 			s.Data.Name, s.Evaluate.Part, s.Data.Name)
+	}
+	return m, set, examples, nil
+}
+
+// evaluate compares the responses of each example of an evaluate stage, with the
+// model or the reward as it is.
+func (r *Run) evaluate(ctx context.Context, s Stage) (Measures, []Scored, error) {
+	_, set, examples, err := r.measured(ctx, s)
+	if err != nil {
+		return Measures{}, nil, err
+	}
+	said, err := r.sayingsOf(ctx, s, set, examples)
+	if err != nil {
+		return Measures{}, nil, err
+	}
+	rows := compare(s.Data, examples, said)
+	for _, row := range rows {
+		if !isFinite(row.Chosen) || !isFinite(row.Rejected) {
+			return Measures{}, nil, fmt.Errorf("row %d of %s scores %v and %v: %s gives no numbers", row.Row+1, s.Data.Name, row.Chosen, row.Rejected, s.subject())
+		}
+	}
+	m := measure(rows)
+	m.LengthCorrelation = lengthCorrelation(examples, said.scores)
+	return m, rows, nil
+}
+
+// sayings are what is said of responses, in their order.
+type sayings struct {
+	scores []float64
+	parts  []Parts // of a reward; else nil
+	// beats is the probability that response i is better than j, of a reward that
+	// compares; nil where the scores say it.
+	beats func(i, j int) float64
+}
+
+// sayingsOf is what the model or reward of an evaluate stage says of the
+// responses of examples, one after another.
+func (r *Run) sayingsOf(ctx context.Context, s Stage, set *data.Set, examples []data.Example) (*sayings, error) {
+	if s.Reward != "" {
+		return r.rewardsOf(ctx, s, set, examples)
 	}
 	net, err := r.network(ctx, s.Model)
 	if err != nil {
-		return Measures{}, nil, err
+		return nil, err
 	}
 	read, err := r.reader(ctx, net, s)
 	if err != nil {
-		return Measures{}, nil, err
+		return nil, err
 	}
-	var sequences []data.Sequence
-	for _, e := range examples {
-		sequences = append(sequences, e.Sequences...)
-	}
-	scores, err := net.score(ctx, read, sequences, max(1, s.Evaluate.Batch)*set.Width)
-	if err != nil {
-		return Measures{}, nil, err
-	}
-	rows := compare(examples, scores)
-	for _, row := range rows {
-		if !isFinite(row.Chosen) || !isFinite(row.Rejected) {
-			return Measures{}, nil, fmt.Errorf("row %d of %s scores %v and %v: the model gives no numbers", row.Row+1, s.Data.Name, row.Chosen, row.Rejected)
-		}
-	}
-	return measure(rows), rows, nil
+	scores, err := net.score(ctx, read, responsesOf(s.Data, examples), max(1, s.Evaluate.Batch)*set.Width)
+	return &sayings{scores: scores}, err
 }
 
-// compare makes a pair of each sequence and each one that it should beat.
-// Scores are of the examples' sequences, one after another.
-func compare(examples []data.Example, scores []float64) []Scored {
+// compare makes a pair of each response and each one that it should beat. What
+// is said is of the examples' responses, one after another.
+func compare(d spec.Data, examples []data.Example, said *sayings) []Scored {
 	var rows []Scored
+	first := 0
 	for _, e := range examples {
-		own := scores[:len(e.Sequences)]
-		scores = scores[len(e.Sequences):]
-		for i := range own {
-			for j := i + 1; j < len(own); j++ {
-				rows = append(rows, Scored{e.Row, own[i], own[j], len(e.Sequences[i].IDs), len(e.Sequences[j].IDs)})
+		all := responses(d, e)
+		for i := range all {
+			for j := i + 1; j < len(all); j++ {
+				row := Scored{
+					Row: e.Row, Chosen: said.scores[first+i], Rejected: said.scores[first+j],
+					ChosenTokens: len(all[i].IDs), RejectedTokens: len(all[j].IDs), prompt: e.Prompt,
+				}
+				if said.parts != nil {
+					row.ChosenParts, row.RejectedParts = said.parts[first+i], said.parts[first+j]
+				}
+				if said.beats != nil {
+					p := said.beats(first+i, first+j)
+					row.Probability = &p
+				}
+				rows = append(rows, row)
 			}
 		}
+		first += len(all)
 	}
 	return rows
+}
+
+// lengthCorrelation is Pearson's of the scores and the tokens of the responses;
+// 0 where one of them does not vary.
+func lengthCorrelation(examples []data.Example, scores []float64) float64 {
+	var lengths []float64
+	for _, e := range examples {
+		for _, n := range e.Lengths {
+			lengths = append(lengths, float64(n))
+		}
+	}
+	if r := fit.Pearson(scores, lengths); isFinite(r) {
+		return r
+	}
+	return 0
+}
+
+// rated holds what a fit or a network gives for the responses of a stage's
+// ratings against them, attribute by attribute.
+func (r *Run) rated(ctx context.Context, s Stage) ([]fit.Measures, error) {
+	m, set, examples, err := r.measured(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	predicted, names, err := r.predicted(ctx, s, m, examples)
+	if err != nil {
+		return nil, err
+	}
+	ratings, trained := ratingsOf(set, examples), ratingsOf(set, set.Train)
+	var all []fit.Measures
+	for a, name := range set.Attributes {
+		k := slices.Index(names, name)
+		if k < 0 {
+			return nil, fmt.Errorf("%s gives %s, and the data has ratings of %s", s.subject(), strings.Join(names, ", "), strings.Join(set.Attributes, ", "))
+		}
+		all = append(all, fit.Measure(name, column(predicted, k), column(ratings, a), meanOf(column(trained, a))))
+	}
+	return all, nil
+}
+
+// predicted is what a stage's fit or network gives for the responses of
+// examples, [row, attribute], and the attributes' names.
+func (r *Run) predicted(ctx context.Context, s Stage, m spec.Model, examples []data.Example) (fit.Matrix[float64], []string, error) {
+	hidden, err := r.hiddenOf(ctx, m, s.Data, responsesOf(s.Data, examples))
+	if err != nil {
+		return fit.Matrix[float64]{}, nil, err
+	}
+	if s.Fit.Name != "" {
+		return r.through(append(slices.Clone(s.Fit.Of), s.Fit.Name), hidden)
+	}
+	return r.outputsOf(ctx, s.Model, hidden)
+}
+
+// column copies column c of m.
+func column(m fit.Matrix[float64], c int) []float64 {
+	out := make([]float64, m.Rows)
+	for i := range out {
+		out[i] = m.Row(i)[c]
+	}
+	return out
+}
+
+// meanOf is the mean of the numbers that there are.
+func meanOf(ratings []float64) float64 {
+	sum, n := 0.0, 0
+	for _, x := range ratings {
+		if !math.IsNaN(x) {
+			sum, n = sum+x, n+1
+		}
+	}
+	return sum / float64(max(1, n))
 }
 
 // before measures a model that no step has trained yet. The result is kept, so

@@ -67,6 +67,9 @@ func (in *invocation) inspectRun(rec *Record) error {
 	for _, res := range rec.Results {
 		fmt.Fprintln(in.stdout, headline(res))
 	}
+	for _, c := range rec.Comparisons {
+		fmt.Fprintln(in.stdout, c)
+	}
 	return nil
 }
 
@@ -80,12 +83,22 @@ func values(p Program) [][2]string {
 			out = append(out, fields(prefix, reflect.ValueOf(v))...)
 		}
 	}
+	for _, m := range p.Encoders {
+		add("model."+m.Name, m)
+	}
 	for _, s := range p.Stages {
-		add("model."+s.Model.Name, s.Model)
+		if s.Model.Name != "" {
+			add("model."+s.Model.Name, s.Model)
+		}
 		add("data."+s.Data.Name, s.Data)
-		if s.Kind == "train" {
+		switch s.Kind {
+		case "fit":
+			add("fit."+s.Fit.Name, s.Fit)
+		case "label":
+			add("label."+s.Label.Name, s.Label)
+		case "train":
 			add("train."+s.Train.Name, s.Train)
-		} else {
+		default:
 			add("evaluate."+s.Evaluate.Name, s.Evaluate)
 		}
 	}

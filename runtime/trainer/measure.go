@@ -18,7 +18,7 @@ func measure(rows []Scored) Measures {
 	}
 	var shorter, longer int
 	for _, r := range rows {
-		d := r.Chosen - r.Rejected
+		d := r.difference()
 		m.Margin += d
 		m.LogLoss += softplus(-d)
 		switch {
@@ -44,6 +44,17 @@ func measure(rows []Scored) Measures {
 		m.Calibration[i].close()
 	}
 	return m
+}
+
+// difference is the logit of the probability that the chosen side is better:
+// chosen minus rejected, unless the reward says that probability itself.
+func (s Scored) difference() float64 {
+	if s.Probability == nil {
+		return s.Chosen - s.Rejected
+	}
+	// A leaf without a single loss says 1, which no log loss can be made of.
+	p := min(1-1e-9, max(1e-9, *s.Probability))
+	return math.Log(p) - math.Log1p(-p)
 }
 
 // confidence is the probability that a Bradley–Terry model gives to the side

@@ -1,6 +1,7 @@
 package trainer
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"reflect"
@@ -46,36 +47,60 @@ func (p *Program) targets(parts []string) (found []reflect.Value, rest []string,
 		}
 		return []reflect.Value{reflect.ValueOf(&p.Mesh).Elem()}, parts[1:], nil
 	}
-	kinds := map[string]func(*Stage) any{
-		"model": func(s *Stage) any { return &s.Model },
-		"data":  func(s *Stage) any { return &s.Data },
-		"train": func(s *Stage) any { return &s.Train }, "evaluate": func(s *Stage) any { return &s.Evaluate },
-	}
-	pick, ok := kinds[parts[0]]
+	all, ok := p.settable(parts[0])
 	if !ok {
-		return nil, nil, fmt.Errorf("no %q: a path begins with model, data, train, evaluate or mesh", parts[0])
+		return nil, nil, fmt.Errorf("no %q: a path begins with model, data, fit, label, train, evaluate or mesh", parts[0])
 	}
 	if len(parts) < 3 {
 		return nil, nil, fmt.Errorf("a path has at least three parts, as in %s.NAME.FIELD", parts[0])
 	}
 	var names []string
-	for i := range p.Stages {
-		s := &p.Stages[i]
-		if (parts[0] == "train" || parts[0] == "evaluate") && s.Kind != parts[0] {
-			continue
-		}
-		v := reflect.ValueOf(pick(s)).Elem()
+	for _, one := range all {
+		v := reflect.ValueOf(one).Elem()
 		name := v.FieldByName("Name").String()
 		if name == parts[1] {
 			found = append(found, v)
-		} else if !slices.Contains(names, name) {
+		} else if name != "" && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
 	if len(found) == 0 {
-		return nil, nil, fmt.Errorf("no %s %q: there is %s", parts[0], parts[1], strings.Join(names, ", "))
+		return nil, nil, fmt.Errorf("no %s %q: there is %s", parts[0], parts[1], cmp.Or(strings.Join(names, ", "), "none"))
 	}
 	return found, parts[2:], nil
+}
+
+// settable lists pointers to all structs of a kind that the program holds; the
+// same model, data set or fit may be there several times.
+func (p *Program) settable(kind string) (all []any, ok bool) {
+	for i := range p.Stages {
+		s := &p.Stages[i]
+		switch {
+		case kind == "model":
+			all = append(all, &s.Model)
+		case kind == "data":
+			all = append(all, &s.Data)
+		case kind == "fit":
+			all = append(all, &s.Fit)
+		case kind == "label" && s.Kind == kind:
+			all = append(all, &s.Label)
+		case kind == "train" && s.Kind == kind:
+			all = append(all, &s.Train)
+		case kind == "evaluate" && s.Kind == kind:
+			all = append(all, &s.Evaluate)
+		}
+	}
+	if kind == "model" {
+		for i := range p.Encoders {
+			all = append(all, &p.Encoders[i])
+		}
+		for _, r := range p.Rewards {
+			for i := range r.Models {
+				all = append(all, &r.Models[i])
+			}
+		}
+	}
+	return all, slices.Contains([]string{"model", "data", "fit", "label", "train", "evaluate"}, kind)
 }
 
 // setField walks path into v by rmr tags and parses value for the field there.

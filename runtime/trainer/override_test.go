@@ -9,7 +9,7 @@ import (
 )
 
 func sample() Program {
-	m := spec.Model{Name: "rm", DType: "float32", Tune: spec.Tune{Kind: "lora", Rank: 16}}
+	m := spec.Model{Name: "rm", Kind: "reward", DType: "float32", Tune: spec.Tune{Kind: "lora", Rank: 16}}
 	d := spec.Data{Name: "prefs", MaxLength: 512, OverLength: "drop"}
 	return Program{Name: "x", Stages: []Stage{
 		Train(m, d, spec.Train{Name: "rm", Optimizer: spec.Optimizer{Kind: "adamw", LR: 1}, Schedule: spec.Schedule{Kind: "cosine"}}, nil),
@@ -46,7 +46,7 @@ func TestApplySets(t *testing.T) {
 func TestApplyRefuses(t *testing.T) {
 	for set, want := range map[string]string{
 		"train.rm.optimizer.lr":              "want path=value",
-		"optimizer.lr=1":                     "begins with model, data, train, evaluate or mesh",
+		"optimizer.lr=1":                     "begins with model, data, fit, label, train, evaluate or mesh",
 		"train.pm.batch=3":                   `no train "pm": there is rm`,
 		"train.rm=3":                         "at least three parts",
 		"train.rm.optimizer.learning_rate=3": `no field "learning_rate": there is lr`,
@@ -81,5 +81,31 @@ func TestApplyRefuses(t *testing.T) {
 	p.Stages[0].Model.Tune.Kind = "full"
 	if err := p.apply("model.rm.tune.rank=4"); err == nil || !strings.Contains(err.Error(), "rank belongs to lora, and the recipe chose full") {
 		t.Errorf("a field of another kind: %v", err)
+	}
+}
+
+// An encoder, a fit and the networks of a reward are set wherever the program
+// holds them, and in no other copy of it.
+func TestApplySetsEverywhere(t *testing.T) {
+	p := sample()
+	f := spec.Fit{Name: "probe", Kind: "ridge", Of: []string{"backbone"}}
+	d := spec.Data{Name: "ratings"}
+	p.Encoders = []spec.Model{{Name: "backbone", Kind: "encoder", Layer: 12}}
+	p.Rewards = []Reward{{Name: "armo", Models: []spec.Model{{Name: "gate", Kind: "mlp"}}}}
+	p.Stages = append(p.Stages, Fit(f, d), EvaluateFit(f, d, spec.Evaluate{Name: "probe"}))
+	was := p.Rewards[0].Models
+	if err := p.applyAll([]string{"model.backbone.layer=6", "model.gate.hidden=[8, 4]", "fit.probe.alphas=[1, 2]", "fit.probe.seed=3"}); err != nil {
+		t.Fatal(err)
+	}
+	if p.Encoders[0].Layer != 6 || !reflect.DeepEqual(p.Rewards[0].Models[0].Hidden, []int{8, 4}) || was[0].Hidden != nil {
+		t.Errorf("%+v, %+v, was %+v", p.Encoders, p.Rewards, was)
+	}
+	for _, s := range p.Stages[2:] {
+		if !reflect.DeepEqual(s.Fit.Alphas, []float64{1, 2}) || s.Fit.Seed != 3 {
+			t.Errorf("%s: %+v", s.Name(), s.Fit)
+		}
+	}
+	if err := p.apply("fit.debias.seed=1"); err == nil || !strings.Contains(err.Error(), `no fit "debias": there is probe`) {
+		t.Error(err)
 	}
 }

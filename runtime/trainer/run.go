@@ -11,6 +11,7 @@ import (
 
 	"github.com/rmc-lang/rmc/runtime/backend"
 	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/fit"
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
@@ -118,6 +119,10 @@ type Run struct {
 	Stats map[string]data.Stats
 	// Results has one entry per evaluate stage, in program order, once Execute returns.
 	Results []Result
+	// Comparisons hold evaluations on the same rows against each other.
+	Comparisons []Comparison
+	// Done lists the stages that were gone through, in program order.
+	Done []Done
 
 	world world
 }
@@ -145,7 +150,14 @@ type Result struct {
 	Steps  int       `json:"steps"`            // optimizer steps that the model had been trained for
 	Before *Measures `json:"before,omitempty"` // of the model as training found it; nil where no train stage comes before
 	Measures
-	Rows []Scored `json:"rows,omitempty"` // in the order of the data
+	Attributes []fit.Measures `json:"attributes,omitempty"` // on ratings, which have no pairs
+	Rows       []Scored       `json:"rows,omitempty"`       // in the order of the data
+}
+
+// Done is a stage that was gone through.
+type Done struct {
+	Stage  string `json:"stage"`            // Stage.Name
+	Reused bool   `json:"reused,omitempty"` // what an earlier run kept was taken, for all that it depends on is the same
 }
 
 // Measures compare the sides of preference pairs. A tie counts as wrong.
@@ -160,6 +172,9 @@ type Measures struct {
 	Shorter     float64    `json:"shorter"`  // accuracy on the same rows of "the shorter one wins"; in tokens
 	Longer      float64    `json:"longer"`   // of "the longer one wins"
 	Calibration []Bin      `json:"calibration"`
+	// LengthCorrelation is Pearson's, of the score and the length of the response
+	// in tokens, over all responses; 0 where one of them does not vary.
+	LengthCorrelation float64 `json:"length_correlation"`
 }
 
 // A Bin is a group of pairs that the model is about equally sure of.
@@ -178,17 +193,32 @@ type Scored struct {
 	Rejected       float64 `json:"rejected"`
 	ChosenTokens   int     `json:"chosen_tokens"`
 	RejectedTokens int     `json:"rejected_tokens"`
+	// Probability that the chosen one is better, of a reward that compares pairs.
+	Probability   *float64 `json:"probability,omitempty"`
+	ChosenParts   Parts    `json:"chosen_parts,omitempty"` // of a reward
+	RejectedParts Parts    `json:"rejected_parts,omitempty"`
+
+	prompt string // hash of the prompt
 }
+
+// Parts are what a reward's score of one response is made of, by name: a number,
+// or numbers by the names of their elements.
+type Parts map[string]any
 
 // Execute runs the stages of the program in order. An error names the stage;
 // what was written before it is intact.
 func (r *Run) Execute(ctx context.Context) error {
 	before := map[int]*Measures{}
 	steps := map[string]int{} // that each model was trained for
-	r.Results = nil
+	r.Results, r.Done = nil, nil
 	for i, s := range r.Program.Stages {
 		var err error
+		reused := false
 		switch s.Kind {
+		case "fit":
+			reused, err = r.fit(ctx, s)
+		case "label":
+			reused, err = r.label(ctx, s)
 		case "train":
 			if err = r.measureBefore(ctx, i, before); err == nil {
 				steps[s.Model.Name], err = r.train(ctx, s)
@@ -199,7 +229,9 @@ func (r *Run) Execute(ctx context.Context) error {
 		if err != nil {
 			return r.Program.failed(s, err)
 		}
+		r.Done = append(r.Done, Done{s.Name(), reused})
 	}
+	r.Comparisons = compareAll(r.Results)
 	return nil
 }
 
@@ -209,7 +241,7 @@ func (r *Run) measureBefore(ctx context.Context, train int, before map[int]*Meas
 	name := r.Program.Stages[train].Model.Name
 	for i := train + 1; i < len(r.Program.Stages); i++ {
 		s := r.Program.Stages[i]
-		if s.Kind != "evaluate" || s.Model.Name != name {
+		if s.Kind != "evaluate" || s.Model.Name != name || s.Data.Kind == "ratings" {
 			continue
 		}
 		m, err := r.before(ctx, s)
@@ -224,13 +256,17 @@ func (r *Run) measureBefore(ctx context.Context, train int, before map[int]*Meas
 
 // result appends what an evaluate stage measured.
 func (r *Run) result(ctx context.Context, s Stage, before *Measures, steps int) error {
-	m, rows, err := r.evaluate(ctx, s)
+	res := Result{Stage: s.Name(), Part: s.Evaluate.Part, Steps: steps, Before: before}
+	var err error
+	if s.Data.Kind == "ratings" {
+		res.Attributes, err = r.rated(ctx, s)
+	} else {
+		res.Measures, res.Rows, err = r.evaluate(ctx, s)
+	}
 	if err != nil {
 		return err
 	}
-	r.Results = append(r.Results, Result{
-		Stage: s.Name(), Part: s.Evaluate.Part, Steps: steps, Before: before, Measures: m, Rows: rows,
-	})
+	r.Results = append(r.Results, res)
 	return nil
 }
 
@@ -246,20 +282,24 @@ func (p Program) failed(s Stage, err error) error {
 	return fmt.Errorf("%s: %w", s.Name(), err)
 }
 
-// Evaluate runs the evaluate stages alone, with the models that an earlier run
-// trained into Dir.
+// Evaluate runs the evaluate stages alone, with what an earlier run left in Dir.
 func (r *Run) Evaluate(ctx context.Context) error {
 	r.Results = nil
 	for _, s := range r.Program.Stages {
 		if s.Kind != "evaluate" {
 			continue
 		}
-		if _, err := r.trainedNetwork(ctx, s.Model); err != nil {
-			return r.Program.failed(s, err)
+		var err error
+		if s.Model.Name != "" {
+			_, err = r.trainedNetwork(ctx, s.Model)
 		}
-		if err := r.result(ctx, s, nil, 0); err != nil {
+		if err == nil {
+			err = r.result(ctx, s, nil, 0)
+		}
+		if err != nil {
 			return r.Program.failed(s, err)
 		}
 	}
+	r.Comparisons = compareAll(r.Results)
 	return nil
 }

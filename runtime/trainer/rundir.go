@@ -38,7 +38,9 @@ type Record struct {
 	Data         []DataRecord      `json:"data,omitempty"`
 	Started      time.Time         `json:"started"`
 	Ended        *time.Time        `json:"ended,omitempty"`
-	Results      []Result          `json:"results,omitempty"` // without their rows, which are in evaluation.jsonl
+	Stages       []Done            `json:"stages,omitempty"`      // gone through, in order
+	Results      []Result          `json:"results,omitempty"`     // without their rows, which are in evaluation.jsonl
+	Comparisons  []Comparison      `json:"comparisons,omitempty"` // of results on the same rows
 }
 
 // A Device is what a run computed on.
@@ -50,9 +52,14 @@ type Device struct {
 	System  string `json:"system"`
 }
 
-// A DataRecord says what became of one data set's rows.
+// A DataRecord says where one data set is from and what became of its rows.
 type DataRecord struct {
 	Name      string        `json:"name"`
+	Source    string        `json:"source"`             // as the recipe writes it
+	Revision  string        `json:"revision,omitempty"` // hub: the commit; pypi: the version
+	SHA256    string        `json:"sha256,omitempty"`   // of the file
+	Licence   string        `json:"licence,omitempty"`  // as the recipe says
+	Judged    string        `json:"judged,omitempty"`   // by which model, where the rows' own preferences were not used
 	Format    string        `json:"format"`
 	Decided   string        `json:"decided,omitempty"`
 	Read      int           `json:"read"` // rows
@@ -71,7 +78,8 @@ type DataRecord struct {
 const lengthsKept = 1000
 
 // dataRecord condenses the statistics of a data set.
-func dataRecord(name string, s data.Stats) DataRecord {
+func (r *Run) dataRecord(name string) DataRecord {
+	s := r.Stats[name]
 	lengths := slices.Sorted(slices.Values(s.Lengths))
 	if len(lengths) > lengthsKept {
 		spaced := make([]int, lengthsKept)
@@ -80,10 +88,25 @@ func dataRecord(name string, s data.Stats) DataRecord {
 		}
 		lengths = spaced
 	}
-	return DataRecord{
+	rec := DataRecord{
 		Name: name, Format: s.Format, Decided: s.Decided, Read: s.Read, Filters: s.Filters, Kept: s.Kept, Train: s.Train,
 		Holdout: s.Holdout, Prompts: s.Prompts, InBoth: s.InBoth, Tokens: int(s.TokensAfter), MaxLength: s.MaxLength, Lengths: lengths,
 	}
+	for _, stage := range r.Program.Stages {
+		if stage.Kind == "label" && stage.Label.Name == name {
+			rec.Judged = stage.Label.Model
+		}
+		if d := stage.Data; d.Name == name {
+			rec.Source, rec.Licence = d.Source, d.Licence
+		}
+	}
+	if local, ok := r.world.sources["data "+rec.Source]; ok {
+		rec.Revision = local.Revision
+		if len(local.Files) == 1 {
+			rec.SHA256 = local.Files[0].SHA256
+		}
+	}
+	return rec
 }
 
 // The files of a run directory that the command line writes; the training core

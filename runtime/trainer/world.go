@@ -22,6 +22,8 @@ type world struct {
 	backbones  map[string]*network        // frozen, by digest of the base, layers and type
 	tokenizers map[string]*text.Tokenizer // by model
 	embeddings map[string]*embeddings     // by model and data
+	fits       map[string]*fitted         // by name
+	functions  map[string]*function       // by name
 	metrics    int64                      // bytes of metrics.jsonl that the stages before tell in
 }
 
@@ -81,23 +83,21 @@ func checkLock(locked *lock.File, kind string, ref source.Ref, local source.Loca
 	return nil
 }
 
-// set reads, tokenises and splits a data set as a model sees it.
+// set reads, tokenises and splits a data set as a model sees it; a network sees
+// what its encoder does. Pairs that were judged have the sides that the judge
+// gave them.
 func (r *Run) set(ctx context.Context, m spec.Model, d spec.Data) (*data.Set, error) {
+	m, err := r.Program.reads(m)
+	if err != nil {
+		return nil, err
+	}
 	key := m.Name + " " + d.Name
 	if set, ok := r.world.sets[key]; ok {
 		return set, nil
 	}
-	local, err := r.fetch(ctx, "data", d.Source)
-	if err != nil {
-		return nil, fmt.Errorf("data %s: %w", d.Name, err)
-	}
-	encode, err := r.encoder(ctx, m, d)
+	set, err := r.load(ctx, m, d)
 	if err != nil {
 		return nil, err
-	}
-	set, err := data.Load(d, local.Path, encode)
-	if err != nil {
-		return nil, fmt.Errorf("data %s: %w", d.Name, err)
 	}
 	if r.world.sets == nil {
 		r.world.sets = map[string]*data.Set{}
@@ -112,18 +112,140 @@ func (r *Run) set(ctx context.Context, m spec.Model, d spec.Data) (*data.Set, er
 	return set, nil
 }
 
-// readAll opens the data and the models of all stages.
+// load reads a set from its source, or makes it of the one whose pairs a label
+// stage had judged.
+func (r *Run) load(ctx context.Context, m spec.Model, d spec.Data) (*data.Set, error) {
+	if d.Label != "" {
+		return r.relabelled(ctx, m, d)
+	}
+	local, err := r.fetch(ctx, "data", d.Source)
+	if err != nil {
+		return nil, fmt.Errorf("data %s: %w", d.Name, err)
+	}
+	encode, err := r.encoder(ctx, m, d)
+	if err != nil {
+		return nil, err
+	}
+	set, err := data.Load(d, local.Path, encode)
+	if err != nil {
+		return nil, fmt.Errorf("data %s: %w", d.Name, err)
+	}
+	return set, nil
+}
+
+// readAll opens what all stages read: the data, but for what a judge has still
+// to say, and the models.
 func (r *Run) readAll(ctx context.Context) error {
 	for _, s := range r.Program.Stages {
-		_, err := r.set(ctx, s.Model, s.Data)
-		if err == nil {
-			_, err = r.network(ctx, s.Model)
-		}
-		if err != nil {
+		if err := r.readFor(ctx, s); err != nil {
 			return r.Program.failed(s, err)
 		}
 	}
 	return nil
+}
+
+func (r *Run) readFor(ctx context.Context, s Stage) error {
+	m, err := r.Program.readBy(s)
+	if err == nil {
+		_, err = r.set(ctx, m, r.unlabelled(s.Data))
+	}
+	if err == nil && s.Model.Name != "" {
+		_, err = r.network(ctx, s.Model)
+	}
+	return err
+}
+
+// encoder is the encoder of a name.
+func (p Program) encoder(name string) (spec.Model, error) {
+	for _, m := range p.Encoders {
+		if m.Name == name {
+			return m, nil
+		}
+	}
+	return spec.Model{}, fmt.Errorf("the program has no encoder %q", name)
+}
+
+// reads is the model whose tokens and hidden states m works with: of a network
+// its encoder, which is the program's only one where the network says none; else
+// m itself.
+func (p Program) reads(m spec.Model) (spec.Model, error) {
+	switch {
+	case m.Kind != "mlp":
+		return m, nil
+	case m.Input != "":
+		return p.encoder(m.Input)
+	case len(p.Encoders) == 1:
+		return p.Encoders[0], nil
+	}
+	return m, fmt.Errorf("model %s has no input, and the recipe has %d encoders: which one's tokens its data are in is unknown; give it an input", m.Name, len(p.Encoders))
+}
+
+// readBy is the model whose tokens a stage works with.
+func (p Program) readBy(s Stage) (spec.Model, error) {
+	switch {
+	case s.Reward != "":
+		reward, err := p.reward(s.Reward)
+		if err != nil {
+			return spec.Model{}, err
+		}
+		return p.readByReward(reward)
+	case s.Fit.Name != "":
+		return p.encoder(s.Fit.Of[0])
+	case s.Kind == "label":
+		return p.readByLabel(s)
+	}
+	return p.reads(s.Model)
+}
+
+// readByLabel is the model of the first stage that works with judged pairs, or
+// any encoder: what a judge is shown are texts.
+func (p Program) readByLabel(label Stage) (spec.Model, error) {
+	for _, s := range p.Stages {
+		if s.Data.Name == label.Label.Name && s.Kind != "label" {
+			return p.readBy(s)
+		}
+	}
+	if len(p.Encoders) > 0 {
+		return p.Encoders[0], nil
+	}
+	return spec.Model{}, fmt.Errorf("no stage reads %s", label.Label.Name)
+}
+
+// readByReward is the model whose hidden states a reward reads.
+func (p Program) readByReward(reward Reward) (spec.Model, error) {
+	if reward.Fit != "" {
+		s, err := p.fit(reward.Fit)
+		if err != nil {
+			return spec.Model{}, err
+		}
+		return p.encoder(s.Fit.Of[0])
+	}
+	for _, m := range reward.Models {
+		if m.Kind != "mlp" || m.Input != "" {
+			return p.reads(m)
+		}
+	}
+	return p.reads(spec.Model{Name: reward.Name, Kind: "mlp"})
+}
+
+// reward is the reward of a name.
+func (p Program) reward(name string) (Reward, error) {
+	for _, r := range p.Rewards {
+		if r.Name == name {
+			return r, nil
+		}
+	}
+	return Reward{}, fmt.Errorf("the program has no reward %q", name)
+}
+
+// fit is the stage of a fit's name.
+func (p Program) fit(name string) (Stage, error) {
+	for _, s := range p.Stages {
+		if s.Kind == "fit" && s.Fit.Name == name {
+			return s, nil
+		}
+	}
+	return Stage{}, fmt.Errorf("the program has no fit %q", name)
 }
 
 // network puts a model on the devices as training finds it: the base with a

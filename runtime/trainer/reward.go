@@ -1,0 +1,197 @@
+package trainer
+
+import (
+	"context"
+	"fmt"
+
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/fit"
+	"github.com/rmc-lang/rmc/runtime/spec"
+)
+
+// rewardsOf is what the reward of an evaluate stage says of the responses of
+// examples, one after another.
+func (r *Run) rewardsOf(ctx context.Context, s Stage, set *data.Set, examples []data.Example) (*sayings, error) {
+	reward, err := r.Program.reward(s.Reward)
+	if err != nil {
+		return nil, err
+	}
+	m, err := r.Program.readByReward(reward)
+	if err != nil {
+		return nil, err
+	}
+	all := answersOf(s.Data, examples)
+	if m.Kind == "encoder" {
+		return r.rewarded(ctx, reward, all, func(all []data.Sequence) (fit.Matrix[float32], error) { return r.hiddenOf(ctx, m, s.Data, all) })
+	}
+	net, err := r.trainedNetwork(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	read, err := r.reader(ctx, net, Stage{Kind: "evaluate", Model: m, Data: s.Data, Evaluate: s.Evaluate})
+	if err != nil {
+		return nil, err
+	}
+	rows := max(1, s.Evaluate.Batch) * set.Width
+	return r.rewarded(ctx, reward, all, func(all []data.Sequence) (fit.Matrix[float32], error) { return r.statesOf(ctx, net, read, all, rows) })
+}
+
+// An answered is a response as token ids, with the prompt alone where a reward
+// reads it.
+type answered struct {
+	response data.Sequence
+	prompt   *data.Sequence
+	tokens   int // of the response alone
+}
+
+// statesOf is the hidden state that the head of a trained model reads, for each
+// of all.
+func (r *Run) statesOf(ctx context.Context, n *network, read reader, all []data.Sequence, rows int) (fit.Matrix[float32], error) {
+	out := fit.Zeros[float32](len(all), n.decoder.Config.Hidden)
+	for _, m := range read.batches(all, rows) {
+		in := n.values()
+		host := read.rows(m)
+		f, err := r.function(fmt.Sprintf("hidden states of %s, %d rows of %d tokens", n.model.Name, m.Examples, m.Bucket), len(host), places(n.parameters()),
+			func(nodes, rows []*Node) []*Node { return []*Node{read.hidden(n.nodes(nodes), rows)} })
+		if err != nil {
+			return out, err
+		}
+		flat, err := r.callRows(ctx, f, in, host)
+		if err != nil {
+			return out, err
+		}
+		for row, i := range m.Index {
+			if i >= 0 {
+				copy(out.Row(i), flat[0][row*out.Cols:])
+			}
+		}
+	}
+	return out, nil
+}
+
+// function is a compiled function of parameters and of arrays of rows, by its
+// name: one is made where there is none of that name yet.
+func (r *Run) function(name string, arrays int, parameters []axes, build func(parameters, rows []*Node) []*Node) (*function, error) {
+	if f, ok := r.world.functions[name]; ok {
+		return f, nil
+	}
+	l, err := r.devices()
+	if err != nil {
+		return nil, err
+	}
+	in := parameters[:len(parameters):len(parameters)]
+	for range arrays {
+		in = append(in, axes{axisFSDP})
+	}
+	f, err := l.compiled(name, in, nil, func(nodes []*Node) []*Node { return build(nodes[:len(parameters)], nodes[len(parameters):]) })
+	if err != nil {
+		return nil, err
+	}
+	if r.world.functions == nil {
+		r.world.functions = map[string]*function{}
+	}
+	r.world.functions[name] = f
+	return f, nil
+}
+
+// callRows calls a function on parameters that stay and arrays of rows that go.
+// What comes out is flat.
+func (r *Run) callRows(ctx context.Context, f *function, in []input, rows []*tensors.Tensor) ([][]float32, error) {
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	for _, t := range rows {
+		a, err := f.layout.place(t, axes{axisFSDP})
+		if err != nil {
+			return nil, err
+		}
+		in = append(in, input{a, true})
+	}
+	out, err := f.call(in)
+	if err != nil {
+		return nil, err
+	}
+	flat := make([][]float32, len(out))
+	for i, a := range out {
+		if flat[i], err = f.layout.numbers(a); err != nil {
+			return nil, err
+		}
+	}
+	return flat, nil
+}
+
+// A lookup gives the hidden states of sequences: [sequence, hidden].
+type lookup func([]data.Sequence) (fit.Matrix[float32], error)
+
+// rewarded is what a reward says of responses.
+func (r *Run) rewarded(ctx context.Context, reward Reward, all []answered, hidden lookup) (*sayings, error) {
+	sequences := make([]data.Sequence, len(all))
+	for i, a := range all {
+		sequences[i] = a.response
+	}
+	h, err := hidden(sequences)
+	if err != nil {
+		return nil, err
+	}
+	if reward.Fit != "" {
+		return r.treed(reward, h)
+	}
+	return r.formula(ctx, reward, all, h, hidden)
+}
+
+// treed is what a tree says: of a pair the probability that one side is better,
+// of a single response the mean of it against the references.
+func (r *Run) treed(reward Reward, hidden fit.Matrix[float32]) (*sayings, error) {
+	f, err := r.fitted(reward.Fit)
+	if err != nil {
+		return nil, err
+	}
+	if f.tree == nil {
+		return nil, fmt.Errorf("the reward %s is the fit %s, which is no tree", reward.Name, reward.Fit)
+	}
+	rows, names, err := r.through(f.stage.Fit.Of, hidden)
+	if err != nil {
+		return nil, err
+	}
+	out := &sayings{beats: func(i, j int) float64 { return f.tree.Probability(difference(rows.Row(i), rows.Row(j))) }}
+	for i := range rows.Rows {
+		out.scores = append(out.scores, f.tree.Score(rows.Row(i), f.tree.references))
+		out.parts = append(out.parts, Parts{"attributes": named(names, rows.Row(i))})
+	}
+	return out, nil
+}
+
+// named pairs numbers with the names of their elements.
+func named[T float32 | float64](names []string, row []T) map[string]float64 {
+	out := map[string]float64{}
+	for i, name := range names {
+		out[name] = float64(row[i])
+	}
+	return out
+}
+
+// answersOf lists the responses of examples, one after another.
+func answersOf(d spec.Data, examples []data.Example) []answered {
+	var all []answered
+	for _, e := range examples {
+		for i, s := range responses(d, e) {
+			a := answered{response: s, tokens: e.Lengths[i]}
+			if d.Prompts {
+				a.prompt = &e.Sequences[len(e.Sequences)-1]
+			}
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
+func (r *Run) formula(ctx context.Context, reward Reward, all []answered, h fit.Matrix[float32], hidden lookup) (*sayings, error) {
+	return nil, fmt.Errorf("not yet")
+}
+
+func (r *Run) outputsOf(ctx context.Context, m spec.Model, hidden fit.Matrix[float32]) (fit.Matrix[float64], []string, error) {
+	return fit.Matrix[float64]{}, nil, fmt.Errorf("not yet")
+}
