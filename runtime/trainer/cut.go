@@ -2,6 +2,7 @@ package trainer
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/rmc-lang/rmc/runtime/data"
@@ -58,4 +59,69 @@ func single(all []data.Sequence) []data.Example {
 		examples[i].Sequences = all[i : i+1]
 	}
 	return examples
+}
+
+// A packer puts packed rows into forwards.
+type packer struct {
+	buckets []int // padded lengths, ascending
+	ways    int   // devices that rows are split over
+}
+
+// newPacker chooses the buckets for rows that are all known.
+func newPacker(rows []data.Tree, ways int) packer {
+	lengths, longest := lengthsOf(rows)
+	return packer{spec.Buckets(lengths, longest), ways}
+}
+
+func lengthsOf(rows []data.Tree) (lengths []int, longest int) {
+	for _, row := range rows {
+		lengths, longest = append(lengths, len(row.Tokens)), max(longest, len(row.Tokens))
+	}
+	return lengths, longest
+}
+
+// ladder is buckets that hold rows: powers of two, so that they are few whatever
+// comes next.
+func ladder(rows []data.Tree) []int {
+	_, longest := lengthsOf(rows)
+	all := []int{2 * spec.BucketMultiple}
+	for all[len(all)-1] < longest {
+		all = append(all, 2*all[len(all)-1])
+	}
+	return all
+}
+
+// forwards are those of some rows.
+func (p packer) forwards(rows []data.Tree) []*data.Packed {
+	return data.Forwards(rows, p.buckets, func(bucket int) int {
+		return spec.Train{Batch: math.MaxInt32}.MicroFor(1, bucket, p.ways)
+	})
+}
+
+// A chunk is at most chunkTokens of padded rows, some seconds of work that a
+// kill may cost, and small enough for a data set to have chunkShares of them, so
+// that shards are of a size; but it is a forward at least.
+const (
+	chunkTokens = 16 * spec.TokensPerForward
+	chunkShares = 16
+)
+
+// chunks cuts rows, the longest first, into what is computed and kept together.
+// Devices are no part of it.
+func (p packer) chunks(rows []data.Tree) [][]data.Tree {
+	rows = slices.Clone(rows)
+	data.SortTrees(rows)
+	total := 0
+	for _, row := range rows {
+		total += spec.BucketOf(p.buckets, len(row.Tokens))
+	}
+	limit := min(chunkTokens, max(spec.TokensPerForward, total/chunkShares))
+	var out [][]data.Tree
+	for from, to, tokens := 0, 0, 0; to < len(rows); to++ {
+		tokens += spec.BucketOf(p.buckets, len(rows[to].Tokens))
+		if tokens >= limit || to == len(rows)-1 {
+			out, from, tokens = append(out, rows[from:to+1]), to+1, 0
+		}
+	}
+	return out
 }

@@ -1,28 +1,20 @@
 package trainer
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"math"
-	"os"
 	"path/filepath"
 	"slices"
-	"time"
 
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/rmc-lang/rmc/runtime/data"
-	"github.com/rmc-lang/rmc/runtime/disk"
+	"github.com/rmc-lang/rmc/runtime/embed"
 	"github.com/rmc-lang/rmc/runtime/model"
-	"github.com/rmc-lang/rmc/runtime/safetensors"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -71,39 +63,67 @@ func (e *embeddings) rows(m *data.Micro) []*tensors.Tensor {
 
 func (e *embeddings) hidden(_ model.Params, rows []*Node) *Node { return rows[0] }
 
-// chunk is how many sequences are computed between two writes to the disk: what
-// a kill costs at most.
-const chunk = 32
-
-// An embedding is the stage that computes embeddings, and the folder that
-// keeps them.
+// An embedding is the computing of a data set's hidden states: what is computed
+// in which forward, which of it each chunk keeps, and where.
 type embedding struct {
-	dir   string
-	table embeddingTable
+	of     string // as messages call it: backbone on prefs
+	model  spec.Model
+	chunks []chunk
+	packer packer
+	folder *embed.Folder
+	dir    string
+	hidden int
 }
 
-// An embeddingTable is the manifest of an embedding's folder.
-type embeddingTable struct {
-	Of        string   `json:"of"` // digest of weights, layer, type and sequences
-	Sequences int      `json:"sequences"`
-	Hidden    int      `json:"hidden"`
-	Chunk     int      `json:"chunk"`         // sequences in each file but the last
-	Done      []string `json:"chunks_sha256"` // of the files written so far
+// A chunk is rows of forwards and the sequences that end in them, in the order
+// in which its file keeps their states.
+type chunk struct {
+	rows      []data.Tree
+	sequences []data.Sequence
 }
-
-const manifestFile = "manifest.json"
-
-func chunkFile(i int) string { return fmt.Sprintf("hidden-%05d.safetensors", i) }
 
 // embeddings are the hidden states of the different sequences of a data set as
 // m sees it: an encoder, or a reward model of which only the head is trained.
 // They are computed, or read where an earlier run computed them from the same
 // weights and tokens; the backbone is opened only for what is still to compute.
 func (r *Run) embeddings(ctx context.Context, m spec.Model, d spec.Data) (*embeddings, error) {
+	d = r.Program.unjudged(d)
 	name := m.Name + " " + d.Name
 	if e, ok := r.world.embeddings[name]; ok {
 		return e, nil
 	}
+	plan, err := r.embedding(ctx, m, d)
+	if err != nil {
+		return nil, err
+	}
+	e := newEmbeddings(plan.sequences(), plan.hidden, plan.packer.ways)
+	err = r.fill(ctx, plan, func(int) bool { return true }, func(values []float32) { e.values = append(e.values, values...) })
+	if err != nil {
+		return nil, err
+	}
+	if _, err := plan.folder.Finish(); err != nil {
+		return nil, err
+	}
+	if r.world.embeddings == nil {
+		r.world.embeddings = map[string]*embeddings{}
+	}
+	r.world.embeddings[name] = e
+	return e, nil
+}
+
+// unjudged is the data set that a judged one is made of: it has all of its
+// sequences, and is d itself where d was not judged.
+func (p Program) unjudged(d spec.Data) spec.Data {
+	for _, s := range p.Stages {
+		if s.Kind == "label" && s.Label.Name == d.Label && (s.Data.Prompts || !d.Prompts) {
+			return p.unjudged(s.Data)
+		}
+	}
+	return d
+}
+
+// embedding plans the computing: a pure function of the weights and the set.
+func (r *Run) embedding(ctx context.Context, m spec.Model, d spec.Data) (*embedding, error) {
 	set, err := r.set(ctx, m, d)
 	if err != nil {
 		return nil, err
@@ -115,25 +135,90 @@ func (r *Run) embeddings(ctx context.Context, m spec.Model, d spec.Data) (*embed
 	if err := f.knows(set.Stats.LargestID); err != nil {
 		return nil, fmt.Errorf("data %s: row %d: %w", d.Name, set.Stats.LargestIDAt+1, err)
 	}
-	all := set.Distinct() // of a length in each chunk
-	e := newEmbeddings(all, f.decoder.Config.Hidden, f.layout.fsdp)
-	id := sha256.New()
-	fmt.Fprintf(id, "1 %s %d %s\n", f.digest, m.Depth(), m.DType)
-	for _, sequence := range all {
-		k := sequence.Digest()
-		id.Write(k[:])
+	e := &embedding{of: m.Name + " on " + d.Name, model: m, hidden: f.decoder.Config.Hidden}
+	all := set.Distinct()
+	rows := data.Pack(all)
+	e.packer = newPacker(rows, f.layout.fsdp)
+	for _, rows := range e.packer.chunks(rows) {
+		e.chunks = append(e.chunks, newChunk(rows, all))
 	}
-	of := fmt.Sprintf("%x", id.Sum(nil))
-	stage := &embedding{dir: filepath.Join(r.Dir, "stages", "embed-"+of[:16])}
-	stage.open(embeddingTable{Of: of, Sequences: len(all), Hidden: e.size, Chunk: chunk})
-	if err := r.fill(ctx, e, stage, m, d, all); err != nil {
+	about, err := r.manifest(ctx, m, d, set.Stats)
+	if err != nil {
 		return nil, err
 	}
-	if r.world.embeddings == nil {
-		r.world.embeddings = map[string]*embeddings{}
-	}
-	r.world.embeddings[name] = e
+	about.Of, about.Sequences, about.Hidden, about.Model.SHA256 = e.digest(f.digest), len(all), e.hidden, f.digest
+	e.dir = filepath.Join(r.Dir, "stages", "embed-"+about.Of[:16])
+	e.folder = embed.Open(e.dir, about, e.counts())
 	return e, nil
+}
+
+// newChunk renumbers the sequences that rows read from 0 on.
+func newChunk(rows []data.Tree, all []data.Sequence) chunk {
+	var p chunk
+	for _, row := range rows {
+		row.Reads = slices.Clone(row.Reads)
+		for i, read := range row.Reads {
+			row.Reads[i].Sequence = len(p.sequences)
+			p.sequences = append(p.sequences, all[read.Sequence])
+		}
+		p.rows = append(p.rows, row)
+	}
+	return p
+}
+
+// digest names what the hidden states are a function of, and how they are cut
+// into chunks. Names of model and data set are no part of it, for they change no
+// number.
+func (e *embedding) digest(weights string) string {
+	h := sha256.New()
+	fmt.Fprintf(h, "2 %s %d %s\n", weights, e.model.Depth(), e.model.DType)
+	for _, p := range e.chunks {
+		fmt.Fprintf(h, "%d\n", len(p.sequences))
+		for _, s := range p.sequences {
+			k := s.Digest()
+			h.Write(k[:])
+		}
+	}
+	return fmt.Sprintf("%x", h.Sum(nil))
+}
+
+func (e *embedding) counts() []int {
+	all := make([]int, len(e.chunks))
+	for i, p := range e.chunks {
+		all[i] = len(p.sequences)
+	}
+	return all
+}
+
+// sequences lists those of all chunks, in their order.
+func (e *embedding) sequences() (all []data.Sequence) {
+	for _, p := range e.chunks {
+		all = append(all, p.sequences...)
+	}
+	return all
+}
+
+// manifest says where sequences and weights are from, and what became of the rows.
+func (r *Run) manifest(ctx context.Context, m spec.Model, d spec.Data, s data.Stats) (embed.Manifest, error) {
+	weights, err := r.fetch(ctx, "model", m.Base)
+	if err != nil {
+		return embed.Manifest{}, err
+	}
+	rows, err := r.fetch(ctx, "data", d.Source)
+	if err != nil {
+		return embed.Manifest{}, err
+	}
+	out := embed.Manifest{
+		Model: embed.Model{Source: m.Base, Revision: weights.Revision, Layer: m.Depth(), DType: m.DType},
+		Data: embed.Data{
+			Source: d.Source, Revision: rows.Revision, SHA256: digestOf(rows), Licence: d.Licence,
+			Read: s.Read, Filters: []embed.Filter{}, Kept: s.Kept,
+		},
+	}
+	for _, f := range s.Filters {
+		out.Data.Filters = append(out.Data.Filters, embed.Filter{Name: f.Name, Before: f.Before, After: f.After})
+	}
+	return out, nil
 }
 
 // newEmbeddings has places for different sequences, and no values yet.
@@ -164,184 +249,61 @@ func (r *Run) hidden(ctx context.Context, m spec.Model, all []data.Sequence) ([]
 	if err != nil {
 		return nil, err
 	}
-	longest := 0
-	for _, s := range all {
-		longest = max(longest, len(s.IDs))
-	}
-	c := cutter{train: spec.Train{Batch: math.MaxInt32}, width: 1, buckets: ladder(longest), ways: n.layout.fsdp}
-	return n.embed(ctx, tokens{n, c}, all, n.decoder.Config.Hidden)
+	rows := data.Pack(all)
+	return n.embed(ctx, packer{ladder(rows), n.layout.fsdp}, rows, len(all))
 }
 
-// ladder is padded lengths up to longest and beyond: powers of two, so that
-// whatever comes there are few.
-func ladder(longest int) []int {
-	all := []int{2 * spec.BucketMultiple}
-	for all[len(all)-1] < longest {
-		all = append(all, 2*all[len(all)-1])
-	}
-	return all
+// embed is the hidden states of the sequences that rows read: [sequence, hidden].
+func (n *network) embed(ctx context.Context, p packer, rows []data.Tree, sequences int) ([]float32, error) {
+	size := n.decoder.Config.Hidden
+	values := make([]float32, sequences*size)
+	return values, n.states(ctx, p.forwards(rows), func(i int, state []float32) { copy(values[i*size:], state) })
 }
 
-// fill computes or reads chunk after chunk.
-func (r *Run) fill(ctx context.Context, e *embeddings, stage *embedding, m spec.Model, d spec.Data, all []data.Sequence) error {
-	c, err := newCutter(spec.Train{Batch: math.MaxInt32}, d, 1, single(all), e.ways)
-	if err != nil {
-		return err
-	}
-	p := newPace(all)
-	reused := 0
-	for i := 0; i*chunk < len(all); i++ {
-		values, err := stage.read(i, r.note)
-		if err != nil {
-			return err
-		}
-		part := all[i*chunk : min(len(all), (i+1)*chunk)]
-		if values != nil {
-			reused += len(part)
-			e.values = append(e.values, values...)
-			p.skip(part)
+// fill computes or reads the chunks that are mine, and hands each to take.
+func (r *Run) fill(ctx context.Context, e *embedding, mine func(chunk int) bool, take func(values []float32)) error {
+	p := e.pace(mine)
+	for i := range e.chunks {
+		if !mine(i) {
 			continue
 		}
-		if p.first() {
-			r.note(fmt.Sprintf("%s reads %s through its frozen layers: %d sequences, %d tokens, once for all runs in this folder", m.Name, d.Name, len(all)-reused, p.left))
-		}
-		n, err := r.backbone(ctx, m)
+		values, err := e.folder.Read(i)
 		if err != nil {
-			return err
+			if !errors.Is(err, fs.ErrNotExist) {
+				r.note(fmt.Sprintf("%v; computing it again", err))
+			}
+			if values, err = r.computeChunk(ctx, e, i, p); err != nil {
+				return err
+			}
+		} else {
+			p.skip(e.chunks[i].sequences)
 		}
-		if values, err = n.embed(ctx, tokens{n, c}, part, e.size); err != nil {
-			return err
-		}
-		if err := stage.write(i, values); err != nil {
-			return err
-		}
-		e.values = append(e.values, values...)
-		if line := p.pass(part); line != "" {
-			r.note(fmt.Sprintf("embed %s on %s: %d of %d sequences%s", m.Name, d.Name, i*chunk+len(part), len(all), line))
-		}
+		take(values)
 	}
-	r.note(fmt.Sprintf("embed %s on %s: %d sequences, %d of them from %s%s", m.Name, d.Name, len(all), reused, stage.dir, p.summary()))
+	r.note(fmt.Sprintf("embed %s: %d sequences, %d of them from %s%s", e.of, p.sequences, p.reused, e.dir, p.summary()))
 	return nil
 }
 
-// A pace tells how fast sequences are computed and how long the rest will take.
-type pace struct {
-	left, done  int // tokens
-	began, told time.Time
-}
-
-func newPace(all []data.Sequence) *pace { return &pace{left: tokensIn(all)} }
-
-func tokensIn(all []data.Sequence) (n int) {
-	for _, s := range all {
-		n += len(s.IDs)
+// computeChunk computes the i-th chunk and keeps it.
+func (r *Run) computeChunk(ctx context.Context, e *embedding, i int, p *pace) ([]float32, error) {
+	if p.first() {
+		r.note(fmt.Sprintf("embed %s: %d sequences, %d tokens, of which %d stand in common beginnings and are computed once for all", e.of, p.sequences-p.reused, p.left, p.shared))
 	}
-	return n
-}
-
-// skip passes over sequences that need no computing.
-func (p *pace) skip(part []data.Sequence) { p.left -= tokensIn(part) }
-
-// first reports, once, that computing begins.
-func (p *pace) first() bool {
-	if !p.began.IsZero() {
-		return false
-	}
-	p.began, p.told = time.Now(), time.Now()
-	return true
-}
-
-// pass counts computed sequences. It says what there is to say at most every
-// five seconds.
-func (p *pace) pass(part []data.Sequence) string {
-	n := tokensIn(part)
-	p.done, p.left = p.done+n, p.left-n
-	if p.left == 0 || time.Since(p.told) < 5*time.Second {
-		return ""
-	}
-	p.told = time.Now()
-	left := time.Duration(float64(p.left) / p.rate() * float64(time.Second))
-	return fmt.Sprintf(", %.0f tokens/s, %v left", p.rate(), left.Round(time.Second))
-}
-
-// rate is in tokens per second.
-func (p *pace) rate() float64 { return float64(p.done) / time.Since(p.began).Seconds() }
-
-// summary is the rate and time of what was computed; "" when nothing was.
-func (p *pace) summary() string {
-	if p.done == 0 {
-		return ""
-	}
-	return fmt.Sprintf(", %.0f tokens/s, %v", p.rate(), time.Since(p.began).Round(100*time.Millisecond))
-}
-
-// embed is the hidden states of some sequences, [sequence, hidden].
-func (n *network) embed(ctx context.Context, through tokens, part []data.Sequence, size int) ([]float32, error) {
-	values := make([]float32, len(part)*size)
-	micros := data.Batch(single(part), 1, through.cutter.buckets, through.cutter.slots)
-	return values, n.run(ctx, through, true, micros, func(m *data.Micro, out []float32) error {
-		for row, i := range m.Index {
-			if i >= 0 {
-				copy(values[i*size:(i+1)*size], out[row*size:])
-			}
-		}
-		return nil
-	})
-}
-
-// open reads the manifest, or begins a new one where there is none that fits.
-func (e *embedding) open(fresh embeddingTable) {
-	e.table = fresh
-	sealed, err := os.ReadFile(filepath.Join(e.dir, manifestFile))
+	n, err := r.backbone(ctx, e.model)
 	if err != nil {
-		return
+		return nil, err
 	}
-	var found embeddingTable
-	if text, err := unseal(sealed); err == nil && json.Unmarshal(text, &found) == nil {
-		done := found.Done
-		if found.Done = nil; fmt.Sprint(found) == fmt.Sprint(fresh) {
-			e.table.Done = done
-		}
-	}
-}
-
-// read returns the i-th chunk, or nil when it is still to be computed. A damaged
-// one is computed again, and those after it.
-func (e *embedding) read(i int, note func(string)) ([]float32, error) {
-	if i >= len(e.table.Done) {
-		return nil, nil
-	}
-	path := filepath.Join(e.dir, chunkFile(i))
-	weights, err := model.ReadSafetensors(path, e.table.Done[i])
+	values, err := n.embed(ctx, e.packer, e.chunks[i].rows, len(e.chunks[i].sequences))
 	if err != nil {
-		if !errors.Is(err, fs.ErrNotExist) {
-			note(fmt.Sprintf("%v; computing it again", err))
-		}
-		e.table.Done = e.table.Done[:i]
-		return nil, nil
+		return nil, err
 	}
-	return tensors.CopyFlatData[float32](weights["hidden"])
-}
-
-// write keeps the i-th chunk: the file first, then the manifest that names it.
-func (e *embedding) write(i int, values []float32) error {
-	if err := os.MkdirAll(e.dir, 0o755); err != nil {
-		return err
+	if err := e.folder.Write(i, values); err != nil {
+		return nil, err
 	}
-	rows := len(values) / e.table.Hidden
-	digest, err := safetensors.Write(filepath.Join(e.dir, chunkFile(i)), []safetensors.Data{{
-		Name: "hidden", DType: safetensors.F32, Shape: []int{rows, e.table.Hidden},
-		Write: func(w io.Writer) error { return binary.Write(w, binary.LittleEndian, values) },
-	}}, nil)
-	if err != nil {
-		return err
+	if line := p.pass(e.chunks[i].sequences); line != "" {
+		r.note(fmt.Sprintf("embed %s: %s", e.of, line))
 	}
-	e.table.Done = append(e.table.Done[:i], digest)
-	text, err := json.MarshalIndent(e.table, "", "  ")
-	if err != nil {
-		return err
-	}
-	return disk.Write(filepath.Join(e.dir, manifestFile), seal(bytes.TrimSpace(text)))
+	return values, nil
 }
 
 // reader is what the head of a model reads in a stage: hidden states where the

@@ -39,7 +39,7 @@ type network struct {
 
 // A forward is one compile without gradients: what comes out of which shape.
 type forward struct {
-	hidden       bool // hidden states; else scores
+	packed       bool // hidden states of packed rows; else scores
 	rows, bucket int
 }
 
@@ -131,7 +131,7 @@ func (t tokens) rows(m *data.Micro) []*tensors.Tensor {
 	return []*tensors.Tensor{
 		tensors.FromFlatDataAndDimensions(m.Tokens, rows, m.Bucket),
 		tensors.FromFlatDataAndDimensions(m.Positions, rows, m.Bucket),
-		tensors.FromFlatDataAndDimensions(m.Segments, rows, m.Bucket),
+		tensors.FromFlatDataAndDimensions(m.Ends, rows, m.Bucket),
 		tensors.FromFlatDataAndDimensions(m.Last, rows),
 	}
 }
@@ -148,57 +148,43 @@ func (n *network) heads(p model.Params, hidden *Node) *Node {
 	return model.Score(p, InsertAxes(hidden, 1), last, n.model.Head.Bias)
 }
 
-// run runs micro-batches forward and hands what came out of each to take: hidden
-// states [row, hidden], flat, or scores [row].
-func (n *network) run(ctx context.Context, r reader, hidden bool, micros []*data.Micro, take func(m *data.Micro, out []float32) error) error {
-	for _, m := range micros {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		f, err := n.forward(r, forward{hidden, m.Examples * m.Views, m.Bucket})
-		if err != nil {
-			return err
-		}
-		in := n.values()
-		for _, t := range r.rows(m) {
-			a, err := n.layout.place(t, axes{axisFSDP})
-			if err != nil {
-				return err
-			}
-			in = append(in, input{a, true})
-		}
-		out, err := f.call(in)
-		if err != nil {
-			return fmt.Errorf("%d sequences of %d tokens through model %s: %w", m.Examples*m.Views, m.Bucket, n.model.Name, err)
-		}
-		flat, err := n.layout.numbers(out[0])
-		if err != nil {
-			return err
-		}
-		if err := take(m, flat); err != nil {
-			return err
-		}
+// call runs a forward on arrays that hold its rows, row first; build makes its
+// graph from their nodes. The result is flat.
+func (n *network) call(ctx context.Context, what forward, rows []*tensors.Tensor, build func(p model.Params, rows []*Node) *Node) ([]float32, error) {
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
 	}
-	return nil
+	f, err := n.forward(what, len(rows), build)
+	if err != nil {
+		return nil, err
+	}
+	in := n.values()
+	for _, t := range rows {
+		a, err := n.layout.place(t, axes{axisFSDP})
+		if err != nil {
+			return nil, err
+		}
+		in = append(in, input{a, true})
+	}
+	out, err := f.call(in)
+	if err != nil {
+		return nil, fmt.Errorf("%d rows of %d tokens through model %s: %w", what.rows, what.bucket, n.model.Name, err)
+	}
+	return n.layout.numbers(out[0])
 }
 
-// forward returns the compiled function of a shape.
-func (n *network) forward(r reader, what forward) (*function, error) {
+// forward returns the compiled function of a shape, with so many arrays of rows.
+func (n *network) forward(what forward, arrays int, build func(p model.Params, rows []*Node) *Node) (*function, error) {
 	if f, ok := n.forwards[what]; ok {
 		return f, nil
 	}
 	in := places(n.parameters())
-	for range r.count() {
+	for range arrays {
 		in = append(in, axes{axisFSDP})
 	}
 	f, err := n.layout.compiled("forward of "+n.model.Name, in, nil, func(nodes []*Node) []*Node {
 		all := len(n.parameters())
-		p := n.nodes(nodes[:all])
-		h := r.hidden(p, nodes[all:])
-		if what.hidden {
-			return []*Node{h}
-		}
-		return []*Node{Reshape(Slice(n.heads(p, h), AxisRange(), AxisElem(0)), -1)}
+		return []*Node{build(n.nodes(nodes[:all]), nodes[all:])}
 	})
 	if err != nil {
 		return nil, err
@@ -213,15 +199,46 @@ func (n *network) forward(r reader, what forward) (*function, error) {
 // score is the head's first output for each of all, in their order.
 func (n *network) score(ctx context.Context, r reader, all []data.Sequence, rows int) ([]float64, error) {
 	scores := make([]float64, len(all))
-	err := n.run(ctx, r, false, r.batches(all, rows), func(m *data.Micro, out []float32) error {
+	for _, m := range r.batches(all, rows) {
+		out, err := n.call(ctx, forward{false, m.Examples, m.Bucket}, r.rows(m), func(p model.Params, rows []*Node) *Node {
+			return Reshape(Slice(n.heads(p, r.hidden(p, rows)), AxisRange(), AxisElem(0)), -1)
+		})
+		if err != nil {
+			return nil, err
+		}
 		for row, i := range m.Index {
 			if i >= 0 {
 				scores[i] = float64(out[row])
 			}
 		}
-		return nil
-	})
-	return scores, err
+	}
+	return scores, nil
+}
+
+// states runs packed rows through the decoder and hands the hidden state of each
+// sequence, by its number, to take.
+func (n *network) states(ctx context.Context, packed []*data.Packed, take func(sequence int, state []float32)) error {
+	for _, p := range packed {
+		out, err := n.call(ctx, forward{true, p.Rows, p.Bucket}, []*tensors.Tensor{
+			tensors.FromFlatDataAndDimensions(p.Tokens, p.Rows, p.Bucket),
+			tensors.FromFlatDataAndDimensions(p.Positions, p.Rows, p.Bucket),
+			tensors.FromFlatDataAndDimensions(p.Ends, p.Rows, p.Bucket),
+			tensors.FromFlatDataAndDimensions(p.At, p.Rows, p.Reads),
+		}, func(params model.Params, rows []*Node) *Node {
+			h := n.decoder.Hidden(params, rows[0], rows[1], rows[2], n.model.Depth())
+			return ConvertDType(model.AtAll(h, rows[3]), dtypes.Float32)
+		})
+		if err != nil {
+			return err
+		}
+		size := n.decoder.Config.Hidden
+		for i, s := range p.Index {
+			if s >= 0 {
+				take(s, out[i*size:(i+1)*size])
+			}
+		}
+	}
+	return nil
 }
 
 func isHead(name string) bool { return name == arch.ScoreWeight || name == arch.ScoreBias }
