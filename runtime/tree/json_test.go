@@ -1,12 +1,14 @@
 package tree
 
 import (
+	"bytes"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
 	"math"
+	"os/exec"
 	"reflect"
 	"strconv"
 	"strings"
@@ -57,6 +59,48 @@ func TestD4TreeIsJSONNotPickle(t *testing.T) {
 	var read Tree
 	if err := read.UnmarshalJSON([]byte("\x80\x04\x95\x0f\x00\x00\x00\x00\x00\x00\x00cos\nsystem\n.")); err == nil {
 		t.Error("a pickle was read")
+	}
+}
+
+// reader is another program that runs a tree: what its JSON says of itself, in
+// Python. It prints P for each row of differences.
+const reader = `
+import json, sys
+job = json.load(sys.stdin)
+def f(d):
+    node = job["tree"]["tree"]
+    while "attribute" in node:
+        node = node["below" if d[node["attribute"]] <= node["threshold"] else "above"]
+    return node["share"]
+for row in job["rows"]:
+    d = dict(zip(job["tree"]["attributes"], row))
+    print((1 + f(d) - f({name: -x for name, x in d.items()})) / 2)
+`
+
+func TestAnotherProgramRunsTheTree(t *testing.T) {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip("needs python3: it reads the tree as another program would")
+	}
+	tree, p := grown(t, 5)
+	job, err := json.Marshal(map[string]any{"tree": tree, "rows": p.Delta[:200]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := exec.Command(python, "-c", reader)
+	run.Stdin = bytes.NewReader(job)
+	out, err := run.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Fields(string(out))
+	if len(lines) != 200 {
+		t.Fatalf("%d answers", len(lines))
+	}
+	for i, line := range lines {
+		if got, err := strconv.ParseFloat(line, 64); err != nil || math.Abs(got-tree.Probability(p.Delta[i])) > 1e-15 {
+			t.Errorf("pair %d: %s, want %v", i, line, tree.Probability(p.Delta[i]))
+		}
 	}
 }
 

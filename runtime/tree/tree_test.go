@@ -296,11 +296,9 @@ func TestImportances(t *testing.T) {
 	if _, err := tree.Importances(p, f); err == nil || !strings.Contains(err.Error(), "bootstrap is -1") {
 		t.Errorf("%v", err)
 	}
-	p.Delta[3] = []float64{math.NaN(), 0, 0, 0, 0}
-	if f.Bootstrap = 1; true {
-		if _, err := tree.Importances(p, f); err == nil || !strings.Contains(err.Error(), "pair 3") {
-			t.Errorf("%v", err)
-		}
+	f.Bootstrap, p.Delta[3] = 1, []float64{math.NaN(), 0, 0, 0, 0}
+	if _, err := tree.Importances(p, f); err == nil || !strings.Contains(err.Error(), "pair 3") {
+		t.Errorf("%v", err)
 	}
 }
 
