@@ -76,7 +76,7 @@ func Check(r *Result, f *facts.Facts) diag.List { return verify.Recipe(r.Recipe,
 
 // Emit prints a compiled recipe without errors as Go source.
 func Emit(r *Result) ([]emit.File, error) {
-	return emit.Program(r.Recipe, r.Objectives)
+	return emit.Program(r.Recipe, r.Objectives, r.Rewards)
 }
 
 // check types the objective of each training stage against what it uses, and

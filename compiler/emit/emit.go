@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
 
 	"github.com/dave/jennifer/jen"
@@ -33,10 +34,11 @@ type File struct {
 // its base name, and the lock. The caller puts them there.
 func Embeds(r *resolve.Recipe) []string { return []string{path.Base(r.Source), lock.Name} }
 
-// Program prints main.go. Objectives are by name of training stage. An error is
-// a bug of ours: source that does not parse.
-func Program(r *resolve.Recipe, objectives map[string]*check.Objective) ([]File, error) {
-	p := &program{recipe: r, file: jen.NewFile("main"), names: names{}, objectives: objectives}
+// Program prints main.go. Objectives are by name of training stage, rewards that
+// are lets of them by their own. An error is a bug of ours: source that does not
+// parse.
+func Program(r *resolve.Recipe, objectives map[string]*check.Objective, rewards map[string]*check.Reward) ([]File, error) {
+	p := &program{recipe: r, file: jen.NewFile("main"), names: names{}, objectives: objectives, scores: rewards}
 	p.head()
 	p.values()
 	p.functions()
@@ -56,6 +58,7 @@ type program struct {
 	file       *jen.File
 	names      names
 	objectives map[string]*check.Objective
+	scores     map[string]*check.Reward
 }
 
 // head prints
@@ -101,11 +104,20 @@ func pattern(name string) string {
 	return name
 }
 
-// functions prints each objective once.
+// functions prints each objective and each reward once.
 func (p *program) functions() {
 	for _, t := range p.recipe.Trains() {
 		p.file.Line()
 		for _, code := range objective(p.names.of("objective", t.Name, p.functionName(t)), p.objectives[t.Name]) {
+			p.file.Add(code)
+		}
+	}
+	for _, w := range p.recipe.Rewards {
+		if w.Fit != nil {
+			continue
+		}
+		p.file.Line()
+		for _, code := range rewardFunction(p.names.of("reward", w.Name, ""), p.scores[w.Name]) {
 			p.file.Add(code)
 		}
 	}
@@ -152,22 +164,95 @@ func (p *program) main() {
 			if len(p.recipe.Overrides) > 0 {
 				g.Add(field("Overrides").Op(stringList(p.recipe.Overrides)), jen.Op(",").Line())
 			}
+			p.encoders(g)
+			p.rewards(g)
 			g.Add(field("Stages").Index().Qual(trainerPath, "Stage").Add(stages), jen.Op(",").Line())
 		}))),
 	)
 }
 
+// encoders prints the frozen decoders that others read:
+//
+//	Encoders: []spec.Model{backbone},
+func (p *program) encoders(g *jen.Group) {
+	var all []jen.Code
+	for _, m := range p.recipe.Models {
+		if m.Spec.Kind == "encoder" {
+			all = append(all, p.id("model", m.Spec.Name))
+		}
+	}
+	if len(all) > 0 {
+		g.Add(field("Encoders").Index().Qual(specPath, "Model").Values(all...), jen.Op(",").Line())
+	}
+}
+
+// rewards prints what the recipe names as scores:
+//
+//	Rewards: []trainer.Reward{
+//		{Name: "armo", Score: armo, Models: []spec.Model{gate}},
+//		{Name: "judge", Fit: "tree"},
+//	},
+func (p *program) rewards(g *jen.Group) {
+	if len(p.recipe.Rewards) == 0 {
+		return
+	}
+	rows := block(func(g *jen.Group) {
+		for _, w := range p.recipe.Rewards {
+			g.Add(jen.Values(p.reward(w)...).Op(",").Line())
+		}
+	})
+	g.Add(field("Rewards").Index().Qual(trainerPath, "Reward").Add(rows), jen.Op(",").Line())
+}
+
+// reward is the elements of one.
+func (p *program) reward(w *resolve.Reward) []jen.Code {
+	name := field("Name").Lit(w.Name)
+	if w.Fit != nil {
+		return []jen.Code{name, field("Fit").Lit(w.Fit.Name)}
+	}
+	score := p.scores[w.Name]
+	elements := []jen.Code{name, field("Score").Add(p.id("reward", w.Name))}
+	var models []jen.Code
+	for _, m := range p.recipe.Models {
+		reads := func(t *check.Term) bool { return t.Model == m.Spec.Name }
+		if m.Spec.Kind != "encoder" && slices.ContainsFunc(score.Terms, reads) {
+			models = append(models, p.id("model", m.Spec.Name))
+		}
+	}
+	if len(models) > 0 {
+		elements = append(elements, field("Models").Index().Qual(specPath, "Model").Values(models...))
+	}
+	if score.Head != "" {
+		elements = append(elements, field("Head").Lit(score.Head))
+	}
+	return elements
+}
+
+// id is the variable of a declaration.
+func (p *program) id(keyword, name string) *jen.Statement {
+	return jen.Id(p.names.of(keyword, name, ""))
+}
+
 // stage prints one stage: trainer.Train(rm, prefs, trainRM, bradleyTerry).
 func (p *program) stage(s resolve.Stage) *jen.Statement {
+	call := func(name string, args ...jen.Code) *jen.Statement { return jen.Qual(trainerPath, name).Call(args...) }
 	switch s := s.(type) {
+	case *resolve.Fit:
+		return call("Fit", p.id("fit", s.Name), p.id("data", s.Data.Spec.Name))
+	case *resolve.Label:
+		return call("Label", p.id("label", s.Name), p.id("data", s.Base.Spec.Name))
 	case *resolve.Train:
-		return jen.Qual(trainerPath, "Train").Call(
-			jen.Id(p.names.of("model", s.Model.Spec.Name, "")), jen.Id(p.names.of("data", s.Data.Spec.Name, "")),
-			jen.Id(p.names.of("train", s.Name, "")), jen.Id(p.names.of("objective", s.Name, p.functionName(s))))
+		return call("Train", p.id("model", s.Model.Spec.Name), p.id("data", s.Data.Spec.Name),
+			p.id("train", s.Name), jen.Id(p.names.of("objective", s.Name, p.functionName(s))))
 	case *resolve.Evaluate:
-		return jen.Qual(trainerPath, "Evaluate").Call(
-			jen.Id(p.names.of("model", s.Model.Spec.Name, "")), jen.Id(p.names.of("data", s.Data.Spec.Name, "")),
-			jen.Id(p.names.of("evaluate", s.Name, "")))
+		data, how := p.id("data", s.Data.Spec.Name), p.id("evaluate", s.Name)
+		switch {
+		case s.Reward != nil:
+			return call("EvaluateReward", jen.Lit(s.Reward.Name), data, how)
+		case s.Fit != nil:
+			return call("EvaluateFit", p.id("fit", s.Fit.Name), data, how)
+		}
+		return call("Evaluate", p.id("model", s.Model.Spec.Name), data, how)
 	}
 	panic(fmt.Sprintf("emit: no form for a stage of type %T", s))
 }

@@ -29,14 +29,24 @@ func (p *program) values() {
 		p.variable("model", m.Spec.Name, "Model", l)
 	}
 	for _, d := range p.recipe.Data {
-		l := p.literal("data."+d.Spec.Name, reflect.ValueOf(d.Spec))
+		l := p.literal(d.Path(), reflect.ValueOf(d.Spec))
+		if d.Label != nil {
+			l.elements[0].origin = resolve.Origin(d.Label.Decl.Span)
+		}
 		if len(d.Spec.Extra) > 0 {
 			l.add("Extra", stringList(d.Spec.Extra), "read by the objective")
+		}
+		if d.Spec.Prompts {
+			l.add("Prompts", "true", "the view prompt is read")
 		}
 		p.variable("data", d.Spec.Name, "Data", l)
 	}
 	for _, s := range p.recipe.Stages {
 		switch s := s.(type) {
+		case *resolve.Fit:
+			p.variable("fit", s.Name, "Fit", p.literal("fit."+s.Name, reflect.ValueOf(s.Spec)))
+		case *resolve.Label:
+			p.variable("label", s.Name, "Label", p.literal("label."+s.Name, reflect.ValueOf(s.Spec)))
 		case *resolve.Train:
 			p.variable("train", s.Name, "Train", p.literal("train."+s.Name, reflect.ValueOf(s.Spec)))
 		case *resolve.Evaluate:
@@ -97,9 +107,12 @@ func (p *program) literal(path string, v reflect.Value) *literal {
 	for i := range v.NumField() {
 		sf, tag := v.Type().Field(i), v.Type().Field(i).Tag.Get("rmr")
 		switch {
-		case tag == "" && v.Field(i).Kind() == reflect.String && !v.Field(i).IsZero() || tag == ":kind":
+		case tag == "" && v.Field(i).Kind() == reflect.String && !v.Field(i).IsZero() || tag == ":kind" || tag == ",kind":
 			head.keys = append(head.keys, sf.Name)
 			head.values = append(head.values, jen.Lit(v.Field(i).String()))
+		case sf.Name == "Of" && tag == "":
+			head.keys = append(head.keys, sf.Name)
+			head.values = append(head.values, jen.Op(stringList(v.Field(i).Interface().([]string))))
 		case tag != "" && !empty(v.Field(i)):
 			l.field(sf, path, v.Field(i))
 		}
@@ -157,12 +170,13 @@ func (l *literal) rest(sf reflect.StructField, path string, v reflect.Value) {
 	var pairs, origins []string
 	keys := slices.SortedFunc(slices.Values(v.MapKeys()), func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
 	for _, key := range keys {
-		pairs = append(pairs, fmt.Sprintf("%q: %q", key.String(), v.MapIndex(key).String()))
-		if o := l.program.origin(path + "." + key.String()); !slices.Contains(origins, o) {
-			origins = append(origins, o)
+		value := l.program.recipe.Value(path + "." + key.String())
+		pairs = append(pairs, fmt.Sprintf("%q: %s", key.String(), value.Go))
+		if !slices.Contains(origins, value.Origin) {
+			origins = append(origins, value.Origin)
 		}
 	}
-	l.add(sf.Name, "map[string]string{"+strings.Join(pairs, ", ")+"}", strings.Join(origins, ", "))
+	l.add(sf.Name, v.Type().String()+"{"+strings.Join(pairs, ", ")+"}", strings.Join(origins, ", "))
 }
 
 // shard adds a row of the sharding table.
