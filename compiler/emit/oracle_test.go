@@ -41,7 +41,9 @@ func TestEmittedGraphsEqualTheInterpreter(t *testing.T) {
 	}
 	for i, text := range chosenObjectives {
 		g := newGenerator(uint64(i))
-		g.setKind(strings.Contains(text, "on ranking"))
+		_, kind, _ := strings.Cut(text, " on ")
+		kind, _, _ = strings.Cut(kind, " ")
+		g.setKind(kind, strings.Contains(text, "gate"))
 		cases = append(cases, newCase(t, g, text))
 	}
 	results := runProgram(t, cases)
@@ -52,10 +54,10 @@ func TestEmittedGraphsEqualTheInterpreter(t *testing.T) {
 		for k, r := range c.objective.Reports {
 			c.compare(t, i, r.Name, results[i].Reports[k], eval.Value(r.Value, c.batch), 1e-5)
 		}
-		for k, term := range c.objective.Terms {
+		for k, term := range c.terms {
 			for j := range results[i].Gradients[k] {
 				slope := 0.0
-				if c.batch.Terms[eval.Key(term)].Data[j] != padding {
+				if c.batch.Terms[eval.Key(term)].Data[j] != padding && term.Kind != "known" {
 					slope = c.slope(eval.Key(term), j)
 				}
 				worstGradient = max(worstGradient, c.compare(t, i, fmt.Sprintf("d/d %s[%d]", eval.Key(term), j), results[i].Gradients[k][j], slope, 2e-4))
@@ -101,11 +103,33 @@ var chosenObjectives = []string{
   report sure = mean(max(first, over candidate))
   report agree = mean(corr(rank(s, over candidate), s, over candidate))
 }`,
+	`objective gated on preference {
+  let gates = gate.scale * softmax(gate(prompt) / 10, over attribute)
+  let attributes(x) = debias(probe(x))
+  let s(x) = sum(gates * attributes(x), over attribute)
+  loss = mean(-log_sigmoid(s(chosen) - s(rejected)))
+  report both = mean(s(responses)[chosen] - s(chosen) + rank(s(responses), over side)[rejected])
+}`,
+	`objective odin on preference {
+  let words = length(responses)
+  let w = weights(model = odin) - mean(weights(model = odin), over hidden)
+  let unit = w / sqrt(max(sum(w^2, over hidden), 1e-16))
+  let leak(x) = abs(corr(words, x, over pair, over side)) + gate.scale
+  loss = leak(heads(responses, model = odin)[quality]) + abs(dot(unit[quality], unit[length], over hidden)) + mean(rm(chosen))
+  report all = sum(where(words > 0, 1, 0), over pair, over side)
+}`,
+	`objective regression on ratings {
+  let e = gate(response) - rating
+  loss = mean(sum(where(known, e^2, 0), over attribute)) / max(mean(sum(known, over attribute)), 1e-6)
+  report spread = mean(max(e, over attribute) - min(rating, over attribute))
+  report share = mean(known, over row, over attribute)
+}`,
 }
 
 type oracleCase struct {
 	text      string
 	objective *check.Objective
+	terms     []*check.Term // that the program is given: those of single sides where the objective asks for both
 	batch     *eval.Batch
 }
 
@@ -136,6 +160,7 @@ func (c oracleCase) slope(key string, j int) float64 {
 		a.Data = slices.Clone(a.Data)
 		a.Data[j] += step
 		moved.Terms[key] = a
+		c.beside(&moved)
 		return eval.Loss(c.objective, &moved)
 	}
 	return (loss(h) - loss(-h)) / (2 * h)
@@ -149,24 +174,81 @@ func newCase(t *testing.T, g *generator, text string) oracleCase {
 	if errs.HasErrors() {
 		t.Fatalf("%s\n%v", c.text, errs)
 	}
+	attributes := []string{"a", "b", "c"}
 	env := check.Env{
-		Data: check.Data{Name: "d", Kind: g.kind, Columns: g.columns},
+		Data: check.Data{Name: "d", Kind: g.kind, Columns: g.columns, Attributes: attributes},
 		Models: []check.Model{
-			{Name: "rm", Outputs: 1, Trained: true},
-			{Name: "odin", Outputs: 2, Labels: []string{"quality", "length"}, Trained: true},
+			{Name: "rm", Outputs: 1, Trained: !g.networks()},
+			{Name: "odin", Outputs: 2, Labels: []string{"quality", "length"}, Trained: !g.networks()},
+			{Name: "gate", Kind: "mlp", Axis: "attribute", Outputs: 3, Labels: attributes, Encoder: "backbone", Scalars: []string{"scale"}},
 		},
-		Serves: []string{"score", "heads", "embed", "logprob"},
-		Views:  []string{"chosen", "rejected", "prompt", "candidates"},
+		Fits: []check.Fit{
+			{Name: "probe", Kind: "ridge", Of: "backbone", Encoder: "backbone", Attributes: attributes},
+			{Name: "debias", Kind: "decorrelate", Of: "probe", Encoder: "backbone", Attributes: attributes},
+		},
+		Serves: []string{"score", "heads", "embed", "logprob", "model", "fit", "scalar", "weights", "length", "rating", "known"},
+		Views:  []string{"chosen", "rejected", "responses", "prompt", "candidates", "response"},
 	}
 	var found diag.List
 	c.objective = check.New(file.Decls[0], env, &found)
 	if c.objective == nil {
 		t.Fatalf("%s\n%v", c.text, found)
 	}
-	for _, term := range c.objective.Terms {
+	c.terms = sides(c.objective.Terms)
+	for _, term := range c.terms {
 		c.batch.Terms[eval.Key(term)] = g.term(term, c.batch)
 	}
+	c.beside(c.batch)
 	return c
+}
+
+// sides replaces terms of both sides of a pair by those of each.
+func sides(terms []*check.Term) []*check.Term {
+	var all []*check.Term
+	add := func(t *check.Term) {
+		if !slices.ContainsFunc(all, func(o *check.Term) bool { return eval.Key(o) == eval.Key(t) }) {
+			all = append(all, t)
+		}
+	}
+	for _, t := range terms {
+		if t.View != "responses" {
+			add(t)
+			continue
+		}
+		for _, view := range []string{"chosen", "rejected"} {
+			one := *t
+			one.View = view
+			one.Type.Axes = slices.DeleteFunc(slices.Clone(t.Type.Axes), func(a check.Axis) bool { return a.Name == "side" })
+			add(&one)
+		}
+	}
+	return all
+}
+
+// beside makes the terms of both sides of those of each.
+func (c oracleCase) beside(b *eval.Batch) {
+	for _, t := range c.objective.Terms {
+		if t.View != "responses" {
+			continue
+		}
+		var whole eval.Array
+		for _, a := range t.Type.Axes {
+			whole.Axes = append(whole.Axes, a.Name)
+		}
+		one := *t
+		one.View = "chosen"
+		chosen := b.Terms[eval.Key(&one)]
+		one.View = "rejected"
+		rejected := b.Terms[eval.Key(&one)]
+		after := 1 // numbers behind one position of side
+		for _, a := range whole.Axes[slices.Index(whole.Axes, "side")+1:] {
+			after *= b.Sizes[a]
+		}
+		for i := 0; i < len(chosen.Data); i += after {
+			whole.Data = append(append(whole.Data, chosen.Data[i:i+after]...), rejected.Data[i:i+after]...)
+		}
+		b.Terms[eval.Key(t)] = whole
+	}
 }
 
 // runProgram emits all objectives into one program, compiles it and runs it.
@@ -250,6 +332,8 @@ type oracleInput struct {
 	Ragged  map[string][][]bool
 	Columns map[string][]float64
 	Terms   []oracleTerm
+	// Transforms are the matrices of fits.
+	Transforms map[string][][]float64
 }
 
 type oracleTerm struct {
@@ -261,10 +345,10 @@ type oracleTerm struct {
 }
 
 func newInput(c oracleCase) oracleInput {
-	in := oracleInput{Axis: c.batch.Axis, Valid: c.batch.Valid, Ragged: c.batch.Ragged, Columns: c.batch.Columns}
-	for _, t := range c.objective.Terms {
+	in := oracleInput{Axis: c.batch.Axis, Valid: c.batch.Valid, Ragged: c.batch.Ragged, Columns: c.batch.Columns, Transforms: c.batch.Transforms}
+	for _, t := range c.terms {
 		a := c.batch.Terms[eval.Key(t)]
-		term := oracleTerm{Kind: t.Kind, Model: t.Model, View: t.View, Axes: a.Axes, Data: a.Data}
+		term := oracleTerm{Kind: t.Kind, Model: t.Model, View: t.View, Axes: a.Axes, Dims: []int{}, Data: a.Data}
 		for _, axis := range a.Axes {
 			term.Dims = append(term.Dims, c.batch.Sizes[axis])
 		}

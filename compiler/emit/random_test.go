@@ -3,6 +3,7 @@ package emit
 import (
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -17,24 +18,36 @@ type generator struct {
 	kind    string   // of the data
 	axis    string   // of the batch
 	ragged  string   // its ragged axis
+	fixed   string   // an axis of named elements: head, or attribute where networks and fits are called
 	columns []string // that the data declares
 	values  []string // lets over the batch
 }
 
 func newGenerator(seed uint64) *generator {
 	g := &generator{rng: rand.New(rand.NewPCG(seed, 8))}
-	g.setKind(g.rng.IntN(3) == 0)
+	g.setKind([]string{"preference", "preference", "ranking", "ratings"}[g.rng.IntN(4)], g.rng.IntN(2) == 0)
 	return g
 }
 
-func (g *generator) setKind(ranking bool) {
-	g.kind, g.axis, g.ragged, g.columns = "preference", "pair", "token", []string{"gap", "weight"}
-	if ranking {
-		g.kind, g.axis, g.ragged = "ranking", "row", "candidate"
-	} else if g.rng.IntN(2) == 0 {
-		g.columns = append(g.columns, "margin")
+func (g *generator) setKind(kind string, networks bool) {
+	g.kind, g.axis, g.ragged, g.fixed, g.columns = kind, "row", "token", "head", []string{"gap", "weight"}
+	switch kind {
+	case "preference":
+		g.axis = "pair"
+		if g.rng.IntN(2) == 0 {
+			g.columns = append(g.columns, "margin")
+		}
+	case "ranking":
+		g.ragged = "candidate"
+	}
+	if networks || kind == "ratings" {
+		g.fixed = "attribute"
 	}
 }
+
+// networks reports whether models and fits are called by their names, as where
+// a stage trains a network over what an encoder reads.
+func (g *generator) networks() bool { return g.fixed == "attribute" }
 
 func (g *generator) pick(options ...string) string { return options[g.rng.IntN(len(options))] }
 
@@ -62,7 +75,16 @@ func (g *generator) objective() string {
 		report = "corr(score(prompt), " + g.expr([]string{g.axis}, 1) + " + gap, over " + g.axis + ")"
 	}
 	fmt.Fprintf(&b, "  report r = %s\n}\n", report)
+	if g.networks() {
+		return named(b.String())
+	}
 	return b.String()
+}
+
+// named calls the models by name that the objective asks as the trained one.
+func named(text string) string {
+	text = strings.NewReplacer("score(", "rm(").Replace(text)
+	return regexp.MustCompile(`(embed|logprob)\((\w+)\)`).ReplaceAllString(text, "$1($2, model = rm)")
 }
 
 // expr is an expression over some of the given axes.
@@ -98,9 +120,12 @@ func (g *generator) inner(axes []string, depth int) string {
 	}
 	reduction := g.pick("sum", "mean", "max", "min", "logsumexp")
 	along := g.pick("softmax", "log_softmax", "rank")
+	if g.networks() && g.rng.IntN(2) == 0 {
+		return g.network(axes, depth, reduction, along)
+	}
 	switch choice := g.rng.IntN(7); {
-	case choice == 0 && slices.Contains(axes, "head"):
-		return g.reduceBy(along, axes, "head", depth-1)
+	case choice == 0 && slices.Contains(axes, g.fixed):
+		return g.reduceBy(along, axes, g.fixed, depth-1)
 	case choice == 1 && slices.Contains(axes, g.ragged):
 		return g.reduceBy(g.pick(along, "suffix_logsumexp"), axes, g.ragged, depth-1)
 	case choice == 2:
@@ -112,7 +137,34 @@ func (g *generator) inner(axes []string, depth int) string {
 	case choice == 5:
 		return g.reduce(nil, g.axis, g.pick("mean", "max"), depth-1)
 	}
-	return g.reduce(axes, "head", reduction, depth-1)
+	return g.reduce(axes, g.fixed, reduction, depth-1)
+}
+
+// network is an expression of what networks, fits and several axes have.
+func (g *generator) network(axes []string, depth int, reduction, along string) string {
+	with := func(more ...string) []string { return append(slices.Clone(axes), more...) }
+	choice := g.rng.IntN(7)
+	if g.kind == "preference" && !slices.Contains(axes, "side") {
+		switch choice {
+		case 0:
+			return fmt.Sprintf("%s(length(responses) + %s, over side)", reduction, g.expr(with("side"), depth-1))
+		case 1:
+			return fmt.Sprintf("%s(score(responses) * %s, over %s, over side)", g.pick("mean", "max", "min"), g.leaf([]string{g.axis, "side"}), g.axis)
+		case 2:
+			return fmt.Sprintf("corr(score(responses), length(responses) + %s, over side, over %s)", g.leaf([]string{g.axis}), g.axis)
+		case 3:
+			return fmt.Sprintf("(%s(score(responses) + %s, over side))%s", along, g.leaf(with("side")), g.pick("[chosen]", "[rejected]"))
+		}
+	}
+	switch {
+	case choice == 4 && !slices.Contains(axes, g.fixed):
+		return fmt.Sprintf("(debias(probe(%s) + %s))%s", g.view(), g.expr(with(g.fixed), depth-1), g.pick("[b]", "[c]"))
+	case choice == 5:
+		return "dot(weights(model = odin)[quality], tanh(embed(" + g.view() + ")), over hidden)"
+	case choice == 6 && g.ragged == "candidate":
+		return fmt.Sprintf("%s(score(candidates) + %s, over candidate, over row)", g.pick("mean", "max", "min"), g.leaf([]string{"row"}))
+	}
+	return fmt.Sprintf("(%s(gate(%s) * %s, over attribute))%s", along, g.view(), g.leaf(with(g.fixed)), g.pick("[a]", "[c]"))
 }
 
 // reduce is f of something that has the axis over.
@@ -127,16 +179,27 @@ func (g *generator) reduce(axes []string, over, f string, depth int) string {
 func (g *generator) reduceBy(f string, axes []string, over string, depth int) string {
 	has := map[string]string{
 		"pair": "score(prompt)", "row": "score(prompt)", "candidate": "score(candidates)",
-		"token": "logprob(chosen)", "head": "heads(prompt, model = odin)",
+		"token": "logprob(" + g.text() + ")", "head": "heads(prompt, model = odin)", "attribute": "debias(probe(prompt))",
 	}[over]
 	return f + "(" + has + " + " + g.expr(axes, depth) + ", over " + over + ")"
 }
 
 func (g *generator) view() string {
-	if g.kind == "ranking" {
+	switch g.kind {
+	case "ranking":
 		return "prompt"
+	case "ratings":
+		return g.pick("response", "prompt")
 	}
 	return g.pick("chosen", "rejected", "prompt")
+}
+
+// text is the view whose tokens are the ragged axis.
+func (g *generator) text() string {
+	if g.kind == "ratings" {
+		return "response"
+	}
+	return "chosen"
 }
 
 // leaf is a number, column, term or let over some of the given axes.
@@ -152,8 +215,23 @@ func (g *generator) leaf(axes []string) string {
 	if slices.Contains(axes, "head") {
 		options = append(options, "heads("+g.view()+", model = odin)")
 	}
+	if slices.Contains(axes, "attribute") {
+		options = append(options, "gate("+g.view()+")", "probe("+g.view()+")", "debias(gate("+g.view()+"))")
+		if g.kind == "ratings" {
+			options = append(options, "rating", "where(known, rating, 0.5)")
+		}
+	}
+	if slices.Contains(axes, "side") {
+		options = append(options, "score(responses)", "length(responses)")
+	}
+	if g.networks() {
+		options = append(options, "gate.scale", "length("+g.view()+")")
+		if !slices.Contains(axes, g.axis) {
+			options = options[:len(options)-1]
+		}
+	}
 	if slices.Contains(axes, g.ragged) {
-		options = append(options, map[string]string{"token": "logprob(chosen)", "candidate": "score(candidates)"}[g.ragged])
+		options = append(options, map[string]string{"token": "logprob(" + g.text() + ")", "candidate": "score(candidates)"}[g.ragged])
 	}
 	return g.pick(options...)
 }
@@ -161,12 +239,13 @@ func (g *generator) leaf(axes []string) string {
 // batch has five examples, one of them padding, and a ragged axis.
 func (g *generator) batch() *eval.Batch {
 	b := &eval.Batch{
-		Axis:    g.axis,
-		Sizes:   map[string]int{g.axis: 5, "head": 2, "hidden": 3, g.ragged: 4},
-		Valid:   []bool{true, true, true, true, true},
-		Ragged:  map[string][][]bool{},
-		Columns: map[string][]float64{},
-		Terms:   map[string]eval.Array{},
+		Axis:       g.axis,
+		Sizes:      map[string]int{g.axis: 5, "head": 2, "hidden": 3, "side": 2, "attribute": 3, g.ragged: 4},
+		Valid:      []bool{true, true, true, true, true},
+		Ragged:     map[string][][]bool{},
+		Columns:    map[string][]float64{},
+		Terms:      map[string]eval.Array{},
+		Transforms: map[string][][]float64{"debias": {{1, 0, 0}, {-0.25, 0, -0.5}, {0, 0, 1}}},
 	}
 	b.Valid[g.rng.IntN(5)] = false
 	for range 5 {
@@ -205,11 +284,17 @@ func (g *generator) term(t *check.Term, b *eval.Batch) eval.Array {
 			at[a.Axes[i]] = rest % b.Sizes[a.Axes[i]]
 			rest /= b.Sizes[a.Axes[i]]
 		}
-		valid = b.Valid[at[g.axis]]
+		if i, ok := at[g.axis]; ok {
+			valid = b.Valid[i]
+		}
 		if p, ok := at[g.ragged]; ok {
 			valid = valid && b.Ragged[g.ragged][at[g.axis]][p]
 		}
-		a.Data = append(a.Data, g.number(valid))
+		x := g.number(valid)
+		if t.Kind == "known" {
+			x = float64(g.rng.IntN(2))
+		}
+		a.Data = append(a.Data, x)
 	}
 	return a
 }
