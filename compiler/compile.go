@@ -59,7 +59,7 @@ func Compile(fsys fs.FS, name string, o Options) (*Result, diag.List) {
 	}
 	r.check(&errs)
 	if !errs.HasErrors() && !r.Library {
-		r.Plan = plan.New(r.Recipe, r.Objectives)
+		r.Plan = plan.New(r.Recipe, r.Objectives, r.Rewards)
 	}
 	return r, errs.Sorted()
 }

@@ -4,10 +4,12 @@
 package plan
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/rmc-lang/rmc/compiler/check"
 	"github.com/rmc-lang/rmc/compiler/resolve"
@@ -24,6 +26,7 @@ type Plan struct {
 	Models     []spec.Model      `json:"models"`
 	Data       []spec.Data       `json:"data"`
 	Objectives []Objective       `json:"objectives"`
+	Rewards    []Reward          `json:"rewards,omitempty"`
 	Stages     []Stage           `json:"stages"`
 	From       map[string]string `json:"from"` // path of a value → who set it
 }
@@ -32,6 +35,8 @@ type Plan struct {
 const (
 	Prepare  = "prepare"  // rows become token ids
 	Embed    = "embed"    // hidden states of a frozen backbone, computed once
+	Fit      = "fit"      // something is computed of features in closed form, or by search
+	Label    = "label"    // pairs are judged
 	Train    = "train"    // parameters are fitted
 	Evaluate = "evaluate" // scores are compared
 )
@@ -41,13 +46,28 @@ const (
 type Stage struct {
 	Name      string         `json:"name"` // train.rm
 	Kind      string         `json:"kind"`
-	Model     string         `json:"model"`
+	Model     string         `json:"model"`             // that is trained or measured, or whose backbone reads; "" where there is none
+	Encoder   string         `json:"encoder,omitempty"` // whose backbone reads, where it is another
 	Data      string         `json:"data"`
 	Objective string         `json:"objective,omitempty"` // Name of one of the plan's
+	Reward    string         `json:"reward,omitempty"`    // that is measured
 	Train     *spec.Train    `json:"train,omitempty"`
+	Fit       *spec.Fit      `json:"fit,omitempty"` // that is computed, or measured
+	Label     *spec.Label    `json:"label,omitempty"`
 	Evaluate  *spec.Evaluate `json:"evaluate,omitempty"`
 	Inputs    []string       `json:"inputs"` // names of stages
 	Hash      string         `json:"hash"`   // sha256 of its own text and its inputs' hashes
+}
+
+// Reads is the model whose backbone reads the stage's data, or "".
+func (s Stage) Reads() string { return cmp.Or(s.Encoder, s.Model) }
+
+// A Reward is what the recipe names as a score.
+type Reward struct {
+	Name  string `json:"name"`
+	Is    string `json:"is"`              // gated.s, or the name of a tree
+	Stage string `json:"stage,omitempty"` // whose model and parameters it has: train.gate
+	Score string `json:"score,omitempty"` // its right side in the recipe
 }
 
 // An Objective is the typed text of one loss, as one stage uses it.
@@ -76,8 +96,9 @@ type Named struct {
 	Is   string `json:"is"`
 }
 
-// New plans a recipe without errors; objectives are by name of training stage.
-func New(r *resolve.Recipe, objectives map[string]*check.Objective) *Plan {
+// New plans a recipe without errors; objectives are by name of training stage,
+// rewards that are lets of them by their own.
+func New(r *resolve.Recipe, objectives map[string]*check.Objective, rewards map[string]*check.Reward) *Plan {
 	p := &Plan{Version: spec.PlanVersion1, Name: r.Name, Source: r.Source, Mesh: r.Mesh, From: map[string]string{}}
 	for _, m := range r.Models {
 		p.Models = append(p.Models, m.Spec)
@@ -88,9 +109,16 @@ func New(r *resolve.Recipe, objectives map[string]*check.Objective) *Plan {
 	for _, v := range r.Values {
 		p.From[v.Path] = v.Origin
 	}
+	for _, w := range r.Rewards {
+		p.Rewards = append(p.Rewards, reward(w, rewards[w.Name]))
+	}
 	b := &builder{plan: p, trained: map[string]string{}}
 	for _, s := range r.Stages {
 		switch s := s.(type) {
+		case *resolve.Fit:
+			b.fit(s)
+		case *resolve.Label:
+			b.label(s)
 		case *resolve.Train:
 			p.Objectives = append(p.Objectives, objective("train."+s.Name, objectives[s.Name]))
 			b.train(s)
@@ -99,6 +127,14 @@ func New(r *resolve.Recipe, objectives map[string]*check.Objective) *Plan {
 		}
 	}
 	return p
+}
+
+// reward writes down what decides a score.
+func reward(w *resolve.Reward, o *check.Reward) Reward {
+	if w.Fit != nil {
+		return Reward{Name: w.Name, Is: w.Fit.Name, Stage: "fit." + w.Fit.Name}
+	}
+	return Reward{Name: w.Name, Is: o.Objective + "." + o.Let, Stage: "train." + w.Train.Name, Score: o.Score.Text}
 }
 
 // objective writes down what decides a loss.
@@ -162,39 +198,107 @@ func hash(own []any) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// inputs adds what must be done before a model sees data: its token ids and,
-// where the backbone is frozen, its hidden states.
-func (b *builder) inputs(m *resolve.Model, d *resolve.Data) []string {
-	name := m.Spec.Name + "." + d.Spec.Name
-	s := Stage{Name: "prepare." + name, Kind: Prepare, Model: m.Spec.Name, Data: d.Spec.Name}
-	prepared := b.add(s, d.Spec, m.Spec.Base, m.Spec.Tokenizer, m.Spec.Template)
-	if m.Spec.Tune.Kind != "head" {
-		return []string{prepared}
+// inputs adds what must be done before a stage has its features: the token ids
+// of its data for each backbone that reads them and, of frozen ones, the hidden
+// states. What a label makes needs the judge's answers as well.
+func (b *builder) inputs(s resolve.Stage, d *resolve.Data) []string {
+	var all []string
+	for _, u := range resolve.UsesOf(s) {
+		all = append(all, b.features(u.Model, u.Data))
 	}
-	s = Stage{Name: "embed." + name, Kind: Embed, Model: m.Spec.Name, Data: d.Spec.Name, Inputs: []string{prepared}}
-	return []string{b.add(s, m.Spec.Base, m.Spec.DType, m.Spec.Head.Read, m.Spec.Head.Layer)}
+	if d.Label != nil {
+		all = append(all, "label."+d.Label.Name)
+	}
+	return all
 }
 
-// after adds the stage that trained the model before, if any.
+// features adds the tokens of data for one backbone, and its hidden states.
+func (b *builder) features(m *resolve.Model, d *resolve.Data) string {
+	name := m.Spec.Name + "." + d.Spec.Name
+	rows := d.Spec
+	rows.Extra = nil // what reads a column says so itself
+	s := Stage{Name: "prepare." + name, Kind: Prepare, Model: m.Spec.Name, Data: d.Spec.Name}
+	prepared := b.add(s, rows, m.Spec.Base, m.Spec.Tokenizer, m.Spec.Template)
+	if !frozen(m.Spec) {
+		return prepared
+	}
+	s = Stage{Name: "embed." + name, Kind: Embed, Model: m.Spec.Name, Data: d.Spec.Name, Inputs: []string{prepared}}
+	return b.add(s, m.Spec.Base, m.Spec.DType, cmp.Or(m.Spec.Read, m.Spec.Head.Read), m.Spec.Depth())
+}
+
+// frozen reports whether a model's backbone stays as it is, so that its hidden
+// states are computed once.
+func frozen(m spec.Model) bool { return m.Kind != "reward" || m.Tune.Kind == "head" }
+
+// reader is the backbone that reads a stage's data, where it is not that of the
+// model itself.
+func reader(s resolve.Stage, model string) string {
+	for _, u := range resolve.UsesOf(s) {
+		if u.Model.Spec.Name != model {
+			return u.Model.Spec.Name
+		}
+		return ""
+	}
+	return ""
+}
+
+// after adds the stage that trained a model before, if any.
 func (b *builder) after(m *resolve.Model, inputs []string) []string {
-	if last := b.trained[m.Spec.Name]; last != "" {
+	if last := b.trained[m.Spec.Name]; last != "" && !slices.Contains(inputs, last) {
 		inputs = append(inputs, last)
 	}
 	return inputs
 }
 
+// read adds the stages that made what an objective names.
+func (b *builder) read(t *resolve.Train, inputs []string) []string {
+	for _, f := range t.Reads.Fits {
+		inputs = append(inputs, "fit."+f.Name)
+	}
+	for _, m := range t.Reads.Models {
+		inputs = b.after(m, inputs)
+	}
+	return inputs
+}
+
+func (b *builder) fit(f *resolve.Fit) {
+	s := Stage{Name: "fit." + f.Name, Kind: Fit, Model: f.Encoder.Spec.Name, Data: f.Data.Spec.Name, Fit: &f.Spec}
+	s.Inputs = b.inputs(f, f.Data)
+	for _, inner := range f.Chain {
+		s.Inputs = append(s.Inputs, "fit."+inner.Name)
+	}
+	b.add(s, f.Spec)
+}
+
+func (b *builder) label(l *resolve.Label) {
+	s := Stage{Name: "label." + l.Name, Kind: Label, Data: l.Base.Spec.Name, Label: &l.Spec}
+	rows, how := l.Base.Spec, l.Spec
+	rows.Extra, rows.Prompts = nil, false
+	how.Key, how.Parallel, how.Retries, how.Timeout = "", 0, 0, 0 // they change no answer
+	b.add(s, how, rows)
+}
+
 func (b *builder) train(t *resolve.Train) {
-	s := Stage{Name: "train." + t.Name, Kind: Train, Model: t.Model.Spec.Name, Data: t.Data.Spec.Name,
+	model := t.Model.Spec.Name
+	s := Stage{Name: "train." + t.Name, Kind: Train, Model: model, Encoder: reader(t, model), Data: t.Data.Spec.Name,
 		Objective: t.Spec.Objective, Train: &t.Spec}
-	s.Inputs = b.after(t.Model, b.inputs(t.Model, t.Data))
+	s.Inputs = b.read(t, b.after(t.Model, b.inputs(t, t.Data)))
 	o := b.plan.Objectives[len(b.plan.Objectives)-1]
-	b.trained[t.Model.Spec.Name] = b.add(s, deciding(t.Spec), decidingModel(t.Model.Spec), o)
+	own := []any{deciding(t.Spec), decidingModel(t.Model.Spec), o}
+	for _, m := range t.Reads.Models {
+		own = append(own, decidingModel(m.Spec))
+	}
+	b.trained[model] = b.add(s, own...)
 }
 
 // deciding is a training stage without what changes no result: how batches are
-// cut and padded, and how often it is saved.
+// cut and padded, and how often it is saved. With a validation the last one
+// decides which weights are kept.
 func deciding(t spec.Train) spec.Train {
-	t.Micro, t.Save, t.Buckets = 0, 0, nil
+	t.Micro, t.Buckets = 0, nil
+	if t.Validate.Kind != "holdout" {
+		t.Save = 0
+	}
 	return t
 }
 
@@ -205,7 +309,28 @@ func decidingModel(m spec.Model) spec.Model {
 }
 
 func (b *builder) evaluate(e *resolve.Evaluate) {
-	s := Stage{Name: "evaluate." + e.Name, Kind: Evaluate, Model: e.Model.Spec.Name, Data: e.Data.Spec.Name, Evaluate: &e.Spec}
-	s.Inputs = b.after(e.Model, b.inputs(e.Model, e.Data))
-	b.add(s, e.Spec.Part, decidingModel(e.Model.Spec))
+	s := Stage{Name: "evaluate." + e.Name, Kind: Evaluate, Data: e.Data.Spec.Name, Evaluate: &e.Spec, Inputs: b.inputs(e, e.Data)}
+	own := []any{e.Spec.Part}
+	switch {
+	case e.Reward != nil:
+		s.Reward = e.Reward.Name
+		i := slices.IndexFunc(b.plan.Rewards, func(w Reward) bool { return w.Name == e.Reward.Name })
+		own = append(own, b.plan.Rewards[i])
+		if t := e.Reward.Train; t != nil {
+			s.Model = t.Model.Spec.Name
+			s.Inputs = b.read(t, append(s.Inputs, "train."+t.Name))
+		} else {
+			s.Fit = &e.Reward.Fit.Spec
+			s.Inputs = append(s.Inputs, "fit."+e.Reward.Fit.Name)
+		}
+	case e.Fit != nil:
+		s.Fit = &e.Fit.Spec
+		s.Inputs = append(s.Inputs, "fit."+e.Fit.Name)
+	default:
+		s.Model = e.Model.Spec.Name
+		s.Inputs = b.after(e.Model, s.Inputs)
+		own = append(own, decidingModel(e.Model.Spec))
+	}
+	s.Encoder = reader(e, s.Model)
+	b.add(s, own...)
 }
