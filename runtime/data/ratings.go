@@ -144,8 +144,8 @@ func (l *layout) decideRatings(row Row, where string) error {
 		l.format, l.why = formatIDs, "the rows have ids"
 	case l.has(row, "messages"):
 		l.format, l.why = formatMessages, "the rows have messages"
-	case strings.HasPrefix(text, turnMark):
-		l.format, l.why = formatNeMo, "text begins with "+turnMark
+	case strings.HasPrefix(text, systemMark) || strings.HasPrefix(text, turnMark):
+		l.format, l.why = formatNeMo, "text begins with "+text[:len(turnMark)]
 	case strings.Contains(prompt, turnMark):
 		l.format, l.why = formatNeMo, "the prompt has "+turnMark
 	case !l.has(row, "prompt"):

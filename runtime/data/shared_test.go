@@ -47,6 +47,25 @@ func TestHHRows(t *testing.T) {
 	}
 }
 
+// The pairs of these dialogues part with the last answer: reading prompts leaves
+// out no row that is there without.
+func TestHHPrompts(t *testing.T) {
+	d := asking()
+	d.OverLength, d.MaxLength = "truncate_left", 2000
+	s, err := Load(d, sharedFile(t, "hh-rlhf/harmless.jsonl.gz"), bytesEncode)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Stats.Met(Prompts) != 0 || s.Stats.Kept < 1750 {
+		t.Errorf("%d of %d rows kept: %+v", s.Stats.Kept, s.Stats.Read, s.Stats.Filters)
+	}
+	for _, e := range s.Train {
+		if len(e.Sequences) != 3 || len(e.Lengths) != 2 || e.Len() > 2000 {
+			t.Fatalf("row %d: %d sequences of %d tokens, lengths %v", e.Row, len(e.Sequences), e.Len(), e.Lengths)
+		}
+	}
+}
+
 func TestShareGPTRows(t *testing.T) {
 	d := recipe()
 	d.MaxLength = 100000
