@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"regexp"
 	"strings"
 	"testing"
@@ -60,5 +61,35 @@ func TestVisible(t *testing.T) {
 		if got := visible(text); got != want {
 			t.Errorf("visible(%q) = %q, want %q", text, got, want)
 		}
+	}
+}
+
+func TestPreviewOfRatings(t *testing.T) {
+	full := []data.Sequence{{IDs: []int32{1, 2, 3, 4}, Prompt: 2}, {IDs: []int32{1, 2}, Prompt: 2}}
+	l := lookText{
+		data: spec.Data{Name: "d", Kind: "ratings", OverLength: "drop"},
+		look: data.Look{
+			Where: "d.jsonl:1", Views: []string{"response", "prompt"}, Full: full, Cut: full,
+			Columns: map[string]float32{"good": float32(math.NaN()), "length": 2},
+		},
+	}
+	want := `d.jsonl:1: row 1 of data d, trained on
+good is missing
+length = 2
+
+response: 4 tokens
+  prompt, 2 tokens
+    1|2
+  response, 2 tokens
+    3|4
+  scored: token 4, 4
+
+prompt: 2 tokens
+  prompt, 2 tokens
+    1|2
+  read: token 2, 2
+`
+	if got := l.text(); got != want {
+		t.Errorf("shows\n%s\nwant\n%s", got, want)
 	}
 }
