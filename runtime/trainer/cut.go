@@ -69,11 +69,11 @@ type packer struct {
 
 // newPacker chooses the buckets for rows that are all known.
 func newPacker(rows []data.Tree, ways int) packer {
-	lengths, longest := lengthsOf(rows)
+	lengths, longest := rowLengths(rows)
 	return packer{spec.Buckets(lengths, longest), ways}
 }
 
-func lengthsOf(rows []data.Tree) (lengths []int, longest int) {
+func rowLengths(rows []data.Tree) (lengths []int, longest int) {
 	for _, row := range rows {
 		lengths, longest = append(lengths, len(row.Tokens)), max(longest, len(row.Tokens))
 	}
@@ -83,7 +83,7 @@ func lengthsOf(rows []data.Tree) (lengths []int, longest int) {
 // ladder is buckets that hold rows: powers of two, so that they are few whatever
 // comes next.
 func ladder(rows []data.Tree) []int {
-	_, longest := lengthsOf(rows)
+	_, longest := rowLengths(rows)
 	all := []int{2 * spec.BucketMultiple}
 	for all[len(all)-1] < longest {
 		all = append(all, 2*all[len(all)-1])

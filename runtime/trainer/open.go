@@ -130,6 +130,9 @@ func encoderOf(m spec.Model) spec.Model {
 	return spec.Model{Name: m.Name, Kind: "encoder", Base: m.Base, Layer: m.Depth(), DType: m.DType, Shard: m.Shard}
 }
 
+// isFrozen reports whether the hidden states of m never change.
+func isFrozen(m spec.Model) bool { return m.Kind == "encoder" || m.Tune.Kind == "head" }
+
 // lora is the adapter that m trains.
 func lora(m spec.Model) *model.LoRA {
 	return &model.LoRA{Rank: m.Tune.Rank, Alpha: m.Tune.Alpha, On: m.Tune.On}
