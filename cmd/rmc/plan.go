@@ -76,13 +76,35 @@ func (t *planText) text() string {
 // headline says in a line what a stage is for.
 func (t *planText) headline(s plan.Stage) {
 	e := t.stageEstimate(s)
-	if e == nil || s.Train == nil && s.Evaluate == nil {
+	if e == nil || s.Kind == plan.Prepare || s.Kind == plan.Embed {
 		return
 	}
-	if s.Evaluate != nil {
-		fmt.Fprintf(&t.b, "  evaluates %s on %s of %s.%s\n", s.Model, t.examples(s, e.Examples), s.Data, s.Evaluate.Part)
-		return
+	examples := t.examples(s, e.Examples)
+	switch s.Kind {
+	case plan.Fit:
+		fmt.Fprintf(&t.b, "  fits %s, a %s, on %s of %s\n", s.Fit.Name, s.Fit.Kind, examples, s.Data)
+	case plan.Label:
+		fmt.Fprintf(&t.b, "  asks %s of %s which side is better, for %s\n", s.Label.Model, t.examples(s, e.Examples), s.Label.Name)
+	case plan.Evaluate:
+		fmt.Fprintf(&t.b, "  evaluates %s on %s of %s.%s\n", measured(s), examples, s.Data, s.Evaluate.Part)
+	default:
+		t.training(s, e)
 	}
+}
+
+// measured is the name of what a stage evaluates.
+func measured(s plan.Stage) string {
+	switch {
+	case s.Reward != "":
+		return s.Reward
+	case s.Fit != nil:
+		return s.Fit.Name
+	}
+	return s.Model
+}
+
+// training says in a line how long a stage trains, and what of a model.
+func (t *planText) training(s plan.Stage, e *plan.StageEstimate) {
 	fmt.Fprintf(&t.b, "  trains %s on %s of %s: %s of %s", s.Model, t.examples(s, e.Examples), s.Data,
 		many(e.Steps, "step"), t.examples(s, s.Train.Batch))
 	if i := slices.IndexFunc(t.estimate.Models, func(m plan.ModelEstimate) bool { return m.Name == s.Model }); i >= 0 {
@@ -108,7 +130,7 @@ func (t *planText) examples(s plan.Stage, n int) string {
 		noun = "sequence"
 	}
 	for _, d := range t.plan.Data {
-		if d.Name == s.Data && d.Kind == "preference" && (s.Train != nil || s.Evaluate != nil) {
+		if d.Name == s.Data && d.Kind == "preference" && s.Kind != plan.Prepare && s.Kind != plan.Embed {
 			noun = "pair"
 		}
 	}
@@ -185,6 +207,7 @@ func (t *planText) stage(number int, s plan.Stage) {
 	case e != nil:
 		t.fact("reads", "%s", t.examples(s, e.Examples))
 	}
+	t.made(s)
 	if i := slices.IndexFunc(t.plan.Objectives, func(o plan.Objective) bool { return o.Stage == s.Name }); i >= 0 {
 		t.objective(t.plan.Objectives[i])
 	}
@@ -193,6 +216,9 @@ func (t *planText) stage(number int, s plan.Stage) {
 	}
 	for _, b := range e.Buckets {
 		t.fact("bucket", "%s: %s, %d a forward", many(b.Length, "token"), t.examples(s, b.Examples), b.Micro)
+	}
+	if e.Stored > 0 {
+		t.fact("stores", "%s of hidden states", size(e.Stored))
 	}
 	if e.Padded > 0 {
 		t.fact("tokens", "%s, and %s of padding (%.0f %%)", grouped(e.Tokens), grouped(e.Padded-e.Tokens),
@@ -203,6 +229,27 @@ func (t *planText) stage(number int, s plan.Stage) {
 	}
 	if e.Memory != nil {
 		t.memory(*e.Memory)
+	}
+}
+
+// made writes what a fit or a label is made of, and what a reward is.
+func (t *planText) made(s plan.Stage) {
+	switch {
+	case s.Kind == plan.Fit:
+		features := s.Data
+		for _, of := range s.Fit.Of {
+			features = of + "(" + features + ")"
+		}
+		t.fact("fits", "%s on %s", s.Fit.Kind, features)
+	case s.Kind == plan.Label:
+		t.fact("asks", "%s at %s, %s", s.Label.Model, s.Label.Endpoint, map[string]string{"both": "in both orders", "given": "in the given order"}[s.Label.Orders])
+	}
+	if i := slices.IndexFunc(t.plan.Rewards, func(w plan.Reward) bool { return w.Name == s.Reward }); i >= 0 {
+		w := t.plan.Rewards[i]
+		t.fact("reward", "%s = %s of %s", w.Name, w.Is, w.Stage)
+		if w.Score != "" {
+			t.fact("", "%s", w.Score)
+		}
 	}
 }
 

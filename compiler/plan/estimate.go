@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"strings"
@@ -69,6 +70,7 @@ type StageEstimate struct {
 	Tokens      int64    `json:"tokens"`        // real tokens of one pass
 	Padded      int64    `json:"padded_tokens"` // with padding to the bucket
 	Memory      *Memory  `json:"memory,omitempty"`
+	Stored      int64    `json:"stored_bytes,omitempty"` // of hidden states, float32
 
 	accumulates bool // a step takes several forwards
 }
@@ -95,21 +97,60 @@ type Memory struct {
 func (p *Plan) Estimate(f *facts.Facts) *Estimate {
 	e := &Estimate{}
 	for _, m := range p.Models {
-		if known, ok := f.Models[m.Name]; ok {
+		if m.Kind == "mlp" {
+			if known, ok := f.Models[m.Input]; ok || m.Input == "" {
+				n := networkSize(m, known.Hidden)
+				e.Models = append(e.Models, ModelEstimate{Name: m.Name, Architecture: "mlp", Total: n, Trained: n})
+			}
+		} else if known, ok := f.Models[m.Name]; ok {
 			e.Models = append(e.Models, modelEstimate(p.Mesh, m, known))
 		}
 	}
 	for _, s := range p.Stages {
-		d, ok := f.Data[facts.Key(s.Model, s.Data)]
+		d, ok := p.dataOf(s, f)
 		if !ok {
 			continue
 		}
 		if s.Kind == Prepare {
 			e.Data = append(e.Data, dataEstimate(s, d))
 		}
-		e.Stages = append(e.Stages, p.stageEstimate(s, d, f.Models[s.Model]))
+		e.Stages = append(e.Stages, p.stageEstimate(s, d, f.Models[s.Reads()]))
 	}
 	return e
+}
+
+// dataOf returns what is known of a stage's data. A judge reads texts, so that
+// any model's view of the data tells how many there are.
+func (p *Plan) dataOf(s Stage, f *facts.Facts) (facts.Data, bool) {
+	if d, ok := f.Data[facts.Key(s.Reads(), s.Data)]; ok {
+		return d, true
+	}
+	for _, other := range p.Stages {
+		d, ok := f.Data[facts.Key(other.Model, other.Data)]
+		if ok && s.Kind == Label && other.Kind == Prepare && (other.Data == s.Data || other.Data == s.Label.Name) {
+			return d, true
+		}
+	}
+	return facts.Data{}, false
+}
+
+// networkSize counts the parameters of a small network that reads hidden states
+// of a width: matrices, biases and learnable numbers. Without an input it is its
+// last bias.
+func networkSize(m spec.Model, hidden int) int64 {
+	n := int64(len(m.Scalars.Map))
+	if m.Input == "" {
+		return n + int64(m.Outputs)
+	}
+	in := hidden
+	for _, out := range append(slices.Clone(m.Hidden), m.Outputs) {
+		n += int64(in) * int64(out)
+		if m.Bias {
+			n += int64(out)
+		}
+		in = out
+	}
+	return n
 }
 
 // model returns a model of the plan.
@@ -243,14 +284,20 @@ func quantile(sorted []int, q float64) int {
 // stageEstimate counts what a stage does.
 func (p *Plan) stageEstimate(s Stage, d facts.Data, f facts.Model) StageEstimate {
 	e := StageEstimate{Name: s.Name, Kind: s.Kind, Examples: d.Train + d.Holdout}
-	m, data := p.model(s.Model), p.data(s.Data)
-	longest := func(lengths []int) []int { return spec.Buckets(lengths, data.MaxLength) }
-	frozen := m.Tune.Kind == "head"
+	var m spec.Model // of a tree and of a label there is none
+	if s.Reads() != "" {
+		m = p.model(cmp.Or(s.Model, s.Encoder))
+	}
+	longest := func(lengths []int) []int { return spec.Buckets(lengths, p.data(s.Data).MaxLength) }
+	frozen := frozen(m)
 	switch s.Kind {
 	case Prepare:
 		e.Tokens = d.TokensAfter
 	case Embed:
 		e.embed(d, longest, max(1, p.Mesh.FSDP))
+		e.Stored = 4 * int64(e.Examples) * int64(f.Hidden)
+	case Fit:
+		e.Examples = d.Train
 	case Train:
 		p.trainEstimate(&e, s, d, frozen)
 		e.Memory = p.memory(m, f, e, d.Sequences)
@@ -292,7 +339,10 @@ func part(name string, d facts.Data) []int {
 // trainEstimate counts the steps of a training stage, and its shapes.
 func (p *Plan) trainEstimate(e *StageEstimate, s Stage, d facts.Data, frozen bool) {
 	e.Examples = d.Train
-	e.Steps = s.Train.StepsFor(d.Train)
+	if v := s.Train.Validate; v.Kind == "holdout" { // of whole prompts, so that the trainer may keep a few more or less
+		e.Examples -= int(math.Round(v.Fraction * float64(d.Train)))
+	}
+	e.Steps = s.Train.StepsFor(e.Examples)
 	e.WarmupSteps = s.Train.Schedule.WarmupSteps(e.Steps)
 	if frozen { // the embeddings have one shape
 		e.Compiles = 1
@@ -325,7 +375,7 @@ func (e *StageEstimate) fill(buckets, lengths []int, sequences int, micro func(i
 
 // memory estimates the bytes of one device in a training step.
 func (p *Plan) memory(m spec.Model, f facts.Model, e StageEstimate, sequences int) *Memory {
-	if len(f.Params) == 0 {
+	if len(f.Params) == 0 && m.Input+m.Base != "" {
 		return nil
 	}
 	frozen, trained := p.held(m, f)
@@ -353,6 +403,9 @@ func (p *Plan) memory(m spec.Model, f facts.Model, e StageEstimate, sequences in
 
 // held counts the parameters that one device holds.
 func (p *Plan) held(m spec.Model, f facts.Model) (frozen, trained int64) {
+	if m.Kind == "mlp" {
+		return 0, networkSize(m, f.Hidden)
+	}
 	var backbone int64
 	for _, param := range f.Params {
 		backbone += facts.Param{Shape: share(p.Mesh, param.Shape, placement(m, param))}.Size()
