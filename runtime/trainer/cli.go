@@ -35,6 +35,7 @@ type commandLine struct {
 	Backend string   `help:"What computes: auto, xla or go." enum:"auto,xla,go" default:"auto"`
 
 	Train    trainCommand    `cmd:"" default:"withargs" help:"Train, evaluate and keep the model (the default)."`
+	Embed    embedCommand    `cmd:"" help:"Compute the hidden states that the stages read, or a share of them."`
 	Score    scoreCommand    `cmd:"" help:"Score JSON lines from standard input."`
 	Evaluate evaluateCommand `cmd:"" help:"Evaluate the trained model again."`
 	Export   exportCommand   `cmd:"" help:"Write a Hugging Face folder that AutoModelForSequenceClassification loads."`
