@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/rmc-lang/rmc/compiler/facts"
+	"github.com/rmc-lang/rmc/compiler/resolve"
 	"github.com/rmc-lang/rmc/lang/ast"
 	"github.com/rmc-lang/rmc/runtime/arch"
 	"github.com/rmc-lang/rmc/runtime/data"
@@ -72,13 +73,17 @@ func gatherAt(c *console, r *compiled, o factsFlags, pins *lock.File) (*world, e
 		},
 	}
 	for _, m := range r.Recipe.Models {
-		g.model(m.Spec)
+		if m.Spec.Base != "" {
+			g.model(m.Spec)
+		}
 	}
 	for _, d := range r.Recipe.Data {
-		g.source(d.Spec)
+		if d.Label == nil {
+			g.source(d.Spec)
+		}
 	}
 	for _, u := range r.Recipe.Uses() {
-		g.tokens(u.Model.Spec, u.Data.Spec)
+		g.tokens(u.Model.Spec, u.Data)
 	}
 	g.world.facts.Missing = g.sources.missing
 	return g.world, g.pins()
@@ -133,7 +138,7 @@ func modelFacts(c arch.Config, m spec.Model, mesh spec.Mesh) facts.Model {
 		Heads: c.Heads, KVHeads: c.KVHeads, HeadDim: c.HeadDim, Positions: c.MaxPositions,
 		HasScoreHead: c.HasScore(),
 	}
-	layer := m.Head.Layer
+	layer := m.Depth()
 	if layer > c.Layers {
 		layer = -1 // the compiler will say that there is no such layer
 	}
@@ -155,8 +160,9 @@ func (g *gathering) source(d spec.Data) {
 }
 
 // tokens reads a data set as a model sees it.
-func (g *gathering) tokens(m spec.Model, d spec.Data) {
-	path, ok := g.world.paths[d.Name]
+func (g *gathering) tokens(m spec.Model, of *resolve.Data) {
+	d := of.Spec
+	path, ok := g.world.paths[strings.TrimPrefix(of.Path(), "data.")]
 	if !ok {
 		return // said already
 	}
@@ -175,19 +181,24 @@ func (g *gathering) tokens(m spec.Model, d spec.Data) {
 	key := facts.Key(m.Name, d.Name)
 	var column *data.ColumnError
 	var nothing *data.NothingLeftError
+	var unrated *data.UnratedError
 	switch {
 	case errors.As(err, &column):
 		g.world.facts.Data[key] = columnFacts(column)
+	case errors.As(err, &unrated):
+		g.world.facts.Data[key] = facts.Data{Rows: unrated.Rows, Ratings: []facts.Rating{{Attribute: unrated.Attribute, Missing: unrated.Rows}}}
 	case wanted && errors.As(err, &nothing):
 		g.leftOut("tokens of data %s: there is no tokenizer of model %s to count them with", d.Name, m.Name)
 		g.world.facts.Data[key] = uncounted(nothing.Stats)
 	case errors.As(err, &nothing):
 		g.world.facts.Data[key] = dataFacts(&data.Set{Stats: nothing.Stats}, nil)
 	case err != nil:
-		g.wrong("data."+d.Name+".source", err)
+		g.wrong(of.Path()+".source", err)
 	default:
 		g.world.sets[key] = set
-		g.world.facts.Data[key] = dataFacts(set, reader.bosCounts(set))
+		known := dataFacts(set, reader.bosCounts(set))
+		known.Ratings = ratingFacts(d, set)
+		g.world.facts.Data[key] = known
 	}
 }
 

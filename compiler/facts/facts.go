@@ -111,6 +111,8 @@ type Data struct {
 	// BOSCounts counts sequences by the number of BOS tokens at their start.
 	BOSCounts map[int]int
 
+	Ratings []Rating // of ratings, in the order of the attributes
+
 	MissingColumns []ColumnProblem // columns that the format or the objective wants
 	Mistyped       []ColumnProblem
 
@@ -131,6 +133,19 @@ type Column struct {
 	Type     string // text | number | bool | list | messages | mixed
 	Constant bool   // one value in all rows
 	Value    string // that value, shortened
+}
+
+// A Rating is what the rows that are kept say of one attribute.
+type Rating struct {
+	Attribute string
+	Known     int  // rows that have it
+	Missing   int  // rows that lack it
+	Counted   bool // it is the number of the response's tokens, and no column
+	Constant  bool // all that have it have one value
+	// Value is that value where it is constant; else a number far below all others
+	// that many rows have, which may mean missing, and ValueRows how many do.
+	Value     string
+	ValueRows int
 }
 
 // A ColumnProblem is a column that a row lacks or that has another type there.

@@ -25,13 +25,15 @@ func (v *verifier) pair(m *resolve.Model, d *resolve.Data) {
 		v.vocabulary(m, d, f)
 		v.truncation(d, f)
 		v.shared(d, f)
+		v.ratings(d, f)
 	}
 }
 
 // mayBeIDs reports whether rows bring token ids, and so need no tokenizer, or
 // may for all that is known.
 func mayBeIDs(d spec.Data, f facts.Data) bool {
-	has := slices.ContainsFunc(f.Columns, func(c facts.Column) bool { return c.Name == "chosen_ids" })
+	ids := []string{"chosen_ids", "response_ids", "ids"}
+	has := slices.ContainsFunc(f.Columns, func(c facts.Column) bool { return slices.Contains(ids, c.Name) })
 	return d.Format == "ids" || d.Format == "auto" && (has || len(f.Columns) == 0)
 }
 
@@ -41,7 +43,7 @@ func (v *verifier) positions(m *resolve.Model, d *resolve.Data) {
 	if !ok || f.Positions == 0 || d.Spec.MaxLength <= f.Positions {
 		return
 	}
-	span := v.at("data."+d.Spec.Name+".max_length", d.Decl.Name.Span)
+	span := v.at(d.Path()+".max_length", d.Decl.Name.Span)
 	e := v.errs.Addf(diag.TooFewPositions, span, "max_length %d does not fit %s, which has %d positions", d.Spec.MaxLength, f.Architecture, f.Positions)
 	e.Notes = []diag.Note{v.note("model."+m.Spec.Name+".base", "the model's base")}
 	e.Help = fmt.Sprintf("the largest that fits is max_length = %d tokens", f.Positions)
@@ -111,14 +113,14 @@ func (v *verifier) bos(m *resolve.Model, d *resolve.Data, t facts.Tokenizer, f f
 
 // columns checks what the format and the objective read.
 func (v *verifier) columns(d *resolve.Data, f facts.Data) {
-	span := v.at("data."+d.Spec.Name+".source", d.Decl.Name.Span)
+	span := v.at(d.Path()+".source", d.Decl.Name.Span)
 	var names []string
 	for _, c := range f.Columns {
 		names = append(names, c.Name)
 	}
 	for _, c := range f.MissingColumns {
 		wanted := wantedAs(d.Spec, c.Column)
-		e := v.errs.Addf(diag.MissingColumn, v.at("data."+d.Spec.Name+".columns."+wanted, span), "%s has no column %q", d.Spec.Name, c.Column)
+		e := v.errs.Addf(diag.MissingColumn, v.at(d.Path()+".columns."+wanted, span), "%s has no column %q", d.Spec.Name, c.Column)
 		if c.Row > 0 {
 			e.Message += fmt.Sprintf(" in row %d", c.Row)
 		}
@@ -161,7 +163,7 @@ func (v *verifier) constant(d *resolve.Data, f facts.Data) {
 		if i < 0 || !f.Columns[i].Constant {
 			continue
 		}
-		span := v.at("data."+d.Spec.Name+".source", d.Decl.Name.Span)
+		span := v.at(d.Path()+".source", d.Decl.Name.Span)
 		v.warn(diag.ConstantColumn, span, "column %q is %s in every row", column, f.Columns[i].Value).Help =
 			"an objective that reads it learns nothing from it"
 	}
@@ -221,8 +223,9 @@ func rowsNote(at []int, of int) []diag.Note {
 
 // rows checks that there is something to train on.
 func (v *verifier) rows(d *resolve.Data, f facts.Data) {
-	span := v.at("data."+d.Spec.Name+".source", d.Decl.Name.Span)
-	broken := len(f.MissingColumns)+len(f.Mistyped) > 0
+	span := v.at(d.Path()+".source", d.Decl.Name.Span)
+	unrated := func(r facts.Rating) bool { return r.Known == 0 }
+	broken := len(f.MissingColumns)+len(f.Mistyped) > 0 || slices.ContainsFunc(f.Ratings, unrated)
 	switch {
 	case broken: // reported, and nothing more was read
 	case f.Rows == 0:
@@ -237,7 +240,7 @@ func (v *verifier) rows(d *resolve.Data, f facts.Data) {
 		e.Help = "make max_length larger, or check the format"
 	}
 	if d.Spec.Ties == "error" && f.Ties > 0 {
-		e := v.errs.Addf(diag.TiesFound, v.at("data."+d.Spec.Name+".ties", span), "%s of %s %s two sides that are the same", count(f.Ties, "row"), d.Spec.Name, has(f.Ties))
+		e := v.errs.Addf(diag.TiesFound, v.at(d.Path()+".ties", span), "%s of %s %s two sides that are the same", count(f.Ties, "row"), d.Spec.Name, has(f.Ties))
 		e.Notes = rowsNote(f.TiesAt, f.Ties)
 		e.Help = "take them out, or write ties = drop"
 	}
@@ -254,7 +257,7 @@ func (v *verifier) vocabulary(m *resolve.Model, d *resolve.Data, f facts.Data) {
 	if !ok || model.Vocab == 0 || f.LargestID < model.Vocab {
 		return
 	}
-	span := v.at("data."+d.Spec.Name+".source", d.Decl.Name.Span)
+	span := v.at(d.Path()+".source", d.Decl.Name.Span)
 	e := v.errs.Addf(diag.BeyondVocabulary, span, "row %d of %s has the token id %d, and %s knows 0 to %d",
 		f.LargestIDAt, d.Spec.Name, f.LargestID, model.Architecture, model.Vocab-1)
 	e.Notes = []diag.Note{v.note("model."+m.Spec.Name+".base", "the model's base")}
@@ -263,7 +266,7 @@ func (v *verifier) vocabulary(m *resolve.Model, d *resolve.Data, f facts.Data) {
 
 // truncation checks what max_length does to the rows.
 func (v *verifier) truncation(d *resolve.Data, f facts.Data) {
-	path := "data." + d.Spec.Name + "."
+	path := d.Path() + "."
 	span := v.at(path+"max_length", d.Decl.Name.Span)
 	if d.Spec.OverLength == "error" && f.OverLong > 0 {
 		e := v.errs.Addf(diag.OverLong, v.at(path+"over_length", span), "%s of %s %s longer than %d tokens", count(f.OverLong, "row"), d.Spec.Name, are(f.OverLong), d.Spec.MaxLength)
@@ -297,7 +300,7 @@ func (v *verifier) shared(d *resolve.Data, f facts.Data) {
 	if f.SharedPrompts == 0 {
 		return
 	}
-	span := v.at("data."+d.Spec.Name+".split", d.Decl.Name.Span)
+	span := v.at(d.Path()+".split", d.Decl.Name.Span)
 	e := v.warn(diag.SharedPrompts, span, "%d of %s of %s %s trained on as well", f.SharedPrompts, count(f.SharedPromptsOf, "held-out prompt"), d.Spec.Name, are(f.SharedPrompts))
 	if f.SharedExample != "" {
 		e.Notes = []diag.Note{{Message: fmt.Sprintf("one of them: %q", f.SharedExample)}}
@@ -309,14 +312,14 @@ func (v *verifier) shared(d *resolve.Data, f facts.Data) {
 func (v *verifier) stage(s resolve.Stage) {
 	switch s := s.(type) {
 	case *resolve.Train:
-		if f, ok := v.data(s.Model, s.Data); ok && f.Kept > 0 && f.Train < s.Spec.Batch {
+		if f, ok := v.data(s); ok && f.Kept > 0 && f.Train < s.Spec.Batch {
 			span := v.at("train."+s.Name+".batch", s.Decl.Name.Span)
 			e := v.warn(diag.LessThanABatch, span, "%s has %s to train on, fewer than one batch of %d", s.Data.Spec.Name, count(f.Train, "example"), s.Spec.Batch)
 			e.Help = fmt.Sprintf("write batch = %d %ss or less", max(1, f.Train/4), batchOf(s.Data.Spec.Kind))
 		}
 	case *resolve.Evaluate:
-		if f, ok := v.data(s.Model, s.Data); ok && f.Kept > 0 && s.Spec.Part == "holdout" && f.Holdout == 0 && s.Data.Spec.Split.Kind == "holdout" {
-			span := v.at("data."+s.Data.Spec.Name+".split", s.Decl.Name.Span)
+		if f, ok := v.data(s); ok && f.Kept > 0 && s.Spec.Part == "holdout" && f.Holdout == 0 && s.Data.Spec.Split.Kind == "holdout" {
+			span := v.at(s.Data.Path()+".split", s.Decl.Name.Span)
 			e := v.errs.Addf(diag.EmptyHoldout, span, "the split of %s holds nothing out of %s", s.Data.Spec.Name, count(f.Kept, "example"))
 			e.Notes = []diag.Note{{Span: s.Decl.Name.Span, Message: "evaluated here"}}
 			e.Help = "make fraction larger"
@@ -332,13 +335,16 @@ func batchOf(kind string) string {
 	return "row"
 }
 
-// data returns the facts of a stage's data.
-func (v *verifier) data(m *resolve.Model, d *resolve.Data) (facts.Data, bool) {
-	if m == nil || d == nil {
-		return facts.Data{}, false
+// data returns the facts of a stage's data, as the first backbone that reads it
+// sees them.
+func (v *verifier) data(s resolve.Stage) (facts.Data, bool) {
+	for _, u := range resolve.UsesOf(s) {
+		if u.Data != nil {
+			f, ok := v.facts.Data[facts.Key(u.Model.Spec.Name, u.Data.Spec.Name)]
+			return f, ok
+		}
 	}
-	f, ok := v.facts.Data[facts.Key(m.Spec.Name, d.Spec.Name)]
-	return f, ok
+	return facts.Data{}, false
 }
 
 // cutSide is what a policy cuts.

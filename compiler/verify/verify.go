@@ -24,8 +24,11 @@ func Recipe(r *resolve.Recipe, p *plan.Plan, f *facts.Facts) diag.List {
 	for _, m := range r.Models {
 		v.model(m)
 	}
-	for _, u := range r.Uses() {
-		v.pair(u.Model, u.Data)
+	uses := r.Uses()
+	for _, u := range uses {
+		if l := u.Data.Label; l == nil || !slices.Contains(uses, resolve.Use{Model: u.Model, Data: l.Base}) {
+			v.pair(u.Model, u.Data)
+		}
 	}
 	for _, s := range r.Stages {
 		v.stage(s)
@@ -87,7 +90,9 @@ func (v *verifier) model(m *resolve.Model) {
 			"supported: " + strings.Join(f.Known, ", ")
 		return
 	}
-	v.head(m, f, base)
+	if m.Spec.Kind == "reward" {
+		v.head(m, f, base)
+	}
 	v.layer(m, f)
 	v.shard(m, f)
 }
@@ -108,11 +113,14 @@ func (v *verifier) head(m *resolve.Model, f facts.Model, base source.Span) {
 	}
 }
 
-// layer demands that the layer which the head reads exists.
+// layer demands that the layer which is read exists.
 func (v *verifier) layer(m *resolve.Model, f facts.Model) {
-	if n := m.Spec.Head.Layer; n > f.Layers {
-		span := v.at("model."+m.Spec.Name+".head.layer", m.Decl.Name.Span)
-		v.errs.Addf(diag.NoSuchLayer, span, "layer %d is read, and the model has %d layers", n, f.Layers).Help =
+	path := "model." + m.Spec.Name + ".layer"
+	if m.Spec.Kind == "reward" {
+		path = "model." + m.Spec.Name + ".head.layer"
+	}
+	if n := m.Spec.Depth(); n > f.Layers {
+		v.errs.Addf(diag.NoSuchLayer, v.at(path, m.Decl.Name.Span), "layer %d is read, and the model has %d layers", n, f.Layers).Help =
 			fmt.Sprintf("write layer = %d, or -1 for all and the final norm", f.Layers)
 	}
 }

@@ -37,6 +37,9 @@ func sound() *facts.Facts {
 			Rows: 1000, Kept: 1000, Train: 900, Holdout: 100, Sequences: 2, BOSCounts: map[int]int{1: 2000},
 			Columns: []facts.Column{{Name: "chosen", Type: "messages"}, {Name: "rejected", Type: "messages"}, {Name: "margin", Type: "number"}},
 			Lengths: lengths, ExampleMax: lengths, HoldoutMax: lengths[:100],
+		}, facts.Key("backbone", "ratings"): {
+			Rows: 1000, Kept: 1000, Train: 900, Holdout: 100, Sequences: 1, Lengths: lengths, ExampleMax: lengths, HoldoutMax: lengths[:100],
+			Ratings: []facts.Rating{{Attribute: "helpfulness", Known: 1000}, {Attribute: "verbosity", Known: 600, Missing: 400}},
 		}},
 	}
 }
@@ -50,6 +53,10 @@ func change[T any](all map[string]T, key string, alter func(*T)) {
 
 func data(alter func(*facts.Data)) func(*facts.Facts) {
 	return func(f *facts.Facts) { change(f.Data, facts.Key("rm", "prefs"), alter) }
+}
+
+func ratings(alter func(*facts.Data)) func(*facts.Facts) {
+	return func(f *facts.Facts) { change(f.Data, facts.Key("backbone", "ratings"), alter) }
 }
 
 func model(alter func(*facts.Model)) func(*facts.Facts) {
@@ -126,6 +133,12 @@ var worlds = map[diag.Code]struct {
 	diag.LockStale: {locked(lock.Entry{Kind: "data", Name: "file:old.jsonl", SHA256: digestA}, lock.Entry{}), "no longer used"},
 	diag.LockedByOther: {locked(lock.Entry{Kind: "rmc", Value: "v0.1.0"}, lock.Entry{Kind: "rmc", Value: "v0.2.0"}),
 		"v0.1.0, and this is v0.2.0"},
+	diag.NeverRated: {ratings(func(d *facts.Data) {
+		*d = facts.Data{Rows: 40, Ratings: []facts.Rating{{Attribute: "verbosity", Missing: 40}}}
+	}), "none of 40 rows of ratings has a rating verbosity"},
+	diag.SentinelLikely: {ratings(func(d *facts.Data) {
+		d.Ratings[1].Value, d.Ratings[1].ValueRows = "-100", 300
+	}), "verbosity is -100 in 300 rows"},
 	diag.BeyondVocabulary: {data(func(d *facts.Data) { d.LargestID, d.LargestIDAt = 49152, 8 }), "row 8 of prefs has the token id 49152, and LlamaForCausalLM knows 0 to 49151"},
 }
 
@@ -192,5 +205,53 @@ func TestASoundWorldHasNoProblem(t *testing.T) {
 	}
 	if errs := check(t, e, &facts.Facts{}); len(errs) > 0 {
 		t.Errorf("knowing nothing, it says:\n%s", show(errs))
+	}
+}
+
+// What the world says of an encoder and of ratings is checked as it is of a
+// reward model and of pairs.
+func TestRatingsAndEncoders(t *testing.T) {
+	e, ok := diag.Lookup(string(diag.NeverRated)) // its example is the recipe of fits
+	if !ok {
+		t.Fatal("no such code")
+	}
+	encoder := func(alter func(*facts.Model)) func(*facts.Facts) {
+		return func(f *facts.Facts) {
+			m := f.Models["rm"]
+			m.Params = nil
+			alter(&m)
+			f.Models["backbone"] = m
+		}
+	}
+	for name, c := range map[string]struct {
+		alter func(*facts.Facts)
+		code  diag.Code
+		words string
+	}{
+		"sound": {encoder(func(*facts.Model) {}), "", ""},
+		"a trained head is none of an encoder's business": {encoder(func(m *facts.Model) { m.HasScoreHead = true }), "", ""},
+		"an architecture":      {encoder(func(m *facts.Model) { m.Supported = false }), diag.UnsupportedArchitecture, "is not supported"},
+		"positions":            {encoder(func(m *facts.Model) { m.Positions = 512 }), diag.TooFewPositions, "max_length 1024"},
+		"a constant attribute": {ratings(func(d *facts.Data) { d.Ratings[0].Constant, d.Ratings[0].Value = true, "3" }), diag.ConstantColumn, "helpfulness is 3"},
+		"a missing column": {ratings(func(d *facts.Data) {
+			*d = facts.Data{MissingColumns: []facts.ColumnProblem{{Column: "verbosity", Row: 1}}}
+		}), diag.MissingColumn, "verbosity"},
+		"a mistyped column": {ratings(func(d *facts.Data) {
+			*d = facts.Data{Mistyped: []facts.ColumnProblem{{Column: "verbosity", Row: 1, Want: "a rating", Have: "text"}}}
+		}), diag.MistypedColumn, "not a rating"},
+		"prompts in both parts": {ratings(func(d *facts.Data) { d.SharedPrompts, d.SharedPromptsOf = 8, 100 }), diag.SharedPrompts, "8 of 100"},
+		"a file of nothing":     {ratings(func(d *facts.Data) { *d = facts.Data{} }), diag.EmptyData, "no rows"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := sound()
+			c.alter(f)
+			errs := check(t, e, f)
+			if c.code == "" && len(errs) == 0 {
+				return
+			}
+			if len(errs) == 0 || errs[0].Code != c.code || !strings.Contains(errs[0].Message, c.words) {
+				t.Errorf("want %s %q:\n%s", c.code, c.words, show(errs))
+			}
+		})
 	}
 }

@@ -42,6 +42,8 @@ const (
 	LockStale           Code = "R0616"
 	LockedByOther       Code = "R0617"
 	BeyondVocabulary    Code = "R0618"
+	NeverRated          Code = "R0619"
+	SentinelLikely      Code = "R0620"
 )
 
 // factsEntries are the problems of tokenizers, templates, data, sources and devices R05xx–R06xx.
@@ -240,5 +242,16 @@ popular data set it is every fourteenth pair at 512 tokens.`,
 		Explain: `The data has a token id that is no row of the model's embeddings: it was tokenised for another model. A lookup beyond the
 table gives some row or other, and numbers that mean nothing.`,
 		Example: example("", ""),
+	}, {
+		Code:    NeverRated,
+		Title:   "an attribute that no row has a rating of",
+		Explain: `The data has the column, and in every row it is null, NaN or one of the sentinels. There is nothing to fit a probe to.`,
+		Example: fitExample("", ""),
+	}, {
+		Code: SentinelLikely, Severity: Warning,
+		Title: "a rating that likely means missing",
+		Explain: `Many rows have one negative number that lies far below all other ratings: rows of NeMo-Aligner have -100 for what nobody
+rated. Read as a rating it would decide the probe. sentinels = [-100] makes it missing.`,
+		Example: fitExample("", ""),
 	}}
 }

@@ -109,6 +109,19 @@ func (r ratings) fill(columns []float32, lengths []int) {
 	}
 }
 
+// An UnratedError says that no row has a rating of an attribute: all are null,
+// NaN or a sentinel.
+type UnratedError struct {
+	File      string // its base name, and the line of the first row
+	Attribute string
+	Column    string // that would hold it
+	Rows      int
+}
+
+func (e *UnratedError) Error() string {
+	return fmt.Sprintf("%s: none of %d rows has a rating %q: all are null, NaN or a sentinel", e.File, e.Rows, e.Column)
+}
+
 // rate notes which attributes were met.
 func (l *loading) rate(row Row, where string) {
 	if l.first.Fields == nil {
@@ -129,7 +142,7 @@ func (l *loading) unknown() error {
 			return l.layout.missing(l.first, l.firstAt, name)
 		}
 		if !known {
-			return fmt.Errorf("%s: none of %d rows has a rating %q: all are null, NaN or a sentinel", l.firstAt, l.stats.Read, l.layout.column(name))
+			return &UnratedError{File: l.firstAt, Attribute: name, Column: l.layout.column(name), Rows: l.stats.Read}
 		}
 	}
 	return nil
