@@ -2,20 +2,91 @@ package trainer
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 
 	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/disk"
+	"github.com/rmc-lang/rmc/runtime/judge"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
-func (r *Run) label(ctx context.Context, s Stage) (reused bool, err error) {
-	return false, fmt.Errorf("not yet")
+// preferencesFile is what a judge's answers come to, in the folder labels/NAME.
+const preferencesFile = "preferences.json"
+
+// A judged is preferencesFile.
+type judged struct {
+	Label       spec.Label    `json:"label"`
+	Preferences map[int]int8  `json:"preferences"` // by row: -1 the side that was chosen, +1 the other, 0 neither
+	Summary     judge.Summary `json:"summary"`
+}
+
+func (r *Run) labelFolder(name string) string { return filepath.Join(r.Dir, "labels", name) }
+
+// label has the pairs that are kept of a data set judged. Answers of runs before
+// are not asked for again.
+func (r *Run) label(ctx context.Context, s Stage) (*judge.Summary, error) {
+	m, err := r.Program.readBy(s)
+	if err != nil {
+		return nil, err
+	}
+	set, err := r.set(ctx, m, s.Data)
+	if err != nil {
+		return nil, err
+	}
+	questions, err := r.questions(ctx, s.Data, set)
+	if err != nil {
+		return nil, err
+	}
+	folder := r.labelFolder(s.Label.Name)
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return nil, err
+	}
+	result, err := judge.Judge{Label: s.Label, Dir: folder, Note: r.note}.Ask(ctx, questions)
+	if err != nil {
+		return nil, err
+	}
+	text, err := json.MarshalIndent(judged{s.Label, result.Preferences, result.Summary}, "", " ")
+	if err != nil {
+		return nil, err
+	}
+	r.note(fmt.Sprintf("%s: %s", s.Name(), result.Summary))
+	return &result.Summary, disk.Write(filepath.Join(folder, preferencesFile), append(text, '\n'))
+}
+
+// questions are the texts of the pairs that a set keeps.
+func (r *Run) questions(ctx context.Context, d spec.Data, set *data.Set) ([]judge.Question, error) {
+	local, err := r.fetch(ctx, "data", d.Source)
+	if err != nil {
+		return nil, err
+	}
+	texts, err := data.Texts(d, local.Path)
+	if err != nil {
+		return nil, fmt.Errorf("data %s: %w", d.Name, err)
+	}
+	kept := map[int]bool{}
+	for _, side := range [][]data.Example{set.Train, set.Holdout} {
+		for _, e := range side {
+			kept[e.Row] = true
+		}
+	}
+	var all []judge.Question
+	for _, t := range texts {
+		if kept[t.Row] {
+			all = append(all, judge.Question{Row: t.Row, Conversation: t.Prompt, First: t.Responses[0], Second: t.Responses[1]})
+		}
+	}
+	return all, nil
 }
 
 // relabelled is the pairs of a label's base with the sides that the judge gave
 // them; those without a preference are left out.
 func (r *Run) relabelled(ctx context.Context, m spec.Model, d spec.Data) (*data.Set, error) {
-	set, err := r.set(ctx, m, r.unlabelled(d))
+	set, err := r.set(ctx, m, r.Program.unjudged(d))
 	if err != nil {
 		return nil, err
 	}
@@ -32,16 +103,17 @@ func (r *Run) relabelled(ctx context.Context, m spec.Model, d spec.Data) (*data.
 
 // preferences is what the judge of a label said, by row.
 func (r *Run) preferences(label string) (map[int]int8, error) {
-	return nil, fmt.Errorf("not yet")
-}
-
-// unlabelled is the data whose pairs are judged for d; d itself where the rows
-// say which side is preferred.
-func (r *Run) unlabelled(d spec.Data) spec.Data {
-	for _, s := range r.Program.Stages {
-		if s.Kind == "label" && s.Label.Name == d.Label {
-			return s.Data
-		}
+	path := filepath.Join(r.labelFolder(label), preferencesFile)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s has no labels %s; train first, or name another folder with --out", r.Dir, label)
 	}
-	return d
+	var j judged
+	if err == nil {
+		err = json.Unmarshal(text, &j)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the labels %s are damaged: %s: %w; train again, which asks for nothing that is answered", label, path, err)
+	}
+	return j.Preferences, nil
 }

@@ -126,25 +126,36 @@ func (r *Run) callRows(ctx context.Context, f *function, in []input, rows []*ten
 // A lookup gives the hidden states of sequences: [sequence, hidden].
 type lookup func([]data.Sequence) (fit.Matrix[float32], error)
 
-// rewarded is what a reward says of responses.
+// rewarded is what a reward says of responses. Without any it holds that what
+// the reward needs is there.
 func (r *Run) rewarded(ctx context.Context, reward Reward, all []answered, hidden lookup) (*sayings, error) {
-	sequences := make([]data.Sequence, len(all))
-	for i, a := range all {
-		sequences[i] = a.response
+	if reward.Fit != "" {
+		return r.treed(reward, all, hidden)
 	}
-	h, err := hidden(sequences)
+	f, err := r.formula(ctx, reward)
+	if err != nil || len(all) == 0 {
+		return &sayings{}, err
+	}
+	responses, err := hidden(sequencesOf(all))
 	if err != nil {
 		return nil, err
 	}
-	if reward.Fit != "" {
-		return r.treed(reward, h)
+	var prompts []data.Sequence
+	for _, a := range all {
+		if a.prompt != nil {
+			prompts = append(prompts, *a.prompt)
+		}
 	}
-	return r.formula(ctx, reward, all, h, hidden)
+	p, err := hidden(prompts)
+	if err != nil {
+		return nil, err
+	}
+	return f.say(ctx, all, responses, p)
 }
 
 // treed is what a tree says: of a pair the probability that one side is better,
 // of a single response the mean of it against the references.
-func (r *Run) treed(reward Reward, hidden fit.Matrix[float32]) (*sayings, error) {
+func (r *Run) treed(reward Reward, all []answered, hidden lookup) (*sayings, error) {
 	f, err := r.fitted(reward.Fit)
 	if err != nil {
 		return nil, err
@@ -152,7 +163,19 @@ func (r *Run) treed(reward Reward, hidden fit.Matrix[float32]) (*sayings, error)
 	if f.tree == nil {
 		return nil, fmt.Errorf("the reward %s is the fit %s, which is no tree", reward.Name, reward.Fit)
 	}
-	rows, names, err := r.through(f.stage.Fit.Of, hidden)
+	for _, name := range f.stage.Fit.Of[1:] {
+		if _, err := r.fitted(name); err != nil {
+			return nil, err
+		}
+	}
+	if len(all) == 0 {
+		return &sayings{}, nil
+	}
+	h, err := hidden(sequencesOf(all))
+	if err != nil {
+		return nil, err
+	}
+	rows, names, err := r.through(f.stage.Fit.Of, h)
 	if err != nil {
 		return nil, err
 	}
@@ -165,10 +188,10 @@ func (r *Run) treed(reward Reward, hidden fit.Matrix[float32]) (*sayings, error)
 }
 
 // named pairs numbers with the names of their elements.
-func named[T float32 | float64](names []string, row []T) map[string]float64 {
-	out := map[string]float64{}
+func named[T float32 | float64](names []string, row []T) map[string]float32 {
+	out := map[string]float32{}
 	for i, name := range names {
-		out[name] = float64(row[i])
+		out[name] = float32(row[i])
 	}
 	return out
 }
@@ -188,10 +211,8 @@ func answersOf(d spec.Data, examples []data.Example) []answered {
 	return all
 }
 
-func (r *Run) formula(ctx context.Context, reward Reward, all []answered, h fit.Matrix[float32], hidden lookup) (*sayings, error) {
-	return nil, fmt.Errorf("not yet")
-}
-
+// outputsOf is all that a network gives for hidden states, [row, output], and
+// the names of its outputs.
 func (r *Run) outputsOf(ctx context.Context, m spec.Model, hidden fit.Matrix[float32]) (fit.Matrix[float64], []string, error) {
 	return fit.Matrix[float64]{}, nil, fmt.Errorf("not yet")
 }

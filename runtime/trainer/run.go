@@ -12,6 +12,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/backend"
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/fit"
+	"github.com/rmc-lang/rmc/runtime/judge"
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
@@ -158,6 +159,8 @@ type Result struct {
 type Done struct {
 	Stage  string `json:"stage"`            // Stage.Name
 	Reused bool   `json:"reused,omitempty"` // what an earlier run kept was taken, for all that it depends on is the same
+	// Judged is of a label stage.
+	Judged *judge.Summary `json:"judged,omitempty"`
 }
 
 // Measures compare the sides of preference pairs. A tie counts as wrong.
@@ -213,12 +216,14 @@ func (r *Run) Execute(ctx context.Context) error {
 	r.Results, r.Done = nil, nil
 	for i, s := range r.Program.Stages {
 		var err error
-		reused := false
+		done := Done{Stage: s.Name()}
 		switch s.Kind {
 		case "fit":
-			reused, err = r.fit(ctx, s)
+			done.Reused, err = r.fit(ctx, s)
 		case "label":
-			reused, err = r.label(ctx, s)
+			if done.Judged, err = r.label(ctx, s); err == nil {
+				done.Reused = done.Judged.Asked == 0
+			}
 		case "train":
 			if err = r.measureBefore(ctx, i, before); err == nil {
 				steps[s.Model.Name], err = r.train(ctx, s)
@@ -229,7 +234,7 @@ func (r *Run) Execute(ctx context.Context) error {
 		if err != nil {
 			return r.Program.failed(s, err)
 		}
-		r.Done = append(r.Done, Done{s.Name(), reused})
+		r.Done = append(r.Done, done)
 	}
 	r.Comparisons = compareAll(r.Results)
 	return nil

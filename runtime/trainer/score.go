@@ -7,13 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-
-	"github.com/rmc-lang/rmc/runtime/data"
+	"maps"
 )
 
 // A scoreCommand scores what comes in on standard input.
 type scoreCommand struct {
-	Model string `help:"Which model, when the recipe trains several." placeholder:"NAME"`
+	Model string `help:"Which reward or model; without it the recipe's only reward, or its only model." placeholder:"NAME"`
+	Bare  bool   `help:"Print the scores of a reward without what they are made of."`
 }
 
 // maxLine is the longest line that score accepts, in bytes.
@@ -23,20 +23,18 @@ const maxLine = 64 << 20
 // be full, few enough for a reader at the other end of a pipe not to wait.
 const together = 64
 
-// An answer is a line of score's output: exactly one of the three shapes.
-type answer struct {
-	Score    *float32 `json:"score,omitempty"`
-	Chosen   *float32 `json:"chosen,omitempty"`
-	Rejected *float32 `json:"rejected,omitempty"`
-	Line     int      `json:"line,omitempty"` // 1-based, with Error
-	Error    string   `json:"error,omitempty"`
+// A refusal is the answer to a line that cannot be scored.
+type refusal struct {
+	Line  int    `json:"line"` // 1-based
+	Error string `json:"error"`
 }
 
-// A scoring is what scoreLines needs of a model: rows to sequences (one for a
-// conversation, two for a pair) and sequences to scores.
+// A scoring is what scoreLines needs of a model: rows to responses (one for a
+// conversation, two for a pair) and what is said of them.
 type scoring struct {
-	encode func(row map[string]any) ([]data.Sequence, error)
-	score  func([]data.Sequence) ([]float64, error)
+	encode func(row map[string]any) ([]answered, error)
+	say    func([]answered) (*sayings, error)
+	bare   bool // scores alone
 }
 
 // scoreLines answers each line of in with a line of out, in the same order. A
@@ -49,15 +47,15 @@ func scoreLines(in io.Reader, out io.Writer, s scoring) (bad int, err error) {
 	n := 0
 	for lines.Scan() {
 		n++
-		sequences, err := s.line(lines.Bytes())
+		responses, err := s.line(lines.Bytes())
 		if err != nil {
 			bad++
-			p.answers = append(p.answers, answer{Line: n, Error: err.Error()})
+			p.lines = append(p.lines, pendingLine{refusal: &refusal{n, err.Error()}})
 		} else {
-			p.answers = append(p.answers, expecting(len(sequences)))
-			p.sequences = append(p.sequences, sequences...)
+			p.lines = append(p.lines, pendingLine{responses: len(responses)})
+			p.responses = append(p.responses, responses...)
 		}
-		if len(p.answers) == together {
+		if len(p.lines) == together {
 			if err := p.flush(); err != nil {
 				return bad, err
 			}
@@ -76,30 +74,81 @@ func scoreLines(in io.Reader, out io.Writer, s scoring) (bad int, err error) {
 type pending struct {
 	scoring   scoring
 	out       *bufio.Writer
-	answers   []answer
-	sequences []data.Sequence // of the answers, in order
+	lines     []pendingLine
+	responses []answered // of the lines, in order
+}
+
+// A pendingLine has so many responses, or is refused.
+type pendingLine struct {
+	responses int
+	refusal   *refusal
 }
 
 // flush scores and answers.
 func (p *pending) flush() error {
-	scores, err := p.scoring.score(p.sequences)
-	if err != nil {
-		return err
+	said := &sayings{}
+	if len(p.responses) > 0 {
+		var err error
+		if said, err = p.scoring.say(p.responses); err != nil {
+			return err
+		}
 	}
-	for i := range p.answers {
-		scores = p.answers[i].take(scores)
-		line, err := json.Marshal(p.answers[i])
+	first := 0
+	for _, line := range p.lines {
+		var answer any = line.refusal
+		if line.refusal == nil {
+			answer = said.answer(first, line.responses, p.scoring.bare)
+			first += line.responses
+		}
+		text, err := json.Marshal(answer)
 		if err != nil {
 			return fmt.Errorf("a score that JSON cannot hold: %w", err)
 		}
-		p.out.Write(append(line, '\n')) // an error stays until Flush
+		p.out.Write(append(text, '\n')) // an error stays until Flush
 	}
-	p.answers, p.sequences = p.answers[:0], p.sequences[:0]
+	p.lines, p.responses = p.lines[:0], p.responses[:0]
 	return p.out.Flush()
 }
 
+// answer is a line of score's output for n responses from the first: the score
+// of one with its parts beside it, chosen and rejected of a pair, or the scores
+// of several in their order.
+func (s *sayings) answer(first, n int, bare bool) map[string]any {
+	out := map[string]any{}
+	if n > 2 {
+		scores := make([]float32, n)
+		for i := range scores {
+			scores[i] = float32(s.scores[first+i])
+		}
+		out["scores"] = scores
+		if s.parts != nil && !bare {
+			out["parts"] = s.parts[first : first+n]
+		}
+		return out
+	}
+	names := []string{"chosen", "rejected"}
+	if n == 1 {
+		names = []string{"score"}
+	}
+	for i, name := range names {
+		out[name] = float32(s.scores[first+i])
+		if s.parts == nil || bare {
+			continue
+		}
+		if n == 2 {
+			out[name+"_parts"] = s.parts[first+i]
+		} else {
+			maps.Copy(out, s.parts[first])
+		}
+	}
+	if n == 2 && s.beats != nil {
+		out["probability"] = s.beats(first, first+1)
+	}
+	return out
+}
+
 // line decodes a line and encodes its row.
-func (s scoring) line(text []byte) ([]data.Sequence, error) {
+func (s scoring) line(text []byte) ([]answered, error) {
 	if len(bytes.TrimSpace(text)) == 0 {
 		return nil, errors.New("the line is empty")
 	}
@@ -114,24 +163,6 @@ func (s scoring) line(text []byte) ([]data.Sequence, error) {
 	return s.encode(object)
 }
 
-// expecting is an answer that takes so many scores.
-func expecting(n int) answer {
-	if n == 2 {
-		return answer{Chosen: new(float32), Rejected: new(float32)}
-	}
-	return answer{Score: new(float32)}
-}
-
-// take fills the answer from the front of scores and returns the rest.
-func (a *answer) take(scores []float64) []float64 {
-	for _, p := range []*float32{a.Score, a.Chosen, a.Rejected} {
-		if p != nil {
-			*p, scores = float32(scores[0]), scores[1:]
-		}
-	}
-	return scores
-}
-
 // Run scores standard input with the trained model.
 func (c *scoreCommand) Run(in *invocation) error {
 	r, _, err := in.trained()
@@ -144,7 +175,8 @@ func (c *scoreCommand) Run(in *invocation) error {
 	}
 	bad, err := scoreLines(in.stdin, in.stdout, scoring{
 		encode: s.Encode,
-		score:  func(all []data.Sequence) ([]float64, error) { return s.Score(in.ctx, all) },
+		say:    func(all []answered) (*sayings, error) { return s.Score(in.ctx, all) },
+		bare:   c.Bare,
 	})
 	if err == nil && bad > 0 {
 		err = fmt.Errorf("%d of the lines could not be scored; their answers say why", bad)

@@ -6,8 +6,6 @@ import (
 	"io"
 	"strings"
 	"testing"
-
-	"github.com/rmc-lang/rmc/runtime/data"
 )
 
 // lengths scores a sequence by its number of ids; a row "ids" is one sequence,
@@ -15,19 +13,19 @@ import (
 func lengths(t *testing.T) scoring {
 	t.Helper()
 	return scoring{
-		encode: func(row map[string]any) ([]data.Sequence, error) {
+		encode: func(row map[string]any) ([]answered, error) {
 			if n, ok := row["ids"].(float64); ok {
-				return []data.Sequence{{IDs: make([]int32, int(n))}}, nil
+				return []answered{{tokens: int(n)}}, nil
 			}
 			if n, ok := row["pair"].(float64); ok {
-				return []data.Sequence{{IDs: make([]int32, int(n))}, {IDs: make([]int32, int(n)+1)}}, nil
+				return []answered{{tokens: int(n)}, {tokens: int(n) + 1}}, nil
 			}
 			return nil, errors.New("want messages, prompt and response, ids, or chosen and rejected")
 		},
-		score: func(all []data.Sequence) ([]float64, error) {
-			out := make([]float64, len(all))
-			for i, s := range all {
-				out[i] = float64(len(s.IDs))
+		say: func(all []answered) (*sayings, error) {
+			out := &sayings{}
+			for _, a := range all {
+				out.scores = append(out.scores, float64(a.tokens))
 			}
 			return out, nil
 		},
@@ -71,7 +69,7 @@ func TestScoreLinesAcrossFlushes(t *testing.T) {
 
 func TestScoreLinesReportsTheModel(t *testing.T) {
 	s := lengths(t)
-	s.score = func([]data.Sequence) ([]float64, error) { return nil, errors.New("out of memory") }
+	s.say = func([]answered) (*sayings, error) { return nil, errors.New("out of memory") }
 	if _, err := scoreLines(strings.NewReader(`{"ids":1}`), &strings.Builder{}, s); err == nil || err.Error() != "out of memory" {
 		t.Errorf("err = %v", err)
 	}
@@ -84,5 +82,40 @@ func TestScoreLinesStopsAtALineWithoutEnd(t *testing.T) {
 	_, err := scoreLines(in, &out, lengths(t))
 	if err == nil || err.Error() != "line 2 is longer than 64 MiB" || out.String() != "{\"score\":3}\n" {
 		t.Errorf("%v after %q", err, out.String())
+	}
+}
+
+// A reward's parts stand beside the score of one response, and under each side
+// of a pair; three responses have a list.
+func TestScoreLinesWithParts(t *testing.T) {
+	s := scoring{
+		encode: func(row map[string]any) ([]answered, error) { return make([]answered, int(row["n"].(float64))), nil },
+		say: func(all []answered) (*sayings, error) {
+			out := &sayings{beats: func(i, j int) float64 { return 0.25 }}
+			for i := range all {
+				out.scores = append(out.scores, float64(i))
+				out.parts = append(out.parts, Parts{"gates": map[string]float32{"help": float32(i) / 2}})
+			}
+			return out, nil
+		},
+	}
+	in := `{"n":1}` + "\n" + `{"n":2}` + "\n" + `{"n":3}` + "\n" + `{"n":1}` + "\n"
+	for bare, want := range map[bool]string{
+		false: `{"gates":{"help":0},"score":0}
+{"chosen":1,"chosen_parts":{"gates":{"help":0.5}},"probability":0.25,"rejected":2,"rejected_parts":{"gates":{"help":1}}}
+{"parts":[{"gates":{"help":1.5}},{"gates":{"help":2}},{"gates":{"help":2.5}}],"scores":[3,4,5]}
+{"gates":{"help":3},"score":6}
+`,
+		true: `{"score":0}
+{"chosen":1,"probability":0.25,"rejected":2}
+{"scores":[3,4,5]}
+{"score":6}
+`,
+	} {
+		s.bare = bare
+		var out strings.Builder
+		if bad, err := scoreLines(strings.NewReader(in), &out, s); bad != 0 || err != nil || out.String() != want {
+			t.Errorf("bare %t: %d %v\n%s", bare, bad, err, out.String())
+		}
 	}
 }

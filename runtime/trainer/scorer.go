@@ -3,38 +3,191 @@ package trainer
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/fit"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
-// A Scorer gives the scores of a trained model.
+// A Scorer gives the scores of a trained model or of a reward.
 type Scorer struct {
-	run    *Run
-	net    *network
 	data   spec.Data
 	encode data.Encode // nil where the model was trained on token ids
+	knows  func(id int32) error
+	say    func(ctx context.Context, all []answered) (*sayings, error)
 }
 
 // scorerRows is how many sequences a Scorer sends through one forward.
 const scorerRows = 8
 
-// Scorer opens a model that an earlier run trained into Dir; "" is the only one.
-func (r *Run) Scorer(ctx context.Context, model string) (*Scorer, error) {
-	s, err := r.Program.trains(model)
+// Scorer opens a reward, or a model, of which an earlier run left what it needs
+// in Dir; "" is the only reward, or the only model of a program without rewards.
+func (r *Run) Scorer(ctx context.Context, name string) (*Scorer, error) {
+	reward, m, err := r.Program.scored(name)
 	if err != nil {
 		return nil, err
 	}
-	net, err := r.trainedNetwork(ctx, s.Model)
-	if err != nil {
-		return nil, r.Program.failed(s, err)
+	s := &Scorer{}
+	var reads spec.Model
+	if reward.Name != "" {
+		s.data, reads, err = r.Program.rewardReads(reward)
+	} else {
+		s.data, reads, err = r.Program.modelReads(m)
 	}
-	encode, err := r.encoder(ctx, s.Model, s.Data)
 	if err != nil {
-		return nil, r.Program.failed(s, err)
+		return nil, err
 	}
-	return &Scorer{r, net, s.Data, encode}, nil
+	if s.encode, err = r.encoder(ctx, reads, s.data); err != nil {
+		return nil, err
+	}
+	f, err := r.features(ctx, reads)
+	if err != nil {
+		return nil, err
+	}
+	s.knows = f.knows
+	hidden := r.statesOfAny(ctx, reads, s.data)
+	switch {
+	case reward.Name != "":
+		s.say = func(ctx context.Context, all []answered) (*sayings, error) {
+			return r.rewarded(ctx, reward, all, hidden)
+		}
+	case m.Kind == "mlp":
+		s.say = func(ctx context.Context, all []answered) (*sayings, error) { return r.networkSays(ctx, m, all, hidden) }
+	default:
+		s.say = func(ctx context.Context, all []answered) (*sayings, error) { return r.modelSays(ctx, m, s.data, all) }
+	}
+	return s, s.opens(ctx)
+}
+
+// opens holds that what was trained is there, before the first row comes.
+func (s *Scorer) opens(ctx context.Context) error {
+	_, err := s.say(ctx, nil)
+	return err
+}
+
+// scored is the reward or the trained model of a name.
+func (p Program) scored(name string) (Reward, spec.Model, error) {
+	if name == "" && len(p.Rewards) == 1 {
+		return p.Rewards[0], spec.Model{}, nil
+	}
+	var names []string
+	for _, r := range p.Rewards {
+		if r.Name == name {
+			return r, spec.Model{}, nil
+		}
+		names = append(names, r.Name)
+	}
+	if name == "" && len(names) > 1 {
+		return Reward{}, spec.Model{}, fmt.Errorf("the recipe has the rewards %s; --model says which", strings.Join(names, " and "))
+	}
+	s, err := p.trains(name)
+	if err != nil && len(names) > 0 {
+		err = fmt.Errorf("%w; its rewards are %s", err, strings.Join(names, " and "))
+	}
+	return Reward{}, s.Model, err
+}
+
+// modelReads is the data that a model was trained on, as its head sees it, and
+// the model whose tokens and hidden states it reads.
+func (p Program) modelReads(m spec.Model) (spec.Data, spec.Model, error) {
+	s, err := p.trains(m.Name)
+	if err != nil {
+		return spec.Data{}, m, err
+	}
+	s.Data.Prompts = false
+	reads, err := p.reads(m)
+	return s.Data, reads, err
+}
+
+// rewardReads is the data whose rows a reward scores, and the model whose tokens
+// and hidden states it reads: the data that its model was trained on, or its
+// tree grown on, or else the data that it is evaluated on.
+func (p Program) rewardReads(reward Reward) (spec.Data, spec.Model, error) {
+	m, err := p.readByReward(reward)
+	if err != nil {
+		return spec.Data{}, m, err
+	}
+	if reward.Fit != "" {
+		s, err := p.fit(reward.Fit)
+		s.Data.Prompts = false
+		return s.Data, m, err
+	}
+	for _, one := range reward.Models {
+		if s, err := p.trains(one.Name); err == nil {
+			return s.Data, m, nil
+		}
+	}
+	for _, s := range p.Stages {
+		if s.Reward == reward.Name {
+			return s.Data, m, nil
+		}
+	}
+	return spec.Data{}, m, fmt.Errorf("no stage trains or evaluates the reward %s, so how its rows are read is unknown", reward.Name)
+}
+
+// statesOfAny gives hidden states of sequences of which nothing is known but the
+// longest they may be.
+func (r *Run) statesOfAny(ctx context.Context, m spec.Model, d spec.Data) lookup {
+	return func(all []data.Sequence) (fit.Matrix[float32], error) {
+		if len(all) == 0 {
+			return fit.Matrix[float32]{}, nil
+		}
+		if m.Kind == "encoder" {
+			flat, err := r.hidden(ctx, m, all)
+			return fit.Matrix[float32]{Rows: len(all), Cols: len(flat) / len(all), Data: flat}, err
+		}
+		net, err := r.trainedNetwork(ctx, m)
+		if err != nil {
+			return fit.Matrix[float32]{}, err
+		}
+		read, err := r.readerOf(ctx, net, all, d.MaxLength)
+		if err != nil {
+			return fit.Matrix[float32]{}, err
+		}
+		return r.statesOf(ctx, net, read, all, scorerRows)
+	}
+}
+
+// modelSays is the head's first output of a trained model.
+func (r *Run) modelSays(ctx context.Context, m spec.Model, d spec.Data, all []answered) (*sayings, error) {
+	net, err := r.trainedNetwork(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	sequences := sequencesOf(all)
+	read, err := r.readerOf(ctx, net, sequences, d.MaxLength)
+	if err != nil {
+		return nil, err
+	}
+	scores, err := net.score(ctx, read, sequences, scorerRows)
+	return &sayings{scores: scores}, err
+}
+
+// networkSays is the first output of a network over an encoder.
+func (r *Run) networkSays(ctx context.Context, m spec.Model, all []answered, hidden lookup) (*sayings, error) {
+	if _, err := r.trainedNetwork(ctx, m); err != nil || len(all) == 0 {
+		return &sayings{}, err
+	}
+	h, err := hidden(sequencesOf(all))
+	if err != nil {
+		return nil, err
+	}
+	outputs, _, err := r.outputsOf(ctx, m, h)
+	if err != nil {
+		return nil, err
+	}
+	return &sayings{scores: column(outputs, 0)}, nil
+}
+
+func sequencesOf(all []answered) []data.Sequence {
+	out := make([]data.Sequence, len(all))
+	for i, a := range all {
+		out[i] = a.response
+	}
+	return out
 }
 
 // scorerBuckets are padded lengths for rows of which nothing is known but the
@@ -50,22 +203,27 @@ func scorerBuckets(longest int) []int {
 	return all
 }
 
-// Encode makes sequences of one row: one of messages, of prompt and response or
-// of ids, two of a preference row. The recipe's over_length applies; a row that
-// it would drop is an error.
-func (s *Scorer) Encode(row map[string]any) ([]data.Sequence, error) {
-	sequences, err := data.Scored(row, s.data, s.encode)
-	for _, one := range sequences {
-		err = cmp.Or(err, s.net.knows(slices.Max(one.IDs)))
-	}
-	return sequences, err
-}
-
-// Score is the score of each sequence, in their order.
-func (s *Scorer) Score(ctx context.Context, all []data.Sequence) ([]float64, error) {
-	read, err := s.run.readerOf(ctx, s.net, all, s.data.MaxLength)
+// Encode reads the responses of one row: one of messages, of prompt and response
+// or of ids, two of a preference row. The recipe's over_length applies; a row
+// that it would drop is an error.
+func (s *Scorer) Encode(row map[string]any) ([]answered, error) {
+	examples, err := data.Responses(row, s.data, s.encode)
 	if err != nil {
 		return nil, err
 	}
-	return s.net.score(ctx, read, all, scorerRows)
+	var out []answered
+	for _, e := range examples {
+		for _, one := range e.Sequences {
+			err = cmp.Or(err, s.knows(slices.Max(one.IDs)))
+		}
+		a := answered{response: e.Sequences[0], tokens: e.Lengths[0]}
+		if s.data.Prompts {
+			a.prompt = &e.Sequences[1]
+		}
+		out = append(out, a)
+	}
+	return out, err
 }
+
+// Score is what the model or reward says of each response, in their order.
+func (s *Scorer) Score(ctx context.Context, all []answered) (*sayings, error) { return s.say(ctx, all) }

@@ -24,6 +24,7 @@ type world struct {
 	embeddings map[string]*embeddings     // by model and data
 	fits       map[string]*fitted         // by name
 	functions  map[string]*function       // by name
+	formulas   map[string]*formula        // by reward
 	metrics    int64                      // bytes of metrics.jsonl that the stages before tell in
 }
 
@@ -147,7 +148,7 @@ func (r *Run) readAll(ctx context.Context) error {
 func (r *Run) readFor(ctx context.Context, s Stage) error {
 	m, err := r.Program.readBy(s)
 	if err == nil {
-		_, err = r.set(ctx, m, r.unlabelled(s.Data))
+		_, err = r.set(ctx, m, r.Program.unjudged(s.Data))
 	}
 	if err == nil && s.Model.Name != "" {
 		_, err = r.network(ctx, s.Model)
