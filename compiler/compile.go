@@ -171,6 +171,9 @@ func env(r *resolve.Recipe, t *resolve.Train) check.Env {
 	}
 	if t.Model != nil {
 		e.Models = models(r, t.Model)
+		if t.Model.Spec.Kind == "mlp" {
+			e.Serves = append(e.Serves, "embed") // of the encoder that it reads
+		}
 	}
 	for _, a := range t.Call.Args {
 		e.Args = append(e.Args, check.Arg(a))

@@ -78,15 +78,7 @@ func TestObjectivesCompile(t *testing.T) {
 					args = append(args, p.Name.Name+" = 5%")
 				}
 			}
-			recipe := `recipe r
-
-use std/` + strings.TrimSuffix(name, ".rmr") + `
-
-model rm: reward { base = "file:base" }
-
-data d: ` + d.On.(*ast.Ident).Name + ` { source = "file:d.jsonl", over_length = drop, split = none }
-
-train rm on d { objective = ` + d.Name.Name + " { " + strings.Join(args, ", ") + " } }\n"
+			recipe := recipeFor(name, d, args)
 			fsys := fstest.MapFS{"r.rmr": {Data: []byte(recipe)}}
 			result, errs := compiler.Compile(fsys, "r.rmr", compiler.Options{})
 			if len(errs) > 0 || result.Objectives["rm"] == nil {
@@ -94,4 +86,24 @@ train rm on d { objective = ` + d.Name.Name + " { " + strings.Join(args, ", ") +
 			}
 		}
 	})
+}
+
+// recipeFor trains a model that has what the objective asks for.
+func recipeFor(library string, d *ast.Decl, args []string) string {
+	model := "model rm: reward { base = \"file:base\" }"
+	kind := d.On.(*ast.Ident).Name
+	fields := ""
+	heads := strings.Contains(d.Span.Text(), "heads(")
+	switch {
+	case kind == "ratings" && heads:
+		model = "model backbone: encoder { base = \"file:base\" }\n\nmodel rm: mlp { input = backbone, outputs = attribute }"
+	case heads:
+		model = "model rm: reward { base = \"file:base\", head = linear { outputs = 2, labels = [quality, length] } }"
+	}
+	if kind == "ratings" {
+		fields = ", attributes = [helpful, correct], missing = mask"
+	}
+	return "recipe r\n\nuse std/" + strings.TrimSuffix(library, ".rmr") + "\n\n" + model + "\n\n" +
+		"data d: " + kind + " { source = \"file:d.jsonl\", over_length = drop, split = none" + fields + " }\n\n" +
+		"train rm on d { objective = " + d.Name.Name + " { " + strings.Join(args, ", ") + " } }\n"
 }

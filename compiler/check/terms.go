@@ -135,9 +135,12 @@ func (c *checker) term(call *ast.Call, t *term) *Expr {
 	if !ok || m == nil || !c.hasTerm(call, t, m) || !c.oneOutput(call, t, m) {
 		return poison(call.Span)
 	}
-	typ := c.viewType(view)
+	typ, kind := c.viewType(view), t.name
 	typ.Axes, _, _, _ = union(typ.Axes, t.axes(m, view))
-	return c.ask(call.Span, &Term{Kind: t.name, Model: m.Name, View: view, Type: typ}, m.Trained)
+	if kind == "heads" && m.Kind == "mlp" {
+		kind = "model" // along the axis of its outputs, whatever that is
+	}
+	return c.ask(call.Span, &Term{Kind: kind, Model: m.Name, View: view, Type: typ}, m.Trained)
 }
 
 func (t *term) help() string {

@@ -99,8 +99,7 @@ func (w *writer) body(g *jen.Group, o *check.Objective) {
 	w.lets(g, o.Lets)
 	w.comment(g, "loss = "+o.Loss.Text)
 	w.assign(g, "loss", o.Loss.Value)
-	reports := w.reports(g, o)
-	g.Return(jen.Qual(opPath, "Objective").Add(reports))
+	g.Return(w.reports(g, o))
 }
 
 func (w *writer) terms(g *jen.Group, terms []*check.Term) {
@@ -126,31 +125,44 @@ func (w *writer) reward(g *jen.Group, r *check.Reward) {
 	w.comment(g, letText(score))
 	id := w.fresh(camel(r.Let))
 	w.assign(g, id, r.Score.Value)
-	fields := []jen.Code{jen.Id("Score").Op(":").Id(id)}
-	var parts []jen.Code
+	var parts [][2]string
 	for _, p := range r.Parts {
-		parts = append(parts, jen.Values(jen.Id("Name").Op(":").Lit(p.Name), jen.Id("Value").Op(":").Id(w.ids[p.Value.Let])))
+		parts = append(parts, [2]string{p.Name, w.ids[p.Value.Let]})
 	}
-	if len(parts) > 0 {
-		fields = append(fields, jen.Id("Parts").Op(":").Index().Qual(opPath, "Report").Values(parts...))
+	g.Return(result("Reward", "Score", id, "Parts", parts))
+}
+
+// result prints op.Objective{Loss: loss, Reports: …} and its like; each of rest
+// is a name and the variable with its value.
+func result(kind, first, id, second string, rest [][2]string) *jen.Statement {
+	fields := []jen.Code{jen.Id(first).Op(":").Id(id)}
+	if len(rest) == 0 {
+		return jen.Qual(opPath, kind).Values(fields...)
 	}
-	g.Return(jen.Qual(opPath, "Reward").Values(fields...))
+	var entries []jen.Code
+	length := len("return op." + kind + first + id + second + "{: , : []op.Report{}}")
+	for _, r := range rest {
+		entries = append(entries, jen.Values(jen.Id("Name").Op(":").Lit(r[0]), jen.Id("Value").Op(":").Id(r[1])))
+		length += len(r[0]) + len(r[1]) + len(`{Name: "", Value: }, `)
+	}
+	options := jen.Options{Open: "{", Close: "}", Separator: ", "}
+	if length+4 > width {
+		options = jen.Options{Open: "{\n", Close: ",\n}", Separator: ",\n"}
+	}
+	fields = append(fields, jen.Id(second).Op(":").Index().Qual(opPath, "Report").Custom(options, entries...))
+	return jen.Qual(opPath, kind).Values(fields...)
 }
 
 // reports prints the reports and returns what the function returns.
 func (w *writer) reports(g *jen.Group, o *check.Objective) *jen.Statement {
-	if len(o.Reports) == 0 {
-		return jen.Values(jen.Id("Loss").Op(":").Id("loss"))
-	}
-	var entries []jen.Code
+	var entries [][2]string
 	for _, r := range o.Reports {
 		w.comment(g, "report "+r.Name+" = "+r.Text)
 		id := w.fresh(camel(r.Name))
 		w.assign(g, id, r.Value)
-		entries = append(entries, jen.Values(jen.Id("Name").Op(":").Lit(r.Name), jen.Id("Value").Op(":").Id(id)))
+		entries = append(entries, [2]string{r.Name, id})
 	}
-	return jen.Values(jen.Id("Loss").Op(":").Id("loss"),
-		jen.Id("Reports").Op(":").Index().Qual(opPath, "Report").Values(entries...))
+	return result("Objective", "Loss", "loss", "Reports", entries)
 }
 
 func (w *writer) comment(g *jen.Group, text string) {

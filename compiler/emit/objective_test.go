@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/dave/jennifer/jen"
@@ -19,26 +20,33 @@ import (
 
 var update = flag.Bool("update", false, "rewrite testdata")
 
-const odin = `objective odin(strength: real = 1) on preference {
-  let total(x) = sum(heads(x, model = odin), over head)
-  let quality = heads(chosen, model = odin)[quality]
-  loss = mean(-log_sigmoid(total(chosen) - total(rejected))) + strength * abs(corr(quality, gap))
-  report accuracy = mean(total(chosen) > total(rejected))
+const gated = `objective gated on preference {
+  let gates = gate.scale * softmax(gate(prompt) / 10, over attribute)
+  let attributes(x) = debias(probe(x))
+  let s(x) = sum(gates * attributes(x), over attribute)
+  loss = mean(-log_sigmoid(s(chosen) - s(rejected)))
+  report accuracy = mean(s(chosen) > s(rejected))
 }`
 
 // Every objective of the standard library as it is emitted, with a column
-// margin and each parameter set, and one that uses what they do not.
+// margin and each parameter set, and one of a network and fits, with its reward.
 func TestObjectivesAsGo(t *testing.T) {
 	file := jen.NewFile("main")
 	file.ImportName(opPath, "op")
-	texts := map[string]string{"odin.rmr": odin}
-	names := []string{"preference.rmr", "ranking.rmr", "odin.rmr"}
-	for _, name := range names[:2] {
+	texts := map[string]string{"armorm.rmr": gated}
+	names := []string{"preference.rmr", "ranking.rmr", "ratings.rmr", "odin.rmr", "armorm.rmr"}
+	for _, name := range names[:4] {
 		b, err := stdlib.FS.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		texts[name] = string(b)
+	}
+	add := func(codes []jen.Code) {
+		for _, code := range codes {
+			file.Add(code)
+		}
+		file.Line()
 	}
 	for _, name := range names {
 		tree, errs := parse.File(source.New("std/"+name, texts[name]))
@@ -47,10 +55,12 @@ func TestObjectivesAsGo(t *testing.T) {
 		}
 		for _, d := range tree.Decls {
 			o := checked(t, d)
-			for _, code := range objective(camel(o.Name), o) {
-				file.Add(code)
+			add(objective(camel(o.Name), o))
+			for reward, let := range map[string]string{"odin": "quality", "gated": "s"} {
+				if o.Name == reward {
+					add(rewardFunction(camel("by_"+let), rewarded(t, d, let)))
+				}
 			}
-			file.Line()
 		}
 	}
 	golden(t, "objectives.go.golden", fmt.Sprintf("%#v", file))
@@ -58,17 +68,53 @@ func TestObjectivesAsGo(t *testing.T) {
 
 func checked(t *testing.T, d *ast.Decl) *check.Objective {
 	t.Helper()
-	env := check.Env{
-		Data: check.Data{Name: "d", Kind: d.On.(*ast.Ident).Name, Columns: []string{"gap", "margin"}},
-		Models: []check.Model{
-			{Name: "rm", Outputs: 1, Trained: true},
-			{Name: "odin", Outputs: 2, Labels: []string{"quality", "length"}, Trained: true},
-		},
-		Serves: []string{"score", "heads"},
-		Views:  []string{"chosen", "rejected", "candidates"},
+	var errs diag.List
+	o := check.New(d, stage(d), &errs)
+	if o == nil || len(errs) > 0 {
+		t.Fatalf("%s: %v", d.Name.Name, errs)
 	}
-	if d.Name.Name == "odin" {
-		env.Models = env.Models[1:]
+	return o
+}
+
+// rewarded is a let of d as a reward.
+func rewarded(t *testing.T, d *ast.Decl, let string) *check.Reward {
+	t.Helper()
+	var errs diag.List
+	r := check.NewReward(d, &ast.Ident{Span: d.Name.Span, Name: let}, stage(d), &errs)
+	if r == nil {
+		t.Fatalf("%s.%s: %v", d.Name.Name, let, errs)
+	}
+	return r
+}
+
+// stage is what trains on d: a model of one score, or one that has what d asks for.
+func stage(d *ast.Decl) check.Env {
+	attributes := []string{"helpful", "correct", "length"}
+	env := check.Env{
+		Data: check.Data{Name: "d", Kind: d.On.(*ast.Ident).Name, Columns: []string{"gap", "margin"}, Attributes: attributes},
+		Models: []check.Model{
+			{Name: "rm", Kind: "reward", Outputs: 1},
+			{Name: "two", Kind: "reward", Outputs: 2, Labels: []string{"quality", "length"}},
+			{Name: "gate", Kind: "mlp", Axis: "attribute", Outputs: 3, Labels: attributes, Encoder: "backbone"},
+		},
+		Fits: []check.Fit{
+			{Name: "probe", Kind: "ridge", Of: "backbone", Encoder: "backbone", Attributes: attributes},
+			{Name: "debias", Kind: "decorrelate", Of: "probe", Encoder: "backbone", Attributes: attributes},
+		},
+		Serves: []string{"score", "heads", "model", "fit", "scalar", "weights", "length", "rating", "known"},
+		Views:  []string{"chosen", "rejected", "responses", "prompt", "candidates", "response"},
+	}
+	text := d.Span.Text()
+	switch {
+	case strings.Contains(text, "gate."):
+		env.Models[2].Scalars = []string{"scale"}
+		env.Models[2].Trained = true
+	case strings.Contains(text, "[quality]"):
+		env.Models[1].Trained = true
+	case strings.Contains(text, "heads("):
+		env.Models[2].Trained = true
+	default:
+		env.Models[0].Trained = true
 	}
 	value, _ := parse.Expr(source.New("quickstart.rmr", "1e-2"))
 	for _, p := range d.Params {
@@ -76,12 +122,7 @@ func checked(t *testing.T, d *ast.Decl) *check.Objective {
 			env.Args = append(env.Args, check.Arg{Name: p.Name.Name, Value: value, Origin: "quickstart.rmr:19"})
 		}
 	}
-	var errs diag.List
-	o := check.New(d, env, &errs)
-	if o == nil || len(errs) > 0 && o.Name != "odin" {
-		t.Fatalf("%s: %v", d.Name.Name, errs)
-	}
-	return o
+	return env
 }
 
 func golden(t *testing.T, name, got string) {
