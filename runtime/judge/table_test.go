@@ -1,0 +1,188 @@
+package judge
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rmc-lang/rmc/runtime/spec"
+)
+
+var label = spec.Label{Endpoint: "http://h/v1", Model: "m", MaxTokens: 5}
+
+func answerTo(row int, order string) Answer {
+	return Answer{Row: row, Order: order, Question: digest(fmt.Sprint(row, order)), Model: "m", Text: "A <is>\n“better”\x00", PromptTokens: 3, AnswerTokens: 2}
+}
+
+// content is a table of n rows in both orders.
+func content(n int) []byte {
+	out := line(headerOf(label))
+	for row := range n {
+		out = append(out, line(answerTo(row, given))...)
+		out = append(out, line(answerTo(row, swapped))...)
+	}
+	return out
+}
+
+// However many bytes of a table a crash left, its whole answers are there, no
+// others, and what is added after them makes the table that would have been.
+func TestTableCutAtAnyByte(t *testing.T) {
+	whole, h := content(3), headerOf(label)
+	start := len(line(h)) // the header is put there as a whole
+	for cut := start; cut <= len(whole); cut++ {
+		dir := t.TempDir()
+		path := filepath.Join(dir, h.name())
+		if err := os.WriteFile(path, whole[:cut], 0o644); err != nil {
+			t.Fatal(err)
+		}
+		tab, err := openTable(dir, h)
+		if err != nil {
+			t.Fatalf("cut at %d: %v", cut, err)
+		}
+		if want := bytes.Count(whole[start:cut], []byte("\n")); len(tab.answers) != want {
+			t.Fatalf("cut at %d: %d answers, want %d", cut, len(tab.answers), want)
+		}
+		for row := range 3 {
+			for _, order := range []string{given, swapped} {
+				a := answerTo(row, order)
+				if got, there := tab.answers[a.place()]; there && got != a {
+					t.Fatalf("cut at %d: %+v, want %+v", cut, got, a)
+				} else if !there {
+					if err := tab.add(a); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+		}
+		if err := tab.close(); err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := os.ReadFile(path); !bytes.Equal(got, whole) {
+			t.Fatalf("cut at %d and gone on, the table is\n%s\nwant\n%s", cut, got, whole)
+		}
+	}
+}
+
+func TestDamagedTables(t *testing.T) {
+	h := headerOf(label)
+	head, a := string(line(h)), string(line(answerTo(0, given)))
+	for content, want := range map[string]string{
+		"":                       "line 1 is not of this judge",
+		head[:20]:                "line 1 is not of this judge",
+		head + "{}\n":            "line 2 is damaged: it is not as it was written",
+		head + "\n" + a:          "line 2 is damaged",
+		head + a + "x\n" + a:     "line 3 is damaged",
+		head + a + a:             "lines 2 and 3 are answers to one question",
+		head + a[:30] + "\n" + a: "line 2 is damaged",
+		head + strings.Replace(a, "given", "taken", 1):                          `line 2 is damaged: no answer to row 0, order "taken"`,
+		head + strings.Replace(a, `"row":0`, `"row":-1`, 1):                     "line 2 is damaged: no answer to row -1",
+		head + strings.Replace(a, `"text"`, `"word"`, 1):                        `unknown field "word"`,
+		head + strings.Replace(a, `"answer_tokens":2`, `"answer_tokens":-2`, 1): "no answer to row 0",
+		head + strings.Replace(a, `"row":0`, `"row": 0`, 1):                     "it is not as it was written",
+	} {
+		dir := t.TempDir()
+		path := filepath.Join(dir, h.name())
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		_, err := openTable(dir, h)
+		wantError(t, err, want)
+		wantError(t, err, path+": ")
+		wantError(t, err, "; move the file away to ask anew")
+		if got, _ := os.ReadFile(path); string(got) != content {
+			t.Errorf("a damaged table was changed: %q", got)
+		}
+	}
+}
+
+func TestOneProcessAddsToATable(t *testing.T) {
+	dir, h := t.TempDir(), headerOf(label)
+	first, err := openTable(dir, h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = openTable(dir, h)
+	wantError(t, err, "another process is adding to ")
+	if err := first.close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := openTable(dir, h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again.close()
+}
+
+// Another judge, and a question that reads otherwise, are asked anew.
+func TestAnswersAreOfOneJudgeAndQuestion(t *testing.T) {
+	s := newServer(t, nil)
+	j := s.judge(t.TempDir())
+	mustAsk(t, j, pairs(4))
+	for name, change := range map[string]func(*spec.Label){
+		"model":       func(l *spec.Label) { l.Model = "n" },
+		"endpoint":    func(l *spec.Label) { l.Endpoint += "/" },
+		"max_tokens":  func(l *spec.Label) { l.MaxTokens++ },
+		"temperature": func(l *spec.Label) { l.Temperature = 0.5 },
+	} {
+		other := j
+		change(&other.Label)
+		if r := mustAsk(t, other, pairs(4)); r.Summary.Asked != 8 || r.Summary.Reused != 0 {
+			t.Errorf("another %s: %+v", name, r.Summary)
+		}
+	}
+	for name, change := range map[string]func(*spec.Label){
+		"parallel": func(l *spec.Label) { l.Parallel = 1 }, "retries": func(l *spec.Label) { l.Retries = 0 }, "timeout": func(l *spec.Label) { l.Timeout = 1 },
+	} {
+		other := j
+		change(&other.Label)
+		if r := mustAsk(t, other, pairs(4)); r.Summary.Asked != 0 {
+			t.Errorf("another %s: %+v", name, r.Summary)
+		}
+	}
+	changed := pairs(4)
+	changed[2].First = append(changed[2].First, turn("user", "more"))
+	r := mustAsk(t, j, changed)
+	if r.Summary.Asked != 2 || r.Summary.Reused != 6 || r.Answers[4].Question == answerOf(t, j, 2).Question {
+		t.Errorf("another question: %+v", r.Summary)
+	}
+	// The old question is answered still.
+	if r := mustAsk(t, j, pairs(4)); r.Summary.Asked != 0 {
+		t.Errorf("the first questions again: %+v", r.Summary)
+	}
+}
+
+// answerOf is the answer to row of pairs in the given order.
+func answerOf(t *testing.T, j Judge, row int) Answer {
+	t.Helper()
+	r, err := j.Ask(context.Background(), pairs(row+1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.Answers[2*row]
+}
+
+func FuzzTable(f *testing.F) {
+	f.Add([]byte(""))
+	f.Add(content(2)[len(line(headerOf(label))):])
+	f.Add(line(answerTo(7, swapped))[:50])
+	f.Add([]byte(`{"row":0,"order":"given"}` + "\n"))
+	h := headerOf(label)
+	f.Fuzz(func(t *testing.T, lines []byte) {
+		all := append(line(h), lines...)
+		answers, whole, err := parseTable(all, h)
+		if err != nil {
+			return
+		}
+		back := line(h)
+		for _, a := range answers {
+			back = append(back, line(a)...)
+		}
+		if !bytes.Equal(back, all[:whole]) || bytes.ContainsRune(all[whole:], '\n') {
+			t.Fatalf("%d answers in %d bytes of %q are written as %q", len(answers), whole, all, back)
+		}
+	})
+}
