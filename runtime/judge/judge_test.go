@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -376,9 +377,9 @@ func TestRefusalsFailAtOnce(t *testing.T) {
 // ever. Here a row of which the server never gave an answer has none, and is
 // asked for by the next run.
 func TestD2ErrorsAreNeverAnswers(t *testing.T) {
-	broken := true
+	var healed atomic.Bool
 	s := newServer(t, func(w http.ResponseWriter, question string, _ int) bool {
-		if broken && strings.Contains(question, "question 2") {
+		if !healed.Load() && strings.Contains(question, "question 2") {
 			http.Error(w, "B is the better response", 500)
 			return true
 		}
@@ -392,7 +393,7 @@ func TestD2ErrorsAreNeverAnswers(t *testing.T) {
 	if len(lines) != 4 || strings.Contains(strings.Join(lines, ""), `"row":2`) {
 		t.Errorf("kept after the error:\n%s", strings.Join(lines, ""))
 	}
-	broken = false
+	healed.Store(true)
 	r := mustAsk(t, j, pairs(5))
 	holds(t, r, 5)
 	if r.Summary.Reused != 4 || r.Summary.Asked != 6 {

@@ -116,9 +116,9 @@ func wholeLines(t *testing.T, dir string) int {
 // A server that goes away in the middle fails the run, which the next one ends.
 func TestServerDies(t *testing.T) {
 	var answered atomic.Int64
-	alive := true
+	var healed atomic.Bool
 	s := newServer(t, func(w http.ResponseWriter, _ string, _ int) bool {
-		if answered.Add(1) > 11 && alive {
+		if answered.Add(1) > 11 && !healed.Load() {
 			panic(http.ErrAbortHandler)
 		}
 		return false
@@ -130,7 +130,7 @@ func TestServerDies(t *testing.T) {
 	if n := len(tableLines(t, j.Dir)); n != 11 {
 		t.Errorf("%d answers are kept of 11", n)
 	}
-	alive = false
+	healed.Store(true)
 	r := mustAsk(t, j, pairs(20))
 	holds(t, r, 20)
 	if r.Summary.Reused != 11 {
