@@ -69,6 +69,11 @@ func (e *explainCommand) code(w io.Writer, entry diag.Entry) error {
 // fieldsNamed returns the fields that name ends the path of: lr, optimizer.lr,
 // train.optimizer.lr and train.rm.optimizer.lr are one; max_length may be several.
 func fieldsNamed(name string) []resolve.Described {
+	for _, d := range resolve.Describe() {
+		if d.Path == name {
+			return []resolve.Described{d}
+		}
+	}
 	if parts := strings.Split(name, "."); len(parts) > 2 && slices.Contains(resolve.Keywords(), parts[0]) {
 		if fields := fieldsNamed(strings.Join(parts[2:], ".")); len(fields) > 0 {
 			path := parts[0] + "." + strings.Join(parts[2:], ".")

@@ -22,12 +22,30 @@ func (r *resolver) networks() {
 			continue
 		}
 		path := "model." + m.Spec.Name
-		if v := r.recipe.Value(path + ".input"); v != nil {
+		v := r.recipe.Value(path + ".input")
+		if v == nil && !r.lost[path] && !r.lost[path+".input"] {
+			r.constantOnly(m, path)
+		}
+		if v != nil {
 			m.Input = r.encoder(&ast.Ident{Span: v.Span, Name: m.Spec.Input})
 		}
 		if r.has(path + ".outputs") {
 			r.outputs(m, path)
 		}
+	}
+}
+
+// constantOnly demands that a network without an input says nothing of layers,
+// which it does not have.
+func (r *resolver) constantOnly(m *Model, path string) {
+	for _, name := range []string{"hidden", "activation", "dropout", "bias"} {
+		v := r.recipe.Value(path + "." + name)
+		if v == nil || v.Origin == Default || name == "bias" && m.Spec.Bias {
+			continue
+		}
+		e := r.errs.Addf(diag.FieldNotOfKind, v.Span, "%s reads no encoder, and so has no %s", m.Spec.Name, name)
+		e.Notes = []diag.Note{{Message: "without input a network is its last bias: a learnt vector, the same for every text"}}
+		e.Help = "write input = ENCODER, or leave " + name + " out"
 	}
 }
 

@@ -175,7 +175,7 @@ type Columns struct {
 
 // Split is how rows are held out.
 type Split struct {
-	Kind     string  `rmr:",kind" one_of:"holdout|none"`
+	Kind     string  `rmr:",kind" one_of:"holdout|none" zero:"none"`
 	Fraction float64 `rmr:"fraction" of:"holdout" default:"10%" unit:"%" min:"0.001" max:"0.9" doc:"share of the groups that is held out"`
 	By       string  `rmr:"by" of:"holdout" default:"prompt" one_of:"prompt|row" doc:"prompt keeps all rows of one prompt on one side"`
 }
