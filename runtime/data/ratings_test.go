@@ -246,7 +246,8 @@ func TestLengthsOfPairs(t *testing.T) {
 	}
 }
 
-func TestSplitOfRatingsByPrompt(t *testing.T) {
+// A6: the rows of one prompt, with different responses, are on one side of a split.
+func TestA6SplitKeepsPromptsTogether(t *testing.T) {
 	var rows []string
 	for i := range 400 {
 		rows = append(rows, fmt.Sprintf(`{"prompt":"p%d","response":"a%d","good":%d}`, i/8, i, i%5))
