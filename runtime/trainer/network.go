@@ -28,9 +28,10 @@ type parameter struct {
 type network struct {
 	model    spec.Model
 	layout   *layout
-	decoder  *model.Decoder
-	digest   string // of the base's files
-	restored bool   // the parameters are those of an earlier run
+	decoder  *model.Decoder // nil of a small network
+	mlp      *model.MLP     // of a small network
+	digest   string         // of the base's files
+	restored bool           // the parameters are those of an earlier run
 	frozen   []*parameter
 	trained  []*parameter // float32: the masters where the backbone is bfloat16
 
@@ -201,7 +202,7 @@ func (n *network) score(ctx context.Context, r reader, all []data.Sequence, rows
 	scores := make([]float64, len(all))
 	for _, m := range r.batches(all, rows) {
 		out, err := n.call(ctx, forward{false, m.Examples, m.Bucket}, r.rows(m), func(p model.Params, rows []*Node) *Node {
-			return Reshape(Slice(n.heads(p, r.hidden(p, rows)), AxisRange(), AxisElem(0)), -1)
+			return Reshape(Slice(n.outputs(p, r.hidden(p, rows), nil), AxisRange(), AxisElem(0)), -1)
 		})
 		if err != nil {
 			return nil, err

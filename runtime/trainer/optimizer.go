@@ -5,6 +5,7 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
@@ -26,8 +27,15 @@ func ratesAt(t spec.Train, step, steps int) rates {
 	}
 }
 
+// tensor is r as a graph takes it, float32[rate].
+func (r rates) tensor() *tensors.Tensor {
+	return tensors.FromFlatDataAndDimensions([]float32{float32(r.lr), float32(r.correction1), float32(r.correction2)}, 3)
+}
+
 // rateNodes are the rates inside a graph: float32 scalars.
 type rateNodes struct{ lr, correction1, correction2 *Node }
+
+func rateNodesOf(r *Node) rateNodes { return rateNodes{nth(r, 0), nth(r, 1), nth(r, 2)} }
 
 // A slot is a trained parameter in a graph, with its optimizer state.
 type slot struct {

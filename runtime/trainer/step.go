@@ -4,12 +4,11 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/model"
 	"github.com/rmc-lang/rmc/runtime/op"
 )
 
@@ -19,10 +18,12 @@ import (
 // back to the host is scalars and scores.
 //
 // A step is its micro-batches in order. All but the last add their gradients
-// to the sums; the last adds its own, clips, and applies AdamW.
+// to the sums; the last adds its own, clips, and applies AdamW. Where the loss
+// is a statistic that micro-batches do not add up to, see whole.go.
 type stepper struct {
 	stage  Stage
 	net    *network
+	aside  *aside
 	reader reader
 	batch  shape
 	// accumulates says that a step may have several micro-batches.
@@ -33,32 +34,11 @@ type stepper struct {
 	reports    []string // names, in the order of the outputs; known once a graph was built
 }
 
-// shape is what the examples of a stage have in common.
-type shape struct {
-	axis    string   // pair | row
-	views   []string // chosen, rejected; empty for a ranking
-	width   int      // sequences of an example
-	columns []string
-}
-
-func shapeOf(set *data.Set) shape {
-	s := shape{axis: "pair", views: set.Views, width: set.Width, columns: set.Columns}
-	if len(set.Views) == 0 {
-		s.axis = "row"
-	}
-	return s
-}
-
-// A variant is one compile: a shape, and whether the optimizer follows.
-type variant struct {
-	examples, bucket int
-	apply            bool
-}
-
 // newStepper makes the optimizer's state: zeros of each trained parameter's
 // shape, split as the parameter is.
-func newStepper(s Stage, net *network, r reader, batch shape, accumulates bool) (*stepper, error) {
-	st := &stepper{stage: s, net: net, reader: r, batch: batch, accumulates: accumulates, functions: map[variant]*function{}}
+func newStepper(s Stage, net *network, besides *aside, r reader, batch shape, accumulates bool) (*stepper, error) {
+	batch.drops = net.mlp != nil && net.mlp.Dropout > 0
+	st := &stepper{stage: s, net: net, aside: besides, reader: r, batch: batch, accumulates: accumulates, functions: map[variant]*function{}}
 	kinds := []*[]*array{&st.m, &st.v}
 	if accumulates {
 		kinds = append(kinds, &st.sums)
@@ -82,10 +62,15 @@ func (st *stepper) String() string {
 	for _, p := range st.net.trained {
 		trained += p.Size()
 	}
-	for _, p := range st.net.frozen {
+	for _, p := range st.frozen() {
 		frozen += p.Size()
 	}
 	return fmt.Sprintf("%d parameters trained, %d frozen", trained, frozen)
+}
+
+// frozen lists the parameters that the graphs read and no step changes.
+func (st *stepper) frozen() []*parameter {
+	return slices.Concat(st.net.frozen, st.aside.parameters())
 }
 
 // An outcome is what one optimizer step came to.
@@ -114,55 +99,124 @@ func (o *outcome) suspects() []bool {
 	return all
 }
 
-// rowScores are the first outputs of the head for the sequences of an example.
+// rowScores are the scores of an example's responses; none where the model gives
+// no score.
 type rowScores []float64
 
-// step runs one optimizer step over examples.
-func (st *stepper) step(examples []data.Example, r rates) (*outcome, error) {
-	micros, count := st.reader.step(examples), len(examples)
-	out := &outcome{reports: map[string]float64{}, scores: make([]rowScores, count), shares: make([]float64, count)}
+// step runs the 0-based optimizer step over examples.
+func (st *stepper) step(examples []data.Example, step int, r rates) (*outcome, error) {
+	micros := st.reader.step(examples)
+	var keys []uint32
+	if st.batch.drops {
+		keys = dropKeys(st.stage.Train.Seed, step, len(examples)*st.batch.width)
+	}
+	if st.aside.whole && len(micros) > 1 {
+		return st.stepWhole(micros, examples, keys, r)
+	}
+	out := newOutcome(len(examples))
 	results := make([][]*array, len(micros))
 	for i, m := range micros {
-		last := i == len(micros)-1
-		got, err := st.call(m, count, last, r)
+		host := st.batch.host(m, examples, len(examples), keys)
+		got, err := st.micro(m, host, i == len(micros)-1, r)
 		if err != nil {
 			return nil, err
 		}
 		results[i] = got
 	}
 	for i, m := range micros {
-		if err := st.collect(out, m, results[i], i == len(micros)-1); err != nil {
+		told, err := st.told(results[i], i == len(micros)-1)
+		if err != nil {
 			return nil, err
 		}
+		out.add(m, told, st.reports)
 	}
 	return out, nil
 }
 
-// call runs one micro-batch, puts the new state in place of the old and returns
-// the other outputs: the loss share, the norm if the optimizer followed, the
-// scores and the reports.
-func (st *stepper) call(m *data.Micro, count int, apply bool, r rates) ([]*array, error) {
-	f, err := st.function(variant{m.Examples, m.Bucket, apply})
-	if err != nil {
-		return nil, err
+func newOutcome(examples int) *outcome {
+	return &outcome{reports: map[string]float64{}, scores: make([]rowScores, examples), shares: make([]float64, examples)}
+}
+
+// A variant is one compile: what for, and the shape.
+type variant struct {
+	what             string
+	examples, bucket int
+}
+
+// A call is the arguments of a compiled function, in their order, and the graph
+// that takes them apart.
+type call struct {
+	variant
+	layout  *layout
+	in      []input
+	places  []axes // of in
+	outputs []axes // of the first outputs; the others are whole on every device
+	build   func(take func(n int) []*Node) []*Node
+	err     error
+}
+
+// keep passes arrays that stay where they are.
+func (c *call) keep(all ...*array) {
+	for _, a := range all {
+		c.in, c.places = append(c.in, input{a, false}), append(c.places, a.axes)
 	}
-	in, err := st.inputs(m, count, apply, r)
-	if err != nil {
-		return nil, err
+}
+
+// give passes arrays whose memory the function may reuse.
+func (c *call) give(all ...*array) {
+	for _, a := range all {
+		c.in, c.places = append(c.in, input{a, true}), append(c.places, a.axes)
 	}
-	out, err := f.call(in)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %d sequences of %d tokens: %w", st.stage.Name(), m.Examples*m.Views, m.Bucket, err)
-	}
-	for _, kind := range st.state(apply) {
-		copy(kind, out[:len(kind)])
-		out = out[len(kind):]
-	}
-	if apply {
-		for i, p := range st.net.trained {
-			p.value = out[i]
+}
+
+// upload passes arrays of the host, split as split says.
+func (c *call) upload(split axes, all ...*tensors.Tensor) {
+	for _, t := range all {
+		a, err := c.layout.place(t, split)
+		if err != nil {
+			c.err = err
+			return
 		}
-		out = out[len(st.net.trained):]
+		c.give(a)
+	}
+}
+
+// arrays are those of parameters.
+func arrays(all []*parameter) []*array {
+	out := make([]*array, len(all))
+	for i, p := range all {
+		out[i] = p.value
+	}
+	return out
+}
+
+func (st *stepper) call(what string, m *data.Micro) *call {
+	return &call{variant: variant{what, m.Examples, m.Bucket}, layout: st.net.layout}
+}
+
+// run compiles a call's function, the first time, and calls it.
+func (st *stepper) run(c *call) ([]*array, error) {
+	if c.err != nil {
+		return nil, c.err
+	}
+	f, ok := st.functions[c.variant]
+	if !ok {
+		var err error
+		f, err = st.net.layout.compiled(st.stage.Name(), c.places, c.outputs, func(nodes []*Node) []*Node {
+			return c.build(func(n int) []*Node {
+				taken := nodes[:n:n]
+				nodes = nodes[n:]
+				return taken
+			})
+		})
+		if err != nil {
+			return nil, err
+		}
+		st.functions[c.variant] = f
+	}
+	out, err := f.call(c.in)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %d sequences of %d tokens: %w", st.stage.Name(), c.examples*st.batch.width, c.bucket, err)
 	}
 	return out, nil
 }
@@ -175,123 +229,106 @@ func (st *stepper) state(apply bool) [][]*array {
 	return [][]*array{st.sums}
 }
 
-// inputs are the arguments of a micro-batch's function, in the order that build
-// takes them apart.
-func (st *stepper) inputs(m *data.Micro, count int, apply bool, r rates) ([]input, error) {
-	var in []input
-	for _, kind := range st.state(apply) {
-		for _, a := range kind {
-			in = append(in, input{a, true})
-		}
-	}
-	for _, p := range st.net.trained {
-		in = append(in, input{p.value, apply})
-	}
-	for _, p := range st.net.frozen {
-		in = append(in, input{p.value, false})
-	}
-	host := []*tensors.Tensor{
-		tensors.FromFlatDataAndDimensions(m.Valid, m.Examples),
-		tensors.FromFlatDataAndDimensions(m.Present, m.Views, m.Examples),
-		tensors.FromScalar(float32(count)),
-		tensors.FromScalar(float32(r.lr)), tensors.FromScalar(float32(r.correction1)), tensors.FromScalar(float32(r.correction2)),
-	}
-	for _, column := range m.Columns {
-		host = append(host, tensors.FromFlatDataAndDimensions(column, m.Examples))
-	}
-	host = append(host, st.reader.rows(m)...)
-	for i, t := range host {
-		a, err := st.net.layout.place(t, st.split(i))
-		if err != nil {
-			return nil, err
-		}
-		in = append(in, input{a, true})
-	}
-	return in, nil
-}
-
-// fixed is the number of arrays of a micro-batch before its columns: valid,
-// present, count and the three rates.
-const fixed = 6
-
-// split is how the i-th array of a micro-batch lies on the mesh: rows are split
-// over fsdp, what is per example is everywhere.
-func (st *stepper) split(i int) axes {
-	if i >= fixed+len(st.batch.columns) {
-		return axes{axisFSDP}
-	}
-	return nil
-}
-
-// function returns the compiled function of a variant.
-func (st *stepper) function(v variant) (*function, error) {
-	if f, ok := st.functions[v]; ok {
-		return f, nil
-	}
+// passState passes the state and the parameters, and says how what replaces
+// them will lie.
+func (st *stepper) passState(c *call, apply bool) {
 	trained := places(st.net.trained)
-	var in, out []axes
-	for _, kind := range st.state(v.apply) {
-		if len(kind) > 0 {
-			in, out = append(in, trained...), append(out, trained...)
+	for _, kind := range st.state(apply) {
+		c.give(kind...)
+		c.outputs = append(c.outputs, trained[:len(kind)]...)
+	}
+	if apply {
+		c.give(arrays(st.net.trained)...)
+		c.outputs = append(c.outputs, trained...)
+	} else {
+		c.keep(arrays(st.net.trained)...)
+	}
+}
+
+// replace puts the new state and parameters in place of the old and returns the
+// other outputs.
+func (st *stepper) replace(out []*array, apply bool) []*array {
+	for _, kind := range st.state(apply) {
+		copy(kind, out[:len(kind)])
+		out = out[len(kind):]
+	}
+	if apply {
+		for i, p := range st.net.trained {
+			p.value = out[i]
 		}
+		out = out[len(st.net.trained):]
 	}
-	in = append(append(in, trained...), places(st.net.frozen)...)
-	if v.apply {
-		out = append(out, trained...)
+	return out
+}
+
+// micro runs one micro-batch. What comes out besides the state is what told
+// takes apart.
+func (st *stepper) micro(m *data.Micro, host []*tensors.Tensor, apply bool, r rates) ([]*array, error) {
+	if !apply && !st.accumulates {
+		panic("trainer: a step of one micro-batch became one of several")
 	}
-	for i := range fixed + len(st.batch.columns) + st.reader.count() {
-		in = append(in, st.split(i))
+	c := st.call(map[bool]string{true: "apply", false: "add"}[apply], m)
+	st.passState(c, apply)
+	c.keep(arrays(st.frozen())...)
+	c.upload(nil, host...)
+	c.upload(nil, r.tensor())
+	rows := st.reader.rows(m)
+	c.upload(axes{axisFSDP}, rows...)
+	c.build = func(take func(n int) []*Node) []*Node {
+		state := st.takeState(take, apply)
+		p := st.takeParameters(take)
+		micro := st.batch.take(take)
+		rates := take(1)[0]
+		hidden := st.reader.hidden(p.own, take(len(rows)))
+		said := st.objective(p, micro, hidden, true)
+		gradients := Gradient(said.loss, p.trained...)
+		return slices.Concat(st.next(state, gradients, p.trained, rates, apply), said.outputs())
 	}
-	f, err := st.net.layout.compiled(st.stage.Name(), in, out, func(nodes []*Node) []*Node { return st.build(v, nodes) })
+	out, err := st.run(c)
 	if err != nil {
 		return nil, err
 	}
-	st.functions[v] = f
-	return f, nil
+	return st.replace(out, apply), nil
 }
 
-// build is the graph of a micro-batch. Its inputs are those of inputs; its
-// outputs those that call takes apart.
-func (st *stepper) build(v variant, nodes []*Node) []*Node {
-	take := func(n int) []*Node {
-		taken := nodes[:n]
-		nodes = nodes[n:]
-		return taken
-	}
-	sums := take(len(st.sums))
-	var ms, vs []*Node
-	if v.apply {
-		ms, vs = take(len(st.m)), take(len(st.v))
-	}
-	trained := take(len(st.net.trained))
-	p := st.net.nodes(append(trained[:len(trained):len(trained)], take(len(st.net.frozen))...))
-	micro := take(fixed)
-	columns := take(len(st.batch.columns))
-	heads := st.net.heads(p, st.reader.hidden(p, nodes))
+// stateNodes are the state in a graph.
+type stateNodes struct{ sums, m, v []*Node }
 
-	batch := op.NewBatch(st.batch.inputs(st.net.model.Name, v.examples, micro, columns, heads))
-	objective := st.stage.Objective(batch)
-	loss := batch.Share(objective.Loss)
-	gradients := Gradient(loss, trained...)
-	for i, sum := range sums {
+func (st *stepper) takeState(take func(n int) []*Node, apply bool) stateNodes {
+	s := stateNodes{sums: take(len(st.sums))}
+	if apply {
+		s.m, s.v = take(len(st.m)), take(len(st.v))
+	}
+	return s
+}
+
+// parameterNodes are the parameters in a graph.
+type parameterNodes struct {
+	trained []*Node
+	own     model.Params            // of the model that is trained
+	others  map[string]model.Params // of the networks aside
+}
+
+func (st *stepper) takeParameters(take func(n int) []*Node) parameterNodes {
+	p := parameterNodes{trained: take(len(st.net.trained)), others: map[string]model.Params{}}
+	p.own = st.net.nodes(slices.Concat(p.trained, take(len(st.net.frozen))))
+	for _, n := range st.aside.networks {
+		p.others[n.model.Name] = n.nodes(take(len(n.parameters())))
+	}
+	return p
+}
+
+// next is the outputs that replace the state: gradients added to the sums or,
+// at the end of a step, what AdamW makes of them, and then the gradient's norm.
+func (st *stepper) next(s stateNodes, gradients, trained []*Node, rates *Node, apply bool) []*Node {
+	for i, sum := range s.sums {
 		gradients[i] = Add(sum, gradients[i])
 	}
-	told := []*Node{loss}
-	state := gradients
-	if v.apply {
-		norm := globalNorm(gradients)
-		told = append(told, norm)
-		state = st.update(gradients, norm, trained, ms, vs, rateNodes{micro[3], micro[4], micro[5]})
-	} else if !st.accumulates {
-		panic("trainer: a step of one micro-batch became one of several")
+	if !apply {
+		return gradients
 	}
-	told = append(told, Reshape(Slice(heads, AxisRange(), AxisElem(0)), -1))
-	st.reports = st.reports[:0]
-	for _, r := range objective.Reports {
-		st.reports = append(st.reports, r.Name)
-		told = append(told, batch.Share(r.Value))
-	}
-	return append(state, told...)
+	norm := globalNorm(gradients)
+	return append(st.update(gradients, norm, trained, s.m, s.v, rateNodesOf(rates)), norm)
 }
 
 // update clips and applies AdamW: the new sums (zeros), moments and values.
@@ -312,81 +349,124 @@ func (st *stepper) update(gradients []*Node, norm *Node, values, ms, vs []*Node,
 	return slices.Concat(sums, newM, newV, newValues)
 }
 
-// inputs is what an objective sees of a micro-batch: heads is [row, output]
-// with rows view-major.
-func (s shape) inputs(name string, examples int, micro, columns []*Node, heads *Node) op.Inputs {
-	in := op.Inputs{Axis: s.axis, Valid: micro[0], Count: micro[2], Columns: map[string]*Node{}, Ragged: map[string]*Node{}}
-	for i, column := range s.columns {
-		in.Columns[column] = columns[i]
-	}
-	if len(s.views) == 0 {
-		in.Ragged[axisCandidate] = TransposeAllAxes(micro[1], 1, 0)
-	}
-	outputs := heads.Shape().Dimensions[1]
-	byView := Reshape(heads, s.width, examples, outputs)
-	in.Term = func(kind, model, view string) op.Tensor {
-		if model != name {
-			panic(fmt.Sprintf("the objective reads model %s, and only %s is being trained", model, name))
-		}
-		node, names := s.view(byView, view)
-		switch kind {
-		case "heads":
-			return op.New(node, append(names, "head")...)
-		case "score":
-			return op.New(Squeeze(Slice(node, AxisRange().Spacer(), AxisElem(0)), -1), names...)
-		}
-		panic(fmt.Sprintf("the term %s needs the tokens of each step, which this stage does not give", kind))
-	}
-	return in
+// A said is what an objective says of a batch: its shares of loss and reports,
+// and the scores of the responses, [view*example], nil where there are none.
+type said struct {
+	loss    *Node
+	scores  *Node
+	reports []*Node
 }
 
-const axisCandidate = "candidate"
-
-// view picks the rows of a view out of [view, example, output]: [example,
-// output], or [example, candidate, output] for the candidates of a ranking.
-func (s shape) view(byView *Node, view string) (*Node, []string) {
-	if len(s.views) == 0 && view == "candidates" {
-		return TransposeAllAxes(byView, 1, 0, 2), []string{s.axis, axisCandidate}
+func (s said) outputs() []*Node {
+	out := []*Node{s.loss}
+	if s.scores != nil {
+		out = append(out, s.scores)
 	}
-	i := slices.Index(s.views, view)
-	if i < 0 {
-		panic(fmt.Sprintf("the data has no view %s: there are %v", view, s.views))
-	}
-	return Squeeze(Slice(byView, AxisElem(i)), 0), []string{s.axis}
+	return append(out, s.reports...)
 }
 
-// collect adds what one micro-batch came to.
-func (st *stepper) collect(out *outcome, m *data.Micro, results []*array, applied bool) error {
+// objective runs the objective over a batch with hidden states [row, hidden],
+// rows view-major. Dropout is for training alone.
+func (st *stepper) objective(p parameterNodes, micro microBatch, hidden *Node, training bool) said {
+	r := st.batch.reading(micro, hidden)
+	if !training {
+		r.keys = nil
+	}
+	r.fit = st.aside.fit
+	r.network = func(name string) (*network, model.Params) {
+		if name == st.net.model.Name {
+			return st.net, p.own
+		}
+		for _, n := range st.aside.networks {
+			if n.model.Name == name {
+				return n, p.others[name]
+			}
+		}
+		panic(fmt.Sprintf("trainer: a graph reads the model %s, which was not opened", name))
+	}
+	b := op.NewBatch(st.batch.inputs(micro, r))
+	objective := st.stage.Objective(b)
+	out := said{loss: b.Share(objective.Loss)}
+	if st.scored() {
+		out.scores = st.scores(r)
+	}
+	st.reports = st.reports[:0]
+	for _, report := range objective.Reports {
+		st.reports = append(st.reports, report.Name)
+		out.reports = append(out.reports, b.Share(report.Value))
+	}
+	return out
+}
+
+// scored reports whether the model that is trained gives a score: a network with
+// several outputs gives none.
+func (st *stepper) scored() bool { return st.net.mlp == nil || outputAxis(st.net.model) == "" }
+
+// scores are the model's first output for the responses, [view*example].
+func (st *stepper) scores(r *reading) *Node {
+	name := st.net.model.Name
+	if len(st.batch.views) == 0 {
+		return Reshape(TransposeAllAxes(r.score(name, viewCandidates), 1, 0), -1)
+	}
+	var all []*Node
+	for _, view := range st.batch.views[:st.batch.responses()] {
+		all = append(all, r.score(name, view))
+	}
+	return Concatenate(all, 0)
+}
+
+// A tale is what one call tells the host.
+type tale struct {
+	loss, norm float64   // the norm at the end of a step
+	scores     []float32 // [view*example]
+	reports    []float64
+}
+
+// told takes apart what a call gave besides the state.
+func (st *stepper) told(results []*array, applied bool) (tale, error) {
 	var numbers [][]float32
 	for _, a := range results {
 		flat, err := st.net.layout.numbers(a)
 		if err != nil {
-			return err
+			return tale{}, err
 		}
 		numbers = append(numbers, flat)
 	}
-	loss := float64(numbers[0][0])
-	out.loss += loss
-	numbers = numbers[1:]
-	if applied {
-		out.norm = float64(numbers[0][0])
+	next := func() []float32 {
+		x := numbers[0]
 		numbers = numbers[1:]
+		return x
 	}
-	for e, index := range m.Index {
+	var t tale
+	if applied {
+		t.norm = float64(next()[0])
+	}
+	t.loss = float64(next()[0])
+	if st.scored() {
+		t.scores = next()
+	}
+	for _, x := range numbers {
+		t.reports = append(t.reports, float64(x[0]))
+	}
+	return t, nil
+}
+
+// add adds what one micro-batch came to.
+func (o *outcome) add(m *data.Micro, t tale, reports []string) {
+	o.loss += t.loss
+	o.norm += t.norm
+	for slot, index := range m.Index {
 		if index < 0 {
 			continue
 		}
-		out.shares[index] = loss
-		for v := range m.Views {
-			if m.Present[v*m.Examples+e] != 0 {
-				out.scores[index] = append(out.scores[index], float64(numbers[0][v*m.Examples+e]))
+		o.shares[index] = t.loss
+		for at := slot; at < len(t.scores); at += m.Examples {
+			if m.Present[at] != 0 {
+				o.scores[index] = append(o.scores[index], float64(t.scores[at]))
 			}
 		}
 	}
-	for i, name := range st.reports {
-		out.reports[name] += float64(numbers[1+i][0])
+	for i, name := range reports {
+		o.reports[name] += t.reports[i]
 	}
-	return nil
 }
-
-func float32s(dims []int) shapes.Shape { return shapes.Make(dtypes.Float32, dims...) }

@@ -55,7 +55,7 @@ func (r *Run) train(ctx context.Context, s Stage) (steps int, err error) {
 		}
 		began := time.Now()
 		examples := t.next()
-		out, err := t.stepper.step(examples, ratesAt(s.Train, t.at.Step, t.steps))
+		out, err := t.stepper.step(examples, t.at.Step, ratesAt(s.Train, t.at.Step, t.steps))
 		if err != nil {
 			return 0, err
 		}
@@ -117,11 +117,20 @@ func (t *training) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	hidden, err := t.run.sizeOf(ctx, t.net)
+	if err != nil {
+		return err
+	}
 	accumulates := false
 	if through, ok := read.(tokens); ok {
 		accumulates = through.cutter.accumulates()
 	}
-	t.stepper, err = newStepper(t.stage, t.net, read, shapeOf(t.set), accumulates)
+	batch := shapeOf(t.set)
+	besides, err := t.run.asideOf(ctx, t.stage, t.net, batch, hidden)
+	if err != nil {
+		return err
+	}
+	t.stepper, err = newStepper(t.stage, t.net, besides, read, batch, accumulates)
 	return err
 }
 

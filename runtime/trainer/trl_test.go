@@ -130,8 +130,8 @@ func trajectory(t *testing.T, b *backend.Backend, micro, steps int) []*outcome {
 	if err != nil {
 		t.Fatal(err)
 	}
-	batch := shape{"pair", []string{"chosen", "rejected"}, 2, []string{"margin"}}
-	st, err := newStepper(stage, net, tokens{net, c}, batch, c.accumulates())
+	batch := shape{axis: "pair", views: []string{"chosen", "rejected"}, width: 2, columns: []string{"margin"}}
+	st, err := newStepper(stage, net, &aside{}, tokens{net, c}, batch, c.accumulates())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func trajectory(t *testing.T, b *backend.Backend, micro, steps int) []*outcome {
 	var losses, wantLosses, norms, wantNorms []float64
 	for step := range steps {
 		at := step * 8 % len(all)
-		out, err := st.step(all[at:at+8], ratesAt(trlTrain, step, 30))
+		out, err := st.step(all[at:at+8], step, ratesAt(trlTrain, step, 30))
 		if err != nil {
 			t.Fatal(err)
 		}

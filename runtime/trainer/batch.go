@@ -1,0 +1,205 @@
+package trainer
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/op"
+)
+
+// shape is what the examples of a stage have in common.
+type shape struct {
+	axis       string   // pair | row
+	views      []string // chosen, rejected; response; and prompt, the last; empty for a ranking
+	width      int      // sequences of an example
+	columns    []string
+	attributes int  // the first so many of columns are ratings, NaN where missing
+	drops      bool // what is trained has dropout
+}
+
+func shapeOf(set *data.Set) shape {
+	s := shape{axis: "row", views: set.Views, width: set.Width, columns: set.Columns, attributes: len(set.Attributes)}
+	if slices.Contains(set.Views, "chosen") {
+		s.axis = "pair"
+	}
+	return s
+}
+
+// responses is how many sequences of an example are responses, and have scores:
+// the first ones.
+func (s shape) responses() int {
+	if slices.Contains(s.views, viewPrompt) {
+		return s.width - 1
+	}
+	return s.width
+}
+
+const viewPrompt = "prompt"
+
+// A microBatch is the arrays of a micro-batch besides its rows. Of those that a
+// shape does not have there is none.
+type microBatch struct {
+	valid   *Node // float32[example]
+	present *Node // float32[view, example]
+	count   *Node // float32: examples of the whole step
+	lengths *Node // float32[view, example], in tokens
+	columns *Node // float32[column, example], missing ratings 0
+	known   *Node // float32[attribute, example]
+	keys    *Node // uint32[view, example]
+}
+
+// list is the arrays that a shape has, in the order of their arguments.
+func (s shape) list(b *microBatch) []**Node {
+	all := []**Node{&b.valid, &b.present, &b.count, &b.lengths}
+	if len(s.columns) > 0 {
+		all = append(all, &b.columns)
+	}
+	if s.attributes > 0 {
+		all = append(all, &b.known)
+	}
+	if s.drops {
+		all = append(all, &b.keys)
+	}
+	return all
+}
+
+// take takes the arrays out of a graph's arguments.
+func (s shape) take(take func(n int) []*Node) microBatch {
+	var b microBatch
+	for _, node := range s.list(&b) {
+		*node = take(1)[0]
+	}
+	return b
+}
+
+// host makes the arrays of a micro-batch of the examples of a step. keys has one
+// for each sequence of each of the examples; nil: nothing is dropped.
+func (s shape) host(m *data.Micro, examples []data.Example, count int, keys []uint32) []*tensors.Tensor {
+	lengths := make([]float32, m.Views*m.Examples)
+	placed := make([]uint32, m.Views*m.Examples)
+	for slot, i := range m.Index {
+		if i < 0 {
+			continue
+		}
+		for v, n := range examples[i].Lengths {
+			lengths[v*m.Examples+slot] = float32(n)
+		}
+		for v := range m.Views {
+			if keys != nil {
+				placed[v*m.Examples+slot] = keys[i*m.Views+v]
+			}
+		}
+	}
+	all := []*tensors.Tensor{
+		tensors.FromFlatDataAndDimensions(m.Valid, m.Examples),
+		tensors.FromFlatDataAndDimensions(m.Present, m.Views, m.Examples),
+		tensors.FromScalar(float32(count)),
+		tensors.FromFlatDataAndDimensions(lengths, m.Views, m.Examples),
+	}
+	if columns, known := s.numbers(m); len(s.columns) > 0 {
+		all = append(all, tensors.FromFlatDataAndDimensions(columns, len(s.columns), m.Examples))
+		if s.attributes > 0 {
+			all = append(all, tensors.FromFlatDataAndDimensions(known, s.attributes, m.Examples))
+		}
+	}
+	if s.drops {
+		all = append(all, tensors.FromFlatDataAndDimensions(placed, m.Views, m.Examples))
+	}
+	return all
+}
+
+// numbers are the columns of a micro-batch, missing ratings 0, and which ratings
+// are known.
+func (s shape) numbers(m *data.Micro) (columns, known []float32) {
+	for c, column := range m.Columns {
+		for slot, x := range column {
+			is := float32(1)
+			if c < s.attributes && (math.IsNaN(float64(x)) || m.Valid[slot] == 0) {
+				x, is = 0, 0
+			}
+			columns = append(columns, x)
+			if c < s.attributes {
+				known = append(known, is)
+			}
+		}
+	}
+	return columns, known
+}
+
+// dropKeys are what the dropout of a step is a function of: one for each sequence
+// of its examples, whatever the micro-batches.
+func dropKeys(seed, step, sequences int) []uint32 {
+	r := rand.New(rand.NewPCG(uint64(seed), uint64(step)))
+	keys := make([]uint32, sequences)
+	for i := range keys {
+		keys[i] = r.Uint32()
+	}
+	return keys
+}
+
+// blank is a micro-batch in a graph that nothing is computed with.
+func (s shape) blank(g *Graph, examples int) microBatch {
+	wide := func(n int) *Node { return Zeros(g, float32s([]int{n, examples})) }
+	b := microBatch{
+		valid: Ones(g, float32s([]int{examples})), present: wide(s.width), count: Const(g, float32(examples)), lengths: wide(s.width),
+		keys: Zeros(g, shapes.Make(dtypes.Uint32, s.width, examples)),
+	}
+	if len(s.columns) > 0 {
+		b.columns = wide(len(s.columns))
+	}
+	if s.attributes > 0 {
+		b.known = wide(s.attributes)
+	}
+	return b
+}
+
+// reading has the views of a micro-batch with hidden states [row, hidden], rows
+// view-major.
+func (s shape) reading(b microBatch, hidden *Node) *reading {
+	examples := b.valid.Shape().Dim(0)
+	byView := Reshape(hidden, s.width, examples, hidden.Shape().Dim(-1))
+	r := &reading{axis: s.axis, views: map[string]*Node{}, keys: map[string]*Node{}, lengths: map[string]*Node{}}
+	if len(s.views) == 0 {
+		r.views[viewCandidates] = TransposeAllAxes(byView, 1, 0, 2)
+		r.lengths[viewCandidates] = TransposeAllAxes(b.lengths, 1, 0)
+		if s.drops {
+			r.keys[viewCandidates] = TransposeAllAxes(b.keys, 1, 0)
+		}
+	}
+	for i, view := range s.views {
+		r.views[view], r.lengths[view] = nth(byView, i), nth(b.lengths, i)
+		if s.drops {
+			r.keys[view] = nth(b.keys, i)
+		}
+	}
+	if s.attributes > 0 {
+		r.rating = TransposeAllAxes(Slice(b.columns, AxisRange(0, s.attributes)), 1, 0)
+		r.known = TransposeAllAxes(b.known, 1, 0)
+	}
+	return r
+}
+
+// nth is one place of x's first axis.
+func nth(x *Node, i int) *Node { return Squeeze(Slice(x, AxisElem(i)), 0) }
+
+// inputs is what an objective sees of a micro-batch.
+func (s shape) inputs(b microBatch, r *reading) op.Inputs {
+	in := op.Inputs{Axis: s.axis, Valid: b.valid, Count: b.count, Columns: map[string]*Node{}, Ragged: map[string]*Node{},
+		Term: r.term, Transform: r.transform(b.valid.Graph())}
+	for i, column := range s.columns {
+		in.Columns[column] = nth(b.columns, i)
+	}
+	if len(s.views) == 0 {
+		in.Ragged[axisCandidate] = TransposeAllAxes(b.present, 1, 0)
+	}
+	return in
+}
+
+func float32s(dims []int) shapes.Shape { return shapes.Make(dtypes.Float32, dims...) }

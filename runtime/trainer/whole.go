@@ -1,0 +1,309 @@
+package trainer
+
+import (
+	"slices"
+
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/rmc-lang/rmc/runtime/data"
+)
+
+// A loss that is a statistic of a batch, a correlation or the square of a mean,
+// is not the mean of what micro-batches have of it. Its step goes through the
+// backbone twice, so that loss and gradient are those of the whole batch, however
+// it is cut:
+//
+//	look   each micro-batch: hidden states, without a gradient
+//	all    the objective over the hidden states of all examples at once: the loss,
+//	       its gradient to what the head is made of, and to each hidden state
+//	pull   each micro-batch once more: the gradient to the parameters of what the
+//	       hidden states were found to be worth
+//
+// It is the gradient cache of Gao et al. 2021 (arXiv 2101.06983). The second
+// forward is paid for by steps of several micro-batches with such a loss alone.
+
+// states are hidden states, or gradients to them, of all sequences of a step:
+// [view, example, hidden], flat.
+type states struct {
+	slots, size int
+	flat        []float32
+}
+
+// at is one of them.
+func (s states) at(view, example int) []float32 {
+	row := view*s.slots + example
+	return s.flat[row*s.size : (row+1)*s.size]
+}
+
+// rows are those of a micro-batch, view-major.
+func (s states) rows(m *data.Micro) *tensors.Tensor {
+	out := make([]float32, m.Views*m.Examples*s.size)
+	for slot, i := range m.Index {
+		for v := range m.Views {
+			if i >= 0 {
+				copy(out[(v*m.Examples+slot)*s.size:], s.at(v, i))
+			}
+		}
+	}
+	return tensors.FromFlatDataAndDimensions(out, m.Views*m.Examples, s.size)
+}
+
+// put takes in the rows of a micro-batch.
+func (s states) put(m *data.Micro, flat []float32) {
+	for slot, i := range m.Index {
+		for v := range m.Views {
+			if i >= 0 {
+				copy(s.at(v, i), flat[(v*m.Examples+slot)*s.size:])
+			}
+		}
+	}
+}
+
+// stepWhole runs one optimizer step of several micro-batches.
+func (st *stepper) stepWhole(micros []*data.Micro, examples []data.Example, keys []uint32, r rates) (*outcome, error) {
+	slots := st.slots(st.stage.Train.Batch)
+	seen, err := st.look(micros, slots)
+	if err != nil {
+		return nil, err
+	}
+	all := st.bare(examples, slots)
+	direct, adjoint, t, err := st.all(all, examples, keys, seen)
+	if err != nil {
+		return nil, err
+	}
+	for i, m := range micros {
+		last := i == len(micros)-1
+		norm, err := st.pull(m, adjoint, direct, last, r)
+		if err != nil {
+			return nil, err
+		}
+		if last {
+			flat, err := st.net.layout.numbers(norm)
+			if err != nil {
+				return nil, err
+			}
+			t.norm = float64(flat[0])
+		}
+	}
+	for _, a := range direct {
+		if err := a.free(); err != nil {
+			return nil, err
+		}
+	}
+	out := newOutcome(len(examples))
+	out.add(all, t, st.reports)
+	return out, nil
+}
+
+// slots is so many examples and as few more as make their rows divide among the
+// devices.
+func (st *stepper) slots(examples int) int {
+	for examples*st.batch.width%st.net.layout.fsdp != 0 {
+		examples++
+	}
+	return examples
+}
+
+// bare is a micro-batch of all examples in their order, without tokens.
+func (st *stepper) bare(examples []data.Example, slots int) *data.Micro {
+	bare := slices.Clone(examples)
+	for i, e := range examples {
+		bare[i].Sequences = make([]data.Sequence, len(e.Sequences))
+		for v := range e.Sequences {
+			bare[i].Sequences[v].IDs = []int32{0}
+		}
+	}
+	return data.Batch(bare, st.batch.width, []int{1}, func(int) int { return slots })[0]
+}
+
+// look is the hidden states of all micro-batches.
+func (st *stepper) look(micros []*data.Micro, slots int) (states, error) {
+	out := states{slots: slots}
+	for _, m := range micros {
+		c := st.call("look", m)
+		c.keep(arrays(st.net.trained)...)
+		c.keep(arrays(st.frozen())...)
+		rows := st.reader.rows(m)
+		c.upload(axes{axisFSDP}, rows...)
+		c.build = func(take func(n int) []*Node) []*Node {
+			p := st.takeParameters(take)
+			return []*Node{st.reader.hidden(p.own, take(len(rows)))}
+		}
+		got, err := st.run(c)
+		if err != nil {
+			return out, err
+		}
+		flat, err := st.net.layout.numbers(got[0])
+		if err != nil {
+			return out, err
+		}
+		if out.flat == nil {
+			out.size = len(flat) / (m.Views * m.Examples)
+			out.flat = make([]float32, m.Views*slots*out.size)
+		}
+		out.put(m, flat)
+	}
+	return out, nil
+}
+
+// all runs the objective over the hidden states of a whole step. direct are the
+// gradients that do not go through them, one for each parameter of the head.
+func (st *stepper) all(m *data.Micro, examples []data.Example, keys []uint32, seen states) (direct []*array, adjoint states, t tale, err error) {
+	c := st.overAll("all", m, examples, keys, seen)
+	head := st.head()
+	for _, i := range head {
+		c.outputs = append(c.outputs, st.net.trained[i].axes)
+	}
+	c.build = func(take func(n int) []*Node) []*Node {
+		p, micro, hidden := st.takeParameters(take), st.batch.take(take), take(1)[0]
+		said := st.objective(p, micro, hidden, true)
+		var of []*Node
+		for _, i := range head {
+			of = append(of, p.trained[i])
+		}
+		return append(Gradient(said.loss, append(of, hidden)...), said.outputs()...)
+	}
+	out, err := st.run(c)
+	if err != nil {
+		return nil, states{}, tale{}, err
+	}
+	n := len(head)
+	adjoint = states{slots: seen.slots, size: seen.size}
+	if adjoint.flat, err = st.net.layout.numbers(out[n]); err != nil {
+		return nil, states{}, tale{}, err
+	}
+	t, err = st.told(out[n+1:], false)
+	return out[:n], adjoint, t, err
+}
+
+// head lists the trained parameters that read hidden states, by their places.
+func (st *stepper) head() (places []int) {
+	for i, p := range st.net.trained {
+		if st.net.mlp != nil || isHead(p.Name) {
+			places = append(places, i)
+		}
+	}
+	return places
+}
+
+// overAll passes what an objective reads of all examples at once.
+func (st *stepper) overAll(what string, m *data.Micro, examples []data.Example, keys []uint32, seen states) *call {
+	c := st.call(what, m)
+	c.keep(arrays(st.net.trained)...)
+	c.keep(arrays(st.frozen())...)
+	c.upload(nil, st.batch.host(m, examples, len(examples), keys)...)
+	c.upload(axes{axisFSDP}, tensors.FromFlatDataAndDimensions(seen.flat, st.batch.width*seen.slots, seen.size))
+	return c
+}
+
+// pull adds the gradient of a micro-batch, given those to its hidden states.
+// With the last one come those that do not go through hidden states, and AdamW:
+// then the result is the norm.
+func (st *stepper) pull(m *data.Micro, adjoint states, direct []*array, apply bool, r rates) (*array, error) {
+	c := st.call(map[bool]string{true: "pull and apply", false: "pull"}[apply], m)
+	st.passState(c, apply)
+	c.keep(arrays(st.frozen())...)
+	if apply {
+		c.keep(direct...)
+	}
+	c.upload(nil, r.tensor())
+	c.upload(axes{axisFSDP}, adjoint.rows(m))
+	rows := st.reader.rows(m)
+	c.upload(axes{axisFSDP}, rows...)
+	c.build = func(take func(n int) []*Node) []*Node {
+		state, p := st.takeState(take, apply), st.takeParameters(take)
+		var straight []*Node
+		if apply {
+			straight = take(len(direct))
+		}
+		rates, worth := take(1)[0], take(1)[0]
+		hidden := st.reader.hidden(p.own, take(len(rows)))
+		gradients := Gradient(ReduceAllSum(Mul(hidden, worth)), p.trained...)
+		for k, g := range straight {
+			i := st.head()[k]
+			gradients[i] = Add(gradients[i], g)
+		}
+		return st.next(state, gradients, p.trained, rates, apply)
+	}
+	out, err := st.run(c)
+	if err != nil {
+		return nil, err
+	}
+	if out = st.replace(out, apply); apply {
+		return out[0], nil
+	}
+	return nil, nil
+}
+
+// measure is the loss over examples, without dropout: of all of them, however
+// many are computed at once.
+func (st *stepper) measure(examples []data.Example) (float64, error) {
+	if !st.aside.whole {
+		return st.measureParts(examples)
+	}
+	var micros []*data.Micro
+	batch := st.stage.Train.Batch
+	for from := 0; from < len(examples); from += batch {
+		for _, m := range st.reader.step(examples[from:min(len(examples), from+batch)]) {
+			for slot, i := range m.Index {
+				if i >= 0 {
+					m.Index[slot] = i + from
+				}
+			}
+			micros = append(micros, m)
+		}
+	}
+	slots := st.slots(len(examples))
+	seen, err := st.look(micros, slots)
+	if err != nil {
+		return 0, err
+	}
+	m := st.bare(examples, slots)
+	c := st.overAll("measure all", m, examples, nil, seen)
+	c.build = func(take func(n int) []*Node) []*Node {
+		p, micro, hidden := st.takeParameters(take), st.batch.take(take), take(1)[0]
+		return []*Node{st.objective(p, micro, hidden, false).loss}
+	}
+	return st.number(c)
+}
+
+// measureParts adds up the shares of micro-batches.
+func (st *stepper) measureParts(examples []data.Example) (float64, error) {
+	total, batch := 0.0, st.stage.Train.Batch
+	for from := 0; from < len(examples); from += batch {
+		some := examples[from:min(len(examples), from+batch)]
+		for _, m := range st.reader.step(some) {
+			c := st.call("measure", m)
+			c.keep(arrays(st.net.trained)...)
+			c.keep(arrays(st.frozen())...)
+			c.upload(nil, st.batch.host(m, some, len(examples), nil)...)
+			rows := st.reader.rows(m)
+			c.upload(axes{axisFSDP}, rows...)
+			c.build = func(take func(n int) []*Node) []*Node {
+				p, micro := st.takeParameters(take), st.batch.take(take)
+				hidden := st.reader.hidden(p.own, take(len(rows)))
+				return []*Node{st.objective(p, micro, hidden, false).loss}
+			}
+			loss, err := st.number(c)
+			if err != nil {
+				return 0, err
+			}
+			total += loss
+		}
+	}
+	return total, nil
+}
+
+// number is the one that a call gives.
+func (st *stepper) number(c *call) (float64, error) {
+	out, err := st.run(c)
+	if err != nil {
+		return 0, err
+	}
+	flat, err := st.net.layout.numbers(out[0])
+	if err != nil {
+		return 0, err
+	}
+	return float64(flat[0]), nil
+}
