@@ -134,3 +134,25 @@ func TestOwnObjectiveOfTheReference(t *testing.T) {
 		t.Errorf("it reads %v", got)
 	}
 }
+
+// The reference script computed its correction for verbosity and trained and
+// scored without it. A fit that nothing reads is an error, a let of it too.
+func TestA2TransformComputedAndNotUsed(t *testing.T) {
+	mustCompile(t, armorm)
+	for _, c := range []struct {
+		old, new string
+		want     diag.Code
+	}{
+		{"debias(probe(x))", "probe(x)", diag.FitUnread},
+		{"let s(x) = sum(gates * attributes(x), over attribute)", "let s(x) = sum(gates * probe(x), over attribute)", diag.UnusedLet},
+	} {
+		text := strings.Replace(armorm, c.old, c.new, 1)
+		if text == armorm {
+			t.Fatalf("the recipe has no %q", c.old)
+		}
+		_, errs := compile(t, text)
+		if len(errs) != 1 || errs[0].Code != c.want || errs[0].Severity != diag.Error {
+			t.Errorf("%s: want %s alone\n%s", c.new, c.want, show(errs))
+		}
+	}
+}

@@ -84,6 +84,7 @@ func variants() map[string]string {
 		"percent":    change("center = 0.01", "center = -(1%)"),
 		"buckets":    change("batch     = 32 pairs", "batch = 32 pairs\n  micro = 4 pairs\n  buckets = [128, 512]\n  steps = 1e3\n  order = listed"),
 		"two stages": quickstart + "\ntrain rm on prefs as second {\n  objective = bradley_terry\n  seed = 1\n}\n\nevaluate rm on prefs.train as seen { batch = 4 pairs }\n",
+		"armorm":     armorm,
 		"ranking": strings.NewReplacer("use std/preference", "use std/ranking", "data prefs: preference", "data prefs: ranking",
 			"bradley_terry { center = 0.01 }", "plackett_luce", "batch     = 32 pairs", "batch = 32 rows").Replace(quickstart),
 	}
@@ -151,3 +152,54 @@ func TestEveryValueHasItsOrigin(t *testing.T) {
 		}
 	}
 }
+
+// armorm has every kind of declaration that a program can hold beside the
+// quickstart's.
+const armorm = `/// ArmoRM on summaries.
+recipe armorm
+
+use std/preference
+
+model backbone: encoder { base = "file:base", layer = 12 }
+
+data ratings: ratings {
+  source      = "file:summeval.jsonl"
+  attributes  = [coherence, consistency, fluency, relevance, length]
+  columns     = named { prompt = "source", response = "summary" }
+  missing     = mask
+  over_length = truncate_left
+  split       = holdout { fraction = 20%, by = prompt }
+}
+
+data prefs: preference { source = "file:p.jsonl", over_length = drop, split = holdout { fraction = 20%, by = prompt } }
+
+fit probe = ridge on backbone(ratings) { intercept = true }
+fit debias = decorrelate on probe(prefs) { from = length, at_most = 0.03 }
+
+model gate: mlp { input = backbone, hidden = [256, 256], dropout = 0.2, outputs = attribute, scalars = named { scale = 1 } }
+
+/// ArmoRM's gate.
+objective gated on preference {
+  let gates = gate.scale * softmax(gate(prompt) / 10, over attribute)
+  let attributes(x) = debias(probe(x))
+  let s(x) = sum(gates * attributes(x), over attribute)
+  loss = mean(-log_sigmoid(s(chosen) - s(rejected)))
+}
+
+train gate on prefs { objective = gated, optimizer = adamw { lr = 1e-3 }, steps = 300, batch = 256 pairs, order = resample, validate = holdout { fraction = 10% } }
+
+reward armo = gated.s
+evaluate armo on prefs.holdout
+evaluate probe on ratings.holdout
+
+model bt: mlp { input = backbone }
+train bt on prefs { objective = bradley_terry }
+evaluate bt on prefs.holdout
+
+fit tree = tree on probe(prefs) { depth = 3 }
+reward judge = tree
+evaluate judge on prefs.holdout
+
+label judged = llm on prefs { endpoint = "http://127.0.0.1:8000/v1", model = "m" }
+train bt on judged as again { objective = bradley_terry }
+`

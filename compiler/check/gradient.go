@@ -274,12 +274,13 @@ func (r *reach) add(x, y []part, k float64) []part {
 
 // name is the same for what has the same value.
 func (r *reach) name(e *Expr) string {
-	if e.Kind == TermRef {
-		if m := r.c.model(e.Term.Model); m != nil && m.blind() && e.Term.Kind != "scalar" {
-			return "() of " + m.Name
+	name := e.String()
+	for _, t := range r.c.terms {
+		if m := r.c.model(t.Model); m != nil && m.blind() && t.Kind != "scalar" {
+			name = strings.ReplaceAll(name, t.String(), m.Name+"()")
 		}
 	}
-	return e.String()
+	return name
 }
 
 // walk follows the gradient of e at one output of the model.

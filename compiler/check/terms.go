@@ -425,9 +425,22 @@ func (c *checker) unserved(t *Term) (why, help string) {
 		return "computes only terms of " + trained.Name + ", which it trains", help
 	}
 	reads := c.readBy(t.Model)
-	for _, other := range append([]string{trained.Name}, c.termModels()...) {
-		if encoder := c.readBy(other); encoder != "" && reads != "" && encoder != reads {
-			return "reads one encoder at a time, and " + other + " reads " + encoder, "let " + t.Model + " read " + encoder + " too"
+	if by, encoder := c.reader(trained); reads != "" && encoder != reads {
+		return "reads one encoder at a time, and " + by + " reads " + encoder, "let " + t.Model + " read " + encoder + " too"
+	}
+	return "", ""
+}
+
+// reader is the first that reads an encoder, and which: what is trained, or else
+// what the objective asks.
+func (c *checker) reader(trained *Model) (by, encoder string) {
+	names := []string{trained.Name}
+	for _, t := range c.terms {
+		names = append(names, t.Model)
+	}
+	for _, name := range names {
+		if encoder = c.readBy(name); encoder != "" {
+			return name, encoder
 		}
 	}
 	return "", ""
@@ -446,15 +459,4 @@ func (c *checker) readBy(name string) string {
 		return m.Name
 	}
 	return m.Encoder
-}
-
-// termModels are the models and fits that the terms ask.
-func (c *checker) termModels() []string {
-	var names []string
-	for _, t := range c.terms {
-		if t.Model != "" && !slices.Contains(names, t.Model) {
-			names = append(names, t.Model)
-		}
-	}
-	return names
 }
