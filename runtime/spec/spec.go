@@ -165,6 +165,22 @@ type Data struct {
 	Extra      []string // data columns that objectives read, beyond the format's own
 	Prompts    bool     // whether something reads the view prompt, so that prompts are sequences too
 	Label      string   // name of the label declaration that says which side is preferred; "" where the rows do
+
+	Labels []string // of kind labels: names of the labels, best first
+	Tokens []string // of kind labels: the text of each label, one token where it stands
+	Level  string   // of kind labels: step, or outcome
+	From   From     // where rows come from: a source, or other data
+}
+
+// From says what makes the rows of a data set.
+type From struct {
+	Kind      string   // "" or rows: a source; compare: pairs as questions which side is better; augment: RRM's pairs
+	Data      []string // names of the preference data whose rows are taken, one after another
+	Orders    string   // of compare: balanced, both or chosen_first
+	Originals bool     // of augment: whether the rows themselves are among the result
+	Wins      int      // of augment: rows made of each pair in which an answer to the prompt beats one to another (RRM has 8)
+	Ties      int      // of augment: rows made of each pair in which both answers are to other prompts (RRM has 6)
+	Seed      int
 }
 
 // Columns maps a wanted name to the column that holds it.
