@@ -82,7 +82,7 @@ func (t *planText) headline(s plan.Stage) {
 	examples := t.examples(s, e.Examples)
 	switch s.Kind {
 	case plan.Fit:
-		fmt.Fprintf(&t.b, "  fits %s, a %s, on %s of %s\n", s.Fit.Name, s.Fit.Kind, examples, s.Data)
+		fmt.Fprintf(&t.b, "  fits %s by %s on %s of %s\n", s.Fit.Name, s.Fit.Kind, examples, s.Data)
 	case plan.Label:
 		fmt.Fprintf(&t.b, "  asks %s of %s which side is better, for %s\n", s.Label.Model, t.examples(s, e.Examples), s.Label.Name)
 	case plan.Evaluate:

@@ -214,6 +214,9 @@ func (b *builder) inputs(s resolve.Stage, d *resolve.Data) []string {
 
 // features adds the tokens of data for one backbone, and its hidden states.
 func (b *builder) features(m *resolve.Model, d *resolve.Data) string {
+	if d.Label != nil && d.Spec.Prompts == d.Label.Base.Spec.Prompts {
+		d = d.Label.Base // the same texts
+	}
 	name := m.Spec.Name + "." + d.Spec.Name
 	rows := d.Spec
 	rows.Extra = nil // what reads a column says so itself

@@ -107,7 +107,8 @@ func (r *resolver) first(d *ast.Decl, among map[string]*ast.Decl) bool {
 	case old.Keyword.Name == d.Keyword.Name:
 		r.redeclared(d.Keyword.Name, d.Name, old.Name.Span)
 	default:
-		r.redeclared(old.Keyword.Name+" and "+d.Keyword.Name, d.Name, old.Name.Span)
+		r.redeclared(d.Keyword.Name, d.Name, old.Name.Span)
+		(*r.errs)[len(*r.errs)-1].Message = fmt.Sprintf("%s is declared twice, as %s and as %s", name, old.Keyword.Name, d.Keyword.Name)
 	}
 	r.twice[d] = true
 	return false

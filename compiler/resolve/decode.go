@@ -101,6 +101,9 @@ func (r *resolver) decodeString(v reflect.Value, f Field, expr ast.Expr) string 
 		return ""
 	default:
 		r.wrongType(f, expr)
+		if call, ok := expr.(*ast.Call); ok && f.Names != "" {
+			(*r.errs)[len(*r.errs)-1].Help = "write " + f.assigned(call.Fun.Pos().Text(), span) + ": what it reads is said where it is called"
+		}
 		return ""
 	}
 	if !r.checkString(f, text, span) {

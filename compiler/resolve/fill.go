@@ -249,7 +249,7 @@ func (r *resolver) decode(v reflect.Value, f Field, path string, expr ast.Expr, 
 		return false
 	}
 	text := oneLine(expr.Pos().Text())
-	if from == Default {
+	if from == Default && !key.Valid() { // within a default's braces it is written out
 		text = f.Usual()
 	}
 	r.record(Value{Path: path, Text: text, Go: literal, Is: v.Interface(), Origin: from, Span: expr.Pos(), Scores: f.Scores})

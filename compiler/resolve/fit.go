@@ -31,6 +31,8 @@ func (r *resolver) networks() {
 		}
 		if r.has(path + ".outputs") {
 			r.outputs(m, path)
+		} else { // reported; likely one for each attribute
+			m.Spec.Axis, m.Spec.Outputs = attribute, 1
 		}
 	}
 }
@@ -123,8 +125,13 @@ func (r *resolver) fit(d *ast.Decl) {
 		return
 	}
 	f.Spec.Name = f.Name
+	before := len(*r.errs)
 	r.features(f)
+	bound := len(*r.errs) == before && f.Encoder != nil && f.Data != nil
 	r.fill(v, path, "fit "+f.Name, d.Name.Span, d.Body)
+	if !bound { // reported, so that nothing more is said of what reads it
+		return
+	}
 	r.fits[f.Name] = f
 	r.recipe.Fits = append(r.recipe.Fits, f)
 	r.recipe.Stages = append(r.recipe.Stages, f)
@@ -246,7 +253,7 @@ func (r *resolver) findFit(f *Fit, name *ast.Ident) *Fit {
 	case inner != nil || r.meant[name.Name]:
 	case ok && name.Name == f.Name:
 		r.errs.Addf(diag.UsedBefore, name.Span, "%s is made of itself", name.Name).Help = "name the fit that gives its features"
-	case ok && r.madeOf(d, f.Name):
+	case ok && d.Name.Span.Start > name.Span.Start && r.madeOf(d, f.Name):
 		e := r.errs.Addf(diag.UsedBefore, name.Span, "%s and %s are made of each other", f.Name, name.Name)
 		e.Notes = []diag.Note{{Span: d.Name.Span, Message: name.Name + " is declared here"}}
 		e.Help = "let one of the two read something else"

@@ -88,6 +88,7 @@ func (r *resolver) rewardOfLet(w *Reward, name, let *ast.Ident) {
 		return
 	}
 	w.Objective, w.Let = o, let
+	r.used["objective "+o.Name] = true
 	using := slices.DeleteFunc(r.recipe.Trains(), func(t *Train) bool { return t.Call == nil || t.Call.Objective != o })
 	switch on, ok := w.Decl.On.(*ast.Ident); {
 	case w.Decl.On != nil && !ok:

@@ -296,7 +296,7 @@ func (r *resolver) untrained(at *ast.Ident, m *Model, how string, trained map[*M
 	d.Help = "move the " + what + " after train " + m.Spec.Name
 }
 
-// rewardOrder demands that what a reward is made of is computed before it is
+// rewardOrder demands that what a reward is made of is there before it is
 // evaluated.
 func (r *resolver) rewardOrder(e *Evaluate, done map[Stage]bool) {
 	name := e.Decl.Name
@@ -304,8 +304,8 @@ func (r *resolver) rewardOrder(e *Evaluate, done map[Stage]bool) {
 	case w.Fit != nil && !done[w.Fit]:
 		r.usedBefore(name.Span, w.Fit.Decl)
 	case w.Train != nil && !done[w.Train]:
-		d := r.errs.Addf(diag.Untrained, name.Span, "%s is evaluated before train %s", w.Name, w.Train.Name)
-		d.Severity = diag.Warning
+		d := r.errs.Addf(diag.UsedBefore, name.Span, "%s is evaluated before it is made", w.Name)
+		d.Notes = []diag.Note{{Span: w.Train.Decl.Name.Span, Message: "by this stage, and stages run in their order"}}
 		d.Help = "move the evaluation after train " + w.Train.Name
 	}
 }

@@ -128,6 +128,9 @@ func (v *verifier) columns(d *resolve.Data, f facts.Data) {
 			e.Notes = []diag.Note{{Message: "columns: " + strings.Join(names, ", ")}}
 		}
 		e.Help = fmt.Sprintf("write columns = named { %s = \"…\" } with the column that holds it", wanted)
+		if d.Spec.Kind == "ratings" {
+			e.Help += `; "a.b" is b inside of a`
+		}
 		if near := diag.Suggest(c.Column, names); near != "" {
 			e.Help = fmt.Sprintf("write columns = named { %s = %q }", wanted, near)
 		}

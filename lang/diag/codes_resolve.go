@@ -281,7 +281,7 @@ a transform of a probe; what is trained is a reward model or a small network, an
 		Example: fitExample("tree on debias(probe(prefs))", "tree on debias(prefs)"),
 	}, {
 		Code:  UsedBefore,
-		Title: "a fit or a label that is used before it is made",
+		Title: "a fit, a label or a reward that is used before it is made",
 		Explain: `Stages run in the order in which they are written. A fit that reads another stands below it, and so does a training whose
 objective calls it. Two fits that are made of each other have no order at all.`,
 		Example: fitExample("fit probe = ridge on backbone(ratings)\n\nfit debias = decorrelate on probe(prefs) { from = verbosity }\n", "fit debias = decorrelate on probe(prefs) { from = verbosity }\n\nfit probe = ridge on backbone(ratings)\n"),
