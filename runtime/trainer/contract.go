@@ -22,23 +22,35 @@ type Contract struct {
 	Template   string `json:"template"`    // sha256 of the chat template's text; empty without one
 	BOS        string `json:"bos"`         // text of the token, "" without one; exactly one is in front
 	EOS        string `json:"eos"`
-	MaxLength  int    `json:"max_length"`  // tokens
-	OverLength string `json:"over_length"` // what happens beyond
-	DType      string `json:"dtype"`       // of the backbone; the head is float32
-	Head       string `json:"head"`        // kind, outputs, bias, token and layer read
-	Normalizer string `json:"normalizer"`  // none
-	Hash       string `json:"hash"`        // sha256 over the fields above
+	MaxLength  int    `json:"max_length"`         // tokens
+	OverLength string `json:"over_length"`        // what happens beyond
+	DType      string `json:"dtype"`              // of the backbone; the head is float32
+	Head       string `json:"head"`               // kind, outputs, bias, token and layer read; of an encoder the token and layer
+	Networks   string `json:"networks,omitempty"` // over an encoder: their shapes
+	Fits       string `json:"fits,omitempty"`     // digest of each fit that may be read
+	Reward     string `json:"reward,omitempty"`   // name of the reward, and its formula as the recipe has it
+	Normalizer string `json:"normalizer"`         // none
+	Hash       string `json:"hash"`               // sha256 over the fields above
 }
 
 // newContract fills what the recipe says; the caller adds what its lock and the
 // tokenizer say and then seals it.
 func newContract(m spec.Model, d spec.Data) Contract {
 	h := m.Head
-	return Contract{
+	c := Contract{
 		Base: m.Base, MaxLength: d.MaxLength, OverLength: d.OverLength, DType: m.DType,
 		Head:       fmt.Sprintf("%s outputs=%d bias=%t read=%s layer=%d", h.Kind, h.Outputs, h.Bias, h.Read, h.Layer),
 		Normalizer: "none",
 	}
+	if m.Kind == "encoder" {
+		c.Head = fmt.Sprintf("read=%s layer=%d", m.Read, m.Layer)
+	}
+	return c
+}
+
+// shapeText says what decides the outputs of a network besides its weights.
+func shapeText(m spec.Model) string {
+	return fmt.Sprintf("%s: input=%s hidden=%v activation=%s bias=%t outputs=%d", m.Name, m.Input, m.Hidden, m.Activation, m.Bias, m.Outputs)
 }
 
 // seal computes the hash.

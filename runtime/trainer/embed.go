@@ -313,14 +313,18 @@ func (r *Run) reader(ctx context.Context, n *network, s Stage) (reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.Model.Tune.Kind != "head" {
+	reads, err := r.Program.reads(s.Model)
+	if err != nil {
+		return nil, err
+	}
+	if !isFrozen(reads) {
 		if err := n.knows(set.Stats.LargestID); err != nil {
 			return nil, fmt.Errorf("data %s: row %d: %w", s.Data.Name, set.Stats.LargestIDAt+1, err)
 		}
 		c, err := newCutter(s.Train, s.Data, set.Width, part(set, s), n.layout.fsdp)
 		return tokens{n, c}, err
 	}
-	e, err := r.embeddings(ctx, s.Model, s.Data)
+	e, err := r.embeddings(ctx, reads, s.Data)
 	if err != nil {
 		return nil, err
 	}

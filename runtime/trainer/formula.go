@@ -3,7 +3,6 @@ package trainer
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 
 	. "github.com/gomlx/gomlx/core/graph"
@@ -55,23 +54,27 @@ func (r *Run) formula(ctx context.Context, reward Reward) (*formula, error) {
 	return f, nil
 }
 
-// formulaRows are how many responses a formula computes on at once: a graph is
-// compiled for each.
-var formulaRows = [...]int{8, 64, 256}
+// batchRows are how many rows a network or a formula computes on at once: a
+// graph is compiled for each.
+var batchRows = [...]int{8, 64, 256}
+
+// slotsFor is the smallest batch that takes so many rows, or the largest.
+func slotsFor(rows, ways int) int {
+	for _, n := range batchRows {
+		if n >= rows {
+			return roundUp(n, ways)
+		}
+	}
+	return roundUp(batchRows[len(batchRows)-1], ways)
+}
 
 // say computes on responses with hidden states [response, hidden], and on
 // prompts, of which there are as many or none.
 func (f *formula) say(ctx context.Context, all []answered, response, prompt fit.Matrix[float32]) (*sayings, error) {
 	out := &sayings{}
 	for from := 0; from < len(all); {
-		slots := formulaRows[len(formulaRows)-1]
-		for _, n := range slices.Backward(formulaRows[:]) {
-			if n >= len(all)-from {
-				slots = n
-			}
-		}
+		slots := slotsFor(len(all)-from, f.layout.fsdp)
 		to := min(len(all), from+slots)
-		slots = roundUp(slots, f.layout.fsdp)
 		host := []*tensors.Tensor{validRows(to-from, slots), tokenCounts(all[from:to], slots), padded(response, from, to, slots)}
 		if prompt.Rows > 0 {
 			host = append(host, padded(prompt, from, to, slots))
@@ -143,31 +146,58 @@ func placesOf(n *network) []axes { return places(n.parameters()) }
 
 // build is the graph of a formula. Its outputs are the score and then the parts.
 func (f *formula) build(parameters, rows []*Node) []*Node {
-	terms := &formulaTerms{formula: f, params: map[string]model.Params{}, probes: map[string]*Node{},
-		lengths: rows[1], views: map[string]*Node{"response": rows[2]}}
+	g := rows[0].Graph()
+	read := &reading{
+		axis: "row", views: map[string]*Node{"response": rows[2]}, lengths: map[string]*Node{"response": rows[1]},
+		network: f.network(parameters), fit: f.fit,
+	}
 	if len(rows) > 3 {
-		terms.views["prompt"] = rows[3]
+		read.views["prompt"] = rows[3]
 	}
-	for _, n := range f.networks {
-		count := len(n.parameters())
-		terms.params[n.model.Name], parameters = n.nodes(parameters[:count]), parameters[count:]
-	}
-	batch := op.NewBatch(op.Inputs{Axis: "row", Valid: rows[0], Count: ReduceAllSum(rows[0]), Term: terms.term, Transform: terms.transform})
+	batch := op.NewBatch(op.Inputs{Axis: "row", Valid: rows[0], Count: ReduceAllSum(rows[0]), Term: read.term, Transform: read.transform(g)})
 	reward := f.reward.Score(batch)
 	score := batch.Values(reward.Score)
 	out := []*Node{score}
 	f.parts = nil
+	probes := read.probes("response")
 	for _, p := range reward.Parts {
-		f.parts = append(f.parts, formulaPart{p.Name, f.elements(p.Value.Axes(), terms)})
+		f.parts = append(f.parts, formulaPart{p.Name, f.elements(p.Value.Axes(), probes)})
 		out = append(out, batch.Values(p.Value))
 	}
-	for _, name := range slices.Sorted(maps.Keys(terms.probes)) {
-		given := terms.probes[name]
-		attributes := f.mustFit(name).attributes()
-		f.parts = append(f.parts, formulaPart{f.free(name), attributes}, formulaPart{f.free(coefficients(name, len(terms.probes))), attributes})
-		out = append(out, given, Gradient(ReduceAllSum(score), given)[0])
+	for _, name := range probes {
+		rated, attributes := read.given[given{"fit", name, "response"}], f.fit(name).attributes()
+		f.parts = append(f.parts, formulaPart{f.free(name), attributes}, formulaPart{f.free(coefficients(name, len(probes))), attributes})
+		out = append(out, rated, Gradient(ReduceAllSum(score), rated)[0])
 	}
 	return out
+}
+
+// network gives the parameters of the formula's models out of those of its graph.
+func (f *formula) network(parameters []*Node) func(name string) (*network, model.Params) {
+	params := map[string]model.Params{}
+	for _, n := range f.networks {
+		count := len(n.parameters())
+		params[n.model.Name], parameters = n.nodes(parameters[:count]), parameters[count:]
+	}
+	return func(name string) (*network, model.Params) {
+		i := slices.IndexFunc(f.networks, func(n *network) bool { return n.model.Name == name })
+		if i < 0 {
+			panic(fmt.Sprintf("the reward %s reads the model %s, which the program does not list for it", f.reward.Name, name))
+		}
+		return f.networks[i], params[name]
+	}
+}
+
+// probes names the ridge fits that were asked for what they give for a view.
+func (r *reading) probes(view string) []string {
+	var names []string
+	for g := range r.given {
+		if g.kind == "fit" && g.view == view {
+			names = append(names, g.name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // coefficients is the name of the part that says how the score changes with what
@@ -189,13 +219,13 @@ func (f *formula) free(name string) string {
 }
 
 // elements names the elements of the axis that a part has besides row.
-func (f *formula) elements(axes []string, terms *formulaTerms) []string {
+func (f *formula) elements(axes, probes []string) []string {
 	for _, axis := range axes {
 		switch axis {
 		case "row":
 		case "attribute":
-			for _, name := range slices.Sorted(maps.Keys(terms.probes)) {
-				return f.mustFit(name).attributes()
+			if len(probes) > 0 {
+				return f.fit(probes[0]).attributes()
 			}
 			return f.outputs(axis)
 		default:
@@ -224,73 +254,10 @@ func (f *formula) outputs(axis string) []string {
 	panic(fmt.Sprintf("trainer: a part over %s, and no model of the reward has it", axis))
 }
 
-func (f *formula) mustFit(name string) *fitted {
+func (f *formula) fit(name string) *fitted {
 	got, err := f.run.fitted(name)
 	if err != nil {
 		panic(err)
 	}
 	return got
-}
-
-// formulaTerms are the terms of a formula's graph.
-type formulaTerms struct {
-	*formula
-	params  map[string]model.Params
-	views   map[string]*Node // hidden states [row, hidden] of response and prompt
-	lengths *Node            // [row]
-	probes  map[string]*Node // what a probe gives for the response, [row, attribute], of those that were asked
-}
-
-// term is a term of op.Inputs.
-func (t *formulaTerms) term(kind, name, view string) op.Tensor {
-	switch kind {
-	case "length":
-		return op.New(t.lengths, "row")
-	case "fit":
-		given := t.probe(name, t.hidden(view))
-		if view == "response" {
-			t.probes[name] = given
-		}
-		return op.New(given, "row", "attribute")
-	case "embed":
-		return op.New(t.hidden(view), "row", "hidden")
-	}
-	i := slices.IndexFunc(t.networks, func(n *network) bool { return n.model.Name == name })
-	if i < 0 {
-		panic(fmt.Sprintf("the reward %s reads the model %s, which the program does not list for it", t.reward.Name, name))
-	}
-	n, p := t.networks[i], t.params[name]
-	switch kind {
-	case "heads":
-		return op.New(n.heads(p, t.hidden(view)), "row", "head")
-	case "score":
-		return op.New(Squeeze(Slice(n.heads(p, t.hidden(view)), AxisRange(), AxisElem(0)), -1), "row")
-	}
-	panic(fmt.Sprintf("the term %s needs what a reward does not have", kind))
-}
-
-func (t *formulaTerms) hidden(view string) *Node {
-	h, ok := t.views[view]
-	if !ok {
-		panic(fmt.Sprintf("it reads the %s, and the data has none", view))
-	}
-	return h
-}
-
-// probe is what a ridge probe gives for hidden states: [row, attribute].
-func (t *formulaTerms) probe(name string, hidden *Node) *Node {
-	f := t.mustFit(name).probe
-	weight := Const(hidden.Graph(), matrix32(f.Weight))
-	bias := Const(hidden.Graph(), matrix32([][]float64{f.Intercept}))
-	y := MatMul(hidden, TransposeAllAxes(weight, 1, 0))
-	return Add(y, BroadcastToDims(bias, y.Shape().Dimensions...))
-}
-
-// transform is the matrix of a decorrelate fit.
-func (t *formulaTerms) transform(name string) *Node {
-	return Const(t.lengths.Graph(), matrix32(t.mustFit(name).transform.Matrix))
-}
-
-func matrix32(rows [][]float64) *tensors.Tensor {
-	return tensors.FromFlatDataAndDimensions(floats32(slices.Concat(rows...)), len(rows), len(rows[0]))
 }

@@ -2,10 +2,10 @@ package trainer
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"html/template"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -18,7 +18,9 @@ import (
 
 // A reportCommand draws the page of a run.
 type reportCommand struct {
-	Output string `short:"o" help:"Where to write the page; report.html in the run directory otherwise." placeholder:"FILE"`
+	Output   string `short:"o" help:"Where to write the page; report.html in the run directory otherwise." placeholder:"FILE"`
+	Examples int    `help:"How many evaluated examples to show with what their scores are made of." default:"8" placeholder:"N"`
+	Rows     []int  `help:"Which rows of the data to show instead, from 1." placeholder:"ROW"`
 }
 
 // Run writes the page of whatever the run directory holds: an unfinished run
@@ -31,7 +33,7 @@ func (c *reportCommand) Run(in *invocation) error {
 	if rec == nil {
 		return fmt.Errorf("%s holds no run; train first, or name another folder with --out", in.dir)
 	}
-	page, err := runPage(in.dir, rec)
+	page, err := c.page(in, rec)
 	if err != nil {
 		return err
 	}
@@ -50,33 +52,35 @@ func (c *reportCommand) Run(in *invocation) error {
 	return nil
 }
 
-// runPage composes the page: results first, then how they came about.
-func runPage(dir string, rec *Record) (report.Page, error) {
+// page composes the page: results first, then how they came about.
+func (c *reportCommand) page(in *invocation, rec *Record) (report.Page, error) {
 	status := rec.Status
 	if rec.StoppedAfter > 0 {
 		status = fmt.Sprintf("stopped after step %d by --steps", rec.StoppedAfter)
 	}
 	p := report.Page{Title: rec.Program, Subtitle: fmt.Sprintf("%s; started %s; backend %s, devices %d, CPUs %d, %s",
 		status, rec.Started.Format("2 January 2006 15:04 UTC"), rec.Device.Backend, rec.Device.Devices, rec.Device.CPUs, rec.Device.System)}
-	steps, err := readLines[map[string]any](filepath.Join(dir, metricsFile))
+	steps, err := readLines[map[string]any](filepath.Join(in.dir, metricsFile))
 	if err != nil {
 		return p, err
 	}
-	rows, err := readLines[evaluated](filepath.Join(dir, evaluationFile))
+	rows, err := readLines[evaluated](filepath.Join(in.dir, evaluationFile))
 	if err != nil {
 		return p, err
 	}
-	p.Sections = append(p.Sections, resultSection(rec.Results))
-	for _, section := range []func() (report.Section, error){
-		func() (report.Section, error) { return curveSection(steps) },
-		func() (report.Section, error) { return scoreSection(rec.Results, rows) },
-		func() (report.Section, error) { return dataSection(rec.Data) },
+	for _, section := range []func() ([]report.Section, error){
+		func() ([]report.Section, error) { return resultSections(rec), nil },
+		func() ([]report.Section, error) { return c.exampleSections(in, rec, rows) },
+		func() ([]report.Section, error) { return fitSections(in) },
+		func() ([]report.Section, error) { return curveSections(in.program, steps) },
+		func() ([]report.Section, error) { return scoreSections(rec.Results, rows) },
+		func() ([]report.Section, error) { return dataSections(rec.Data) },
 	} {
-		s, err := section()
+		all, err := section()
 		if err != nil {
 			return p, err
 		}
-		p.Sections = append(p.Sections, s)
+		p.Sections = append(p.Sections, all...)
 	}
 	p.Sections = append(p.Sections, contractSection(rec),
 		report.Section{Title: "Recipe", Code: rec.Recipe}, report.Section{Title: "Lock", Code: rec.Lock})
@@ -112,38 +116,72 @@ func readLines[T any](path string) ([]T, error) {
 	return out, lines.Err()
 }
 
-func resultSection(results []Result) report.Section {
-	s := report.Section{Title: "Result", Head: []string{"stage", "before", "after", "95 % interval", "the shorter one wins", "log loss", "pairs", "ties"}}
-	if len(results) == 0 {
-		s.Text = "Nothing was evaluated yet."
-	}
-	for _, r := range results {
+func resultSections(rec *Record) []report.Section {
+	pairs := report.Section{Title: "Result", Head: []string{"stage", "before", "after", "95 % interval", "the shorter one wins", "log loss", "correlation with length", "pairs", "ties"}}
+	rated := report.Section{Title: "Attributes", Text: "Against the ratings of rows that nothing was fitted on, unless the stage says train.",
+		Head: []string{"stage", "attribute", "rows", "MSE", "MSE of the mean", "R²", "Pearson", "95 % interval", "Spearman"}}
+	for _, r := range rec.Results {
+		for _, a := range r.Attributes {
+			row := []string{r.Stage, a.Attribute, fmt.Sprint(a.Rows), fmt.Sprintf("%.4g", a.MSE), fmt.Sprintf("%.4g", a.MeanMSE)}
+			if a.Undefined == "" {
+				row = append(row, fmt.Sprintf("%+.3f", a.R2), fmt.Sprintf("%+.3f", a.Pearson), fmt.Sprintf("%+.3f to %+.3f", a.Interval[0], a.Interval[1]), fmt.Sprintf("%+.3f", a.Spearman))
+			} else {
+				row = append(row, "–", "–", a.Undefined, "–")
+			}
+			rated.Rows = append(rated.Rows, row)
+		}
+		if len(r.Attributes) > 0 {
+			continue
+		}
 		before := "–"
 		if r.Before != nil {
 			before = share(r.Before.Accuracy)
 		}
-		s.Rows = append(s.Rows, []string{r.Stage, before, share(r.Accuracy), share(r.Interval[0]) + " to " + share(r.Interval[1]),
-			share(r.Shorter), fmt.Sprintf("%.3f", r.LogLoss), fmt.Sprint(r.Pairs), fmt.Sprint(r.Ties)})
+		pairs.Rows = append(pairs.Rows, []string{r.Stage, before, share(r.Accuracy), share(r.Interval[0]) + " to " + share(r.Interval[1]),
+			share(r.Shorter), fmt.Sprintf("%.3f", r.LogLoss), fmt.Sprintf("%+.3f", r.LengthCorrelation), fmt.Sprint(r.Pairs), fmt.Sprint(r.Ties)})
+	}
+	if len(rec.Results) == 0 {
+		pairs.Text = "Nothing was evaluated yet."
+	}
+	out := []report.Section{pairs}
+	if len(rated.Rows) > 0 {
+		out = append(out, rated)
+	}
+	if len(rec.Comparisons) > 0 {
+		out = append(out, comparisonSection(rec.Comparisons))
+	}
+	return out
+}
+
+func comparisonSection(all []Comparison) report.Section {
+	s := report.Section{Title: "Differences", Text: "Of the accuracies on the same pairs. An interval that has 0 in it says that the pairs do not tell the two apart.",
+		Head: []string{"A", "B", "A less B, points", "95 % interval", "pairs", "prompts"}}
+	for _, c := range all {
+		s.Rows = append(s.Rows, []string{c.A, c.B, fmt.Sprintf("%+.1f", 100*c.Difference),
+			fmt.Sprintf("%+.1f to %+.1f", 100*c.Interval[0], 100*c.Interval[1]), fmt.Sprint(c.Pairs), fmt.Sprint(c.Prompts)})
 	}
 	return s
 }
 
-// curveSection draws every number that metrics.jsonl has, a curve for each
+// curveSections draws every number that metrics.jsonl has, a curve for each
 // stage that has it.
-func curveSection(steps []map[string]any) (report.Section, error) {
+func curveSections(p Program, steps []map[string]any) ([]report.Section, error) {
 	s := report.Section{Title: "Training"}
 	if len(steps) == 0 {
+		if !p.has("train") {
+			return nil, nil
+		}
 		s.Text = "No steps were recorded."
-		return s, nil
+		return []report.Section{s}, nil
 	}
 	for _, name := range curveNames(steps) {
 		svg, err := report.Curves(name, "optimizer step", "", byStage(steps, name)...)
 		if err != nil {
-			return s, err
+			return nil, err
 		}
 		s.Plots = append(s.Plots, svg)
 	}
-	return s, nil
+	return []report.Section{s}, nil
 }
 
 // byStage is one number of the steps over the steps of each stage.
@@ -182,9 +220,12 @@ func curveNames(steps []map[string]any) []string {
 	return append(names, slices.Compact(own)...)
 }
 
-func scoreSection(results []Result, rows []evaluated) (report.Section, error) {
-	s := report.Section{Title: "Held-out scores"}
+func scoreSections(results []Result, rows []evaluated) ([]report.Section, error) {
+	s := report.Section{Title: "Scores"}
 	for _, r := range results {
+		if len(r.Attributes) > 0 {
+			continue
+		}
 		var chosen, rejected report.Series
 		chosen.Name, rejected.Name = "chosen", "rejected"
 		for _, row := range rows {
@@ -194,7 +235,7 @@ func scoreSection(results []Result, rows []evaluated) (report.Section, error) {
 		}
 		hist, err := report.Histogram(r.Stage, "score", "rows", 30, chosen, rejected)
 		if err != nil {
-			return s, err
+			return nil, err
 		}
 		var bins []report.Bin
 		for _, b := range r.Calibration {
@@ -202,18 +243,27 @@ func scoreSection(results []Result, rows []evaluated) (report.Section, error) {
 		}
 		cal, err := report.Calibration("calibration", bins)
 		if err != nil {
-			return s, err
+			return nil, err
 		}
 		s.Plots = append(s.Plots, hist, cal)
 	}
-	return s, nil
+	if len(s.Plots) == 0 {
+		return nil, nil
+	}
+	return []report.Section{s}, nil
 }
 
-// dataSection tells what became of the rows, filter by filter.
-func dataSection(sets []DataRecord) (report.Section, error) {
-	s := report.Section{Title: "Data", Head: []string{"set", "step", "rows before", "rows after", "why"}}
-	var plots []template.HTML
+// dataSections tell where the rows are from and what became of them, filter by
+// filter.
+func dataSections(sets []DataRecord) ([]report.Section, error) {
+	from := report.Section{Title: "Data", Head: []string{"set", "source", "revision", "licence", "sha256"}}
+	s := report.Section{Title: "Rows", Head: []string{"set", "step", "rows before", "rows after", "why"}}
 	for _, d := range sets {
+		source := d.Source
+		if d.Judged != "" {
+			source += ", judged by " + d.Judged
+		}
+		from.Rows = append(from.Rows, []string{d.Name, source, cmp.Or(d.Revision, "–"), cmp.Or(d.Licence, "not said"), d.SHA256[:min(16, len(d.SHA256))]})
 		s.Rows = append(s.Rows, []string{d.Name, "read", fmt.Sprint(d.Read), fmt.Sprint(d.Read), strings.TrimSuffix(d.Format+": "+d.Decided, ": ")})
 		for _, f := range d.Filters {
 			s.Rows = append(s.Rows, []string{d.Name, f.Name, fmt.Sprint(f.Before), fmt.Sprint(f.After), f.Reason})
@@ -226,12 +276,11 @@ func dataSection(sets []DataRecord) (report.Section, error) {
 		}
 		svg, err := report.Histogram(fmt.Sprintf("%s: length of a sequence, at most %d", d.Name, d.MaxLength), "tokens", "sequences", 30, lengths)
 		if err != nil {
-			return s, err
+			return nil, err
 		}
-		plots = append(plots, svg)
+		s.Plots = append(s.Plots, svg)
 	}
-	s.Plots = plots
-	return s, nil
+	return []report.Section{from, s}, nil
 }
 
 func contractSection(rec *Record) report.Section {

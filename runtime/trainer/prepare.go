@@ -70,40 +70,148 @@ func (r *Run) withTemplate(ctx context.Context, t *text.Tokenizer, file string) 
 
 // contract is all that decides the scores of m, given its weights.
 func (r *Run) contract(ctx context.Context, m spec.Model, d spec.Data) (*Contract, error) {
-	c := newContract(m, d)
-	var err error
-	if c.BaseSHA256, err = lockedDigest(r.Program.Lock, m.Base); err != nil {
+	reads, err := r.Program.reads(m)
+	if err != nil {
 		return nil, err
 	}
-	if d.Format != "ids" {
-		t, err := r.tokenizer(ctx, m)
-		if err != nil {
+	c, err := r.contractOn(ctx, reads, d)
+	if err != nil {
+		return nil, err
+	}
+	if m.Kind == "mlp" {
+		c.Networks = shapeText(m)
+		if c.Fits, err = r.fitDigests(m.Name); err != nil {
 			return nil, err
 		}
-		c.Tokenizer = t.Fingerprint()
-		if t.Template() != "" {
-			c.Template = hash(t.Template())
-		}
-		if id, ok := t.BOS(); ok && t.WantsBOS() {
-			c.BOS = t.Token(id)
-		}
-		if id, ok := t.EOS(); ok {
-			c.EOS = t.Token(id)
-		}
 	}
-	c = c.seal()
-	return &c, nil
+	sealed := c.seal()
+	return &sealed, nil
 }
 
-// Contract is the scoring contract of the program's model; of the first, where
-// it trains several.
+// rewardContract is all that decides a reward, given the weights of its models.
+func (r *Run) rewardContract(ctx context.Context, reward Reward) (*Contract, error) {
+	d, reads, err := r.Program.rewardReads(reward)
+	if err != nil {
+		return nil, err
+	}
+	c, err := r.contractOn(ctx, reads, d)
+	if err != nil {
+		return nil, err
+	}
+	var shapes []string
+	for _, m := range reward.Models {
+		if m.Kind == "mlp" {
+			shapes = append(shapes, shapeText(m))
+		}
+	}
+	c.Networks, c.Reward = strings.Join(shapes, "; "), reward.Name+" = "+formulaText(r.Program.Recipe, reward.Name)
+	if c.Fits, err = r.fitDigests(""); err != nil {
+		return nil, err
+	}
+	sealed := c.seal()
+	return &sealed, nil
+}
+
+// contractOn is what a model whose tokens are read adds to a contract.
+func (r *Run) contractOn(ctx context.Context, m spec.Model, d spec.Data) (Contract, error) {
+	c := newContract(m, d)
+	var err error
+	if c.BaseSHA256, err = lockedDigest(r.Program.Lock, m.Base); err != nil || d.Format == "ids" {
+		return c, err
+	}
+	t, err := r.tokenizer(ctx, m)
+	if err != nil {
+		return c, err
+	}
+	c.Tokenizer = t.Fingerprint()
+	if t.Template() != "" {
+		c.Template = hash(t.Template())
+	}
+	if id, ok := t.BOS(); ok && t.WantsBOS() {
+		c.BOS = t.Token(id)
+	}
+	if id, ok := t.EOS(); ok {
+		c.EOS = t.Token(id)
+	}
+	return c, nil
+}
+
+// fitDigests names each fit that comes before the last training of a model, or
+// each fit there is, with its digest.
+func (r *Run) fitDigests(before string) (string, error) {
+	last := len(r.Program.Stages)
+	for i, s := range r.Program.Stages {
+		if s.Kind == "train" && s.Model.Name == before {
+			last = i
+		}
+	}
+	var all []string
+	for _, s := range r.Program.Stages[:last] {
+		if s.Kind != "fit" {
+			continue
+		}
+		f, err := r.fitted(s.Fit.Name)
+		if err != nil {
+			return "", err
+		}
+		all = append(all, s.Fit.Name+" "+f.digest[:16])
+	}
+	return strings.Join(all, ", "), nil
+}
+
+// Contract is the scoring contract of the program's first reward, or, where it
+// has none, of the first model that it trains.
 func (r *Run) Contract() (*Contract, error) {
+	if len(r.Program.Rewards) > 0 {
+		return r.rewardContract(context.Background(), r.Program.Rewards[0])
+	}
 	for _, s := range r.Program.Stages {
 		if s.Kind == "train" {
 			return r.contract(context.Background(), s.Model, s.Data)
 		}
 	}
-	return nil, fmt.Errorf("program %s trains no model", r.Program.Name)
+	return nil, fmt.Errorf("program %s trains no model and has no reward", r.Program.Name)
+}
+
+// formulaText is what a recipe's text declares a reward to be, with the lets of
+// the objective that it is of, where the recipe itself has that.
+func formulaText(recipe, reward string) string {
+	declared := ""
+	for line := range strings.Lines(recipe) {
+		name, value, ok := strings.Cut(line, "=")
+		if ok && strings.Join(strings.Fields(name), " ") == "reward "+reward {
+			value, _, _ = strings.Cut(value, "//")
+			declared = strings.TrimSpace(value)
+		}
+	}
+	objective, _, _ := strings.Cut(declared, ".")
+	return strings.Join(append([]string{declared}, letsOf(recipe, objective)...), "; ")
+}
+
+// letsOf lists the lets of an objective, each on one line and without comments.
+func letsOf(recipe, objective string) (lets []string) {
+	inside, open := false, false
+	for line := range strings.Lines(recipe) {
+		line, _, _ = strings.Cut(line, "//")
+		words := strings.Fields(line)
+		if len(words) == 0 {
+			continue
+		}
+		switch first := words[0]; {
+		case first == "objective":
+			inside, open = len(words) > 1 && words[1] == objective, false
+		case strings.HasPrefix(line, "}"):
+			inside = false
+		case !inside:
+		case first == "let":
+			lets, open = append(lets, strings.Join(words, " ")), true
+		case first == "loss" || first == "report" || first == "param":
+			open = false
+		case open:
+			lets[len(lets)-1] += " " + strings.Join(words, " ")
+		}
+	}
+	return lets
 }
 
 // trains is the last stage that trains a model; "" is the only model there is.

@@ -214,5 +214,28 @@ func answersOf(d spec.Data, examples []data.Example) []answered {
 // outputsOf is all that a network gives for hidden states, [row, output], and
 // the names of its outputs.
 func (r *Run) outputsOf(ctx context.Context, m spec.Model, hidden fit.Matrix[float32]) (fit.Matrix[float64], []string, error) {
-	return fit.Matrix[float64]{}, nil, fmt.Errorf("not yet")
+	out := fit.Zeros[float64](hidden.Rows, m.Outputs)
+	n, err := r.network(ctx, m)
+	if err != nil {
+		return out, nil, err
+	}
+	for from := 0; from < hidden.Rows; {
+		slots := slotsFor(hidden.Rows-from, n.layout.fsdp)
+		to := min(hidden.Rows, from+slots)
+		f, err := r.function(fmt.Sprintf("outputs of %s, %d rows", m.Name, slots), 1, places(n.parameters()), func(parameters, rows []*Node) []*Node {
+			return []*Node{n.outputs(n.nodes(parameters), rows[0], nil)}
+		})
+		if err != nil {
+			return out, nil, err
+		}
+		flat, err := r.callRows(ctx, f, n.values(), []*tensors.Tensor{padded(hidden, from, to, slots)})
+		if err != nil {
+			return out, nil, err
+		}
+		for i := range (to - from) * out.Cols {
+			out.Data[from*out.Cols+i] = float64(flat[0][i])
+		}
+		from = to
+	}
+	return out, m.Labels, nil
 }

@@ -439,14 +439,11 @@ func TestScorer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var all []data.Sequence
-	for _, e := range set.Holdout {
-		all = append(all, e.Sequences...)
-	}
-	scores, err := s.Score(context.Background(), all)
+	said, err := s.Score(context.Background(), answersOf(r.Program.Stages[0].Data, set.Holdout))
 	if err != nil {
 		t.Fatal(err)
 	}
+	scores := said.scores
 	for i, row := range res.Rows {
 		if math.Abs(scores[2*i]-row.Chosen) > 1e-6 || math.Abs(scores[2*i+1]-row.Rejected) > 1e-6 {
 			t.Errorf("row %d: %v and %v, evaluated %v", row.Row, scores[2*i], scores[2*i+1], row)

@@ -250,7 +250,7 @@ func (p Program) fit(name string) (Stage, error) {
 }
 
 // network puts a model on the devices as training finds it: the base with a
-// fresh head and adapters.
+// fresh head and adapters, or a small network over an encoder.
 func (r *Run) network(ctx context.Context, m spec.Model) (*network, error) {
 	if n, ok := r.world.networks[m.Name]; ok {
 		return n, nil
@@ -259,19 +259,49 @@ func (r *Run) network(ctx context.Context, m spec.Model) (*network, error) {
 	if err != nil {
 		return nil, err
 	}
-	local, err := r.fetch(ctx, "model", m.Base)
+	var n *network
+	if m.Kind == "mlp" {
+		n, err = r.overEncoder(ctx, l, m)
+	} else {
+		n, err = r.overBase(ctx, l, m)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("model %s: %w", m.Name, err)
 	}
-	n, err := openNetwork(l, m, local.Path, r.seed(m.Name))
-	if err != nil {
-		return nil, fmt.Errorf("model %s: %w", m.Name, err)
-	}
-	n.digest = digestOf(local)
 	if r.world.networks == nil {
 		r.world.networks = map[string]*network{}
 	}
 	r.world.networks[m.Name] = n
+	return n, nil
+}
+
+func (r *Run) overBase(ctx context.Context, l *layout, m spec.Model) (*network, error) {
+	local, err := r.fetch(ctx, "model", m.Base)
+	if err != nil {
+		return nil, err
+	}
+	n, err := openNetwork(l, m, local.Path, r.seed(m.Name))
+	if err != nil {
+		return nil, err
+	}
+	n.digest = digestOf(local)
+	return n, nil
+}
+
+func (r *Run) overEncoder(ctx context.Context, l *layout, m spec.Model) (*network, error) {
+	encoder, err := r.Program.reads(m)
+	if err != nil {
+		return nil, err
+	}
+	f, err := r.features(ctx, encoder)
+	if err != nil {
+		return nil, err
+	}
+	n, err := openMLP(l, m, f.decoder.Config.Hidden, r.seed(m.Name))
+	if err != nil {
+		return nil, err
+	}
+	n.digest = f.digest
 	return n, nil
 }
 
