@@ -36,6 +36,7 @@ type checkpoint struct {
 	Cursor  data.Cursor       `json:"cursor"`  // the next example
 	Metrics int64             `json:"metrics"` // bytes of metrics.jsonl that tell of the steps done
 	Fields  map[string]string `json:"fields"`  // what of the recipe decides the losses, by its path there
+	Best    *bestStep         `json:"best,omitempty"`
 	State   string            `json:"state_sha256"`
 }
 
@@ -239,7 +240,9 @@ func lossFields(s Stage) map[string]string {
 	collect(fields, "data", reflect.ValueOf(s.Data))
 	collect(fields, "train", reflect.ValueOf(s.Train))
 	for _, path := range neutral {
-		delete(fields, path)
+		if path != "train.save" || s.Train.Validate.Kind != "holdout" { // which steps are measured, and may be kept
+			delete(fields, path)
+		}
 	}
 	return fields
 }

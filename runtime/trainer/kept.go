@@ -129,17 +129,23 @@ func (r *Run) untrained() error {
 	return fmt.Errorf("%s holds no trained model; train first, or name another folder with --out", r.Dir)
 }
 
+// trainedDigest is the digest of what an earlier stage or run trained of a model.
+func (r *Run) trainedDigest(m spec.Model) (string, error) {
+	digest, err := os.ReadFile(filepath.Join(r.folder("model", m.Name), digestFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", r.untrained()
+	}
+	sum, _, _ := strings.Cut(string(digest), " ")
+	return sum, err
+}
+
 // trainedWeights reads what an earlier run trained of a model and verifies it.
 func (r *Run) trainedWeights(m spec.Model) (model.Weights, error) {
 	path := filepath.Join(r.folder("model", m.Name), weightsFile)
-	digest, err := os.ReadFile(filepath.Join(filepath.Dir(path), digestFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, r.untrained()
-	}
+	sum, err := r.trainedDigest(m)
 	if err != nil {
 		return nil, err
 	}
-	sum, _, _ := strings.Cut(string(digest), " ")
 	weights, err := model.ReadSafetensors(path, sum)
 	if err != nil {
 		return nil, fmt.Errorf("the trained model is damaged: %w; restore the file, or train again with train --force", err)

@@ -79,6 +79,9 @@ func (s Step) line() ([]byte, error) {
 			fmt.Fprintf(&b, `,"%s":%s`, field.name, number(field.value))
 		}
 	}
+	if s.ValidationLoss != nil {
+		fmt.Fprintf(&b, `,"validation_loss":%s`, number(*s.ValidationLoss))
+	}
 	for _, name := range slices.Sorted(maps.Keys(s.Reports)) {
 		quoted, err := json.Marshal(name)
 		if err != nil {

@@ -142,6 +142,7 @@ type Step struct {
 	PairsPerSecond  float64
 	TokensPerSecond float64            // real tokens, no padding; 0 where the head reads hidden states computed before
 	Reports         map[string]float64 // of the objective
+	ValidationLoss  *float64           // over the rows kept apart; nil where it was not measured
 }
 
 // A Result is what one evaluate stage measured.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"time"
 
@@ -18,17 +19,20 @@ import (
 
 // A training is a train stage under way.
 type training struct {
-	run     *Run
-	stage   Stage
-	set     *data.Set
-	net     *network
-	stepper *stepper
-	stream  data.Stream
-	steps   int        // of the whole stage: what the schedule is spread over
-	at      checkpoint // where the stage stands
-	kept    checkpoints
-	saved   int         // step of the last checkpoint; -1 when there is none
-	metrics *metricsLog // open while there are steps to do
+	run        *Run
+	stage      Stage
+	set        *data.Set
+	examples   []data.Example // those that are trained on
+	validation []data.Example // those kept apart
+	net        *network
+	stepper    *stepper
+	stream     data.Stream
+	steps      int        // of the whole stage: what the schedule is spread over
+	at         checkpoint // where the stage stands
+	kept       checkpoints
+	saved      int         // step of the last checkpoint; -1 when there is none
+	best       [][]byte    // the trained parameters of step at.Best; nil when there is none
+	metrics    *metricsLog // open while there are steps to do
 }
 
 // train runs a train stage: from the start, or from where its last checkpoint
@@ -53,30 +57,48 @@ func (r *Run) train(ctx context.Context, s Stage) (steps int, err error) {
 		if ctx.Err() != nil {
 			return 0, errors.Join(ctx.Err(), t.save())
 		}
-		began := time.Now()
-		examples := t.next()
-		out, err := t.stepper.step(examples, t.at.Step, ratesAt(s.Train, t.at.Step, t.steps))
-		if err != nil {
+		if err := t.step(); err != nil {
 			return 0, err
-		}
-		if err := t.finite(out, examples); err != nil {
-			return 0, err
-		}
-		t.at.Step++
-		if err := t.tell(out, examples, time.Since(began)); err != nil {
-			return 0, err
-		}
-		if t.at.Step%max(1, s.Train.Save) == 0 {
-			if err := t.save(); err != nil {
-				return 0, err
-			}
 		}
 	}
 	if err := t.save(); err != nil {
 		return 0, err
 	}
 	r.world.metrics = t.at.Metrics
-	return t.at.Step, r.writeModel(ctx, s, t.net)
+	trained, err := t.takeBest()
+	if err != nil {
+		return 0, err
+	}
+	return trained, r.writeModel(ctx, s, t.net)
+}
+
+// step does the next optimizer step, and what is due after it.
+func (t *training) step() error {
+	began := time.Now()
+	examples := t.next()
+	out, err := t.stepper.step(examples, t.at.Step, ratesAt(t.stage.Train, t.at.Step, t.steps))
+	if err != nil {
+		return err
+	}
+	if err := t.finite(out, examples); err != nil {
+		return err
+	}
+	t.at.Step++
+	took := time.Since(began)
+	due := t.at.Step%max(1, t.stage.Train.Save) == 0
+	var validation *float64
+	if len(t.validation) > 0 && (due || t.at.Step == t.steps) {
+		if validation, err = t.validate(); err != nil {
+			return err
+		}
+	}
+	if err := t.tell(out, validation, examples, took); err != nil {
+		return err
+	}
+	if due {
+		return t.save()
+	}
+	return nil
 }
 
 // begin opens everything that the loop needs, and goes to where it starts.
@@ -90,11 +112,15 @@ func (r *Run) begin(ctx context.Context, s Stage) (*training, error) {
 		return nil, err
 	}
 	t := &training{
-		run: r, stage: s, set: set, net: net, steps: s.Train.StepsFor(len(set.Train)), saved: -1,
-		stream: data.Stream{N: len(set.Train), Seed: uint64(s.Train.Seed), Listed: s.Train.Order == "listed"},
-		kept:   checkpoints{dir: r.folder("checkpoint", cmp.Or(s.Train.Name, s.Model.Name))},
-		at:     checkpoint{Version: checkpointVersion, Stage: s.Name(), Fields: lossFields(s)},
+		run: r, stage: s, set: set, net: net, saved: -1,
+		kept: checkpoints{dir: r.folder("checkpoint", cmp.Or(s.Train.Name, s.Model.Name))},
+		at:   checkpoint{Version: checkpointVersion, Stage: s.Name(), Fields: lossFields(s)},
 	}
+	if err := t.keepApart(); err != nil {
+		return nil, err
+	}
+	t.steps = s.Train.StepsFor(len(t.examples))
+	t.stream = data.Stream{N: len(t.examples), Seed: uint64(s.Train.Seed), Listed: s.Train.Order == "listed", Resample: s.Train.Order == "resample"}
 	t.at.Steps, t.at.Metrics = t.steps, r.world.metrics
 	t.at.Fields["data"] = fingerprint(set.Train)
 	t.at.Fields["model"] = net.digest
@@ -106,7 +132,7 @@ func (r *Run) begin(ctx context.Context, s Stage) (*training, error) {
 			return nil, err
 		}
 	}
-	r.note(fmt.Sprintf("%s: %d steps of %d examples out of %d; %s", s.Name(), t.steps, s.Train.Batch, len(set.Train), t.stepper))
+	r.note(fmt.Sprintf("%s: %d steps of %d examples out of %d; %s", s.Name(), t.steps, s.Train.Batch, len(t.examples), t.stepper))
 	return t, nil
 }
 
@@ -130,34 +156,60 @@ func (t *training) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := t.readsToo(besides); err != nil {
+		return err
+	}
 	t.stepper, err = newStepper(t.stage, t.net, besides, read, batch, accumulates)
 	return err
 }
 
+// readsToo adds what the objective reads besides the model to what decides the
+// losses: a checkpoint of other fits is of another training.
+func (t *training) readsToo(besides *aside) error {
+	reads, err := t.run.Program.reads(t.stage.Model)
+	if err != nil {
+		return err
+	}
+	if reads.Name != t.stage.Model.Name {
+		collect(t.at.Fields, "encoder", reflect.ValueOf(reads))
+	}
+	for name, f := range besides.fits {
+		t.at.Fields["fit."+name] = f.digest
+	}
+	for _, n := range besides.networks {
+		sum, err := t.run.trainedDigest(n.model)
+		if err != nil {
+			return err
+		}
+		t.at.Fields["model."+n.model.Name] = sum
+	}
+	return nil
+}
+
 // next is the examples of the next step.
 func (t *training) next() []data.Example {
-	from, to := t.stage.Train.Examples(t.at.Step, len(t.set.Train))
+	from, to := t.stage.Train.Examples(t.at.Step, len(t.examples))
 	var taken []int
 	taken, t.at.Cursor = t.stream.Take(t.at.Cursor, to-from)
 	examples := make([]data.Example, len(taken))
 	for i, e := range taken {
-		examples[i] = t.set.Train[e]
+		examples[i] = t.examples[e]
 	}
 	return examples
 }
 
 // tell writes and shows what a step came to.
-func (t *training) tell(out *outcome, examples []data.Example, took time.Duration) error {
-	tokens := 0 // none where the head reads hidden states that are there
-	for _, e := range examples {
-		if t.stage.Model.Tune.Kind != "head" {
-			tokens += tokensIn(e.Sequences)
+func (t *training) tell(out *outcome, validation *float64, examples []data.Example, took time.Duration) error {
+	through := 0 // no tokens where the head reads hidden states that are there
+	if _, ok := t.stepper.reader.(tokens); ok {
+		for _, e := range examples {
+			through += tokensIn(e.Sequences)
 		}
 	}
 	s := Step{
 		Stage: t.stage.Name(), Step: t.at.Step, Of: t.steps, Loss: out.loss, GradNorm: out.norm,
-		LR: t.stage.Train.Rate(t.at.Step-1, t.steps), Reports: out.reports,
-		PairsPerSecond: float64(len(examples)) / took.Seconds(), TokensPerSecond: float64(tokens) / took.Seconds(),
+		LR: t.stage.Train.Rate(t.at.Step-1, t.steps), Reports: out.reports, ValidationLoss: validation,
+		PairsPerSecond: float64(len(examples)) / took.Seconds(), TokensPerSecond: float64(through) / took.Seconds(),
 	}
 	s.Accuracy, s.Margin, s.MeanReward = summary(out.scores)
 	if err := t.metrics.append(s); err != nil {
@@ -170,7 +222,8 @@ func (t *training) tell(out *outcome, examples []data.Example, took time.Duratio
 }
 
 // summary compares each sequence with those that come after it, which it should
-// beat: the two sides of a pair, or all pairs of a ranking.
+// beat: the two sides of a pair, or all pairs of a ranking. Of what there is
+// nothing of it is NaN.
 func summary(scores []rowScores) (accuracy, margin, mean float64) {
 	var pairs, right, sequences int
 	for _, row := range scores {
@@ -187,7 +240,7 @@ func summary(scores []rowScores) (accuracy, margin, mean float64) {
 		}
 	}
 	if pairs == 0 {
-		return math.NaN(), math.NaN(), mean / float64(max(1, sequences))
+		return math.NaN(), math.NaN(), mean / float64(sequences)
 	}
 	return float64(right) / float64(pairs), margin / float64(pairs), mean / float64(sequences)
 }
@@ -245,7 +298,7 @@ func (t *training) save() error {
 	if t.at.Metrics, err = t.metrics.sync(); err != nil {
 		return fmt.Errorf("%s: %w", metricsFile, err)
 	}
-	if err := t.kept.save(t.at, t.stepper.stored()); err != nil {
+	if err := t.kept.save(t.at, append(t.stepper.stored(), t.storedBest()...)); err != nil {
 		return err
 	}
 	t.saved = t.at.Step
@@ -265,6 +318,9 @@ func (t *training) resume() error {
 		return err
 	}
 	t.at, t.saved = table, table.Step
+	if err := t.restoreBest(filepath.Join(folder, stateFile)); err != nil {
+		return err
+	}
 	t.run.note(fmt.Sprintf("%s: going on from step %d of %d", t.stage.Name(), table.Step, t.steps))
 	return nil
 }
