@@ -74,7 +74,11 @@ func TestObjectivesCompile(t *testing.T) {
 		for _, d := range file.Decls {
 			var args []string
 			for _, p := range d.Params {
-				if p.Default == nil {
+				switch {
+				case p.Default != nil:
+				case p.Type.Name == "model" || p.Type.Name == "fit":
+					args = append(args, p.Name.Name+" = my_"+p.Name.Name)
+				default:
 					args = append(args, p.Name.Name+" = 5%")
 				}
 			}
@@ -94,14 +98,28 @@ func recipeFor(library string, d *ast.Decl, args []string) string {
 	kind := d.On.(*ast.Ident).Name
 	fields := ""
 	heads := strings.Contains(d.Span.Text(), "heads(")
+	rated := ", attributes = [helpful, correct], missing = mask"
 	switch {
+	case len(d.Params) > 0 && d.Params[0].Type.Name == "model":
+		model = `model backbone: encoder { base = "file:base" }
+
+data r: ratings { source = "file:r.jsonl", over_length = drop, split = none` + rated + ` }
+
+fit my_probe = ridge on backbone(r)
+
+fit my_debias = decorrelate on my_probe(d) { from = correct }
+
+model rm: mlp { input = backbone, outputs = attribute, scalars = named { scale = 1 } }`
+		for i := range args {
+			args[i] = strings.Replace(args[i], "my_gate", "rm", 1)
+		}
 	case kind == "ratings" && heads:
 		model = "model backbone: encoder { base = \"file:base\" }\n\nmodel rm: mlp { input = backbone, outputs = attribute }"
 	case heads:
 		model = "model rm: reward { base = \"file:base\", head = linear { outputs = 2, labels = [quality, length] } }"
 	}
 	if kind == "ratings" {
-		fields = ", attributes = [helpful, correct], missing = mask"
+		fields = rated
 	}
 	return "recipe r\n\nuse std/" + strings.TrimSuffix(library, ".rmr") + "\n\n" + model + "\n\n" +
 		"data d: " + kind + " { source = \"file:d.jsonl\", over_length = drop, split = none" + fields + " }\n\n" +

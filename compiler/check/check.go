@@ -80,7 +80,7 @@ type checker struct {
 func newChecker(decl *ast.Decl, env Env, kind dataKind) *checker {
 	return &checker{
 		env: env, kind: kind, decl: decl,
-		seen: map[mistake]bool{}, several: map[string]bool{}, byName: map[string]*binding{}, calls: map[string]*Let{},
+		seen: map[mistake]bool{}, several: map[string]bool{}, byName: map[string]*binding{}, aliases: map[string]string{}, calls: map[string]*Let{},
 	}
 }
 

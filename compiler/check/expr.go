@@ -191,12 +191,12 @@ func (c *checker) call(e *ast.Call) *Expr {
 	if f := functionOf(id.Name); f != nil {
 		return c.function(e, f)
 	}
-	if c.byName[id.Name] == nil || c.alias(id.Name) != id.Name {
+	if !c.shadowed(id.Name) {
 		if x, ok := c.called(e, id); ok {
 			return x
 		}
 	}
-	if !slices.Contains(c.env.Meant, id.Name) {
+	if !slices.Contains(c.env.Meant, id.Name) && !c.anyObject(id.Name) {
 		c.unknownFunction(id)
 	}
 	for _, a := range e.Args {

@@ -179,6 +179,19 @@ func (c *checker) alias(name string) string {
 	return name
 }
 
+// anyObject reports whether a name is a parameter that stands for a model or fit
+// which is not known.
+func (c *checker) anyObject(name string) bool {
+	b := c.byName[name]
+	if b == nil || b.param == nil || c.aliases[name] != "" {
+		return false
+	}
+	return b.param.Elem == Object || b.param.Elem == Poison
+}
+
+// shadowed reports whether a let or a parameter hides a model or fit of its name.
+func (c *checker) shadowed(name string) bool { return c.byName[name] != nil && c.aliases[name] == "" }
+
 func truth(b bool) float64 {
 	if b {
 		return 1
@@ -192,8 +205,11 @@ func (c *checker) bound(id *ast.Ident, b *binding) *Expr {
 	case b.lost:
 		return poison(id.Span)
 	case b.param != nil:
-		if b.param.Elem == Poison {
+		switch b.param.Elem {
+		case Poison:
 			return poison(id.Span)
+		case Object:
+			return c.notAValue(id, "stands for a model or a fit, not a number", id.Name+"("+c.kind.views[0].name+") is what it gives")
 		}
 		return &Expr{Kind: Literal, Type: Type{Elem: b.param.Elem}, Span: id.Span,
 			Name: b.name.Name, Value: b.param.Value, Text: goText(b.param.Text, b.param.Value)}
@@ -285,12 +301,7 @@ func (c *checker) callable() []string {
 	for _, t := range termTable() {
 		names = append(names, t.name)
 	}
-	for _, m := range c.env.Models {
-		names = append(names, m.Name)
-	}
-	for _, f := range c.env.Fits {
-		names = append(names, f.Name)
-	}
+	names = append(append(names, c.names("model")...), c.names("fit")...)
 	for _, f := range functionTable() {
 		names = append(names, f.name)
 	}

@@ -8,6 +8,8 @@ import (
 	"github.com/rmc-lang/rmc/compiler/check"
 	"github.com/rmc-lang/rmc/lang/ast"
 	"github.com/rmc-lang/rmc/lang/diag"
+	"github.com/rmc-lang/rmc/lang/parse"
+	"github.com/rmc-lang/rmc/lang/source"
 )
 
 // gated is a stage that trains a gate over attributes on preferences, with a
@@ -306,4 +308,51 @@ func TestLetsThatCannotScore(t *testing.T) {
 	if len(errs) != 1 || errs[0].Help != "did you mean `attributes`?" {
 		t.Errorf("a let that is not there:\n%s", describe(errs))
 	}
+}
+
+// A library names no models of its users: parameters stand for them.
+func TestParametersThatStandForModelsAndFits(t *testing.T) {
+	const text = `objective f(g: model, p: fit, by: real = 2) on preference {
+  let s(x) = sum(g.scale * g(prompt) * p(x), over attribute)
+  loss = mean(-log_sigmoid(s(chosen) - s(rejected)) / by) + 0 * mean(score(chosen, model = bt))
+}`
+	args := func(g, p ast.Expr) check.Env {
+		env := gated()
+		env.Args = []check.Arg{{Name: "g", Value: g, Origin: "r.rmr:1"}, {Name: "p", Value: p, Origin: "r.rmr:1"}}
+		return env
+	}
+	o := must(t, args(parsed(t, "gate"), parsed(t, "probe")), text)
+	if len(o.Terms) != 4 || o.Terms[0].Model != "gate" || o.Params[1].Text != "probe" {
+		t.Errorf("%+v", o)
+	}
+	for _, c := range []struct {
+		g, p string
+		want string
+	}{
+		{"probe", "probe", "R0405 probe"},
+		{"gate", "gate", "R0405 gate"},
+		{"gat", "probe", "R0405 gat"},
+		{"2", "probe", "R0405 2"},
+		{"backbone", "probe", "R0408 scale, R0409 g(prompt)"},
+	} {
+		if got := strings.Join(mistakes(t, args(parsed(t, c.g), parsed(t, c.p)), text), ", "); got != c.want {
+			t.Errorf("g = %s, p = %s: got %s, want %s", c.g, c.p, got, c.want)
+		}
+	}
+	if got := mistakes(t, gated(), text); len(got) != 1 || got[0] != "R0402 f" {
+		t.Errorf("without them: %q", got)
+	}
+	env := args(parsed(t, "gate"), nil)
+	if got := mistakes(t, env, text); len(got) != 0 {
+		t.Errorf("one that was reported: %q", got)
+	}
+}
+
+func parsed(t *testing.T, text string) ast.Expr {
+	t.Helper()
+	e, errs := parse.Expr(source.New("stage.rmr", text))
+	if errs.HasErrors() {
+		t.Fatal(errs)
+	}
+	return e
 }

@@ -52,19 +52,31 @@ func (c *checker) param(p *ast.Param) Param {
 		return bound
 	}
 	if p.Default == nil {
-		span := c.env.Call
-		if !span.Valid() {
-			span = c.decl.Name.Span
-		}
-		d := c.report(diag.MissingArgument, span, "%s needs a value for %s", c.decl.Name.Name, p.Name.Name)
-		d.Notes = append(d.Notes, diag.Note{Span: p.Span, Message: "it has no default"})
-		d.Help = "write objective = " + c.decl.Name.Name + " { " + p.Name.Name + " = … }"
+		c.missing(p)
 		bound.Elem = Poison
 		return bound
 	}
 	bound.Origin = origin(p.Span)
 	c.constant(&bound, p.Default)
 	return bound
+}
+
+// missing reports the parameters from p on that have no value, once.
+func (c *checker) missing(p *ast.Param) {
+	var names []string
+	for _, q := range c.decl.Params {
+		set := slices.ContainsFunc(c.env.Args, func(a Arg) bool { return a.Name == q.Name.Name })
+		if q.Default == nil && !set && !c.misspelt(q.Name.Name) {
+			names = append(names, q.Name.Name)
+		}
+	}
+	span := c.env.Call
+	if !span.Valid() {
+		span = c.decl.Name.Span
+	}
+	d := c.report(diag.MissingArgument, span, "%s needs a value for %s", c.decl.Name.Name, list(names))
+	d.Notes = append(d.Notes, diag.Note{Span: p.Span, Message: "it has no default"})
+	d.Help = "write objective = " + c.decl.Name.Name + " { " + strings.Join(names, " = …, ") + " = … }"
 }
 
 // misspelt reports whether the stage sets a parameter that does not exist and was
@@ -86,17 +98,24 @@ func (c *checker) paramType(p *ast.Param) Elem {
 		c.report(diag.ParamType, p.Name.Span, "parameter %s has no type", p.Name.Name).Help = help
 		return Poison
 	}
+	if p.Type.Name == "model" || p.Type.Name == "fit" {
+		return Object
+	}
 	for _, e := range []Elem{Real, Int, Bool} {
 		if e.String() == p.Type.Name {
 			return e
 		}
 	}
-	c.report(diag.ParamType, p.Type.Span, "there is no type %q for a parameter", p.Type.Name).Help = "types: real, int and bool"
+	c.report(diag.ParamType, p.Type.Span, "there is no type %q for a parameter", p.Type.Name).Help = "types: real, int and bool; model and fit for what the objective calls"
 	return Poison
 }
 
 // constant reads the value of a parameter into p.
 func (c *checker) constant(p *Param, e ast.Expr) {
+	if p.Elem == Object {
+		c.object(p, e)
+		return
+	}
 	value, elem, ok := constantOf(e)
 	p.Text, p.Value = text(e), value
 	switch {
@@ -108,6 +127,42 @@ func (c *checker) constant(p *Param, e ast.Expr) {
 	case p.Elem == Int && value != math.Trunc(value):
 		c.wrongParam(p, e, p.Text+" is no whole number")
 	}
+}
+
+// object reads the model or fit that a parameter stands for.
+func (c *checker) object(p *Param, e ast.Expr) {
+	i := slices.IndexFunc(c.decl.Params, func(q *ast.Param) bool { return q.Name.Name == p.Name })
+	what, known := c.decl.Params[i].Type.Name, c.names(c.decl.Params[i].Type.Name)
+	p.Text = text(e)
+	switch {
+	case slices.Contains(known, p.Text):
+		c.aliases[p.Name] = p.Text
+		return
+	case !slices.Contains(c.env.Meant, p.Text):
+		d := c.report(diag.NotAModel, e.Pos(), "parameter %s is a %s, and %s is none", p.Name, what, short(p.Text))
+		d.Help = what + "s: " + list(known)
+		if near := diag.Suggest(p.Text, known); near != "" {
+			d.Help = "did you mean `" + near + "`?"
+		} else if len(known) == 0 {
+			d.Help = "the recipe declares none"
+		}
+	}
+	p.Elem = Poison
+}
+
+// names are those of the models or the fits in scope.
+func (c *checker) names(what string) []string {
+	var names []string
+	if what == "fit" {
+		for _, f := range c.env.Fits {
+			names = append(names, f.Name)
+		}
+		return names
+	}
+	for _, m := range c.env.Models {
+		names = append(names, m.Name)
+	}
+	return names
 }
 
 func (c *checker) wrongParam(p *Param, e ast.Expr, but string) {

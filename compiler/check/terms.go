@@ -213,11 +213,8 @@ func (c *checker) modelArg(a *ast.Arg) *Model {
 	if ok && c.model(id.Name) != nil {
 		return c.model(id.Name)
 	}
-	var names []string
-	for _, m := range c.env.Models {
-		names = append(names, m.Name)
-	}
-	if slices.Contains(c.env.Meant, text(a.Value)) || c.looseModel() && c.trained() != nil && diag.Suggest(text(a.Value), names) == "" {
+	names := c.names("model")
+	if slices.Contains(c.env.Meant, text(a.Value)) || ok && c.anyObject(id.Name) || c.looseModel() && c.trained() != nil && diag.Suggest(text(a.Value), names) == "" {
 		return c.trained() // some model: it was reported, or is not known
 	}
 	d := c.report(diag.NotAModel, a.Value.Pos(), "%s is no model", short(text(a.Value)))
@@ -358,7 +355,10 @@ func (c *checker) transform(e *ast.Call, f *Fit) *Expr {
 // model or fit.
 func (c *checker) scalar(e *ast.Select) (x *Expr, ok bool) {
 	id, ok := e.X.(*ast.Ident)
-	if !ok || c.byName[id.Name] != nil && c.alias(id.Name) == id.Name {
+	if ok && c.anyObject(id.Name) {
+		return poison(e.Span), true
+	}
+	if !ok || c.shadowed(id.Name) {
 		return nil, false
 	}
 	m, f := c.model(id.Name), c.fit(id.Name)

@@ -15,10 +15,11 @@ const (
 	Bool
 	Int
 	Real
+	Object // a model or a fit, that a parameter stands for
 )
 
 func (e Elem) String() string {
-	return [...]string{"an error", "bool", "int", "real"}[e]
+	return [...]string{"an error", "bool", "int", "real", "a model or fit"}[e]
 }
 
 // An AxisKind says how an axis gets its length.

@@ -223,6 +223,7 @@ func (r *resolver) reads(t *Train) Reads {
 	var reads Reads
 	early := map[string]bool{}
 	mentions(t.Call.Objective.Decl.Body, func(name *ast.Ident) {
+		name = t.Call.means(name)
 		f, m, d := r.fits[name.Name], r.models[name.Name], r.scored[name.Name]
 		switch {
 		case f != nil && !slices.Contains(reads.Fits, f):
@@ -236,6 +237,17 @@ func (r *resolver) reads(t *Train) Reads {
 		}
 	})
 	return reads
+}
+
+// means is the model or fit that a parameter of the objective stands for, or the
+// name itself.
+func (c *Call) means(name *ast.Ident) *ast.Ident {
+	for _, a := range c.Args {
+		if of, ok := a.Value.(*ast.Ident); ok && a.Name == name.Name {
+			return of
+		}
+	}
+	return name
 }
 
 // mentions calls found with each name in a block that may be that of a model or
