@@ -92,9 +92,11 @@ func fieldsNamed(name string) []resolve.Described {
 // or an objective of the standard library; "" for others.
 func wordText(word string) string {
 	var b strings.Builder
-	if slices.Contains(resolve.Keywords(), word) {
-		fmt.Fprintf(&b, "%s has these fields:\n", word)
-		listFields(&b, word, "")
+	declarationText(&b, word)
+	for _, keyword := range resolve.Keywords() {
+		if kinds, doc := resolve.Kinds(keyword); slices.Contains(kinds, word) {
+			kindText(&b, keyword, word, doc)
+		}
 	}
 	for _, d := range resolve.Describe() {
 		if slices.Contains(d.Kinds, word) {
@@ -107,6 +109,36 @@ func wordText(word string) string {
 	}
 	b.WriteString(libraryText(word))
 	return b.String()
+}
+
+// declarationText explains a keyword: how it is written, its kinds, and the
+// fields that all of them have.
+func declarationText(b *strings.Builder, word string) {
+	usage := resolve.Usage(word)
+	if usage == "" {
+		return
+	}
+	fmt.Fprintf(b, "%s is written %s\n", word, usage)
+	if kinds, _ := resolve.Kinds(word); len(kinds) > 0 {
+		fmt.Fprintf(b, "its kinds: %s\n", strings.Join(kinds, ", "))
+	}
+	if slices.Contains(resolve.Keywords(), word) {
+		fmt.Fprintf(b, "%s has these fields:\n", word)
+		listFields(b, word, "")
+	}
+}
+
+// kindText explains a kind of a declaration, in the words that its doc has for
+// it, with the fields of it alone.
+func kindText(b *strings.Builder, keyword, word, doc string) {
+	for _, of := range strings.Split(doc, "; ") {
+		if is, ok := strings.CutPrefix(of, word+": "); ok {
+			word += ", " + is
+		}
+	}
+	name, _, _ := strings.Cut(word, ",")
+	fmt.Fprintf(b, "%s is a kind of %s\n", name, keyword+strings.TrimPrefix(word, name))
+	listFields(b, keyword, name)
 }
 
 // listFields writes a line for each field right below a path that a kind has.
@@ -148,7 +180,11 @@ func topics() []string {
 		words = append(words, d.Path, d.Name)
 		words = append(words, d.Kinds...)
 	}
-	return append(append(words, resolve.Keywords()...), check.Words()...)
+	for _, keyword := range resolve.Keywords() {
+		kinds, _ := resolve.Kinds(keyword)
+		words = append(words, kinds...)
+	}
+	return append(append(append(words, resolve.Keywords()...), "reward", "shard"), check.Words()...)
 }
 
 func (e *explainCommand) fields(w io.Writer, fields []resolve.Described) error {

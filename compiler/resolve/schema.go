@@ -180,13 +180,33 @@ func structs() []struct {
 	}
 }
 
-// Keywords returns the declarations that have fields.
+// Keywords returns the declarations that have fields, in the order of structs.
 func Keywords() []string {
 	var names []string
 	for _, s := range structs() {
 		names = append(names, s.Keyword)
 	}
 	return names
+}
+
+// Kinds returns the kinds of a declaration and what they are, or nothing.
+func Kinds(keyword string) (kinds []string, doc string) {
+	for _, s := range structs() {
+		if schema := schemaOf(s.Type); s.Keyword == keyword && schema.kind >= 0 {
+			return schema.kinds, s.Type.Field(schema.kind).Tag.Get("doc")
+		}
+	}
+	return nil, ""
+}
+
+// Usage returns how a declaration is written, or "".
+func Usage(keyword string) string {
+	for _, f := range forms {
+		if f.keyword == keyword {
+			return f.usage
+		}
+	}
+	return ""
 }
 
 // A Described is a field with the path that names it in a recipe and in --set.

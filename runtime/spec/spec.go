@@ -221,7 +221,7 @@ type Train struct {
 // called by its name: probe(chosen), debias(probe(chosen)).
 type Fit struct {
 	Name string   // as declared: fit probe = …
-	Kind string   `rmr:",kind" one_of:"ridge|decorrelate|tree"`
+	Kind string   `rmr:",kind" one_of:"ridge|decorrelate|tree" doc:"ridge: a linear probe from hidden states to ratings; decorrelate: a transform that takes one attribute out of the others; tree: decisions over the differences of two responses' attributes"`
 	Of   []string // what makes its features, from the encoder outward: backbone, probe
 	Data string   // name of the data
 
@@ -250,7 +250,7 @@ type Fit struct {
 // and gives the pairs under a name of their own.
 type Label struct {
 	Name string // of the data it makes: label judged = …
-	Kind string `rmr:",kind" one_of:"llm"`
+	Kind string `rmr:",kind" one_of:"llm" doc:"llm: a language model behind an OpenAI-compatible endpoint is asked which side is better"`
 	Data string // whose pairs are judged
 
 	Endpoint    string  `rmr:"endpoint" of:"llm" doc:"base address of an OpenAI-compatible server, up to /v1"`
