@@ -1,0 +1,193 @@
+package suite
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+)
+
+// A Problem is one question with its answers, as many as were drawn for it.
+type Problem struct {
+	Scores  []float64 // of the answers
+	Right   []bool    // whether each is right
+	Answers []string  // the final answer of each, for votes: alike where it is the same answer
+}
+
+// An Estimate is a mean over problems.
+type Estimate struct {
+	N        int        `json:"n"` // answers that are there to choose from
+	Value    float64    `json:"value"`
+	Interval [2]float64 `json:"interval"` // 95 %, by bootstrap of the problems
+}
+
+// draws is how many subsets of the answers a vote over some of them is the mean
+// of: its standard error is then below 0.016 for one problem, and that times one
+// over the root of their number for a mean of several.
+const draws = 1000
+
+// BestOf is the share of problems for which the answer with the highest score is
+// right, out of n drawn at random without replacement: the exact mean over all
+// subsets of n answers. Of equal scores one is taken at random. What takes the
+// first n answers instead, or the first of equals, is one draw of this.
+func BestOf(problems []Problem, n int) (Estimate, error) {
+	return over(problems, n, "best of", func(p Problem) float64 { return p.bestOf(n) })
+}
+
+// PassAt is the share of problems for which at least one of n answers drawn at
+// random without replacement is right: what a perfect score reaches (Chen et al.
+// 2021, arXiv 2107.03374).
+func PassAt(problems []Problem, n int) (Estimate, error) {
+	return over(problems, n, "pass", func(p Problem) float64 {
+		right := 0
+		for _, is := range p.Right {
+			right += int(one(is))
+		}
+		return 1 - none(len(p.Right), right, n)
+	})
+}
+
+// Majority is the share of problems for which the answer given most often is
+// right, out of n drawn at random without replacement (Wang et al. 2022, arXiv
+// 2203.11171). Of answers given equally often one is taken at random. Of all
+// answers it is exact, of fewer the mean over 1,000 draws that are always the same.
+func Majority(problems []Problem, n int) (Estimate, error) {
+	return vote(problems, n, "majority", func(Problem, int) float64 { return 1 })
+}
+
+// Weighted is Majority where an answer counts by its score, which must not be
+// negative: a probability. Sums of scores tie as counts do.
+func Weighted(problems []Problem, n int) (Estimate, error) {
+	for i, p := range problems {
+		for _, x := range p.Scores {
+			if x < 0 {
+				return Estimate{}, fmt.Errorf("problem %d has the score %v: votes are weighted by probabilities", i+1, x)
+			}
+		}
+	}
+	return vote(problems, n, "weighted", func(p Problem, i int) float64 { return p.Scores[i] })
+}
+
+// over is the mean of a share over problems, with an interval.
+func over(problems []Problem, n int, what string, share func(Problem) float64) (Estimate, error) {
+	if len(problems) == 0 {
+		return Estimate{}, fmt.Errorf("%s of %d: there are no problems", what, n)
+	}
+	clusters := make([]tally, len(problems))
+	for i, p := range problems {
+		if err := p.check(n); err != nil {
+			return Estimate{}, fmt.Errorf("%s of %d: problem %d %w", what, n, i+1, err)
+		}
+		clusters[i] = tally{share(p), 1}
+	}
+	value := func(t tally) []float64 { return []float64{t[0] / t[1]} }
+	number := number{parts: value(sum(clusters)), drawn: draw(clusters, what, value)}
+	return Estimate{n, number.parts[0], number.interval(0)}, nil
+}
+
+// check reports a problem of which n answers cannot be drawn.
+func (p Problem) check(n int) error {
+	switch {
+	case n < 1 || n > len(p.Scores):
+		return fmt.Errorf("has %d answers", len(p.Scores))
+	case len(p.Right) != len(p.Scores):
+		return fmt.Errorf("has %d scores and %d verdicts", len(p.Scores), len(p.Right))
+	case slices.ContainsFunc(p.Scores, math.IsNaN):
+		return fmt.Errorf("has a score that is no number")
+	}
+	return nil
+}
+
+// bestOf sums over the groups of equal scores, the best first: the chance that
+// the subset has none of the better ones and some of these, times the share of
+// these that is right, which is the chance that the one taken is.
+func (p Problem) bestOf(n int) float64 {
+	order := p.byScore()
+	all, better := len(order), 0
+	value, reached := 0.0, 1.0
+	for better < all {
+		group, right := 0, 0
+		for better+group < all && p.Scores[order[better+group]] == p.Scores[order[better]] {
+			right += int(one(p.Right[order[better+group]]))
+			group++
+		}
+		left := none(all, better+group, n)
+		value += (reached - left) * float64(right) / float64(group)
+		better, reached = better+group, left
+	}
+	return value
+}
+
+// byScore lists the answers, the highest score first.
+func (p Problem) byScore() []int {
+	order := make([]int, len(p.Scores))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(p.Scores[b], p.Scores[a]) })
+	return order
+}
+
+// none is the chance that n of all things, drawn without replacement, have none
+// of the marked: C(all − marked, n) ÷ C(all, n).
+func none(all, marked, n int) float64 {
+	if n > all-marked {
+		return 0
+	}
+	p := 1.0
+	for i := range n {
+		p *= float64(all-marked-i) / float64(all-i)
+	}
+	return p
+}
+
+// vote is the mean over problems of the chance that the winner is right.
+func vote(problems []Problem, n int, what string, weight func(Problem, int) float64) (Estimate, error) {
+	for i, p := range problems {
+		if len(p.Answers) != len(p.Scores) {
+			return Estimate{}, fmt.Errorf("%s of %d: problem %d has %d scores and %d answers", what, n, i+1, len(p.Scores), len(p.Answers))
+		}
+	}
+	return over(problems, n, what, func(p Problem) float64 {
+		order := make([]int, len(p.Scores))
+		for i := range order {
+			order[i] = i
+		}
+		if n == len(order) {
+			return p.elect(order, weight)
+		}
+		random, total := rand.New(rand.NewPCG(uint64(n), uint64(len(order)))), 0.0
+		for range draws {
+			for i := range n { // of a shuffle, the part that is looked at
+				j := i + random.IntN(len(order)-i)
+				order[i], order[j] = order[j], order[i]
+			}
+			total += p.elect(order[:n], weight)
+		}
+		return total / draws
+	})
+}
+
+// elect is the chance that an answer with the most votes among those chosen is
+// right. It is right if it was ever found to be.
+func (p Problem) elect(chosen []int, weight func(Problem, int) float64) float64 {
+	votes, right := map[string]float64{}, map[string]bool{}
+	most := math.Inf(-1)
+	for _, i := range slices.Sorted(slices.Values(chosen)) { // so that sums do not depend on the draw
+		a := p.Answers[i]
+		votes[a] += weight(p, i)
+		right[a] = right[a] || p.Right[i]
+	}
+	for _, v := range votes {
+		most = max(most, v)
+	}
+	winners, rightOnes := 0, 0
+	for a, v := range votes {
+		if v == most {
+			winners++
+			rightOnes += int(one(right[a]))
+		}
+	}
+	return float64(rightOnes) / float64(winners)
+}
