@@ -210,6 +210,22 @@ func (b *Batch) Share(t Tensor) *graph.Node {
 	return t.on(b).shared().node
 }
 
+// Values is what t says of each example of b, padding included: float32[Axis],
+// or float32[Axis, x] where t has one axis x besides. It is for rewards.
+func (b *Batch) Values(t Tensor) *graph.Node {
+	t = t.on(b)
+	axes, dims := []axis{{name: b.axis}}, []int{b.valid.node.Shape().Dim(0)}
+	for i, a := range t.axes {
+		if a.name != b.axis {
+			axes, dims = append(axes, a), append(dims, t.node.Shape().Dim(i))
+		}
+	}
+	if len(axes) > 2 {
+		panic(fmt.Sprintf("op: a part of a reward over %v, want %s and at most one axis more", t.Axes(), b.axis))
+	}
+	return graph.ConvertDType(t.over(axes, dims), dtypes.Float32)
+}
+
 // Indivisible reports whether something was computed of b that the same of its
 // parts does not add up to: a correlation over the batch, the square of a mean.
 // It is for a batch that is a whole optimizer step.
