@@ -6,7 +6,7 @@ SHELL       := /bin/bash
 cache  := $(or $(RMC_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/rmc)
 plugin := $(cache)/pjrt/pjrt_c_api_cpu_plugin.so
 fuzz   ?= 30s
-peers  := torch==2.15.0 transformers==5.23.0 peft==0.21.2
+peers  := torch==2.15.0 transformers==5.23.0 peft==0.21.2 scikit-learn==1.9.1
 
 .PHONY: all help build test update generate check fuzz conformance venv speed bench plugin tokenizers demo
 
@@ -46,9 +46,9 @@ fuzz: ## run each fuzz target for fuzz=30s
 		done; \
 	done
 
-conformance: ## compare with transformers, PEFT, TRL and goldens; says what it had to skip
+conformance: ## compare with transformers, PEFT, TRL, scikit-learn and goldens; says what it had to skip
 	@go test -count=1 -v -timeout 20m -run 'Conformance|Trajectory|Golden|Vectors|SmolLM2' \
-		./runtime/model ./runtime/text ./runtime/trainer ./recipes 2>&1 | awk -f conformance/lines.awk
+		./runtime/fit ./runtime/tree ./runtime/model ./runtime/text ./runtime/trainer ./recipes 2>&1 | awk -f conformance/lines.awk
 
 venv: ## get a Python with transformers for make conformance (pip: 3 GB to fetch, 6 GB on disk)
 	@if [ -e "$(cache)/venv" ]; then echo "$(cache)/venv is there already"; exit; fi; \
@@ -56,7 +56,7 @@ venv: ## get a Python with transformers for make conformance (pip: 3 GB to fetch
 	echo "fetching $(peers) and what they need from the Python package index: 3 GB, most of it torch's CUDA libraries, without which it does not start"; \
 	python3 -m venv "$$tmp"; \
 	"$$tmp/bin/python" -m pip install --quiet --disable-pip-version-check $(peers); \
-	"$$tmp/bin/python" -c 'import torch, transformers, peft'; \
+	"$$tmp/bin/python" -c 'import torch, transformers, peft, sklearn'; \
 	mv "$$tmp" "$(cache)/venv"; echo "made $(cache)/venv, which make conformance uses"
 
 # Both in one run and on the same weights: the export of the quickstart's own run.

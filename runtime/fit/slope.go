@@ -27,8 +27,7 @@ func newSlope(y, base []float64, measure string) *slope {
 }
 
 // at is the correlation at p; 0 where nothing is left of y but rounding (1e-12 of
-// it; rewards are float32), for a
-// constant correlates with nothing.
+// it: rewards come from float32), for a constant correlates with nothing.
 func (s *slope) at(p float64) float64 {
 	low, high, scale := math.Inf(1), math.Inf(-1), 0.0
 	for i, y := range s.y {
