@@ -237,6 +237,7 @@ func dataFacts(s *data.Set, bos map[int]int) facts.Data {
 		SavingLength: s.Stats.SavedBy,
 		CutWhole:     s.Stats.Met(data.CutWhole), CutWholeAt: oneBased(filter(s.Stats, data.CutWhole).Rows),
 		Refused: s.Stats.Met(data.Refused), RefusedReason: filter(s.Stats, data.Refused).Reason,
+		Left:          otherReasons(s.Stats),
 		SharedPrompts: s.Stats.InBoth, SharedPromptsOf: prompts(s.Holdout), SharedExample: s.Stats.InBothExample,
 		BOSCounts: bos, Lengths: s.Stats.Lengths, Distinct: lengths(s.Distinct()), ExampleMax: longest(s.Train), HoldoutMax: longest(s.Holdout),
 		LargestID: int(s.Stats.LargestID), LargestIDAt: s.Stats.LargestIDAt + 1,
@@ -268,6 +269,19 @@ func filter(s data.Stats, name string) data.Filter {
 		}
 	}
 	return data.Filter{}
+}
+
+// otherReasons counts the rows that were left out for a reason that facts have
+// no place of its own for.
+func otherReasons(s data.Stats) []facts.Left {
+	own := []string{data.Identical, data.Tied, data.OverLong, data.CutWhole, data.IdenticalOnce, data.Refused}
+	var left []facts.Left
+	for _, f := range s.Filters {
+		if !slices.Contains(own, f.Name) {
+			left = append(left, facts.Left{Rows: f.Before - f.After, Reason: f.Reason})
+		}
+	}
+	return left
 }
 
 // lengths returns the tokens of each sequence.

@@ -191,6 +191,9 @@ func (t *planText) data(d plan.DataEstimate) {
 			t.fact("", "%s %s", grouped(loss.rows), loss.why)
 		}
 	}
+	for _, left := range d.Left {
+		t.fact("", "%s left out: %s", grouped(left.Rows), left.Reason)
+	}
 	t.fact("tokens", "%s kept of %s", grouped(d.Tokens), grouped(d.TokensBefore))
 	t.fact("length", "%d to %d; half have at most %d, 90 %% %d, 99 %% %d", d.Shortest, d.Longest, d.Median, d.P90, d.P99)
 }
@@ -237,12 +240,13 @@ func (t *planText) made(s plan.Stage) {
 	switch {
 	case s.Kind == plan.Fit:
 		features := s.Data
-		for _, of := range s.Fit.Of {
+		for _, of := range s.Fit.Of[min(1, len(s.Fit.Of)-1):] { // as the recipe has it: a probe knows its encoder
 			features = of + "(" + features + ")"
 		}
 		t.fact("fits", "%s on %s", s.Fit.Kind, features)
 	case s.Kind == plan.Label:
-		t.fact("asks", "%s at %s, %s", s.Label.Model, s.Label.Endpoint, map[string]string{"both": "in both orders", "given": "in the given order"}[s.Label.Orders])
+		t.fact("asks", "%s at %s, each pair %s", s.Label.Model, s.Label.Endpoint,
+			map[string]string{"both": "in both orders", "given": "in the order in which it stands"}[s.Label.Orders])
 	}
 	if i := slices.IndexFunc(t.plan.Rewards, func(w plan.Reward) bool { return w.Name == s.Reward }); i >= 0 {
 		w := t.plan.Rewards[i]

@@ -101,6 +101,8 @@ type Data struct {
 	CutWhole     int   // rows of which truncation leaves no token of a response
 	CutWholeAt   []int
 
+	Left []Left // for other reasons that rows were left out
+
 	Refused       int    // rows that the chat template refuses to render
 	RefusedReason string // what it said of the first
 
@@ -133,6 +135,13 @@ type Column struct {
 	Type     string // text | number | bool | list | messages | mixed
 	Constant bool   // one value in all rows
 	Value    string // that value, shortened
+}
+
+// A Left counts rows that were left out for one reason, in a few words: the
+// sides answer different prompts.
+type Left struct {
+	Rows   int    `json:"rows"`
+	Reason string `json:"reason"`
 }
 
 // A Rating is what the rows that are kept say of one attribute.

@@ -39,23 +39,24 @@ type ShardRow struct {
 
 // A DataEstimate says what becomes of a data set.
 type DataEstimate struct {
-	Name         string `json:"name"` // prefs
-	Model        string `json:"model"`
-	Rows         int    `json:"rows"`
-	Kept         int    `json:"kept"`
-	Train        int    `json:"train"`
-	Holdout      int    `json:"holdout"`
-	OverLong     int    `json:"over_long"`
-	Ties         int    `json:"ties"`
-	Identical    int    `json:"identical_after_truncation"`
-	CutWhole     int    `json:"response_cut_away"`
-	TokensBefore int64  `json:"tokens_before"`
-	Tokens       int64  `json:"tokens"`
-	Shortest     int    `json:"shortest"` // tokens of a sequence
-	Median       int    `json:"median"`
-	P90          int    `json:"p90"`
-	P99          int    `json:"p99"`
-	Longest      int    `json:"longest"`
+	Name         string       `json:"name"` // prefs
+	Model        string       `json:"model"`
+	Rows         int          `json:"rows"`
+	Kept         int          `json:"kept"`
+	Train        int          `json:"train"`
+	Holdout      int          `json:"holdout"`
+	OverLong     int          `json:"over_long"`
+	Ties         int          `json:"ties"`
+	Identical    int          `json:"identical_after_truncation"`
+	CutWhole     int          `json:"response_cut_away"`
+	Left         []facts.Left `json:"left,omitempty"` // for other reasons
+	TokensBefore int64        `json:"tokens_before"`
+	Tokens       int64        `json:"tokens"`
+	Shortest     int          `json:"shortest"` // tokens of a sequence
+	Median       int          `json:"median"`
+	P90          int          `json:"p90"`
+	P99          int          `json:"p99"`
+	Longest      int          `json:"longest"`
 }
 
 // A StageEstimate says what one stage does and takes.
@@ -264,7 +265,7 @@ func layerless(name string) string {
 
 func dataEstimate(s Stage, d facts.Data) DataEstimate {
 	e := DataEstimate{Name: s.Data, Model: s.Model, Rows: d.Rows, Kept: d.Kept, Train: d.Train, Holdout: d.Holdout,
-		OverLong: d.OverLong, Ties: d.Ties, Identical: d.Identical, CutWhole: d.CutWhole,
+		OverLong: d.OverLong, Ties: d.Ties, Identical: d.Identical, CutWhole: d.CutWhole, Left: d.Left,
 		TokensBefore: d.TokensBefore, Tokens: d.TokensAfter}
 	sorted := slices.Sorted(slices.Values(d.Lengths))
 	e.Shortest, e.Median, e.P90, e.P99, e.Longest =

@@ -237,6 +237,9 @@ func (v *verifier) rows(d *resolve.Data, f facts.Data) {
 		e := v.errs.Addf(diag.NothingKept, span, "none of %s of %s is left", count(f.Rows, "row"), d.Spec.Name)
 		e.Notes = []diag.Note{{Message: fmt.Sprintf("%d over max_length, %d ties, %d the same after truncation, %d with a response cut away, %d refused by the template",
 			f.OverLong, f.Ties, f.Identical, f.CutWhole, f.Refused)}}
+		if len(f.Left) > 0 {
+			e.Notes = []diag.Note{{Message: fmt.Sprintf("%d: %s", f.Left[0].Rows, f.Left[0].Reason)}}
+		}
 		if f.Refused == f.Rows {
 			e.Notes = []diag.Note{{Message: f.RefusedReason}}
 		}
