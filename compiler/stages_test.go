@@ -258,3 +258,81 @@ func TestOneMistakeOfStagesOneMessage(t *testing.T) {
 		})
 	}
 }
+
+// The program of every kind of stage is Go that fits the runtime, and that of
+// the longest method is short enough to read.
+func TestTheProgramOfStages(t *testing.T) {
+	r, errs := stages(t)
+	if errs.HasErrors() {
+		t.Fatal(show(errs))
+	}
+	files, err := compiler.Emit(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if errs := typeCheck(t, files[0].Content); len(errs) > 0 {
+		t.Errorf("Go says:\n%s\nof\n%s", strings.Join(errs, "\n"), files[0].Content)
+	}
+	text := strings.Join(strings.Fields(string(files[0].Content)), " ")
+	for _, want := range []string{
+		`var judged = spec.Data{ Name: "judged", Kind: "preference", Label: "judged", // armorm.rmr:57`,
+		`Source: "file:pairs.jsonl", // armorm.rmr:17`,
+		`Name: "debias", Kind: "decorrelate", Of: []string{"backbone", "probe"}, Data: "prefs", // armorm.rmr:23`,
+		`Labels: []string{"helpfulness", "correctness", "coherence", "complexity", "length"}, // armorm.rmr:8`,
+		`Scalars: spec.Scalars{Kind: "named", Map: map[string]float64{"scale": 1}}, // armorm.rmr:30`,
+		`Sentinels: []float64{-100}, // armorm.rmr:11`,
+		`Prompts: true, // the view prompt is read`,
+		`Encoders: []spec.Model{backbone},`,
+		`{Name: "armo", Score: armo, Models: []spec.Model{gate}}, {Name: "judge", Fit: "tree"},`,
+		`trainer.Fit(probe, ratings), trainer.Fit(debias, prefs), trainer.Train(gate, prefs, trainGate, gated), ` +
+			`trainer.EvaluateReward("armo", prefs, evaluateArmo), trainer.EvaluateFit(probe, ratings, evaluateProbe),`,
+		`trainer.Label(judgedLabel, prefs), trainer.Fit(tree, judged), trainer.EvaluateReward("judge", prefs, evaluateRules),`,
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, files[0].Content)
+		}
+	}
+	short, errs := stages(t, rest, "")
+	if errs.HasErrors() {
+		t.Fatal(show(errs))
+	}
+	if files, err = compiler.Emit(short); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(files[0].Content), "\n"); n > 150 {
+		t.Errorf("the program of ArmoRM has %d lines", n)
+	}
+}
+
+// Overrides reach fits, labels and networks by the paths that rmc render prints.
+func TestOverridesOfStages(t *testing.T) {
+	fsys := fstest.MapFS{"armorm.rmr": {Data: []byte(whole + rest)}}
+	r, errs := compiler.Compile(fsys, "armorm.rmr", compiler.Options{Overrides: []string{
+		"fit.probe.alphas=[1, 10]", "fit.probe.select=none", "fit.debias.from=coherence", "fit.tree.depth=2",
+		"label.judged.endpoint=\"https://example.org/v1\"", "model.gate.scalars.scale=3", "model.gate.dropout=10%",
+	}})
+	if len(errs) > 0 {
+		t.Fatal(show(errs))
+	}
+	probe, debias, tree, gate := r.Recipe.Fits[0].Spec, r.Recipe.Fits[1].Spec, r.Recipe.Fits[2].Spec, r.Recipe.Models[1].Spec
+	if !slices.Equal(probe.Alphas, []float64{1, 10}) || probe.Select.Kind != "none" || debias.From != "coherence" || tree.Depth != 2 {
+		t.Errorf("fits are %+v, %+v, %+v", probe, debias, tree)
+	}
+	if gate.Scalars.Map["scale"] != 3 || gate.Dropout != 0.1 || r.Recipe.Labels[0].Spec.Endpoint != "https://example.org/v1" {
+		t.Errorf("gate is %+v, label %+v", gate, r.Recipe.Labels[0].Spec)
+	}
+}
+
+// Attributes name the outputs of a network only where all ratings agree.
+func TestAttributesOfSeveralRatings(t *testing.T) {
+	second := "data others: ratings { source = \"file:o.jsonl\", attributes = [tone], missing = mask, over_length = drop, split = none }\n\ndata prefs"
+	_, errs := stages(t, "data prefs", second, "evaluate probe on ratings.holdout", "fit tone = ridge on backbone(others)\nevaluate tone on others.all\nevaluate probe on ratings.holdout as probed")
+	if got := codes(errs); !slices.Equal(got, []string{"R0220"}) || !strings.Contains(show(errs), "write labels = [helpfulness, correctness, coherence, complexity, length]") {
+		t.Errorf("got %v, want R0220:\n%s", got, show(errs))
+	}
+	_, errs = stages(t, "data prefs", second, "evaluate probe on ratings.holdout", "fit tone = ridge on backbone(others)\nevaluate tone on others.all\nevaluate probe on ratings.holdout as probed",
+		"outputs = attribute", "outputs = attribute\n  labels  = [helpfulness, correctness, coherence, complexity, length]")
+	if len(errs) > 0 {
+		t.Errorf("with labels it says:\n%s", show(errs))
+	}
+}
