@@ -186,7 +186,7 @@ func (n *normal) usable(alphas []float64) ([]float64, error) {
 		switch {
 		case alpha == 0 && !(smallest > needed):
 			return nil, fmt.Errorf("alpha 0: %d rows do not determine %d weights (features are constant or depend on each other), so no single probe is best; take 0 out of alphas", n.rows, n.unknowns)
-		case max(0, n.small)+alpha > needed:
+		case n.small+alpha > needed:
 			usable = append(usable, alpha)
 		}
 	}
