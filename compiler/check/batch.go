@@ -15,11 +15,10 @@ import (
 type batchUse int
 
 const (
-	batchNone  batchUse = iota // not reduced, or never there
-	batchMean                  // linear in means over the batch: micro-batches add up to it
-	batchSum                   // linear in a sum over the batch: likewise
-	batchStat                  // made of such means in another way: a pass ahead tells them
-	batchLocal                 // anything else: each micro-batch has its own
+	batchNone batchUse = iota // not reduced, or never there
+	batchMean                 // linear in means over the batch: micro-batches add up to it
+	batchSum                  // linear in a sum over the batch: likewise
+	batchStat                 // anything else: it takes all examples of the step at once
 )
 
 // newCall is a call with what follows from its arguments. Reductions have axes.
@@ -69,13 +68,9 @@ func useOf(e *Expr) batchUse {
 		}
 	}
 	_, perExample := e.Type.Batch()
-	if least == batchLocal {
-		return batchLocal
-	}
-	if overBatch(e) {
-		return useOver(e, used > 0)
-	}
 	switch {
+	case overBatch(e):
+		return useOver(e, used > 0)
 	case used == 0:
 		return batchNone
 	case perExample:
@@ -103,15 +98,13 @@ func useOf(e *Expr) batchUse {
 func useOver(e *Expr, again bool) batchUse {
 	switch {
 	case again:
-		return batchLocal
+		return batchStat
 	case e.Name == "sum":
 		return batchSum
 	case e.Name == "mean" && !reduces(e, RaggedAxis):
 		return batchMean
-	case e.Name == "mean" || e.Name == "corr":
-		return batchStat
 	}
-	return batchLocal
+	return batchStat
 }
 
 // checkLoss holds the loss against the rules that its type can break.
@@ -192,8 +185,8 @@ func bent(e *Expr) bool {
 	return curve && e.Args[0].grad && (e.Args[0].batch == batchMean || e.Args[0].batch == batchSum)
 }
 
-// facts tells which statistics of the batch cost a pass more where a step takes
-// several forwards, and which accumulation does not preserve.
+// facts tells which statistics micro-batches do not add up to, so that a step of
+// several makes each forward twice.
 func (c *checker) facts(o *Objective) []Fact {
 	var facts []Fact
 	seen := map[*Expr]bool{}
@@ -203,10 +196,10 @@ func (c *checker) facts(o *Objective) []Fact {
 			return
 		}
 		seen[e] = true
-		made := slices.ContainsFunc(e.Args, func(a *Expr) bool { return a.batch == e.batch })
-		if e.Kind != LetRef && e.batch >= batchStat && !made {
+		made := slices.ContainsFunc(e.Args, func(a *Expr) bool { return a.batch == batchStat })
+		if e.Kind != LetRef && e.batch == batchStat && !made {
 			if !slices.ContainsFunc(facts, func(f Fact) bool { return f.Span == e.Span }) {
-				facts = append(facts, Fact{e.Span, short(oneLine(e.Span)) + c.statistic(e.batch)})
+				facts = append(facts, Fact{e.Span, short(oneLine(e.Span)) + " sees " + c.step() + ": where they take several forwards, each is made twice"})
 			}
 			return
 		}
@@ -223,14 +216,10 @@ func (c *checker) facts(o *Objective) []Fact {
 	return facts
 }
 
-// statistic is what there is to know of a statistic of the batch.
-func (c *checker) statistic(use batchUse) string {
-	if use == batchLocal {
-		return " is a statistic of one micro-batch: accumulation gives its mean over micro-batches, not its value over the batch"
+// step is all examples of an optimizer step, in words.
+func (c *checker) step() string {
+	if n := c.env.Batch; n > 1 {
+		return "all " + count(n, c.kind.batch.Name) + " of a step"
 	}
-	all := "all " + c.kind.batch.Name + "s"
-	if c.env.Batch > 0 {
-		all = "all " + count(c.env.Batch, c.kind.batch.Name)
-	}
-	return " sees " + all + " of a step; where a step takes several forwards it takes a pass more"
+	return "all " + c.kind.batch.Name + "s of a step"
 }

@@ -72,7 +72,14 @@ func TestReferenceExamples(t *testing.T) {
 
 func referenceEnv(d *ast.Decl, text string) check.Env {
 	env := pairs()
-	if strings.Contains(text, "heads(") {
+	switch {
+	case d.Keyword.Name != "objective":
+		return env
+	case strings.Contains(text, "on ratings"):
+		return rated()
+	case strings.Contains(text, "gate("):
+		return gated()
+	case strings.Contains(text, "heads("):
 		env = twoHeads()
 	}
 	env.Data.Kind = d.On.(*ast.Ident).Name

@@ -52,9 +52,10 @@ func checkEntries() []Entry {
 	return []Entry{{
 		Code:  UnknownValue,
 		Title: "a name in an objective means nothing",
-		Explain: `A name stands for a parameter, a let above it, a view of the data (chosen, rejected, prompt, candidates) or a column. A
-column has to be listed by the data declaration, columns = named { gap = "gap" }, so that a misspelt let is not taken for
-one. margin is the exception: where preference data declares no column of that name it is 0.`,
+		Explain: `A name stands for a parameter, a let above it, a view of the data (chosen, rejected, prompt, candidates), a column or, on
+ratings, rating and known. A column has to be listed by the data declaration, columns = named { gap = "gap" }, so
+that a misspelt let is not taken for one. margin is the exception: where preference data declares no column of that name it
+is 0.`,
 		Example: onPairs(`objective f on preference {
   let d = score(chosen) - score(rejected)
   loss = mean(-log_sigmoid(difference * d))
@@ -69,8 +70,9 @@ one. margin is the exception: where preference data declares no column of that n
 	}, {
 		Code:  WrongArguments,
 		Title: "a call has too many, too few or the wrong kind of arguments",
-		Explain: `Functions take values; reductions also name their axis, as in sum(x, over candidate); model terms take a view and may
-name a model, as in score(chosen, model = rm).`,
+		Explain: `Functions take values; reductions also name their axes, as in sum(x, over candidate) or corr(x, y, over pair, over side);
+model terms take a view and may name a model, as in score(chosen, model = rm); models and fits that are called by their
+names take one argument.`,
 		Example: onPairs(`objective f on preference {
   loss = mean(-log_sigmoid(score(chosen), score(rejected)))
 }`),
@@ -88,15 +90,15 @@ argument of where and the operands of && and || are bools; a number becomes one 
 		Title: "two axes that have nothing to do with each other",
 		Explain: `Values combine by the names of their axes. The tokens of chosen and those of rejected are different axes, though both are
 called token: subtracting them one by one would compare positions of unrelated texts. The same holds for the batches of
-two data sets.`,
+two data sets, for attributes of two fits that are not the same, and for the outputs of a head beside attributes.`,
 		Example: onPairs(`objective f on preference {
   loss = mean(sum(logprob(rejected) - logprob(chosen), over token))
 }`),
 	}, {
 		Code:  NoSuchAxis,
 		Title: "a reduction over an axis that its argument does not have",
-		Explain: `A reduction takes away one axis of its argument by name. score(chosen) is real[pair]: it has pair, and nothing else to
-reduce. A single number has no axis at all.`,
+		Explain: `A reduction takes away axes of its argument by name. score(chosen) is real[pair]: it has pair, and nothing else to
+reduce; score(responses) has side as well. A single number has no axis at all.`,
 		Example: onPairs(`objective f on preference {
   loss = mean(-log_sigmoid(score(chosen) - score(rejected)), over row)
 }`),
@@ -130,8 +132,8 @@ candidate of one row to the third of another, and there is not always one. Reduc
 	}, {
 		Code:  UnknownElement,
 		Title: "an index names no element of any axis",
-		Explain: `x[name] picks one element of a fixed axis by its name, as in heads(x)[quality]. There are no positional indices; views and
-batches have no named elements.`,
+		Explain: `x[name] picks one element of a fixed axis by its name, as in heads(x)[quality], gate(x)[helpful] or score(responses)[chosen].
+There are no positional indices; views and batches have no named elements.`,
 		Example: onPairs(`objective f on preference {
   let d = score(chosen) - score(rejected)
   loss = mean(-log_sigmoid(d[quality]))
@@ -146,8 +148,8 @@ batches have no named elements.`,
 	}, {
 		Code:  NotAView,
 		Title: "a model term of something that is no view of the data",
-		Explain: `score and the other model terms read a view: chosen, rejected and prompt of preference data, candidates and prompt of a
-ranking. A number cannot be read by a model.`,
+		Explain: `score and the other model terms read a view: chosen, rejected, responses and prompt of preference data, candidates and
+prompt of a ranking, response and prompt of ratings. A number cannot be read by a model, nor by a fit of kind ridge.`,
 		Example: onPairs(`objective f on preference {
   loss = mean(-log_sigmoid(score(chosen) - score(rejcted)))
 }`),
@@ -236,9 +238,11 @@ have none: accuracy can be reported, not trained.`,
   loss = mean(score(chosen) < score(rejected))
 }`),
 	}, {
-		Code:    HeadUntrained,
-		Title:   "an output of the head gets no gradient",
-		Explain: `An output that the loss never reads keeps its random start, and would be exported like that.`,
+		Code:  HeadUntrained,
+		Title: "an output or a number of the trained model gets no gradient",
+		Explain: `An output that the loss never reads keeps its random start, and would be exported like that. So does one that cancels, as
+what depends on the prompt alone does in the difference of two scores, and one that a softmax or a correlation does not
+see because it is the same along its axis. The numbers of a network, its scalars, are held to the same.`,
 		Example: onTwoHeads(`objective f on preference {
   let d = heads(chosen) - heads(rejected)
   loss = mean(-log_sigmoid(d[quality]))
@@ -321,14 +325,15 @@ meant. Without the other term, softmax(score(prompt), over side) is R0306: score
 	}, {
 		Code:    ParamType,
 		Title:   "a parameter has no type, or one that does not exist",
-		Explain: `Parameters are declared as name: type = default. Types are real, int and bool.`,
+		Explain: `Parameters are declared as name: type = default. Types are real, int and bool; model and fit are for what the objective calls.`,
 		Example: onPairs(`objective f(noise: float = 0.05) on preference {
   loss = mean(-log_sigmoid(score(chosen) - score(rejected) - noise))
 }`),
 	}, {
-		Code:    NotAModel,
-		Title:   "model = names no model",
-		Explain: `score(chosen, model = name) asks a model that the recipe declares. Without model = it asks the one that is trained.`,
+		Code:  NotAModel,
+		Title: "model = names no model",
+		Explain: `score(chosen, model = name) asks a model that the recipe declares. Without model = it asks the one that is trained. A
+parameter of type model or fit stands for one of those.`,
 		Example: onPairs(`objective f on preference {
   loss = mean(-log_sigmoid(score(chosen, model = reference) - score(rejected)))
 }`),
