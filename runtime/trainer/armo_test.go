@@ -7,11 +7,13 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/rmc-lang/rmc/runtime/backend"
 	"github.com/rmc-lang/rmc/runtime/op"
+	"github.com/rmc-lang/rmc/runtime/safetensors"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -111,6 +113,17 @@ func newArmo(t *testing.T) armo {
 	return a
 }
 
+// armoText is the part of the recipe that the runtime reads.
+const armoText = `recipe armo
+objective gated on preference {
+  let gates         = gate.scale * softmax(gate(prompt) / 0.5, over attribute)  // real[pair, attribute]
+  let attributes(x) = debias(probe(x))
+  let s(x)          = sum(gates * attributes(x), over attribute)
+  loss              = mean(-log_sigmoid(s(chosen) - s(rejected)))
+}
+reward armo = gated.s
+`
+
 // gates are those of a network, over attribute.
 func gates(b *op.Batch, name string) op.Tensor {
 	return op.Mul(b.Scalar(name, "scale"), op.Softmax(op.Div(b.Model(name, "prompt"), op.Real(0.5)), "attribute"))
@@ -155,7 +168,7 @@ func (a armo) run(t *testing.T, b *backend.Backend, debiased bool) *Run {
 		return op.Objective{Loss: op.Mean(op.Neg(op.LogSigmoid(op.Sub(b.Score("bt", "chosen"), b.Score("bt", "rejected")))), "pair")}
 	}
 	p := Program{
-		Name: "armo", Recipe: "recipe armo\n", Encoders: []spec.Model{a.backbone},
+		Name: "armo", Recipe: armoText, Encoders: []spec.Model{a.backbone},
 		Rewards: []Reward{
 			{Name: "armo", Score: gatedReward("gate", debiased), Models: []spec.Model{a.gate}},
 			{Name: "constant", Score: gatedReward("flat", debiased), Models: []spec.Model{a.flat}},
@@ -188,6 +201,9 @@ func TestA1GateReadsThePrompt(t *testing.T) {
 	if c := r.Comparisons[0]; c.A != constant.Stage || c.B != gate.Stage || c.Interval[1] >= 0 || c.Difference != constant.Accuracy-gate.Accuracy {
 		t.Errorf("%+v", c)
 	}
+	if judge := r.Results[3]; *judge.Rows[0].Probability < 0 || judge.Rows[0].ChosenParts == nil {
+		t.Errorf("%+v", judge.Rows[0])
+	}
 	for _, row := range gate.Rows {
 		g, other := partOf(row.ChosenParts, "gates"), partOf(row.RejectedParts, "gates")
 		if fmt.Sprint(g) != fmt.Sprint(other) {
@@ -199,4 +215,265 @@ func TestA1GateReadsThePrompt(t *testing.T) {
 func partOf(parts Parts, name string) map[string]float32 {
 	out, _ := parts[name].(map[string]float32)
 	return out
+}
+
+// §7.7: the score is the sum of the coefficients times what the probe says of the
+// response, c = g·Tᵀ, and of the gates times the transformed attributes. The
+// transform that was fitted is in all of them (A2): what it takes out of an
+// attribute is out of the score.
+func TestA2TransformIsInTheScore(t *testing.T) {
+	r := newArmo(t).run(t, goBackend(t), true)
+	execute(t, r)
+	debias, err := r.fitted("debias")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if debias.transform.Penalties[0] == 0 && debias.transform.From == "brief" {
+		debias.transform.Matrix[1][0] = -0.4 // the tiny data needs no penalty: give it one
+		r.world.formulas, r.world.functions = nil, nil
+	}
+	s := r.Program.Stages[6]
+	_, rows, err := r.evaluate(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var worst, without float64
+	for _, row := range rows {
+		parts := row.ChosenParts
+		g, a, c, x := partOf(parts, "gates"), partOf(parts, "attributes"), partOf(parts, "coefficients"), partOf(parts, "probe")
+		gated, linear, raw := 0.0, 0.0, 0.0
+		for name := range g {
+			gated += float64(g[name]) * float64(a[name])
+			linear += float64(c[name]) * float64(x[name])
+			raw += float64(g[name]) * float64(x[name])
+		}
+		worst = max(worst, math.Abs(gated-row.Chosen), math.Abs(linear-row.Chosen))
+		without = max(without, math.Abs(raw-row.Chosen))
+		for i, name := range []string{"helpful", "brief"} {
+			want := 0.0
+			for k, other := range []string{"helpful", "brief"} {
+				want += debias.transform.Matrix[i][k] * float64(g[other])
+			}
+			worst = max(worst, math.Abs(want-float64(c[name])))
+		}
+	}
+	if worst > 1e-5 {
+		t.Errorf("off by %g", worst)
+	}
+	if without < 1e-2 {
+		t.Errorf("without the transform the score would be the same to %g: this test shows nothing", without)
+	}
+}
+
+// cli runs a trainer's command line in this process.
+func cli(t *testing.T, p Program, dir, stdin string, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	file := func(name string) *os.File {
+		f, err := os.CreateTemp(t.TempDir(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	out, told := file("out"), file("err")
+	code = run(t.Context(), p, append([]string{"--out", dir, "--backend", "go"}, args...), strings.NewReader(stdin), out, told)
+	read := func(f *os.File) string {
+		text, err := os.ReadFile(f.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Close()
+		return string(text)
+	}
+	return read(out), read(told), code
+}
+
+func must(t *testing.T, p Program, dir, stdin string, args ...string) string {
+	t.Helper()
+	out, told, code := cli(t, p, dir, stdin, args...)
+	if code != 0 {
+		t.Fatalf("%v: exit %d\n%s%s", args, code, out, told)
+	}
+	return out
+}
+
+// reused lists the stages of run.json that were taken from a run before, and
+// those that were computed.
+func reusedIn(t *testing.T, dir string) (reused, ran []string) {
+	t.Helper()
+	rec, err := readRecord(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range rec.Stages {
+		if d.Reused {
+			reused = append(reused, d.Stage)
+		} else if !strings.HasPrefix(d.Stage, "evaluate") {
+			ran = append(ran, d.Stage)
+		}
+	}
+	return reused, ran
+}
+
+// What did not change is not computed again: a changed gate reruns the trainings
+// alone, a changed alpha the probe and what is fitted on it.
+func TestChangesRerunWhatDependsOnThem(t *testing.T) {
+	p := newArmo(t).run(t, goBackend(t), true).Program
+	dir := t.TempDir()
+	fits := "fit probe on ratings,fit debias on prefs,fit tree on prefs"
+	trains := "train gate on prefs,train flat on prefs,train bt on prefs"
+	set := func(args ...string) []string {
+		var out []string
+		for _, a := range args {
+			out = append(out, "--set", a)
+		}
+		return append(out, "train", "--force")
+	}
+	short := []string{"train.gate.steps=5", "train.flat.steps=5", "train.bt.steps=5"}
+	for _, c := range []struct {
+		name        string
+		args        []string
+		reused, ran string
+	}{
+		{"first", set(short...), "", fits + "," + trains},
+		{"the same", set(short...), fits, trains},
+		{"another gate", set(append(short, "model.gate.hidden=[4]")...), fits, trains},
+		{"another alpha", set(append(short, "fit.probe.alphas=[5]")...), "", fits + "," + trains},
+		{"another tree", set(append(short, "fit.probe.alphas=[5]", "fit.tree.leaf=7")...), "fit probe on ratings,fit debias on prefs", "fit tree on prefs," + trains},
+	} {
+		must(t, p, dir, "", c.args...)
+		reused, ran := reusedIn(t, dir)
+		if strings.Join(reused, ",") != c.reused || strings.Join(ran, ",") != c.ran {
+			t.Errorf("%s: reused %q, ran %q", c.name, reused, ran)
+		}
+	}
+}
+
+// A fit whose files were changed is no fit: it is computed again by train, and
+// refused by what only reads.
+func TestDamagedFits(t *testing.T) {
+	r := newArmo(t).run(t, goBackend(t), true)
+	r.Program.Stages = r.Program.Stages[:3]
+	execute(t, r)
+	for _, name := range []string{fitFile, matricesFile} {
+		path := filepath.Join(r.fitFolder("probe"), name)
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text[len(text)-5] ^= 1
+		if err := os.WriteFile(path, text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		r.world.fits = nil
+		if _, err := r.fitted("probe"); err == nil || !strings.Contains(err.Error(), "the fit probe is damaged") {
+			t.Errorf("%s: %v", name, err)
+		}
+		execute(t, r)
+		if r.Done[0].Reused || !r.Done[1].Reused {
+			t.Errorf("%s: %+v", name, r.Done)
+		}
+	}
+}
+
+// What score prints is what the evaluation measured, and the pairs of a tree
+// come with their probability.
+func TestScoreIsEvaluation(t *testing.T) {
+	a := newArmo(t)
+	p, dir := a.run(t, goBackend(t), true).Program, t.TempDir()
+	must(t, p, dir, "", "train")
+	lines, err := os.ReadFile(strings.TrimPrefix(a.prefs.Source, "file:"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := readLines[evaluated](filepath.Join(dir, evaluationFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"armo", "judge", "bt"} {
+		answers := strings.Split(must(t, p, dir, string(lines), "score", "--model", name), "\n")
+		checked := 0
+		for _, row := range rows {
+			if !strings.HasPrefix(row.Stage, "evaluate "+name+" ") {
+				continue
+			}
+			var got evaluated
+			if err := json.Unmarshal([]byte(answers[row.Row]), &got); err != nil {
+				t.Fatal(err)
+			}
+			if math.Abs(got.Chosen-row.Chosen) > 1e-5 || math.Abs(got.Rejected-row.Rejected) > 1e-5 || len(got.ChosenParts) != len(row.ChosenParts) {
+				t.Errorf("%s, row %d: scored %+v, evaluated %+v", name, row.Row, got, row)
+			}
+			if (got.Probability == nil) != (name != "judge") || got.Probability != nil && *got.Probability != *row.Probability {
+				t.Errorf("%s, row %d: probability %v, evaluated %v", name, row.Row, got.Probability, row.Probability)
+			}
+			checked++
+		}
+		if checked == 0 {
+			t.Errorf("no row of %s", name)
+		}
+	}
+	out := must(t, p, dir, `{"prompt_ids":[1,30,3],"ids":[1,30,3,25,11]}`+"\n", "score", "--model", "armo")
+	var one map[string]any
+	if err := json.Unmarshal([]byte(out), &one); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"score", "gates", "attributes", "coefficients", "probe"} {
+		if one[want] == nil {
+			t.Errorf("no %s in %s", want, out)
+		}
+	}
+	if _, told, code := cli(t, p, dir, "", "score"); code == 0 || !strings.Contains(told, "armo and constant and judge") {
+		t.Errorf("several rewards: %s", told)
+	}
+	page := must(t, p, dir, "", "report", "--examples", "3")
+	html, err := os.ReadFile(strings.TrimSpace(page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"Examples of armo on prefs.holdout", ">gates<", "Differences", "fit tree on prefs", "importance", "Pearson", "licence", "correlation with length"} {
+		if !strings.Contains(string(html), want) {
+			t.Errorf("the page has no %s", want)
+		}
+	}
+}
+
+// A8: a reward is exported whole: the decoder, the probe, the transform and the
+// gate, with the formula in words and in Python.
+func TestA8RewardIsExported(t *testing.T) {
+	p, dir := newArmo(t).run(t, goBackend(t), true).Program, t.TempDir()
+	must(t, p, dir, "", "train")
+	folder := filepath.Join(dir, "exported")
+	must(t, p, dir, "", "export", "--model", "armo", folder)
+	table, err := safetensors.Open(filepath.Join(folder, rewardWeightsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, x := range table.Tensors {
+		names = append(names, fmt.Sprint(x.Name, x.Shape))
+	}
+	slices.Sort(names)
+	want := "debias.matrix[2 2] gate.layers.0.bias[8] gate.layers.0.weight[8 16] gate.layers.1.bias[2] gate.layers.1.weight[2 8] gate.scalars.scale[] probe.bias[2] probe.weight[2 16]"
+	if got := strings.Join(names, " "); got != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+	card, err := os.ReadFile(filepath.Join(folder, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"gates = gate.scale * softmax(gate(prompt) / 0.5)\n", "attributes = lambda x: debias(probe(x))\n", "s = lambda x: sum(gates * attributes(x))\n", "return s(response)\n"} {
+		if !strings.Contains(string(card), want) {
+			t.Errorf("the card has no %q:\n%s", want, card)
+		}
+	}
+	must(t, p, dir, "", "export", "--model", "judge", folder, "--force")
+	for _, name := range []string{treeFile, rulesFile, drawingFile, rewardFile, "config.json"} {
+		if _, err := os.Stat(filepath.Join(folder, name)); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, told, code := cli(t, p, dir, "", "export", "--model", "bt", folder, "--force"); code == 0 || !strings.Contains(told, "without hidden layers and bias") {
+		t.Errorf("a head with a bias: %d %s", code, told)
+	}
 }

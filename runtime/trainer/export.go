@@ -14,13 +14,14 @@ import (
 	"github.com/rmc-lang/rmc/runtime/arch"
 	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/model"
+	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/text"
 )
 
 // An exportCommand writes the trained model for others to load.
 type exportCommand struct {
 	Dir     string `arg:"" optional:"" help:"Folder to write; export in the run directory otherwise." placeholder:"DIR"`
-	Model   string `help:"Which model, when the recipe trains several." placeholder:"NAME"`
+	Model   string `help:"Which reward or model; without it the recipe's only reward, or its only model." placeholder:"NAME"`
 	Adapter bool   `help:"Write the LoRA adapter in PEFT's layout instead of merging it."`
 	Force   bool   `help:"Overwrite the folder."`
 }
@@ -32,12 +33,12 @@ func (c *exportCommand) Run(in *invocation) error {
 	if err != nil {
 		return err
 	}
-	s, err := r.Program.trains(c.Model)
+	e, err := c.subject(in, r, rec)
 	if err != nil {
 		return err
 	}
-	if c.Adapter && s.Model.Tune.Kind != "lora" {
-		return fmt.Errorf("--adapter: model %s has no adapter; its recipe says tune = %s", s.Model.Name, s.Model.Tune.Kind)
+	if c.Adapter && e.model.Tune.Kind != "lora" {
+		return fmt.Errorf("--adapter: %s has no adapter; only a model with tune = lora has", e.name)
 	}
 	target := filepath.Clean(c.Dir)
 	if c.Dir == "" {
@@ -54,9 +55,9 @@ func (c *exportCommand) Run(in *invocation) error {
 		return err
 	}
 	defer os.RemoveAll(tmp)
-	e := exporting{in: in, run: r, stage: s, record: rec, folder: tmp, adapter: c.Adapter}
+	e.folder = tmp
 	if err := e.write(); err != nil {
-		return fmt.Errorf("exporting %s: %w", s.Model.Name, err)
+		return fmt.Errorf("exporting %s: %w", e.name, err)
 	}
 	if err := os.RemoveAll(target); err != nil {
 		return err
@@ -94,21 +95,72 @@ func (c *exportCommand) mayWrite(target string) error {
 // exportedContract is the file that every export has.
 const exportedContract = "scoring_contract.json"
 
-// An exporting is an export under way.
+// An exporting is an export under way: a folder of a decoder with a head, or of
+// a decoder alone with what a reward computes from its hidden states.
 type exporting struct {
-	in      *invocation
-	run     *Run
-	stage   Stage
-	record  *Record
-	folder  string
-	adapter bool
+	in       *invocation
+	run      *Run
+	name     string     // of the reward or model
+	about    string     // what was trained on what, for the card
+	model    spec.Model // whose weights are written; a head with 0 outputs is none
+	data     spec.Data
+	trained  model.Weights // in place of the base's, or added to them
+	contract *Contract
+	parts    *rewardParts // of a reward that is more than a head
+	record   *Record
+	folder   string
+	adapter  bool
+}
+
+// subject is what is exported: a reward or a model, the head of one, or the
+// decoder that a reward reads.
+func (c *exportCommand) subject(in *invocation, r *Run, rec *Record) (*exporting, error) {
+	reward, m, err := r.Program.scored(c.Model)
+	if err != nil {
+		return nil, err
+	}
+	e := &exporting{in: in, run: r, record: rec, adapter: c.Adapter}
+	if reward.Name != "" {
+		return e, e.ofReward(reward)
+	}
+	s, err := r.Program.trains(m.Name)
+	if err != nil {
+		return nil, err
+	}
+	e.name, e.about, e.data = m.Name, fmt.Sprintf("%s on %s", s.Name(), s.Data.Source), s.Data
+	if e.trained, err = r.trainedWeights(m); err != nil {
+		return nil, err
+	}
+	if e.contract, err = r.contract(in.ctx, m, s.Data); err != nil {
+		return nil, err
+	}
+	if e.model = m; m.Kind == "mlp" {
+		return e, e.asHead()
+	}
+	return e, nil
+}
+
+// asHead makes the head of a sequence classifier of a network over an encoder
+// that is one matrix.
+func (e *exporting) asHead() error {
+	m := e.model
+	if m.Input == "" || len(m.Hidden) > 0 || m.Bias {
+		return fmt.Errorf("model %s is a network that no sequence classifier of transformers has: what it has is one matrix, without hidden layers and bias; export a reward that reads it instead", m.Name)
+	}
+	encoder, err := e.run.Program.encoder(m.Input)
+	if err != nil {
+		return err
+	}
+	e.trained = model.Weights{arch.ScoreWeight: e.trained["layers.0.weight"]}
+	e.model = spec.Model{Name: m.Name, Kind: "reward", Base: encoder.Base, DType: encoder.DType, Template: encoder.Template, Tokenizer: encoder.Tokenizer,
+		Head: spec.Head{Kind: "linear", Outputs: m.Outputs, Layer: encoder.Layer}, Tune: spec.Tune{Kind: "head"}}
+	return nil
 }
 
 // write fills the folder: weights, config, tokenizer with template, contract,
 // and a card that says what it is.
-func (e exporting) write() error {
-	m := e.stage.Model
-	local, err := e.run.fetch(e.in.ctx, "model", m.Base)
+func (e *exporting) write() error {
+	local, err := e.run.fetch(e.in.ctx, "model", e.model.Base)
 	if err != nil {
 		return err
 	}
@@ -116,52 +168,62 @@ func (e exporting) write() error {
 	if err != nil {
 		return err
 	}
-	trained, err := e.run.trainedWeights(m)
-	if err != nil {
-		return err
-	}
 	if e.adapter {
-		if err := lora(m).WriteAdapter(e.folder, m.Base, m.Head.Layer, trained); err != nil {
+		if err := lora(e.model).WriteAdapter(e.folder, e.model.Base, e.model.Depth(), e.trained); err != nil {
 			return err
 		}
-	} else if err := e.merged(local.Path, config, trained); err != nil {
+	} else if err := e.merged(local.Path, config); err != nil {
 		return err
 	}
 	if err := e.tokenizer(&config); err != nil {
 		return err
 	}
 	if !e.adapter {
-		if m.Head.Layer >= 0 {
-			config = config.Shallow(m.Head.Layer)
-		}
-		if err := e.json("config.json", config.HF(m.Head.Outputs, m.DType)); err != nil {
+		if err := e.config(config); err != nil {
 			return err
 		}
 	}
-	contract, err := e.run.contract(e.in.ctx, m, e.stage.Data)
-	if err != nil {
+	if err := e.json(exportedContract, e.contract); err != nil {
 		return err
 	}
-	if err := e.json(exportedContract, contract); err != nil {
-		return err
+	if e.parts != nil {
+		if err := e.parts.write(e); err != nil {
+			return err
+		}
 	}
 	return disk.Write(filepath.Join(e.folder, "README.md"), e.card())
 }
 
+// config writes config.json: of a sequence classifier, or of the decoder alone.
+func (e *exporting) config(config arch.Config) error {
+	if e.model.Depth() >= 0 {
+		config = config.Shallow(e.model.Depth())
+	}
+	fields := config.HF(max(1, e.model.Head.Outputs), e.model.DType)
+	if e.model.Head.Outputs == 0 {
+		for _, name := range []string{"num_labels", "id2label", "label2id", "problem_type"} {
+			delete(fields, name)
+		}
+		class := fields["architectures"].([]string)[0]
+		fields["architectures"] = []string{strings.Replace(class, "ForSequenceClassification", "Model", 1)}
+	}
+	return e.json("config.json", fields)
+}
+
 // merged writes the whole model: the base, what was trained in its place, and
 // adapters added in.
-func (e exporting) merged(base string, config arch.Config, trained model.Weights) error {
-	m := e.stage.Model
-	weights, err := model.Load(base, config, model.Options{DType: backboneType(m), Layers: m.Head.Layer})
+func (e *exporting) merged(base string, config arch.Config) error {
+	m := e.model
+	weights, err := model.Load(base, config, model.Options{DType: backboneType(m), Layers: m.Depth()})
 	if err != nil {
 		return err
 	}
 	if m.Tune.Kind == "lora" {
-		if err := lora(m).Merge(config, weights, trained); err != nil {
+		if err := lora(m).Merge(config, weights, e.trained); err != nil {
 			return err
 		}
 	}
-	for name, w := range trained {
+	for name, w := range e.trained {
 		if !isAdapter(name) {
 			weights[name] = w
 		}
@@ -173,9 +235,9 @@ func (e exporting) merged(base string, config arch.Config, trained model.Weights
 // tokenizer writes the tokenizer and its template, and settles the pad token:
 // transformers finds the scored token of a padded batch by it, so it must be
 // one that a conversation cannot end with.
-func (e exporting) tokenizer(config *arch.Config) error {
-	t, err := e.run.tokenizer(e.in.ctx, e.stage.Model)
-	if errors.Is(err, text.ErrNone) && e.stage.Data.Format == "ids" {
+func (e *exporting) tokenizer(config *arch.Config) error {
+	t, err := e.run.tokenizer(e.in.ctx, e.model)
+	if errors.Is(err, text.ErrNone) && e.data.Format == "ids" {
 		return nil // token ids need none; the base's own pad id stays
 	}
 	if err != nil {
@@ -196,7 +258,7 @@ func (e exporting) tokenizer(config *arch.Config) error {
 }
 
 // setPad names the pad token in tokenizer_config.json.
-func (e exporting) setPad(name string) error {
+func (e *exporting) setPad(name string) error {
 	path := filepath.Join(e.folder, "tokenizer_config.json")
 	content, err := os.ReadFile(path)
 	if err != nil {
@@ -212,7 +274,7 @@ func (e exporting) setPad(name string) error {
 	return e.json("tokenizer_config.json", settings)
 }
 
-func (e exporting) json(name string, content any) error {
+func (e *exporting) json(name string, content any) error {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
@@ -224,15 +286,28 @@ func (e exporting) json(name string, content any) error {
 }
 
 // card is the export's README: what was trained on what, and what it measured.
-func (e exporting) card() []byte {
+func (e *exporting) card() []byte {
 	var b bytes.Buffer
-	m, p := e.stage.Model, e.run.Program
-	fmt.Fprintf(&b, "---\nbase_model: %q\npipeline_tag: text-classification\ntags: [reward-model]\n---\n\n# %s\n\n", m.Base, p.Name)
-	fmt.Fprintf(&b, "A reward model: one forward gives one score a text, higher is better. Trained with rmc from the recipe below; %s on %s.\n\n", e.stage.Name(), e.stage.Data.Source)
+	tag := "text-classification"
+	if e.parts != nil {
+		tag = "feature-extraction"
+	}
+	fmt.Fprintf(&b, "---\nbase_model: %q\npipeline_tag: %s\ntags: [reward-model]\n---\n\n# %s\n\n", e.model.Base, tag, e.run.Program.Name)
+	if e.parts != nil {
+		b.WriteString(e.parts.card())
+	} else {
+		fmt.Fprintf(&b, "A reward model: one forward gives one score a text, higher is better. Trained with rmc from the recipe below; %s.\n\n", e.about)
+	}
 	for _, res := range e.record.Results {
 		fmt.Fprintf(&b, "- %s\n", headline(res))
 	}
-	fmt.Fprintf(&b, "\nRender with the chat template in this folder, tokenise without adding special tokens, score with no activation. "+
-		"scoring_contract.json has what, with the weights, decides a score.\n\n```\n%s```\n", strings.TrimRight(p.Recipe, "\n")+"\n")
+	for _, c := range e.record.Comparisons {
+		fmt.Fprintf(&b, "- %s\n", c)
+	}
+	if e.parts == nil {
+		fmt.Fprintf(&b, "\nRender with the chat template in this folder, tokenise without adding special tokens, score with no activation. "+
+			"scoring_contract.json has what, with the weights, decides a score.\n")
+	}
+	fmt.Fprintf(&b, "\n```\n%s```\n", strings.TrimRight(e.run.Program.Recipe, "\n")+"\n")
 	return b.Bytes()
 }

@@ -31,12 +31,13 @@ const (
 	drawingFile  = "tree.svg"
 )
 
-// The names of a fit's matrices in its file.
+// The names of a fit's matrices in its file; in an export the fit's own name
+// stands before them.
 const (
-	probeWeight  = "probe.weight"  // [attribute, hidden]
-	probeBias    = "probe.bias"    // [attribute]
-	debiasMatrix = "debias.matrix" // [attribute, attribute]: rows in, columns out
-	references   = "references"    // [response, attribute]
+	probeWeight  = "weight"     // [attribute, hidden]
+	probeBias    = "bias"       // [attribute]
+	debiasMatrix = "matrix"     // [attribute, attribute]: rows in, columns out
+	references   = "references" // [response, attribute]
 )
 
 // A fitTable is fit.json: how a fit came about. Matrices are beside it.

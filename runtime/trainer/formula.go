@@ -22,6 +22,7 @@ type formula struct {
 	layout   *layout
 	networks []*network
 	parts    []formulaPart // of the outputs after the score; known once a graph was built
+	reads    []string      // the fits that it reads; known then, too
 }
 
 // A formulaPart is an output of a formula's graph besides the score.
@@ -254,10 +255,14 @@ func (f *formula) outputs(axis string) []string {
 	panic(fmt.Sprintf("trainer: a part over %s, and no model of the reward has it", axis))
 }
 
+// fit is a fit that the formula reads.
 func (f *formula) fit(name string) *fitted {
 	got, err := f.run.fitted(name)
 	if err != nil {
 		panic(err)
+	}
+	if !slices.Contains(f.reads, name) {
+		f.reads = append(f.reads, name)
 	}
 	return got
 }

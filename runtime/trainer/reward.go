@@ -214,7 +214,11 @@ func answersOf(d spec.Data, examples []data.Example) []answered {
 // outputsOf is all that a network gives for hidden states, [row, output], and
 // the names of its outputs.
 func (r *Run) outputsOf(ctx context.Context, m spec.Model, hidden fit.Matrix[float32]) (fit.Matrix[float64], []string, error) {
-	out := fit.Zeros[float64](hidden.Rows, m.Outputs)
+	count, labels := m.Outputs, m.Labels
+	if m.Kind == "reward" {
+		count, labels = m.Head.Outputs, m.Head.Labels
+	}
+	out := fit.Zeros[float64](hidden.Rows, count)
 	n, err := r.network(ctx, m)
 	if err != nil {
 		return out, nil, err
@@ -237,5 +241,5 @@ func (r *Run) outputsOf(ctx context.Context, m spec.Model, hidden fit.Matrix[flo
 		}
 		from = to
 	}
-	return out, m.Labels, nil
+	return out, labels, nil
 }
