@@ -121,6 +121,7 @@ func TestMistakesWithNetworksAndFits(t *testing.T) {
 		{"a softmax with the batch", "mean(softmax(gate(prompt), over attribute, over pair), over attribute, over pair)", "R0307 over pair"},
 		{"a view in weights", "mean(bt(chosen)) + weights(chosen)", "R0303 weights(chosen)"},
 		{"a model in length", "mean(length(chosen, model = rm))", "R0303 model = rm"},
+		{"the length of a prompt", "mean(bt(chosen) * length(prompt))", "R0312 prompt"},
 		{"a column that is a score of columns", "mean(gate(responses)[chosen][chosen], over pair, over attribute)", "R0310 chosen"},
 		{"a model that is misspelt", "mean(gat(prompt), over pair, over attribute)", "R0302 gat"},
 		{"terms of a reward model", "mean(rm(chosen)[quality])" + trains, "R0407 rm(chosen)"},

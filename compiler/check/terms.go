@@ -129,6 +129,11 @@ func (c *checker) term(call *ast.Call, t *term) *Expr {
 	if t.views() == 1 {
 		view, ok = c.viewArg(t.name, positional[0].Value)
 	}
+	if t.name == "length" && view == "prompt" {
+		c.report(diag.NotAView, positional[0].Value.Pos(), "length counts the tokens of a response, and prompt is none").Help =
+			"views: " + list(slices.DeleteFunc(c.kind.viewNames(), func(v string) bool { return v == "prompt" }))
+		return poison(call.Span)
+	}
 	if t.of == nil && ok {
 		return c.ask(call.Span, &Term{Kind: t.name, View: view, Type: c.viewType(view)}, false)
 	}

@@ -92,6 +92,7 @@ var chosenObjectives = []string{
   let nothing = zero * gap
   loss = mean(max(nothing, score(chosen)) + where(off, score(chosen), zero) + where(score(chosen) > nothing, margin, 1))
   report flat = mean(nothing) + zero
+  report none = mean(where(gap >= 2 && off, 0.5, mean(gap)) + where(gap >= 2 || !off, mean(gap), 0.5))
 }`,
 	`objective f on preference {
   loss = mean(-log_sigmoid(tanh(score(chosen) + gap * score(rejected)) - tanh(score(rejected) + weight * score(chosen)) + softplus(gap) * 0.001))

@@ -225,9 +225,9 @@ func (g *generator) leaf(axes []string) string {
 		options = append(options, "score(responses)", "length(responses)")
 	}
 	if g.networks() {
-		options = append(options, "gate.scale", "length("+g.view()+")")
-		if !slices.Contains(axes, g.axis) {
-			options = options[:len(options)-1]
+		options = append(options, "gate.scale")
+		if g.kind != "ranking" && slices.Contains(axes, g.axis) {
+			options = append(options, "length("+g.text()+")")
 		}
 	}
 	if slices.Contains(axes, g.ragged) {

@@ -51,7 +51,7 @@ func compare(f func(a, b *graph.Node) *graph.Node, x, y Tensor) Tensor {
 
 func combine(f func(a, b *graph.Node) *graph.Node, x, y Tensor) Tensor {
 	nodes, whole := align(x, y)
-	return whole.derived(f(nodes[0], nodes[1]), whole.axes)
+	return whole.derived(f(truth(nodes[0]), truth(nodes[1])), whole.axes)
 }
 
 // numeric counts truth as 1 and falsehood as 0.
