@@ -212,10 +212,10 @@ func TestOneMistakeOfStagesOneMessage(t *testing.T) {
 		"a trained encoder":                     {[]string{"train bt on prefs", "train backbone on prefs", "evaluate bt on prefs.holdout\n", "", "model bt: mlp { input = backbone }\n", ""}, "R0126", "train model NAME: mlp { input = backbone }"},
 		"a trained fit":                         {[]string{"train bt on prefs", "train probe on prefs", "evaluate bt on prefs.holdout\n", "", "model bt: mlp { input = backbone }\n", ""}, "R0126", "probe is a fit, not a model"},
 		"an evaluated tree":                     {[]string{"evaluate judge on", "evaluate tree on"}, "R0126", "write reward NAME = tree"},
-		"an evaluated transform":                {[]string{"evaluate judge on", "evaluate debias on"}, "R0126", "not what predicts ratings"},
+		"an evaluated transform":                {[]string{"evaluate judge on", "evaluate debias on"}, "R0211", "an evaluation of debias is on ratings"},
 		"an evaluated gate":                     {[]string{"evaluate bt on", "evaluate gate on"}, "R0126", "reward NAME = OBJECTIVE.LET"},
 		"an evaluated encoder":                  {[]string{"evaluate bt on", "evaluate backbone on"}, "R0126", "not what gives scores"},
-		"a probe on pairs":                      {[]string{"probe on ratings.holdout", "probe on prefs.holdout"}, "R0211", "an evaluation of a probe is on ratings"},
+		"a probe on pairs":                      {[]string{"probe on ratings.holdout", "probe on prefs.holdout"}, "R0211", "an evaluation of probe is on ratings"},
 		"a reward on ratings":                   {[]string{"armo on prefs.holdout", "armo on ratings.holdout"}, "R0211", "preference or ranking"},
 		"a reward that is misspelt":             {[]string{"evaluate armo", "evaluate amro"}, "R0104", `did you mean "armo"?`},
 		"a reward of a probe":                   {[]string{"reward judge = tree", "reward judge = probe", "evaluate judge on prefs.holdout as rules", "reward j = tree"}, "R0126", "gives attributes and no reward"},
@@ -334,5 +334,18 @@ func TestAttributesOfSeveralRatings(t *testing.T) {
 		"outputs = attribute", "outputs = attribute\n  labels  = [helpfulness, correctness, coherence, complexity, length]")
 	if len(errs) > 0 {
 		t.Errorf("with labels it says:\n%s", show(errs))
+	}
+}
+
+// A probe, a transform of it and a network of the same attributes can be held
+// against ratings; what gives others cannot.
+func TestWhatIsEvaluatedOnRatings(t *testing.T) {
+	for subject, words := range map[string]string{
+		"debias": "", "gate": "", "bt": "bt does not give helpfulness", "judge": "an evaluation of judge is on preference or ranking",
+	} {
+		_, errs := stages(t, "evaluate probe on ratings.holdout", "evaluate probe on ratings.holdout\n", "as rules\n", "as rules\nevaluate "+subject+" on ratings.holdout as rated\n")
+		if words == "" && len(errs) > 0 || words != "" && (len(errs) != 1 || !strings.Contains(errs[0].Message, words)) {
+			t.Errorf("%s: want %q:\n%s", subject, words, show(errs))
+		}
 	}
 }

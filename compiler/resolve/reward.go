@@ -179,41 +179,44 @@ func (r *resolver) measurables() string {
 // against: scores for preferences, attributes for ratings.
 func (r *resolver) measurable(e *Evaluate) {
 	name := e.Decl.Name
-	switch {
-	case e.Model != nil && e.Model.Spec.Kind == "encoder":
-		r.otherKind(name, "what gives scores", e.Model.Decl).Help = "evaluate a model that is trained on it, a fit or a reward"
+	rated := e.Data != nil && e.Data.Spec.Kind == "ratings"
+	switch m := e.Model; {
+	case m != nil && m.Spec.Kind == "encoder":
+		r.otherKind(name, "what gives scores", m.Decl).Help = "evaluate a model that is trained on it, a fit or a reward"
 		e.Model = nil
-	case e.Model != nil && e.Model.Spec.Kind == "mlp" && e.Model.Spec.Axis != "":
-		r.otherKind(name, "what gives one score", e.Model.Decl).Help =
+	case m != nil && m.Spec.Kind == "mlp" && rated:
+		r.predicts(e, m.Spec.Labels, m.Loose)
+	case m != nil && m.Spec.Kind == "mlp" && m.Spec.Axis != "":
+		r.otherKind(name, "what gives one score", m.Decl).Help =
 			"declare what is scored: reward NAME = OBJECTIVE.LET, and evaluate NAME"
 		e.Model = nil
 	case e.Fit != nil && e.Fit.Spec.Kind == "tree":
 		r.otherKind(name, "a reward", e.Fit.Decl).Help = "write reward NAME = " + name.Name + ", and evaluate NAME"
 		e.Fit = nil
-	case e.Fit != nil && e.Fit.Spec.Kind == "decorrelate":
-		r.otherKind(name, "what predicts ratings", e.Fit.Decl).Help =
-			"the correlations before and after are in its own result; evaluate the probe, or a reward that calls " + name.Name
-		e.Fit = nil
+	case e.Fit != nil && rated:
+		r.predicts(e, e.Fit.Attributes(), false)
 	case e.Fit != nil && e.Data != nil:
-		r.probeOn(e)
-	case e.Data != nil && e.Data.Spec.Kind == "ratings" && (e.Reward != nil || e.Model != nil):
+		r.dataKind(name, "an evaluation of "+name.Name, "ratings", e.Data)
+		e.Data = nil
+	case rated && (e.Reward != nil || m != nil):
 		r.dataKind(name, "an evaluation of "+name.Name, "preference or ranking", e.Data)
 		e.Data = nil
 	}
 }
 
-// probeOn demands ratings of the probe's own attributes.
-func (r *resolver) probeOn(e *Evaluate) {
+// predicts demands that what is held against ratings gives each of their
+// attributes.
+func (r *resolver) predicts(e *Evaluate, gives []string, loose bool) {
 	name := e.Decl.Name
-	have, want := e.Data.Spec.Attributes, e.Fit.Attributes()
-	switch {
-	case e.Data.Spec.Kind != "ratings":
-		r.dataKind(name, "an evaluation of a probe", "ratings", e.Data)
-		e.Data = nil
-	case len(want) > 0 && !slices.Equal(have, want):
-		d := r.errs.Addf(diag.AttributeAxis, name.Span, "%s gives other attributes than %s has", name.Name, e.Data.Spec.Name)
-		d.Notes = append(r.note(e.Fit.Data.Path()+".attributes", "those of "+name.Name), r.note(e.Data.Path()+".attributes", "those of "+e.Data.Spec.Name)...)
-		d.Help = "write attributes = [" + strings.Join(want, ", ") + "] in data " + e.Data.Spec.Name
+	missing := slices.IndexFunc(e.Data.Spec.Attributes, func(a string) bool { return !slices.Contains(gives, a) })
+	if missing < 0 || loose {
+		return
+	}
+	d := r.errs.Addf(diag.AttributeAxis, name.Span, "%s does not give %s, an attribute of %s", name.Name, e.Data.Spec.Attributes[missing], e.Data.Spec.Name)
+	d.Notes = r.note(e.Data.Path()+".attributes", "the attributes of "+e.Data.Spec.Name)
+	d.Help = "take it out of attributes, or evaluate what was fitted on such ratings"
+	if len(gives) > 0 {
+		d.Help = "it gives " + strings.Join(gives, ", ") + ": evaluate it on ratings of these"
 	}
 }
 

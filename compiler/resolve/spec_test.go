@@ -47,6 +47,19 @@ func TestTablesOfTheReference(t *testing.T) {
 	}
 }
 
+// Each declaration stands in the reference as messages say that it is written.
+func TestDeclarationsOfTheReference(t *testing.T) {
+	text, err := os.ReadFile(reference)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range forms {
+		if !strings.Contains(string(text), "| `"+f.usage+"` |") {
+			t.Errorf("%s has no row for %s", reference, f.usage)
+		}
+	}
+}
+
 // table is the markdown table of one declaration's fields.
 func table(keyword string) string {
 	var b strings.Builder

@@ -400,7 +400,7 @@ attributes, and then trains its gate on attributes that still have it.`,
 		Explain: `The axis attribute has the elements that the recipe's ratings declare. Where several ratings declare others, or none do,
 a network with outputs = attribute says which it means by labels = […]; a transform is called on the attributes that
 it was fitted on, and a probe is evaluated on ratings of its own.`,
-		Example: fitExample("evaluate judge", "data others: ratings {\n  source      = \"file:others.jsonl\"\n  attributes  = [verbosity, helpfulness]\n  missing     = mask\n  over_length = drop\n  split       = none\n}\n\nevaluate probe on others.all\n\nevaluate judge"),
+		Example: fitExample("evaluate judge", "data others: ratings {\n  source      = \"file:others.jsonl\"\n  attributes  = [correctness, helpfulness]\n  missing     = mask\n  over_length = drop\n  split       = none\n}\n\nevaluate probe on others.all\n\nevaluate judge"),
 	}, {
 		Code:  RewardStage,
 		Title: "a reward of an objective that no stage trains with, or several do",
