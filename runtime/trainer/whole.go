@@ -73,17 +73,9 @@ func (st *stepper) stepWhole(micros []*data.Micro, examples []data.Example, keys
 		return nil, err
 	}
 	for i, m := range micros {
-		last := i == len(micros)-1
-		norm, err := st.pull(m, adjoint, direct, last, r)
-		if err != nil {
+		// The last one's is the norm of the whole.
+		if t.norm, err = st.pull(m, adjoint, direct, i == len(micros)-1, r); err != nil {
 			return nil, err
-		}
-		if last {
-			flat, err := st.net.layout.numbers(norm)
-			if err != nil {
-				return nil, err
-			}
-			t.norm = float64(flat[0])
 		}
 	}
 	for _, a := range direct {
@@ -198,9 +190,9 @@ func (st *stepper) overAll(what string, m *data.Micro, examples []data.Example, 
 }
 
 // pull adds the gradient of a micro-batch, given those to its hidden states.
-// With the last one come those that do not go through hidden states, and AdamW:
-// then the result is the norm.
-func (st *stepper) pull(m *data.Micro, adjoint states, direct []*array, apply bool, r rates) (*array, error) {
+// With the last one come those that do not go through hidden states, and AdamW.
+// It returns the norm of what was added last, which at the end is the whole.
+func (st *stepper) pull(m *data.Micro, adjoint states, direct []*array, apply bool, r rates) (norm float64, err error) {
 	c := st.call(map[bool]string{true: "pull and apply", false: "pull"}[apply], m)
 	st.passState(c, apply)
 	c.keep(arrays(st.frozen())...)
@@ -224,16 +216,17 @@ func (st *stepper) pull(m *data.Micro, adjoint states, direct []*array, apply bo
 			i := st.head()[k]
 			gradients[i] = Add(gradients[i], g)
 		}
-		return st.next(state, gradients, p.trained, rates, apply)
+		out := st.next(state, gradients, p.trained, rates, apply)
+		if !apply {
+			out = append(out, globalNorm(gradients))
+		}
+		return out
 	}
 	out, err := st.run(c)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	if out = st.replace(out, apply); apply {
-		return out[0], nil
-	}
-	return nil, nil
+	return st.first(st.replace(out, apply))
 }
 
 // measure is the loss over examples, without dropout: of all of them, however
@@ -301,6 +294,11 @@ func (st *stepper) number(c *call) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
+	return st.first(out)
+}
+
+// first is the number that the first of some outputs is.
+func (st *stepper) first(out []*array) (float64, error) {
 	flat, err := st.net.layout.numbers(out[0])
 	if err != nil {
 		return 0, err
