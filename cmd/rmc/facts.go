@@ -239,7 +239,7 @@ func dataFacts(s *data.Set, bos map[int]int) facts.Data {
 		Refused: s.Stats.Met(data.Refused), RefusedReason: filter(s.Stats, data.Refused).Reason,
 		Left:          otherReasons(s.Stats),
 		SharedPrompts: s.Stats.InBoth, SharedPromptsOf: prompts(s.Holdout), SharedExample: s.Stats.InBothExample,
-		BOSCounts: bos, Lengths: s.Stats.Lengths, Distinct: lengths(s.Distinct()), ExampleMax: longest(s.Train), HoldoutMax: longest(s.Holdout),
+		BOSCounts: bos, Lengths: s.Stats.Lengths, Distinct: lengths(s.Distinct()), Packed: packed(s.Distinct()), ExampleMax: longest(s.Train), HoldoutMax: longest(s.Holdout),
 		LargestID: int(s.Stats.LargestID), LargestIDAt: s.Stats.LargestIDAt + 1,
 		Sequences: s.Width, TokensBefore: s.Stats.TokensBefore, TokensAfter: s.Stats.TokensAfter,
 	}
@@ -289,6 +289,15 @@ func lengths(all []data.Sequence) []int {
 	out := make([]int, len(all))
 	for i, s := range all {
 		out[i] = len(s.IDs)
+	}
+	return out
+}
+
+// packed lays sequences into rows, as the trainer does to embed them.
+func packed(all []data.Sequence) []int {
+	var out []int
+	for _, row := range data.Pack(all) {
+		out = append(out, len(row.Tokens))
 	}
 	return out
 }

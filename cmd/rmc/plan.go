@@ -218,7 +218,11 @@ func (t *planText) stage(number int, s plan.Stage) {
 		return
 	}
 	for _, b := range e.Buckets {
-		t.fact("bucket", "%s: %s, %d a forward", many(b.Length, "token"), t.examples(s, b.Examples), b.Micro)
+		examples := t.examples(s, b.Examples)
+		if s.Kind == plan.Embed { // several sequences each
+			examples = many(b.Examples, "row")
+		}
+		t.fact("bucket", "%s: %s, %d a forward", many(b.Length, "token"), examples, b.Micro)
 	}
 	if e.Stored > 0 {
 		t.fact("stores", "%s of hidden states", size(e.Stored))

@@ -120,6 +120,7 @@ type Data struct {
 
 	Lengths      []int // tokens of each kept sequence, in order
 	Distinct     []int // tokens of each different sequence, whose hidden states are computed once; nil is Lengths
+	Packed       []int // tokens of each row that these are laid into, common beginnings once; nil is each alone
 	ExampleMax   []int // of each training example, the tokens of its longest sequence
 	HoldoutMax   []int // the same of the held-out examples
 	Sequences    int   // sequences of an example: 2 for a pair

@@ -295,7 +295,7 @@ func (p *Plan) stageEstimate(s Stage, d facts.Data, f facts.Model) StageEstimate
 	case Prepare:
 		e.Tokens = d.TokensAfter
 	case Embed:
-		e.embed(d, longest, max(1, p.Mesh.FSDP))
+		e.embed(d, max(1, p.Mesh.FSDP))
 		e.Stored = 4 * int64(e.Examples) * int64(f.Hidden)
 	case Fit:
 		e.Examples = d.Train
@@ -314,14 +314,22 @@ func (p *Plan) stageEstimate(s Stage, d facts.Data, f facts.Model) StageEstimate
 	return e
 }
 
-// embed counts the forwards of the different sequences, each on its own.
-func (e *StageEstimate) embed(d facts.Data, buckets func([]int) []int, ways int) {
+// embed counts the forwards of the rows that the different sequences are laid
+// into, which may be longer than any of them.
+func (e *StageEstimate) embed(d facts.Data, ways int) {
 	lengths := d.Distinct
 	if lengths == nil {
 		lengths = d.Lengths
 	}
 	e.Examples = len(lengths)
-	e.fill(buckets(lengths), lengths, 1, func(bucket int) int {
+	if d.Packed != nil {
+		lengths = d.Packed
+	}
+	longest := 0
+	for _, l := range lengths {
+		longest = max(longest, l)
+	}
+	e.fill(spec.Buckets(lengths, longest), lengths, 1, func(bucket int) int {
 		return spec.Train{Batch: math.MaxInt32}.MicroFor(1, bucket, ways)
 	})
 }

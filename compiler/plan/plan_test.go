@@ -216,6 +216,19 @@ func TestEstimateOfAFrozenBackbone(t *testing.T) {
 	}
 }
 
+// Rows of several sequences may be longer than each; what is counted are they.
+func TestEstimateOfPackedRows(t *testing.T) {
+	w := world()
+	for key, d := range w.Data {
+		d.Distinct, d.Packed = []int{30, 40, 20, 10}, []int{70, 10}
+		w.Data[key] = d
+	}
+	e := build(t, "tune = lora { rank = 8, on = [q_proj] }", "tune = head").Estimate(w).Stages[1]
+	if e.Kind != plan.Embed || e.Examples != 4 || e.Tokens != 80 || e.Buckets[len(e.Buckets)-1].Length < 70 {
+		t.Errorf("%+v", e)
+	}
+}
+
 func TestEstimateOfNothingKnown(t *testing.T) {
 	e := build(t).Estimate(&facts.Facts{})
 	if len(e.Models)+len(e.Data)+len(e.Stages) != 0 {
