@@ -59,20 +59,20 @@ venv: ## get a Python with transformers for make conformance (pip: 3 GB to fetch
 	"$$tmp/bin/python" -c 'import torch, transformers, peft, sklearn'; \
 	mv "$$tmp" "$(cache)/venv"; echo "made $(cache)/venv, which make conformance uses"
 
-# Both in one run and on the same weights: the export of the quickstart's own run.
-# The trainer's rate includes its compiles.
-rows ?= 60
-speed: build plugin ## how fast hidden states are, beside transformers (needs make venv)
-	@cd recipes/quickstart; ../../bin/rmc build; ./trainer >/dev/null; ./trainer export --force >/dev/null; \
-	tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
-	theirs=$$("$(or $(RMC_PYTHON),$(cache)/venv/bin/python)" ../../conformance/speed.py runs/quickstart/export \
-		"$(cache)/sources/pypi/llamafactory==0.9.5.sdist/data/dpo_en_demo.json" $(rows) 1024 2>/dev/null); \
-	ours=$$(./trainer --out "$$tmp" --set 'data.prefs.limit=$(rows) rows' 2>&1 | sed -n 's/.*of them from.*, \([0-9]*\) tokens\/s.*/\1/p'); \
-	awk -v ours="$$ours" -v theirs="$$theirs" 'BEGIN { printf "hidden states of $(rows) pairs, real tokens/s: rmc %d, transformers in batches of 8 padded to the longest %d, ratio %.2f\n", ours, theirs, ours / theirs }'
+# Both in one run, on the same weights and tokens. texts is a file of pairs, or of
+# summaries as SummEval has them; its sides are the texts, and its prompts where
+# count asks for more.
+texts  ?=
+count  ?= 2000
+layers ?= 12
+speed: build plugin ## how fast hidden states are, beside transformers: texts=FILE count=2000 layers=12 (needs make venv)
+	@RMC_TEXTS="$(abspath $(texts))" RMC_COUNT=$(count) RMC_LAYERS=$(layers) \
+		go test -run '^$$' -bench '^BenchmarkEmbed$$' -benchtime 1x -timeout 60m ./runtime/trainer | tee /dev/stderr | awk -f conformance/speed.awk
 
 bench: ## measure parsing, compiling, tokenizing and training; appends to bench.txt
 	@{ echo "# $$(git describe --always --dirty) $$(go version | cut -d' ' -f3-) $$(nproc) cores"; \
-	   go test -run '^$$' -bench . -benchtime 1s ./lang/... ./compiler/... ./runtime/... | grep -E '^(Benchmark|pkg:)'; } | tee -a bench.txt
+	   export RMC_TEXTS="$(abspath $(texts))" RMC_COUNT=$(count) RMC_LAYERS=$(layers); \
+	   go test -run '^$$' -bench . -benchtime 1s -timeout 60m ./lang/... ./compiler/... ./runtime/... | grep -E '^(Benchmark|pkg:)'; } | tee -a bench.txt
 
 plugin: build ## get the XLA plugin for this machine's CPU (63 MB, through pip)
 	@bin/rmc plugin >/dev/null

@@ -1,42 +1,46 @@
-"""Times transformers on the hidden states that a head of recipes/quickstart reads.
+"""Times transformers on the texts that BenchmarkEmbed of runtime/trainer embeds.
 
-  python speed.py EXPORT PAIRS.json ROWS MAX_LENGTH
+  python speed.py FOLDER
 
-Batches of 8 texts in the order of the file, padded to the longest of the batch,
-float32, sdpa, all threads: what one writes first. EXPORT is what the trainer
-exported, so that the weights are the same. Prints real tokens per second, for
-`make speed` to set beside the trainer's.
+FOLDER has the model, ids.json (the tokens of each text) and ours.f32 (the
+hidden state of each text's last token, as we computed it). Batches of 8 texts
+as they come, padded to the longest of the batch, float32, sdpa, all threads:
+what one writes first. Prints JSON: real tokens per second, tokens with padding,
+and how far the states are from ours.
 """
 
 import json
 import sys
 import time
 
+import numpy
 import torch
-from transformers import AutoModel, AutoTokenizer
+from transformers import AutoModel
 
-export, data_file, rows, longest = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:])
-tokenizer = AutoTokenizer.from_pretrained(export)
-model = AutoModel.from_pretrained(export, dtype=torch.float32).eval()
-roles = {"human": "user", "gpt": "assistant", "system": "system"}
+folder = sys.argv[1]
+model = AutoModel.from_pretrained(folder, dtype=torch.float32).eval()
+texts = [torch.tensor(ids) for ids in json.load(open(f"{folder}/ids.json"))]
+ours = torch.from_numpy(numpy.fromfile(f"{folder}/ours.f32", dtype="<f4")).reshape(len(texts), -1)
 
-texts = []
-for row in json.load(open(data_file))[:rows]:
-    turns = [{"role": roles[t["from"]], "content": t["value"]} for t in row["conversations"]]
-    pair = []
-    for side in ("chosen", "rejected"):
-        text = tokenizer.apply_chat_template(turns + [{"role": "assistant", "content": row[side]["value"]}], tokenize=False)
-        pair.append(tokenizer(text, add_special_tokens=False)["input_ids"])
-    if max(map(len, pair)) <= longest:
-        texts += pair
-
-began = time.time()
+states, padded = [], 0
 with torch.no_grad():
+    model(input_ids=texts[0][None])  # what is set up once is not counted
+    began = time.time()
     for i in range(0, len(texts), 8):
         batch = texts[i : i + 8]
         ids = torch.zeros(len(batch), max(map(len, batch)), dtype=torch.long)
         mask = torch.zeros_like(ids)
         for j, text in enumerate(batch):
-            ids[j, : len(text)], mask[j, : len(text)] = torch.tensor(text), 1
-        model(input_ids=ids, attention_mask=mask)
-print(f"{sum(map(len, texts)) / (time.time() - began):.0f}")
+            ids[j, : len(text)], mask[j, : len(text)] = text, 1
+        hidden = model(input_ids=ids, attention_mask=mask).last_hidden_state
+        states.append(hidden[torch.arange(len(batch)), mask.sum(1) - 1])
+        padded += ids.numel()
+    took = time.time() - began
+theirs = torch.cat(states)
+difference = theirs - ours
+print(json.dumps({
+    "rate": sum(map(len, texts)) / took,
+    "padded": padded,
+    "delta": difference.abs().max().item(),
+    "relative": (difference.norm(dim=1) / theirs.norm(dim=1)).max().item(),
+}))
