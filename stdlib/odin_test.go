@@ -215,11 +215,13 @@ use std/odin
 
 model rm: reward { base = "file:base", head = linear { outputs = 2, labels = [quality, length] } }
 
-data d: preference { source = "file:d.jsonl", over_length = drop, split = none }
+data d: preference { source = "file:d.jsonl", over_length = drop, split = holdout }
 
 train rm on d { objective = odin }
 
 reward quality = odin.quality
+
+evaluate quality on d.holdout
 `)
 	if len(errs) > 0 {
 		t.Fatal(errs)
