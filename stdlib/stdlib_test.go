@@ -72,6 +72,9 @@ func TestObjectivesNameTheirPapers(t *testing.T) {
 func TestObjectivesCompile(t *testing.T) {
 	libraries(t, func(t *testing.T, name string, _ *source.File, file *ast.File) {
 		for _, d := range file.Decls {
+			if d.Keyword.Name != "objective" {
+				continue
+			}
 			var args []string
 			for _, p := range d.Params {
 				switch {

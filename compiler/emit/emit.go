@@ -246,6 +246,12 @@ func (p *program) stage(s resolve.Stage) *jen.Statement {
 			p.id("train", s.Name), jen.Id(p.names.of("objective", s.Name, p.functionName(s))))
 	case *resolve.Evaluate:
 		data, how := p.id("data", s.Data.Spec.Name), p.id("evaluate", s.Name)
+		if s.Suite != nil {
+			suite := p.id("suite", s.Suite.Name)
+			call = func(name string, args ...jen.Code) *jen.Statement {
+				return jen.Qual(trainerPath, name).Call(args...).Dot("By").Call(suite)
+			}
+		}
 		switch {
 		case s.Reward != nil:
 			return call("EvaluateReward", jen.Lit(s.Reward.Name), data, how)

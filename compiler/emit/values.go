@@ -39,6 +39,9 @@ func (p *program) values() {
 		if d.Spec.Prompts {
 			l.add("Prompts", "true", "the view prompt is read")
 		}
+		if d.Spec.Subsets {
+			l.add("Subsets", "true", "a suite reads them")
+		}
 		p.variable("data", d.Spec.Name, "Data", l)
 	}
 	for _, s := range p.recipe.Stages {
@@ -53,6 +56,7 @@ func (p *program) values() {
 			p.variable("evaluate", s.Name, "Evaluate", p.literal("evaluate."+s.Name, reflect.ValueOf(s.Spec)))
 		}
 	}
+	p.suites()
 	if p.meshed() {
 		p.variable("mesh", "", "Mesh", p.literal("mesh", reflect.ValueOf(p.recipe.Mesh)))
 	}

@@ -27,6 +27,7 @@ type Plan struct {
 	Data       []spec.Data       `json:"data"`
 	Objectives []Objective       `json:"objectives"`
 	Rewards    []Reward          `json:"rewards,omitempty"`
+	Suites     []spec.Suite      `json:"suites,omitempty"`
 	Stages     []Stage           `json:"stages"`
 	From       map[string]string `json:"from"` // path of a value → who set it
 }
@@ -111,6 +112,9 @@ func New(r *resolve.Recipe, objectives map[string]*check.Objective, rewards map[
 	}
 	for _, w := range r.Rewards {
 		p.Rewards = append(p.Rewards, reward(w, rewards[w.Name]))
+	}
+	for _, s := range r.Suites {
+		p.Suites = append(p.Suites, s.Spec)
 	}
 	b := &builder{plan: p, trained: map[string]string{}}
 	for _, s := range r.Stages {
@@ -314,6 +318,9 @@ func decidingModel(m spec.Model) spec.Model {
 func (b *builder) evaluate(e *resolve.Evaluate) {
 	s := Stage{Name: "evaluate." + e.Name, Kind: Evaluate, Data: e.Data.Spec.Name, Evaluate: &e.Spec, Inputs: b.inputs(e, e.Data)}
 	own := []any{e.Spec.Part}
+	if e.Suite != nil {
+		own = append(own, e.Suite.Spec)
+	}
 	switch {
 	case e.Reward != nil:
 		s.Reward = e.Reward.Name

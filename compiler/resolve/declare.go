@@ -30,6 +30,7 @@ var forms = []form{
 	{"train", "train MODEL on DATA { … }", []string{"name", "on", "as"}, []string{"as"}},
 	{"reward", "reward NAME = OBJECTIVE.LET", []string{"name", "value", "on"}, []string{"on"}},
 	{"evaluate", "evaluate MODEL on DATA.holdout", []string{"name", "on", "as"}, []string{"as"}},
+	{"suite", "suite NAME on preference { rule = pairs { ties = wrong }, … }", []string{"name", "on"}, nil},
 	{"mesh", "mesh { … }", nil, nil},
 	{"shard", "shard MODEL { \"PATTERN\" = [fsdp, tensor] }", []string{"name"}, nil},
 }
@@ -66,6 +67,10 @@ func (r *resolver) declarations(file *ast.File) {
 // declareName makes names known before any is used, so that order is free
 // where it means nothing and a broken declaration still counts as meant.
 func (r *resolver) declareName(d *ast.Decl) {
+	if d.Keyword.Name == "suite" {
+		r.declareSuite(d)
+		return
+	}
 	if d.Name == nil {
 		return
 	}
@@ -120,7 +125,7 @@ func (r *resolver) declare(d *ast.Decl) {
 		r.errs.Addf(diag.WrongUnit, d.Count.Unit.Span, "a number of rounds has no unit").Help =
 			"write " + d.Keyword.Name + " " + d.Count.Text
 	}
-	if d.Broken || r.twice[d] || d.Keyword.Name == "objective" || !r.checkForm(d) {
+	if d.Broken || r.twice[d] || slices.Contains([]string{"objective", "suite"}, d.Keyword.Name) || !r.checkForm(d) {
 		return
 	}
 	switch d.Keyword.Name {
@@ -465,6 +470,7 @@ func (r *resolver) evaluate(d *ast.Decl) {
 		return
 	}
 	r.fill(reflect.ValueOf(&e.Spec).Elem(), "evaluate."+e.Name, "evaluate "+e.Name, d.Name.Span, d.Body)
+	r.suiteOf(e)
 	r.recipe.Stages = append(r.recipe.Stages, e)
 }
 

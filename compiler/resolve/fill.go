@@ -225,6 +225,10 @@ func (r *resolver) fillRest(v reflect.Value, f Field, w *written) {
 	if len(w.order) == 0 {
 		return
 	}
+	if v.Kind() == reflect.Slice {
+		r.fillNamed(v, w)
+		return
+	}
 	v.Set(reflect.MakeMap(v.Type()))
 	for _, name := range w.order {
 		e := w.rest[name]

@@ -9,7 +9,7 @@ import (
 	"github.com/rmc-lang/rmc/lang/diag"
 )
 
-// libraries takes the objectives of the files that a recipe uses.
+// libraries takes the objectives and suites of the files that a recipe uses.
 func (r *resolver) libraries(files []*ast.File) {
 	for _, f := range files {
 		if f == nil {
@@ -21,10 +21,13 @@ func (r *resolver) libraries(files []*ast.File) {
 				"use files that declare objectives; move those to a file without a recipe line"
 		}
 		for _, d := range f.Decls {
-			if d.Keyword.Name == "objective" {
+			switch {
+			case d.Keyword.Name == "objective":
 				r.declareObjective(d)
-			} else if f.Recipe == nil && !d.Broken {
-				r.errs.Addf(diag.NotInLibrary, d.Keyword.Span, "a library declares objectives, not %s", d.Keyword.Name).Help =
+			case d.Keyword.Name == "suite":
+				r.declareSuite(d)
+			case f.Recipe == nil && !d.Broken:
+				r.errs.Addf(diag.NotInLibrary, d.Keyword.Span, "a library declares objectives and suites, not %s", d.Keyword.Name).Help =
 					"move it to the recipe"
 			}
 		}

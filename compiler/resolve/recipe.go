@@ -24,11 +24,13 @@ type Recipe struct {
 	Fits       []*Fit
 	Labels     []*Label
 	Rewards    []*Reward
+	Suites     []*Suite     // those that evaluations name
 	Stages     []Stage      // what is done, in the order of declaration
 	Objectives []*Objective // all that are in scope, libraries first
 	Values     []Value      // every value, in the order of the structs of spec
 	Overrides  []string     // as given: train.rm.optimizer.lr=1e-5
 	Meant      []string     // names of declarations that were reported, which may mean anything
+	declared   map[string]*Suite
 }
 
 // A Model is a declared model.
@@ -150,6 +152,7 @@ type Evaluate struct {
 	Fit    *Fit
 	Reward *Reward
 	Data   *Data
+	Suite  *Suite // nil for none
 }
 
 // StageName returns the stage's name.
@@ -309,10 +312,11 @@ type resolver struct {
 	texts   map[string]*ast.Decl // the data and labels
 	twice   map[*ast.Decl]bool   // declarations of a name that another has
 	objects map[string]*Objective
-	used    map[string]bool // "model rm": names that a stage uses
-	lost    map[string]bool // paths below which more is said than could be parsed
-	partial bool            // a library is missing: objectives that are not known may be in it
-	meant   map[string]bool // names of declarations that were reported: they may be anything
+	suites  map[string]*Suite // nil for one that was reported
+	used    map[string]bool   // "model rm": names that a stage uses
+	lost    map[string]bool   // paths below which more is said than could be parsed
+	partial bool              // a library is missing: objectives that are not known may be in it
+	meant   map[string]bool   // names of declarations that were reported: they may be anything
 }
 
 // File resolves a parsed recipe with the libraries that it uses; nil stands for
@@ -331,6 +335,7 @@ func File(file *ast.File, libraries []*ast.File, overrides []string, errs *diag.
 	r.unusedSets()
 	r.semantics(file)
 	r.recipe.Meant = r.reported()
+	r.recipe.declared = r.suites
 	return r.recipe
 }
 
@@ -356,6 +361,7 @@ func (r *resolver) reported() []string {
 func Library(file *ast.File, libraries []*ast.File, errs *diag.List) *Recipe {
 	r := newResolver(file, errs)
 	r.libraries(append(slices.Clone(libraries), file))
+	r.recipe.declared = r.suites
 	return r.recipe
 }
 
@@ -372,6 +378,7 @@ func newResolver(file *ast.File, errs *diag.List) *resolver {
 		twice:   map[*ast.Decl]bool{},
 		data:    map[string]*Data{},
 		objects: map[string]*Objective{},
+		suites:  map[string]*Suite{},
 		used:    map[string]bool{},
 		meant:   map[string]bool{},
 		lost:    map[string]bool{},

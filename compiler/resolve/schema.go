@@ -80,7 +80,7 @@ func fieldOf(sf reflect.StructField, index int) Field {
 		Axis:      option == "axis",
 		Rest:      option == "rest",
 	}
-	if option == "encoder" || option == "attribute" {
+	if slices.Contains([]string{"encoder", "attribute", "suite"}, option) {
 		f.Names = option
 	}
 	for _, unit := range strings.Split(tag.Get("unit"), "|") {
@@ -160,6 +160,19 @@ func isVariant(t reflect.Type) bool {
 	return t.Kind() == reflect.Struct && schemaOf(t).kind >= 0
 }
 
+// variant is the struct that a field is written as, kind { … }, or each of the
+// entries that it takes by name; nil for none.
+func (f Field) variant() reflect.Type {
+	t := f.Type
+	if f.Rest && t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	if isVariant(t) {
+		return t
+	}
+	return nil
+}
+
 // structs are the structs of spec behind the declarations, by keyword, in the
 // order in which a recipe usually has them.
 func structs() []struct {
@@ -176,6 +189,7 @@ func structs() []struct {
 		{"label", reflect.TypeFor[spec.Label]()},
 		{"train", reflect.TypeFor[spec.Train]()},
 		{"evaluate", reflect.TypeFor[spec.Evaluate]()},
+		{"suite", reflect.TypeFor[spec.Suite]()},
 		{"mesh", reflect.TypeFor[spec.Mesh]()},
 	}
 }
@@ -233,10 +247,10 @@ func describe(path string, t reflect.Type) []Described {
 		if f.Rest {
 			d.Path = path + ".…"
 		}
-		if isVariant(f.Type) {
-			d.Kinds = schemaOf(f.Type).kinds
+		if of := f.variant(); of != nil {
+			d.Kinds = schemaOf(of).kinds
 			all = append(all, d)
-			all = append(all, describe(d.Path, f.Type)...)
+			all = append(all, describe(d.Path, of)...)
 			continue
 		}
 		all = append(all, d)
@@ -258,6 +272,9 @@ func (f Field) Wants() string {
 	case f.Source:
 		return "a quoted source"
 	case f.Names != "":
+		if f.Names == "suite" {
+			return "the name of a suite"
+		}
 		return "the name of an " + f.Names
 	case f.Axis:
 		return "a whole number, or attribute"
@@ -288,6 +305,11 @@ func wants(t reflect.Type) string {
 		return "a list of " + strconv.Itoa(t.Len()) + " numbers"
 	case reflect.Slice:
 		switch t.Elem().Kind() {
+		case reflect.Struct:
+			if isVariant(t.Elem()) {
+				return "names with " + strings.Join(schemaOf(t.Elem()).kinds, " | ") + " each"
+			}
+			return "names with a number each"
 		case reflect.String:
 			return "a list of names"
 		case reflect.Float64:

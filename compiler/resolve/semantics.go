@@ -118,6 +118,11 @@ func (r *resolver) unused(file *ast.File) {
 			r.warnUnused("objective", d.Name)
 		}
 	}
+	for _, d := range file.Decls {
+		if d.Keyword.Name == "suite" && d.Name != nil && r.suites[d.Name.Name] != nil && !r.used["suite "+d.Name.Name] {
+			r.warnUnused("suite", d.Name)
+		}
+	}
 	for _, m := range r.recipe.Models {
 		if !r.used["model "+m.Spec.Name] {
 			r.warnUnused("model", m.Decl.Name)

@@ -32,6 +32,7 @@ const (
 	OtherKind          Code = "R0126"
 	UsedBefore         Code = "R0127"
 	UnknownAttribute   Code = "R0128"
+	UnknownSuite       Code = "R0129"
 )
 
 // The codes of values and of what values mean together, R02xx.
@@ -59,6 +60,7 @@ const (
 	RewardStage    Code = "R0221"
 	NotAscending   Code = "R0222"
 	BadEndpoint    Code = "R0223"
+	BadSuite       Code = "R0224"
 )
 
 // The examples below are this recipe with one change.
@@ -291,6 +293,12 @@ objective calls it. Two fits that are made of each other have no order at all.`,
 		Explain: `The attributes of a probe are those that its ratings declare, and a transform on it takes out one of them.`,
 		Example: fitExample("from = verbosity", "from = verbosty"),
 	}, {
+		Code:  UnknownSuite,
+		Title: "a suite that no library in use declares",
+		Explain: `A suite says how a benchmark makes numbers of scores. "use std/rewardbench" brings one, and a recipe may declare its own:
+suite NAME on preference { … }.`,
+		Example: example("use std/preference", "use std/preference\nuse std/rewardbench") + "\nevaluate rm on prefs.all as bench { suite = rewardbnch }\n",
+	}, {
 		Code:  WrongType,
 		Title: "a value of another kind than the field takes",
 		Explain: `Each field takes a number, a quoted text, a name, a list, or a name with fields in braces, as "rmc explain" says. Names
@@ -418,5 +426,12 @@ strengths are listed in the same order, so that a table of their errors reads fr
 		Title:   "an endpoint that is no address",
 		Explain: `A label asks a server that speaks the protocol of OpenAI's, and is told its base address: http or https, host and path.`,
 		Example: example("train rm on prefs {", "label judged = llm on prefs { endpoint = \"127.0.0.1:8000/v1\", model = \"judge\" }\n\ntrain rm on judged {"),
+	}, {
+		Code:  BadSuite,
+		Title: "a suite that counts something twice, or nothing",
+		Explain: `A subset is in one section that counts, some section counts, and a rule reads the data that the suite is on: pairs reads
+preference, best_of, tied and grid read ranking, first_error reads steps. A section beside the others, weight = 0, may have any
+subset.`,
+		Example: example("train rm on prefs {", "suite mine on preference {\n  rule = pairs { ties = wrong }\n  a    = mean { of = [easy] }\n  b    = pooled { of = [easy, hard] }\n}\n\ntrain rm on prefs {") + "\nevaluate rm on prefs.all as bench { suite = mine }\n",
 	}}
 }

@@ -164,6 +164,7 @@ type Data struct {
 	Licence    string   `rmr:"licence" optional:"true" doc:"of the data, for the record of a run"`
 	Extra      []string // data columns that objectives read, beyond the format's own
 	Prompts    bool     // whether something reads the view prompt, so that prompts are sequences too
+	Subsets    bool     // whether a suite reads of which subset a row is, and what the row is called: the columns subset and id
 	Label      string   // name of the label declaration that says which side is preferred; "" where the rows do
 
 	Labels []string // of kind labels: names of the labels, best first
@@ -290,6 +291,7 @@ type Evaluate struct {
 	Data  string
 	Part  string // holdout | train | all
 	Batch int    `rmr:"batch" default:"16" unit:"pairs|rows" min:"1" doc:"examples per forward; it never changes a score"`
+	Suite string `rmr:"suite,suite" optional:"true" doc:"the benchmark that the data is: how its rows make numbers; the column subset says of which subset a row is"`
 }
 
 // Mesh is the arrangement of devices. fsdp × tensor = devices.

@@ -100,31 +100,42 @@ func Score(s spec.Suite, rows []Row) (*Table, error) {
 // together.
 func section(s spec.Suite, sec spec.Section, rows []Row) ([]Line, number, error) {
 	rule := s.Rule
-	if sec.Rule.Kind != "" {
+	if k := sec.Rule.Kind; k != "" && k != "same" {
 		rule = sec.Rule
 	}
 	var lines []Line
 	var parts []number
 	var weights []float64
 	var pool []Row
-	for _, name := range namesOf(rows) {
-		i := slices.IndexFunc(sec.Subsets, func(sub spec.Subset) bool { return sub.Has(name) })
-		if i < 0 {
-			continue
-		}
-		of := ofSubset(rows, name)
-		n, err := measure(rule, of, s.Name+"/"+name)
+	for _, sub := range present(sec.Members(), rows) {
+		of := ofSubset(rows, sub.Name)
+		n, err := measure(rule, of, s.Name+"/"+sub.Name)
 		if err != nil {
-			return nil, n, fmt.Errorf("%s: %w", name, err)
+			return nil, n, fmt.Errorf("%s: %w", sub.Name, err)
 		}
-		parts, weights, pool = append(parts, n), append(weights, sec.Subsets[i].Weight), append(pool, of...)
-		lines = append(lines, n.line(name, sec.Subsets[i].Weight))
+		parts, weights, pool = append(parts, n), append(weights, sub.Weight), append(pool, of...)
+		lines = append(lines, n.line(sub.Name, sub.Weight))
 	}
 	if sec.Kind == "pooled" {
 		n, err := measure(rule, pool, s.Name+"/"+sec.Name)
 		return lines, n, err
 	}
 	return lines, mean(parts, weights), nil
+}
+
+// present lists those of the subsets that rows are of, in their order; of what a
+// * stands for, sorted. Where two have a name the first does.
+func present(members []spec.Subset, rows []Row) []spec.Subset {
+	var all []spec.Subset
+	for _, sub := range members {
+		for _, name := range namesOf(rows) {
+			one := spec.Subset{Name: name, Weight: sub.Weight}
+			if sub.Has(name) && !slices.ContainsFunc(all, func(s spec.Subset) bool { return s.Name == name }) {
+				all = append(all, one)
+			}
+		}
+	}
+	return all
 }
 
 // overall puts sections together. One without a value counts 0, or nothing where
@@ -138,7 +149,7 @@ func overall(s spec.Suite, sections []number, rows []Row) (number, error) {
 			continue
 		}
 		for _, r := range rows {
-			if slices.ContainsFunc(sec.Subsets, func(sub spec.Subset) bool { return sub.Has(r.Subset) }) {
+			if slices.ContainsFunc(sec.Members(), func(sub spec.Subset) bool { return sub.Has(r.Subset) }) {
 				pool = append(pool, r)
 			}
 		}
@@ -157,7 +168,10 @@ func overall(s spec.Suite, sections []number, rows []Row) (number, error) {
 // note says what a section lacks.
 func (t *Table) note(sec spec.Section, have []Line) {
 	var lacks []string
-	for _, sub := range sec.Subsets {
+	for _, sub := range sec.Members() {
+		if len(have) > 0 && strings.Contains(sub.Name, "*") { // one way to call it
+			continue
+		}
 		if !slices.ContainsFunc(have, func(l Line) bool { return sub.Has(l.Name) }) {
 			lacks = append(lacks, sub.Name)
 		}
@@ -178,7 +192,7 @@ func outside(s spec.Suite, rows []Row) []Outside {
 	var all []Outside
 	for _, name := range namesOf(rows) {
 		has := func(sub spec.Subset) bool { return sub.Has(name) }
-		if !slices.ContainsFunc(s.Sections, func(sec spec.Section) bool { return slices.ContainsFunc(sec.Subsets, has) }) {
+		if !slices.ContainsFunc(s.Sections, func(sec spec.Section) bool { return slices.ContainsFunc(sec.Members(), has) }) {
 			all = append(all, Outside{name, len(ofSubset(rows, name))})
 		}
 	}
@@ -189,7 +203,7 @@ func outside(s spec.Suite, rows []Row) []Outside {
 func subsets(s spec.Suite) []string {
 	var all []string
 	for _, sec := range s.Sections {
-		for _, sub := range sec.Subsets {
+		for _, sub := range sec.Members() {
 			all = append(all, sub.Name)
 		}
 	}
