@@ -1,5 +1,5 @@
 // Package conformance holds what rmc computes against what other programs do:
-// transformers, through score.py, and numbers that were recorded of them. Only
+// transformers, through score.py and reward.py, and numbers that were recorded of them. Only
 // tests use it.
 package conformance
 
@@ -59,6 +59,28 @@ type Answer struct {
 // Python for it.
 func Transformers(t testing.TB, jobs ...Job) []Answer {
 	t.Helper()
+	return ask[Answer](t, script, jobs)
+}
+
+//go:embed reward.py
+var rewardScript string
+
+// Rewards runs the Python in the card of exported rewards: the score of each row,
+// which is a list of messages. t is skipped where there is no Python for it.
+func Rewards(t testing.TB, jobs ...Job) [][]float64 {
+	t.Helper()
+	var scores [][]float64
+	for _, a := range ask[struct {
+		Scores []float64 `json:"scores"`
+	}](t, rewardScript, jobs) {
+		scores = append(scores, a.Scores)
+	}
+	return scores
+}
+
+// ask has a script answer jobs, a line each, all in one process.
+func ask[A any](t testing.TB, script string, jobs []Job) []A {
+	t.Helper()
 	var in bytes.Buffer
 	for _, job := range jobs {
 		text, err := json.Marshal(job)
@@ -74,9 +96,9 @@ func Transformers(t testing.TB, jobs ...Job) []Answer {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, &stderr)
 	}
-	var answers []Answer
+	var answers []A
 	for decoder := json.NewDecoder(bytes.NewReader(out)); decoder.More(); {
-		var a Answer
+		var a A
 		if err := decoder.Decode(&a); err != nil {
 			t.Fatalf("%v in %s", err, out)
 		}

@@ -276,7 +276,10 @@ func cli(t *testing.T, p Program, dir, stdin string, args ...string) (stdout, st
 		return f
 	}
 	out, told := file("out"), file("err")
-	code = run(t.Context(), p, append([]string{"--out", dir, "--backend", "go"}, args...), strings.NewReader(stdin), out, told)
+	if !slices.Contains(args, "--backend") {
+		args = append([]string{"--backend", "go"}, args...)
+	}
+	code = run(t.Context(), p, append([]string{"--out", dir}, args...), strings.NewReader(stdin), out, told)
 	read := func(f *os.File) string {
 		text, err := os.ReadFile(f.Name())
 		if err != nil {
