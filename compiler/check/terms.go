@@ -100,8 +100,38 @@ func (c *checker) looseModel() bool {
 
 // term types a call like score(chosen) or heads(x, model = ref).
 func (c *checker) term(call *ast.Call, t *term) *Expr {
-	var positional []*ast.Arg
-	m := c.trained()
+	m, views, ok := c.termArgs(call, t)
+	if !ok {
+		return poison(call.Span)
+	}
+	view := ""
+	if len(views) == 1 {
+		view, ok = c.viewArg(t.name, views[0].Value)
+	}
+	switch {
+	case !ok:
+		return poison(call.Span)
+	case t.of == nil && view == "prompt":
+		c.report(diag.NotAView, views[0].Value.Pos(), "length counts the tokens of a response, and prompt is none").Help =
+			"views: " + list(slices.DeleteFunc(c.kind.viewNames(), func(v string) bool { return v == view }))
+		return poison(call.Span)
+	case t.of == nil:
+		return c.ask(call.Span, &Term{Kind: t.name, View: view, Type: c.viewType(view)}, false)
+	case m == nil || !c.hasTerm(call, t, m) || !c.oneOutput(call, t, m):
+		return poison(call.Span)
+	}
+	typ, kind := c.viewType(view), t.name
+	typ.Axes, _, _, _ = union(typ.Axes, t.axes(m, view))
+	if kind == "heads" && m.Kind == "mlp" {
+		kind = "model" // along the axis of its outputs, whatever that is
+	}
+	return c.ask(call.Span, &Term{Kind: kind, Model: m.Name, View: view, Type: typ}, m.Trained)
+}
+
+// termArgs are the model that a term is asked of, the trained one unless the
+// call names another, and the views.
+func (c *checker) termArgs(call *ast.Call, t *term) (m *Model, views []*ast.Arg, ok bool) {
+	m = c.trained()
 	for _, a := range call.Args {
 		switch {
 		case a.Name != nil && a.Name.Name == "model" && t.of != nil:
@@ -112,40 +142,20 @@ func (c *checker) term(call *ast.Call, t *term) *Expr {
 				what = a.Name.Name
 			}
 			c.report(diag.WrongArguments, a.Span, "%s takes no %s", t.name, what).Help = t.help()
-			return poison(call.Span)
+			return nil, nil, false
 		default:
-			positional = append(positional, a)
+			views = append(views, a)
 		}
 	}
-	if len(positional) != t.views() {
-		d := c.report(diag.WrongArguments, call.Span, "%s takes one view of the data, not %d", t.name, len(positional))
-		d.Help = "views: " + list(c.kind.viewNames())
-		if t.views() == 0 {
-			d.Message, d.Help = t.name+" takes no view: a matrix is the same for all texts", t.help()
-		}
-		return poison(call.Span)
+	if len(views) == t.views() {
+		return m, views, true
 	}
-	view, ok := "", true
-	if t.views() == 1 {
-		view, ok = c.viewArg(t.name, positional[0].Value)
+	d := c.report(diag.WrongArguments, call.Span, "%s takes one view of the data, not %d", t.name, len(views))
+	d.Help = "views: " + list(c.kind.viewNames())
+	if t.views() == 0 {
+		d.Message, d.Help = t.name+" takes no view: a matrix is the same for all texts", t.help()
 	}
-	if t.name == "length" && view == "prompt" {
-		c.report(diag.NotAView, positional[0].Value.Pos(), "length counts the tokens of a response, and prompt is none").Help =
-			"views: " + list(slices.DeleteFunc(c.kind.viewNames(), func(v string) bool { return v == "prompt" }))
-		return poison(call.Span)
-	}
-	if t.of == nil && ok {
-		return c.ask(call.Span, &Term{Kind: t.name, View: view, Type: c.viewType(view)}, false)
-	}
-	if !ok || m == nil || !c.hasTerm(call, t, m) || !c.oneOutput(call, t, m) {
-		return poison(call.Span)
-	}
-	typ, kind := c.viewType(view), t.name
-	typ.Axes, _, _, _ = union(typ.Axes, t.axes(m, view))
-	if kind == "heads" && m.Kind == "mlp" {
-		kind = "model" // along the axis of its outputs, whatever that is
-	}
-	return c.ask(call.Span, &Term{Kind: kind, Model: m.Name, View: view, Type: typ}, m.Trained)
+	return nil, nil, false
 }
 
 func (t *term) help() string {
