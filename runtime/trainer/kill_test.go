@@ -19,7 +19,10 @@ import (
 // directory, model and pairs.
 const victimEnv = "RMC_TEST_VICTIM"
 
-func killable(_ *spec.Model, _ *spec.Data, tr *spec.Train) { tr.Steps, tr.Save, tr.Micro = 40, 3, 4 }
+func killable(_ *spec.Model, _ *spec.Data, tr *spec.Train) {
+	tr.Steps, tr.Save, tr.Micro = 40, 3, 4
+	tr.Validate = spec.Split{Kind: "holdout", Fraction: 0.2, By: "row"}
+}
 
 // TestVictim is no test of its own: it trains until it is killed.
 func TestVictim(t *testing.T) {
@@ -76,6 +79,16 @@ func TestKillAndResume(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	sameSteps(t, losses(t, dir), losses(t, whole.Dir), 0)
+	digest := func(dir string) string {
+		sum, err := os.ReadFile(filepath.Join(dir, "model", digestFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(sum)
+	}
+	if digest(dir) != digest(whole.Dir) {
+		t.Error("the model kept is another than without kills")
+	}
 	if entries, _ := os.ReadDir(filepath.Join(dir, "checkpoint")); len(entries) != 2 {
 		t.Errorf("checkpoints: %v", entries)
 	}
