@@ -89,13 +89,17 @@ type armo struct {
 
 func newArmo(t *testing.T) armo {
 	t.Helper()
+	return newArmoOn(tinyModel(t), tinyRatings(t, 90), tinyDomains(t, 120))
+}
+
+func newArmoOn(base, ratings, pairs string) armo {
 	labels := []string{"helpful", "brief"}
 	d := spec.Data{Format: "ids", Columns: spec.Columns{Kind: "same"}, MaxLength: 64, OverLength: "drop", Ties: "drop",
 		Split: spec.Split{Kind: "holdout", Fraction: 0.3, By: "row"}, Prompts: true}
 	a := armo{ratings: d, prefs: d}
-	a.ratings.Name, a.ratings.Kind, a.ratings.Source, a.ratings.Attributes, a.ratings.Missing = "ratings", "ratings", "file:"+tinyRatings(t, 90), labels, "mask"
-	a.prefs.Name, a.prefs.Kind, a.prefs.Source = "prefs", "preference", "file:"+tinyDomains(t, 120)
-	a.backbone = spec.Model{Name: "backbone", Kind: "encoder", Base: "file:" + tinyModel(t), DType: "float32", Read: "last_token", Layer: 0}
+	a.ratings.Name, a.ratings.Kind, a.ratings.Source, a.ratings.Attributes, a.ratings.Missing = "ratings", "ratings", "file:"+ratings, labels, "mask"
+	a.prefs.Name, a.prefs.Kind, a.prefs.Source = "prefs", "preference", "file:"+pairs
+	a.backbone = spec.Model{Name: "backbone", Kind: "encoder", Base: "file:" + base, DType: "float32", Read: "last_token", Layer: 0}
 	a.gate = spec.Model{Name: "gate", Kind: "mlp", Input: "backbone", Hidden: []int{8}, Activation: "relu", Bias: true, Outputs: 2, Axis: "attribute", Labels: labels,
 		Scalars: spec.Scalars{Kind: "named", Map: map[string]float64{"scale": 1}}}
 	a.flat = a.gate
