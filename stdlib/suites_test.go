@@ -45,7 +45,7 @@ func every(s spec.Suite) map[string]spec.Section {
 func TestSuitesCompile(t *testing.T) {
 	for _, name := range []string{"rewardbench", "rewardbench2", "rm_bench", "llmbar", "judgebench", "processbench"} {
 		s := declared(t, name)
-		if s.Data == "steps" {
+		if s.Data == "labels" {
 			continue
 		}
 		recipe := `recipe r

@@ -21,7 +21,7 @@ type Suite struct {
 
 // ruleData is the kind of data that each rule reads.
 var ruleData = map[string]string{
-	"pairs": "preference", "best_of": "ranking", "tied": "ranking", "grid": "ranking", "first_error": "steps",
+	"pairs": "preference", "best_of": "ranking", "tied": "ranking", "grid": "ranking", "first_error": "labels",
 }
 
 // declareSuite makes a suite known and resolves it: it names nothing else.

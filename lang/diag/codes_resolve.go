@@ -430,7 +430,7 @@ strengths are listed in the same order, so that a table of their errors reads fr
 		Code:  BadSuite,
 		Title: "a suite that counts something twice, or nothing",
 		Explain: `A subset is in one section that counts, some section counts, and a rule reads the data that the suite is on: pairs reads
-preference, best_of, tied and grid read ranking, first_error reads steps. A section beside the others, weight = 0, may have any
+preference, best_of, tied and grid read ranking, first_error reads labels. A section beside the others, weight = 0, may have any
 subset.`,
 		Example: example("train rm on prefs {", "suite mine on preference {\n  rule = pairs { ties = wrong }\n  a    = mean { of = [easy] }\n  b    = pooled { of = [easy, hard] }\n}\n\ntrain rm on prefs {") + "\nevaluate rm on prefs.all as bench { suite = mine }\n",
 	}}

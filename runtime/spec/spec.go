@@ -148,7 +148,7 @@ type Data struct {
 	Name   string
 	Kind   string `rmr:":kind" one_of:"preference|ranking|ratings" later:"steps|labels|prompts" doc:"preference: a chosen and a rejected response; ranking: any number of responses, best first; ratings: a response with a number for each attribute"`
 	Source string `rmr:"source" source:"true" doc:"a file:, hf: or pypi: source; .jsonl, .json, .parquet or .csv, plain or .gz"`
-	Format string `rmr:"format" default:"auto" one_of:"auto|messages|prompt|hh_dialogue|llmbar|nemo|ids" doc:"layout of a row; auto decides from the columns and says so"`
+	Format string `rmr:"format" default:"auto" one_of:"auto|messages|prompt|choices|hh_dialogue|llmbar|nemo|ids" doc:"layout of a row; auto decides from the columns and says so"`
 	// Attributes of ratings; length is the number of tokens of the response, whatever the rows say.
 	Attributes []string  `rmr:"attributes" of:"ratings" doc:"names of the ratings; length, if no column is named so, is the number of the response's tokens"`
 	Missing    string    `rmr:"missing" of:"ratings" one_of:"mask|drop|error" contested:"ArmoRM masks a rating that is missing, NeMo-Aligner writes -100 for it, regression trainers fail or read 0" doc:"what becomes of a rating that a row lacks (absent, null or NaN)"`
