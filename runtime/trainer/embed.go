@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"slices"
 
@@ -45,7 +46,11 @@ func (e *embeddings) placed(examples []data.Example) []data.Example {
 	for i, example := range examples {
 		out[i].Sequences = make([]data.Sequence, len(example.Sequences))
 		for v, s := range example.Sequences {
-			out[i].Sequences[v].IDs = []int32{int32(e.places[s.Digest()])}
+			place, ok := e.places[s.Digest()]
+			if !ok {
+				panic(fmt.Sprintf("trainer: no hidden state of a sequence of row %d", example.Row))
+			}
+			out[i].Sequences[v].IDs = []int32{int32(place)}
 		}
 	}
 	return out
@@ -260,9 +265,11 @@ func (n *network) embed(ctx context.Context, p packer, rows []data.Tree, sequenc
 	return values, n.states(ctx, p.forwards(rows), func(i int, state []float32) { copy(values[i*size:], state) })
 }
 
-// fill computes or reads the chunks that are mine, and hands each to take.
+// fill computes or reads the chunks that are mine, and hands each to take. The
+// backbone is gone afterwards, unless it was there before.
 func (r *Run) fill(ctx context.Context, e *embedding, mine func(chunk int) bool, take func(values []float32)) error {
 	p := e.pace(mine)
+	defer r.freeBackbones(maps.Clone(r.world.backbones))
 	for i := range e.chunks {
 		if !mine(i) {
 			continue

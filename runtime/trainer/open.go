@@ -125,6 +125,22 @@ func (r *Run) backbone(ctx context.Context, m spec.Model) (*network, error) {
 	return n, nil
 }
 
+// freeBackbones takes all but some backbones off the devices.
+func (r *Run) freeBackbones(but map[string]*network) {
+	for key, n := range r.world.backbones {
+		if but[key] == n {
+			continue
+		}
+		for _, p := range n.parameters() {
+			_ = p.value.free() // what is not freed now is when it is collected
+		}
+		for _, f := range n.forwards {
+			f.exec.Finalize()
+		}
+		delete(r.world.backbones, key)
+	}
+}
+
 // encoderOf is the frozen backbone of m as an encoder.
 func encoderOf(m spec.Model) spec.Model {
 	return spec.Model{Name: m.Name, Kind: "encoder", Base: m.Base, Layer: m.Depth(), DType: m.DType, Shard: m.Shard}

@@ -222,21 +222,70 @@ func TestT19Manifest(t *testing.T) {
 	}
 }
 
-// Where all is there the backbone is not opened, nor for what only reads it.
+// Where all is there the backbone is not opened: its weights may be gone. Where it
+// was opened it does not stay, unless it was there for other things.
 func TestBackboneIsOpenedOnlyToCompute(t *testing.T) {
-	r := embedded(t, goBackend(t), tinyModel(t), tinyPairs(t, 60))
-	execute(t, r)
-	if len(r.world.backbones) != 1 {
-		t.Errorf("%d backbones", len(r.world.backbones))
-	}
-	margin := r.Results[0].Margin
-	r.world = world{}
+	ctx := context.Background()
+	base := tinyModel(t)
+	r := embedded(t, goBackend(t), base, tinyPairs(t, 60))
 	execute(t, r)
 	if len(r.world.backbones) != 0 {
-		t.Error("the backbone was opened, and nothing was to compute")
+		t.Errorf("%d backbones stay on the device", len(r.world.backbones))
 	}
+	margin := r.Results[0].Margin
+	weights := filepath.Join(base, "model.safetensors")
+	fetched := r.world.sources
+	if err := os.Rename(weights, weights+".away"); err != nil {
+		t.Fatal(err)
+	}
+	r.world = world{sources: fetched}
+	execute(t, r)
 	if r.Results[0].Margin != margin {
 		t.Errorf("margin %v, before %v", r.Results[0].Margin, margin)
+	}
+	if err := os.Rename(weights+".away", weights); err != nil {
+		t.Fatal(err)
+	}
+	m := r.Program.Stages[0].Model
+	if _, err := r.hidden(ctx, m, []data.Sequence{{IDs: []int32{1, 5}}}); err != nil {
+		t.Fatal(err)
+	}
+	r.world.embeddings, r.Dir = nil, t.TempDir()
+	if _, err := r.embeddings(ctx, m, r.Program.Stages[0].Data); err != nil {
+		t.Fatal(err)
+	}
+	if len(r.world.backbones) != 1 {
+		t.Error("computing took the backbone away from what had it open")
+	}
+}
+
+// Rows are cut into chunks whole, in an order and at places that devices have no
+// part in.
+func TestChunks(t *testing.T) {
+	var rows []data.Tree
+	for i := range 300 {
+		rows = append(rows, data.Tree{Tokens: make([]int32, 1+i%97), Reads: []data.Read{{Sequence: i}}})
+	}
+	chunks := newPacker(rows, 1).chunks(rows)
+	seen, last := map[int]bool{}, 97
+	for _, c := range chunks {
+		tokens := 0
+		for _, row := range c {
+			if len(row.Tokens) > last || seen[row.Reads[0].Sequence] {
+				t.Fatalf("row %d of %d tokens after one of %d", row.Reads[0].Sequence, len(row.Tokens), last)
+			}
+			last, seen[row.Reads[0].Sequence] = len(row.Tokens), true
+			tokens += len(row.Tokens)
+		}
+		if tokens > 2*spec.TokensPerForward {
+			t.Errorf("a chunk of %d tokens", tokens)
+		}
+	}
+	if len(seen) != len(rows) || len(chunks) < 12 {
+		t.Errorf("%d of %d rows in %d chunks", len(seen), len(rows), len(chunks))
+	}
+	if more := newPacker(rows, 4).chunks(rows); !reflect.DeepEqual(more, chunks) {
+		t.Error("four devices make other chunks")
 	}
 }
 
