@@ -1,6 +1,7 @@
 package data
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
@@ -244,4 +245,25 @@ func BenchmarkPack(b *testing.B) {
 	for b.Loop() {
 		Pack(all)
 	}
+}
+
+func FuzzPack(f *testing.F) {
+	f.Add([]byte("abc\nabd\nab\nx"))
+	f.Add([]byte("\n\na\na"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		seen := map[string]bool{}
+		var all []Sequence
+		for line := range bytes.Lines(text) {
+			if line = bytes.TrimSuffix(line, []byte("\n")); len(line) == 0 || seen[string(line)] {
+				continue
+			}
+			seen[string(line)] = true
+			var s Sequence
+			for _, c := range line {
+				s.IDs = append(s.IDs, int32(c))
+			}
+			all = append(all, s)
+		}
+		holdsPack(t, all)
+	})
 }
