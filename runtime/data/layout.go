@@ -16,6 +16,7 @@ const (
 	formatAuto     = "auto"
 	formatMessages = "messages"
 	formatPrompt   = "prompt"
+	formatChoices  = "choices"
 	formatHH       = "hh_dialogue"
 	formatLLMBar   = "llmbar"
 	formatNeMo     = "nemo"
@@ -43,6 +44,8 @@ type record struct {
 	ids       [][]int32
 	promptIDs []int32
 	columns   []float32 // as named by layout.numbers
+	better    int       // Example.Better
+	place     place
 }
 
 // A layout says where in a row the parts of a record are.
@@ -53,6 +56,7 @@ type layout struct {
 	rename  map[string]string
 	numbers []string // the columns that are numbers for the objective; of ratings, the attributes first
 	ratings ratings
+	subsets bool // whether rows say of which subset they are
 }
 
 // A ColumnError is a column that a row lacks, or that holds something else than
@@ -87,7 +91,7 @@ func orNothing(names []string) string {
 
 // newLayout decides how to read rows like first, which stands at where.
 func newLayout(d spec.Data, first Row, where string) (*layout, error) {
-	l := &layout{kind: d.Kind, format: d.Format, rename: d.Columns.Map, numbers: d.Extra}
+	l := &layout{kind: d.Kind, format: d.Format, rename: d.Columns.Map, numbers: d.Extra, subsets: d.Subsets}
 	switch {
 	case l.kind != kindPreference && l.kind != kindRanking && l.kind != kindRatings:
 		return nil, fmt.Errorf("no data kind %q: there are preference, ranking and ratings", l.kind)
@@ -116,8 +120,10 @@ func (l *layout) suits() error {
 	switch {
 	case l.kind == kindPreference && l.format == formatNeMo:
 		return fmt.Errorf("the layout nemo is for ratings data: one text, or a prompt and a response")
-	case l.kind == kindRanking && !slices.Contains([]string{formatMessages, formatPrompt, formatIDs}, l.format):
-		return fmt.Errorf("the layout %s is not for ranking data: a ranking has a prompt and responses, or response_ids", l.format)
+	case l.kind == kindRanking && !slices.Contains([]string{formatMessages, formatPrompt, formatChoices, formatIDs}, l.format):
+		return fmt.Errorf("the layout %s is not for ranking data: a ranking has a prompt and responses, or chosen and rejected ones, or response_ids", l.format)
+	case l.kind != kindRanking && l.format == formatChoices:
+		return fmt.Errorf("the layout choices is for ranking data: a prompt with lists of chosen and of rejected responses")
 	case l.kind == kindRatings && (l.format == formatHH || l.format == formatLLMBar):
 		return fmt.Errorf("the layout %s is for preference data: ratings have messages, or a prompt and a response, or ids", l.format)
 	}
@@ -205,6 +211,8 @@ func (l *layout) decideRanking(row Row, where string) error {
 	switch {
 	case l.has(row, "response_ids"):
 		l.format, l.why = formatIDs, "the rows have response_ids"
+	case isList(l.value(row, "chosen")) && isList(l.value(row, "rejected")):
+		l.format, l.why = formatChoices, "the rows have lists of chosen and of rejected responses"
 	case !l.has(row, "responses"):
 		return l.missing(row, where, "responses")
 	case l.has(row, "prompt"):

@@ -156,14 +156,14 @@ func (p *prepared) tokenise(d spec.Data, l *layout, encode Encode) {
 		p.flaw = Refused
 		return
 	}
-	if twins(p.full) {
+	if p.record.same(p.full) {
 		p.flaw = Identical
 		return
 	}
 	if p.cut, p.flaw = cut(p.full, d.MaxLength, d.OverLength); p.flaw != "" {
 		return
 	}
-	if twins(p.cut) {
+	if p.record.same(p.cut) {
 		p.flaw = IdenticalOnce
 		return
 	}
@@ -214,7 +214,7 @@ func (p prepared) light() prepared {
 	if n := len(p.record.prompt); n > 0 {
 		p.sample = strings.Clone(shortened(p.record.prompt[n-1].Content))
 	}
-	p.full, p.record = nil, record{columns: p.record.columns}
+	p.full, p.record = nil, record{columns: p.record.columns, better: p.record.better, place: p.record.place}
 	if len(p.prompt) > 0 {
 		p.cut, p.prompt = append(p.cut, p.prompt[1]), nil
 	}
@@ -372,7 +372,8 @@ func (l *loading) set(path string) (*Set, error) {
 func examples(rows []prepared) []Example {
 	out := make([]Example, len(rows))
 	for i, p := range rows {
-		out[i] = Example{Row: p.row, Sequences: p.cut, Lengths: p.lengths, Columns: p.record.columns, Prompt: p.key}
+		out[i] = Example{Row: p.row, Sequences: p.cut, Lengths: p.lengths, Columns: p.record.columns, Prompt: p.key,
+			Better: p.record.better, Subset: p.record.place.subset, Name: p.record.place.name}
 	}
 	return out
 }

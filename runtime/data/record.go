@@ -15,6 +15,9 @@ func (l *layout) record(row Row, where string) (record, error) {
 	if err != nil {
 		return record{}, err
 	}
+	if rec.place, err = l.placed(row, where); err != nil {
+		return record{}, err
+	}
 	if l.kind == kindRatings {
 		if rec.columns, err = l.rates(row, where); err != nil {
 			return rec, err // errUnrated among them: the texts are good
@@ -27,6 +30,8 @@ func (l *layout) record(row Row, where string) (record, error) {
 
 func (l *layout) sides(row Row, where string) (record, error) {
 	switch {
+	case l.format == formatChoices:
+		return l.choices(row, where)
 	case l.kind == kindRanking:
 		return l.ranking(row, where)
 	case l.kind == kindRatings:
@@ -42,7 +47,7 @@ func (l *layout) sides(row Row, where string) (record, error) {
 	case l.format == formatMessages:
 		return l.messageLists(row, where)
 	}
-	return record{}, fmt.Errorf("no layout %q: there are auto, messages, prompt, hh_dialogue, llmbar, nemo and ids", l.format)
+	return record{}, fmt.Errorf("no layout %q: there are auto, messages, prompt, choices, hh_dialogue, llmbar, nemo and ids", l.format)
 }
 
 // floats reads number columns; each must be in every row.

@@ -33,6 +33,11 @@ type Example struct {
 	Lengths []int
 	Columns []float32 // as named by Set.Columns
 	Prompt  string    // hash of the prompt, hexadecimal: what a split by prompt keeps together
+	// Better, of rows that list chosen and rejected responses, is how many of the
+	// sequences are chosen, which come first; else 0, and each is better than the next.
+	Better int
+	Subset string // of a benchmark, where spec.Data.Subsets asks for it
+	Name   string // what the row calls itself, where it does and spec.Data.Subsets asks
 }
 
 // A Sequence is one conversation, cut to the maximum length. The scored token
