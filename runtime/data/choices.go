@@ -14,8 +14,8 @@ const (
 // called there.
 type place struct{ subset, name string }
 
-// placed reads the place of a row, where a suite asks for it.
-func (l *layout) placed(row Row, where string) (place, error) {
+// inBench reads the place of a row, where a suite asks for it.
+func (l *layout) inBench(row Row, where string) (place, error) {
 	if !l.subsets {
 		return place{}, nil
 	}

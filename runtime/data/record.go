@@ -15,7 +15,7 @@ func (l *layout) record(row Row, where string) (record, error) {
 	if err != nil {
 		return record{}, err
 	}
-	if rec.place, err = l.placed(row, where); err != nil {
+	if rec.place, err = l.inBench(row, where); err != nil {
 		return record{}, err
 	}
 	if l.kind == kindRatings {
