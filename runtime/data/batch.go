@@ -2,6 +2,7 @@ package data
 
 import (
 	"fmt"
+	"math/bits"
 	"slices"
 )
 
@@ -25,8 +26,15 @@ type Micro struct {
 	Present []float32   // [view, example] 1 where there is a sequence, else 0: one for each row
 	Valid   []float32   // [example] 1 for an example, 0 for a slot of padding
 	Columns [][]float32 // [column][example] as named by Set.Columns; 0 in padding
-	Index   []int       // [example] which of the examples given to Batch; -1 in padding
-	Real    int         // tokens that are not padding
+	// Of labels data, the places at which labels are read. How many there are room
+	// for is a power of two, so that few shapes are compiled.
+	Marks  int       // places per slot; 0 where the examples have none
+	At     []int32   // [example, mark] index of the token that comes before the label; 0 in padding
+	Marked []float32 // [example, mark] 1 where there is a place, else 0
+	Gold   []float32 // [example, mark, label] Mark.Gold; 0 in padding and where none is known
+
+	Index []int // [example] which of the examples given to Batch; -1 in padding
+	Real  int   // tokens that are not padding
 }
 
 // Batch cuts the examples of one optimizer step into micro-batches of views
@@ -46,6 +54,7 @@ func Batch(examples []Example, views int, buckets []int, slots func(bucket int) 
 		bucket := bucketFor(examples[order[0]].Len(), buckets)
 		m := newMicro(slots(bucket), views, bucket, len(examples[0].Columns))
 		members := order[:min(m.Examples, len(order))]
+		m.room(members, examples)
 		for slot, i := range members {
 			m.put(slot, i, examples[i])
 		}
@@ -86,6 +95,7 @@ func (m *Micro) put(slot, i int, e Example) {
 	for c, v := range e.Columns {
 		m.Columns[c][slot] = v
 	}
+	m.mark(slot, e)
 	for v, s := range e.Sequences {
 		row := v*m.Examples + slot
 		m.Present[row] = 1
@@ -95,5 +105,31 @@ func (m *Micro) put(slot, i int, e Example) {
 			at := row*m.Bucket + t
 			m.Tokens[at], m.Positions[at], m.Ends[at] = id, int32(t), int32(len(s.IDs))
 		}
+	}
+}
+
+// room makes room for the marks of some examples.
+func (m *Micro) room(members []int, examples []Example) {
+	most, labels := 0, 0
+	for _, i := range members {
+		most = max(most, len(examples[i].Marks))
+		for _, mark := range examples[i].Marks {
+			labels = max(labels, len(mark.Gold))
+		}
+	}
+	if most == 0 {
+		return
+	}
+	m.Marks = 1 << bits.Len(uint(most-1))
+	n := m.Examples * m.Marks
+	m.At, m.Marked, m.Gold = make([]int32, n), make([]float32, n), make([]float32, n*labels)
+}
+
+// mark writes the marks of an example into a slot.
+func (m *Micro) mark(slot int, e Example) {
+	for k, mark := range e.Marks {
+		at := slot*m.Marks + k
+		m.At[at], m.Marked[at] = int32(mark.At), 1
+		copy(m.Gold[at*len(mark.Gold):], mark.Gold)
 	}
 }

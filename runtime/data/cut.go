@@ -14,6 +14,8 @@ const (
 	Roles         = "roles"              // user and assistant do not alternate
 	Empty         = "empty"              // a turn without text, or no tokens
 	Unrated       = "unrated"            // a rating is missing, where missing = drop
+	Unlabelled    = "unlabelled"         // no step has a label
+	Mislabelled   = "mislabelled"        // a label is of a step that is not there
 	Prompts       = "two prompts"        // the sides answer different prompts, where the prompt is read
 	Tied          = "tied"               // two responses of a ranking have one rank
 	Refused       = "template"           // the chat template raised an error
@@ -30,6 +32,8 @@ func reasons() []Filter {
 		{Name: Roles, Reason: "turns are not user and assistant by turns, ending with assistant"},
 		{Name: Empty, Reason: "a turn has no text, or a side no tokens"},
 		{Name: Unrated, Reason: "a rating is missing"},
+		{Name: Unlabelled, Reason: "no step has a label"},
+		{Name: Mislabelled, Reason: "a label is of a step that is not there"},
 		{Name: Prompts, Reason: "the sides answer different prompts, and there is no prompt of both to read"},
 		{Name: Tied, Reason: "two responses have the same rank or score, or the label prefers neither"},
 		{Name: Refused, Reason: "the chat template refuses the conversation"},
@@ -42,6 +46,9 @@ func reasons() []Filter {
 
 // flaw names what is wrong with a record's content, "" when nothing is.
 func (rec record) flaw() string {
+	if rec.steps != nil {
+		return rec.steps.problem()
+	}
 	if rec.ids != nil {
 		for _, ids := range rec.ids {
 			if len(ids) == 0 {
@@ -228,13 +235,18 @@ func checkPolicies(d spec.Data) error {
 	default:
 		return fmt.Errorf("no over_length %q: there are drop, truncate_left, truncate_right and error", d.OverLength)
 	}
-	if d.Ties != "drop" && d.Ties != "error" && d.Kind != kindRatings {
+	if d.Ties != "drop" && d.Ties != "error" && d.Kind != kindRatings && d.Kind != kindLabels {
 		return fmt.Errorf("no ties %q: there are drop and error", d.Ties)
 	}
-	if d.Kind == kindRatings {
-		if err := checkRatings(d); err != nil {
-			return err
-		}
+	var err error
+	switch d.Kind {
+	case kindRatings:
+		err = checkRatings(d)
+	case kindLabels:
+		err = checkLabels(d)
+	}
+	if err != nil {
+		return err
 	}
 	if d.MaxLength < 1 {
 		return fmt.Errorf("max_length must be at least 1 token, not %d", d.MaxLength)

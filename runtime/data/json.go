@@ -15,6 +15,8 @@ type jsonText struct {
 	in           *bufio.Reader
 	line, column int  // 1-based place of the next byte; column in bytes
 	begun, ended bool // of an array: its [ and ] were read
+	inside       bool // of an object of arrays: in one of them
+	groups       int  // and how many were begun
 }
 
 // skipSpace moves to the next byte that is no white space and peeks at it.
@@ -81,6 +83,11 @@ func (j *jsonText) nextOfArray() (map[string]any, int, error) {
 	if j.ended {
 		return nil, 0, j.nothingLeft()
 	}
+	return j.elementAt(b)
+}
+
+// elementAt reads the object that begins with b.
+func (j *jsonText) elementAt(b byte) (map[string]any, int, error) {
 	if b != '{' {
 		return nil, 0, &placed{j.line, j.column, fmt.Errorf("broken JSON: %q where an object {…} is expected: a row is an object", string(rune(b)))}
 	}
@@ -91,6 +98,87 @@ func (j *jsonText) nextOfArray() (map[string]any, int, error) {
 	}
 	fields, err := object(text, line, column)
 	return fields, line, err
+}
+
+// nextOfGroups returns the next element of the arrays that are the values of the
+// object that the file is.
+func (j *jsonText) nextOfGroups() (map[string]any, int, error) {
+	for {
+		if j.inside {
+			b, err := j.between()
+			if err != nil {
+				return nil, 0, err
+			}
+			if !j.ended {
+				return j.elementAt(b)
+			}
+		}
+		more, err := j.nextGroup()
+		if err == nil && !more {
+			err = j.nothingLeft()
+		}
+		if err != nil {
+			return nil, 0, err
+		}
+	}
+}
+
+// nextGroup reads the { or comma before the name of an array, and the name; or the
+// } after the last array.
+func (j *jsonText) nextGroup() (more bool, err error) {
+	b, err := j.must()
+	switch {
+	case err != nil:
+		return false, err
+	case b == '}' && j.groups > 0:
+		return false, j.discard()
+	case b != ',' && j.groups > 0:
+		return false, j.unexpected(b, `"," or "}"`)
+	}
+	if err := j.discard(); err != nil {
+		return false, err
+	}
+	j.groups++
+	j.inside, j.begun, j.ended = true, false, false
+	return true, j.name()
+}
+
+// name reads a name and the colon after it.
+func (j *jsonText) name() error {
+	if err := j.expect('"'); err != nil {
+		return err
+	}
+	if err := j.discard(); err != nil {
+		return err
+	}
+	for escaped := false; ; {
+		b, err := j.in.ReadByte()
+		if err != nil {
+			return &placed{j.line, j.column, fmt.Errorf("the JSON object is cut short: %w", io.ErrUnexpectedEOF)}
+		}
+		j.step(b)
+		if b == '"' && !escaped {
+			break
+		}
+		escaped = b == '\\' && !escaped
+	}
+	if err := j.expect(':'); err != nil {
+		return err
+	}
+	return j.discard()
+}
+
+// expect peeks at the next byte, which must be b.
+func (j *jsonText) expect(b byte) error {
+	have, err := j.must()
+	if err == nil && have != b {
+		err = j.unexpected(have, fmt.Sprintf("%q", string(rune(b))))
+	}
+	return err
+}
+
+func (j *jsonText) unexpected(b byte, want string) error {
+	return &placed{j.line, j.column, fmt.Errorf("broken JSON: %q where %s is expected", string(rune(b)), want)}
 }
 
 // between reads the [ or comma before an element, or the ] after the last, and

@@ -27,6 +27,7 @@ const (
 	kindPreference = "preference"
 	kindRanking    = "ranking"
 	kindRatings    = "ratings"
+	kindLabels     = "labels"
 )
 
 // The column that is taken without being asked for where rows have it.
@@ -37,7 +38,7 @@ const promptColumn = "prompt_ids"
 
 // A record is a row in one form, whatever its layout was: a prompt and the
 // responses to it, first the better. Of the ids format only ids is filled, and
-// promptIDs where the rows have it.
+// promptIDs where the rows have it. Of labels data steps is what is rendered.
 type record struct {
 	prompt    []Message
 	responses [][]Message
@@ -46,17 +47,20 @@ type record struct {
 	columns   []float32 // as named by layout.numbers
 	better    int       // Example.Better
 	place     place
+	steps     *stepwise
 }
 
 // A layout says where in a row the parts of a record are.
 type layout struct {
-	kind    string // preference, ranking or ratings
-	format  string // decided
-	why     string // how, where it was decided here
-	rename  map[string]string
-	numbers []string // the columns that are numbers for the objective; of ratings, the attributes first
-	ratings ratings
-	subsets bool // whether rows say of which subset they are
+	kind     string // preference, ranking, ratings or labels
+	format   string // decided
+	why      string // how, where it was decided here
+	rename   map[string]string
+	numbers  []string // the columns that are numbers for the objective; of ratings, the attributes first
+	ratings  ratings
+	subsets  bool // whether rows say of which subset they are
+	labels   labelling
+	byPrompt bool // whether the split must know the prompts
 }
 
 // A ColumnError is a column that a row lacks, or that holds something else than
@@ -91,10 +95,11 @@ func orNothing(names []string) string {
 
 // newLayout decides how to read rows like first, which stands at where.
 func newLayout(d spec.Data, first Row, where string) (*layout, error) {
-	l := &layout{kind: d.Kind, format: d.Format, rename: d.Columns.Map, numbers: d.Extra, subsets: d.Subsets}
+	l := &layout{kind: d.Kind, format: d.Format, rename: d.Columns.Map, numbers: d.Extra, subsets: d.Subsets, labels: newLabelling(d)}
+	l.byPrompt = d.Split.Kind == "holdout" && d.Split.By == "prompt"
 	switch {
-	case l.kind != kindPreference && l.kind != kindRanking && l.kind != kindRatings:
-		return nil, fmt.Errorf("no data kind %q: there are preference, ranking and ratings", l.kind)
+	case !slices.Contains([]string{kindPreference, kindRanking, kindRatings, kindLabels}, l.kind):
+		return nil, fmt.Errorf("no data kind %q: there are preference, ranking, ratings and labels", l.kind)
 	case l.kind == kindRanking && d.Prompts:
 		return nil, fmt.Errorf("prompts of ranking data cannot be read on their own: its rows have sequences in any number; make pairs of them")
 	}
@@ -106,8 +111,11 @@ func newLayout(d spec.Data, first Row, where string) (*layout, error) {
 	if err := l.suits(); err != nil {
 		return nil, err
 	}
-	if l.kind == kindRatings {
+	switch l.kind {
+	case kindRatings:
 		return l, l.rated(d, first, where)
+	case kindLabels:
+		return l, l.knowsPrompts(first, where)
 	}
 	if !slices.Contains(l.numbers, marginColumn) && l.has(first, marginColumn) {
 		l.numbers = append(append([]string{}, l.numbers...), marginColumn)
@@ -124,6 +132,12 @@ func (l *layout) suits() error {
 		return fmt.Errorf("the layout %s is not for ranking data: a ranking has a prompt and responses, or chosen and rejected ones, or response_ids", l.format)
 	case l.kind != kindRanking && l.format == formatChoices:
 		return fmt.Errorf("the layout choices is for ranking data: a prompt with lists of chosen and of rejected responses")
+	case l.kind == kindLabels && !slices.Contains(labelFormats(), l.format):
+		return fmt.Errorf("the layout %s is not for labels data: there are auto, %s", l.format, strings.Join(labelFormats(), ", "))
+	case l.kind == kindLabels && l.labels.level == levelOutcome && slices.Contains([]string{formatPRM800K, formatPRMBench, formatTrees}, l.format):
+		return fmt.Errorf("the layout %s labels steps and does not say whether the answer is right: level = step", l.format)
+	case l.kind != kindLabels && l.format != formatIDs && slices.Contains(labelFormats(), l.format):
+		return fmt.Errorf("the layout %s is for labels data", l.format)
 	case l.kind == kindRatings && (l.format == formatHH || l.format == formatLLMBar):
 		return fmt.Errorf("the layout %s is for preference data: ratings have messages, or a prompt and a response, or ids", l.format)
 	}
@@ -181,6 +195,8 @@ func (l *layout) decide(row Row, where string) error {
 		return l.decideRanking(row, where)
 	case kindRatings:
 		return l.decideRatings(row, where)
+	case kindLabels:
+		return l.decideLabels(row, where)
 	}
 	chosen := l.value(row, "chosen")
 	text, isText := chosen.(string)

@@ -35,9 +35,10 @@ type loading struct {
 	stats   Stats
 	met     map[string]*Filter // by name; After counts the rows met until set
 	columns map[string]*profile
-	first   Row    // of ratings, for messages
-	firstAt string // where it stands
-	known   []bool // of each attribute, whether a row has it
+	first   Row     // of ratings, for messages
+	firstAt string  // where it stands
+	known   []bool  // of each attribute, whether a row has it
+	ids     []int32 // of labels, Set.LabelIDs
 	train   []prepared
 	holdout []prepared
 }
@@ -51,14 +52,14 @@ func (l *loading) read(path string) error {
 		return err
 	}
 	defer r.Close()
+	source := &rows{reader: r, data: l.data}
 	for {
-		rows, err := l.some(r)
+		some, err := l.some(source)
 		if err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
-		l.prepare(rows)
-		for _, p := range rows {
-			l.add(p)
+		if err := l.take(some); err != nil {
+			return err
 		}
 		if err != nil || l.data.Limit > 0 && l.stats.Read >= l.data.Limit {
 			return nil
@@ -66,34 +67,76 @@ func (l *loading) read(path string) error {
 	}
 }
 
-// some reads the next rows as records, untokenised.
-func (l *loading) some(r *Reader) ([]prepared, error) {
-	var rows []prepared
-	for len(rows) < chunk {
-		if l.data.Limit > 0 && l.stats.Read >= l.data.Limit {
-			return rows, io.EOF
+// take tokenises rows and keeps them or leaves them out.
+func (l *loading) take(some []prepared) error {
+	l.prepare(some)
+	for _, p := range some {
+		if err := l.add(p); err != nil {
+			return err
 		}
-		row, err := r.Next()
-		if err != nil {
-			return rows, err
+	}
+	return nil
+}
+
+// A rows reads a file example by example.
+type rows struct {
+	reader  *Reader
+	data    spec.Data
+	layout  *layout // decided by the first row
+	row     Row     // at hand
+	parts   int     // examples that it makes
+	where   string
+	counted int // examples read
+}
+
+// next is the next example's row. Its number counts the examples before it: where
+// each row makes one, the rows.
+func (s *rows) next() (row Row, where string, err error) {
+	if s.row.part++; s.row.part >= s.parts {
+		if s.row, err = s.reader.Next(); err != nil {
+			return Row{}, "", err
 		}
-		if l.layout == nil {
-			if l.layout, err = newLayout(l.data, row, r.where(row)); err != nil {
-				return nil, err
+		s.where = s.reader.where(s.row)
+		if s.layout == nil {
+			if s.layout, err = newLayout(s.data, s.row, s.where); err != nil {
+				return Row{}, "", err
 			}
 		}
+		s.parts = s.layout.parts(s.row)
+	}
+	row, where = s.row, s.where
+	if s.parts > 1 {
+		where = fmt.Sprintf("%s, example %d of %d", where, s.row.part+1, s.parts)
+	}
+	row.Number = s.counted
+	s.counted++
+	return row, where, nil
+}
+
+// some reads the next rows as records, untokenised.
+func (l *loading) some(source *rows) ([]prepared, error) {
+	var some []prepared
+	for len(some) < chunk {
+		if l.data.Limit > 0 && l.stats.Read >= l.data.Limit {
+			return some, io.EOF
+		}
+		row, where, err := source.next()
+		if err != nil {
+			return some, err
+		}
+		l.layout = source.layout
 		l.stats.Read++
 		l.observe(row)
 		if l.layout.kind == kindRatings {
-			l.rate(row, r.where(row))
+			l.rate(row, where)
 		}
-		p, err := l.layout.open(row, r.where(row))
+		p, err := l.layout.open(row, where)
 		if err != nil {
 			return nil, err
 		}
-		rows = append(rows, p)
+		some = append(some, p)
 	}
-	return rows, nil
+	return some, nil
 }
 
 // open reads a row; a flaw of its content is part of the result.
@@ -135,20 +178,29 @@ type prepared struct {
 	where  string
 	record record
 
-	full    []Sequence // the responses, before truncation
-	cut     []Sequence // after it
-	lengths []int      // Example.Lengths
-	prompt  []Sequence // the view prompt, before and after truncation; nil where it is not asked for
-	flaw    string     // name of the filter that leaves it out; empty when none does
-	refusal error      // what the template said; flaw is Refused
-	key     string     // promptKey
-	sample  string     // the prompt's last turn, shortened; once kept
-	heldOut bool
+	full     []Sequence // the responses, before truncation
+	cut      []Sequence // after it
+	lengths  []int      // Example.Lengths
+	prompt   []Sequence // the view prompt, before and after truncation; nil where it is not asked for
+	marks    []Mark     // of labels
+	labelIDs []int32    // the tokens of labels in this row
+	swapped  bool       // Example.Swapped
+	failure  error      // that stops the loading: a label that is no token
+	flaw     string     // name of the filter that leaves it out; empty when none does
+	refusal  error      // what the template said; flaw is Refused
+	key      string     // promptKey
+	question string     // Example.Question
+	sample   string     // the prompt's last turn, shortened; once kept
+	heldOut  bool
 }
 
 // tokenise fills all that follows from the record.
 func (p *prepared) tokenise(d spec.Data, l *layout, encode Encode) {
 	if p.flaw != "" {
+		return
+	}
+	if p.record.steps != nil {
+		p.tokeniseSteps(d, l, encode)
 		return
 	}
 	var asked []int
@@ -174,7 +226,13 @@ func (p *prepared) tokenise(d spec.Data, l *layout, encode Encode) {
 			return
 		}
 	}
+	p.place(d)
+}
+
+// place finds the side of the split that a row is on.
+func (p *prepared) place(d spec.Data) {
 	p.key = p.record.promptKey(p.full)
+	p.question = questionKey(p.record.prompt)
 	group := p.key
 	if d.Split.By == "row" {
 		group = p.record.rowKey()
@@ -183,7 +241,13 @@ func (p *prepared) tokenise(d spec.Data, l *layout, encode Encode) {
 }
 
 // add counts a row and keeps it or leaves it out.
-func (l *loading) add(p prepared) {
+func (l *loading) add(p prepared) error {
+	if p.failure == nil && p.labelIDs != nil {
+		p.failure = sameLabels(l.data.Labels, &l.ids, p.labelIDs, p.where)
+	}
+	if p.failure != nil {
+		return p.failure
+	}
 	n := longest(p.full)
 	l.stats.Longest = max(l.stats.Longest, n)
 	if n > l.data.MaxLength {
@@ -207,6 +271,7 @@ func (l *loading) add(p prepared) {
 	default:
 		l.train = append(l.train, p.light())
 	}
+	return nil
 }
 
 // light drops what is not needed any more once a row is kept.
@@ -362,6 +427,9 @@ func (l *loading) set(path string) (*Set, error) {
 	l.stats.MaxLength = l.data.MaxLength
 	l.stats.Columns = l.columnReports()
 	s.Stats = l.stats
+	if l.data.Kind == kindLabels {
+		s.Labels, s.LabelIDs = l.data.Labels, l.ids
+	}
 	s.count()
 	if s.Stats.InBoth > 0 {
 		s.Stats.InBothExample = l.inBoth()
@@ -373,7 +441,8 @@ func examples(rows []prepared) []Example {
 	out := make([]Example, len(rows))
 	for i, p := range rows {
 		out[i] = Example{Row: p.row, Sequences: p.cut, Lengths: p.lengths, Columns: p.record.columns, Prompt: p.key,
-			Better: p.record.better, Subset: p.record.place.subset, Name: p.record.place.name}
+			Better: p.record.better, Subset: p.record.place.subset, Name: p.record.place.name,
+			Marks: p.marks, Swapped: p.swapped, Question: p.question}
 	}
 	return out
 }

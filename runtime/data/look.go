@@ -19,12 +19,14 @@ type Look struct {
 	Full    []Sequence         // before truncation; nil when the row was left out earlier
 	Cut     []Sequence         // what is trained on; nil when the row is left out
 	Lengths []int              // Example.Lengths; nil when the row is left out
+	Marks   []Mark             // Example.Marks; nil when the row is left out
 	Columns map[string]float32 // NaN for a rating that is missing
 	Dropped string             // why the row is left out; empty when it is kept
 	HeldOut bool               // of the hold-out part
 }
 
-// Preview reads path up to a row (0-based) and says what becomes of it.
+// Preview reads path up to a row (0-based, as Example.Row counts) and says what
+// becomes of it.
 func Preview(d spec.Data, path string, encode Encode, row int) (Look, error) {
 	if err := checkPolicies(d); err != nil {
 		return Look{}, err
@@ -34,22 +36,17 @@ func Preview(d spec.Data, path string, encode Encode, row int) (Look, error) {
 		return Look{}, err
 	}
 	defer r.Close()
-	var l *layout
+	source := &rows{reader: r, data: d}
 	for {
-		at, err := r.Next()
+		at, where, err := source.next()
 		if errors.Is(err, io.EOF) {
-			return Look{}, fmt.Errorf("%s has %d rows: there is no row %d", r.name, r.number, row+1)
+			return Look{}, fmt.Errorf("%s has %d rows: there is no row %d", r.name, source.counted, row+1)
 		}
 		if err != nil {
 			return Look{}, err
 		}
-		if l == nil { // the first row decides, as in Load
-			if l, err = newLayout(d, at, r.where(at)); err != nil {
-				return Look{}, err
-			}
-		}
 		if at.Number == row {
-			return l.look(d, at, r.where(at), encode)
+			return source.layout.look(d, at, where, encode)
 		}
 	}
 }
@@ -59,10 +56,15 @@ func (l *layout) look(d spec.Data, row Row, where string, encode Encode) (Look, 
 	if err != nil {
 		return Look{}, err
 	}
-	p.tokenise(d, l, encode)
+	if p.tokenise(d, l, encode); p.failure != nil {
+		return Look{}, p.failure
+	}
 	out := Look{Row: row.Number, Where: where, Format: l.format, Views: l.views(d.Prompts), Full: p.full, HeldOut: p.heldOut, Columns: map[string]float32{}}
 	for _, response := range p.record.responses {
 		out.Turns = append(out.Turns, slices.Concat(p.record.prompt, response))
+	}
+	if s := p.record.steps; s != nil && s.ids == nil {
+		out.Turns = [][]Message{s.conversation(l.labels.tokens[0])}
 	}
 	if len(p.prompt) > 0 {
 		out.Full = append(slices.Clone(p.full), p.prompt[0])
@@ -80,6 +82,7 @@ func (l *layout) look(d spec.Data, row Row, where string, encode Encode) (Look, 
 		out.Dropped = reasonOf(p.flaw)
 	default:
 		out.Cut, out.Lengths = slices.Concat(p.cut, p.prompt[min(1, len(p.prompt)):]), p.lengths
+		out.Marks = p.marks
 	}
 	return out, nil
 }

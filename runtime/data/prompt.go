@@ -14,6 +14,8 @@ func (l *layout) views(prompts bool) []string {
 		out = []string{"chosen", "rejected"}
 	case kindRatings:
 		out = []string{"response"}
+	case kindLabels:
+		out = []string{"conversation"}
 	}
 	if prompts {
 		out = append(out, "prompt")

@@ -48,7 +48,13 @@ func (l *layout) rated(d spec.Data, first Row, where string) error {
 	if _, there := at(first.Fields, l.column(lengthAttribute)); !there && l.rename[lengthAttribute] == "" {
 		l.ratings.counted = slices.Index(d.Attributes, lengthAttribute)
 	}
-	if d.Split.Kind == "holdout" && d.Split.By == "prompt" && l.format == formatIDs && !l.has(first, promptColumn) {
+	return l.knowsPrompts(first, where)
+}
+
+// knowsPrompts reports rows of token ids whose prompts nobody can tell, where
+// the split needs them.
+func (l *layout) knowsPrompts(first Row, where string) error {
+	if l.byPrompt && l.format == formatIDs && !l.has(first, promptColumn) {
 		return fmt.Errorf("%s: a split by prompt must know the prompts: give the rows %s, the tokens of each prompt, or split by row", where, l.column(promptColumn))
 	}
 	return nil

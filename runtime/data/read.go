@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -24,11 +25,13 @@ type Row struct {
 	Number int // 0-based
 	Line   int // 1-based line at which it begins; 0 in parquet
 	Fields map[string]any
+
+	part int // which of the examples that the row makes
 }
 
 // A Reader reads the rows of a file one after another.
 type Reader struct {
-	Kind string // lines, array, csv or parquet; found from the content
+	Kind string // lines, array, groups, csv or parquet; found from the content
 
 	name   string // for messages: the base name
 	number int    // of the next row
@@ -36,8 +39,8 @@ type Reader struct {
 	close  []func() error
 }
 
-// Open opens JSON lines, a JSON array, CSV with a header, or parquet, plain or
-// gzip. Content decides, not the name; only CSV is known by name.
+// Open opens JSON lines, a JSON array, an object of such arrays, CSV with a header,
+// or parquet, plain or gzip. Content decides, not the name; only CSV is known by name.
 func Open(path string) (*Reader, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -205,12 +208,23 @@ func (r *Reader) text(in *bufio.Reader) error {
 		return err
 	case first == '[':
 		r.Kind, r.next = "array", j.nextOfArray
+	case first == '{' && areGroups(in):
+		r.Kind, r.next = "groups", j.nextOfGroups
 	case first == '{':
 		r.Kind, r.next = "lines", j.nextLine
 	default:
 		return fmt.Errorf("is neither JSON (it begins with %q), nor parquet, and not named .csv", string(rune(first)))
 	}
 	return nil
+}
+
+// groups are how an object of several lines begins whose values are lists of
+// rows: MR-Ben has the rows of each question in one.
+var groups = regexp.MustCompile(`^\{[ \t\r]*\n\s*"(?:[^"\\]|\\.)*"\s*:\s*\[\s*\{`)
+
+func areGroups(in *bufio.Reader) bool {
+	head, _ := in.Peek(4096)
+	return groups.Match(head)
 }
 
 // comma tells the separator of a file that its name calls CSV.

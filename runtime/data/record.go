@@ -36,6 +36,8 @@ func (l *layout) sides(row Row, where string) (record, error) {
 		return l.ranking(row, where)
 	case l.kind == kindRatings:
 		return l.single(row, where)
+	case l.kind == kindLabels:
+		return l.graded(row, where)
 	case l.format == formatIDs:
 		return l.idLists(row, where, "chosen_ids", "rejected_ids")
 	case l.format == formatLLMBar:

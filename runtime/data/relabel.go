@@ -36,17 +36,23 @@ func Relabel(set *Set, preferences map[int]int8) (*Set, error) {
 		return kept
 	}
 	out.Train, out.Holdout = side(set.Train), side(set.Holdout)
-	out.count()
-	if out.Stats.InBoth == 0 {
-		out.Stats.InBothExample = ""
-	}
-	if undecided.After = out.Stats.Kept; undecided.After < undecided.Before {
-		out.Stats.Filters = append(slices.Clone(set.Stats.Filters), undecided)
-	}
+	out.recount(undecided)
 	if len(out.Train) == 0 {
 		return nil, fmt.Errorf("the judge prefers a side of none of the %d pairs that are trained on", len(set.Train))
 	}
 	return &out, nil
+}
+
+// recount counts what is kept anew and adds the filter for which some were left
+// out, if any was.
+func (s *Set) recount(f Filter) {
+	s.count()
+	if s.Stats.InBoth == 0 {
+		s.Stats.InBothExample = ""
+	}
+	if f.After = s.Stats.Kept; f.After < f.Before {
+		s.Stats.Filters = append(slices.Clone(s.Stats.Filters), f)
+	}
 }
 
 // swapped is e with its first two sequences in each other's place.
@@ -78,8 +84,9 @@ func Texts(d spec.Data, path string) ([]Text, error) {
 	}
 	defer r.Close()
 	var out []Text
+	source := &rows{reader: r, data: d}
 	for {
-		rows, err := l.some(r)
+		rows, err := l.some(source)
 		if err != nil && !errors.Is(err, io.EOF) {
 			return nil, err
 		}

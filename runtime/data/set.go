@@ -1,6 +1,7 @@
-// Package data turns a file of preference, ranking or ratings rows into token
-// ids, a split, an order and batches of fixed shape. It knows no tensor library: rmc
-// runs it to say what a recipe will train on, the trainer to train on it.
+// Package data turns a file of preference, ranking, ratings or labels rows into
+// token ids, a split, an order and batches of fixed shape, and makes rows of rows.
+// It knows no tensor library: rmc runs it to say what a recipe will train on, the
+// trainer to train on it.
 package data
 
 import (
@@ -16,20 +17,25 @@ type Set struct {
 	Columns []string // names of Example.Columns: Attributes, spec.Data.Extra, and margin where the rows have it
 	// Attributes are the first of Columns, of ratings: those that are missing are NaN.
 	Attributes []string
-	// Views are the names of Example.Sequences: chosen and rejected, or response;
-	// and prompt, the last, if spec.Data.Prompts asks for it. Nil for a ranking.
+	// Views are the names of Example.Sequences: chosen and rejected, or response,
+	// or conversation; and prompt, the last, if spec.Data.Prompts asks for it. Nil
+	// for a ranking.
 	Views []string
-	Width int // most sequences that an example has
-	Stats Stats
+	// Labels names the labels of Mark.Gold, of labels data, and LabelIDs is the
+	// token of each, one and the same wherever it stands.
+	Labels   []string
+	LabelIDs []int32
+	Width    int // most sequences that an example has
+	Stats    Stats
 }
 
 // An Example is one row as token ids.
 type Example struct {
-	Row       int        // 0-based row in the file
+	Row       int        // 0-based row in the file; where a row makes several examples these are counted, see Stats.Read
 	Sequences []Sequence // as named by Set.Views; ranking: best first
 	// Lengths are the tokens of the last turn that are left of each response
 	// sequence: what the model answers, without what it is asked and without the
-	// header of the answer. There is none for the view prompt.
+	// header of the answer. There is none for the view prompt, nor of labels data.
 	Lengths []int
 	Columns []float32 // as named by Set.Columns
 	Prompt  string    // hash of the prompt, hexadecimal: what a split by prompt keeps together
@@ -38,13 +44,17 @@ type Example struct {
 	Better int
 	Subset string // of a benchmark, where spec.Data.Subsets asks for it
 	Name   string // what the row calls itself, where it does and spec.Data.Subsets asks
+	// Marks are the places of labels, ascending; the last is the conversation's last token.
+	Marks    []Mark
+	Swapped  bool   // of a comparison: whether the side that is better is the second that is shown
+	Question string // hash of the prompt's text without case, white space and punctuation; "" for token ids
 }
 
 // A Sequence is one conversation, cut to the maximum length. The scored token
 // is its last.
 type Sequence struct {
 	IDs    []int32
-	Prompt int // leading tokens that all responses of the example share: the prompt; of the view prompt, all
+	Prompt int // leading tokens that all responses of the example share: the prompt; of the view prompt, all; of labels data 0
 }
 
 // A Digest tells sequences apart by their tokens.
@@ -82,7 +92,7 @@ func (e Example) Len() int { return longest(e.Sequences) }
 type Stats struct {
 	Format  string         `json:"format"`            // layout of the rows
 	Decided string         `json:"decided,omitempty"` // why, where the recipe says auto
-	Read    int            `json:"read"`              // rows read
+	Read    int            `json:"read"`              // rows read; of one that makes several examples, these are counted
 	Filters []Filter       `json:"filters,omitempty"` // those that met a row, in the order applied
 	Kept    int            `json:"kept"`              // rows left, train and hold-out together
 	Train   int            `json:"train"`
@@ -100,6 +110,7 @@ type Stats struct {
 	InBothExample string `json:"in_both_example,omitempty"` // the last turn of one of them, shortened
 
 	Missing map[string]int `json:"missing,omitempty"` // ratings that the rows kept lack, by attribute
+	Marks   map[string]int `json:"marks,omitempty"`   // places among the rows kept, by the label that is likeliest there
 
 	LargestID   int32 `json:"largest_id"`    // largest token id among the rows kept
 	LargestIDAt int   `json:"largest_id_at"` // the first row that has it
@@ -142,11 +153,12 @@ type ColumnReport struct {
 func (s *Set) count() {
 	c := &s.Stats
 	c.Train, c.Holdout, c.Kept = len(s.Train), len(s.Holdout), len(s.Train)+len(s.Holdout)
-	c.LargestID, c.LargestIDAt, c.TokensAfter, c.TokensShared, c.Lengths, c.Missing = 0, 0, 0, 0, nil, nil
+	c.LargestID, c.LargestIDAt, c.TokensAfter, c.TokensShared, c.Lengths, c.Missing, c.Marks = 0, 0, 0, 0, nil, nil, nil
 	for _, e := range slices.Concat(s.Train, s.Holdout) {
 		s.Width = max(s.Width, len(e.Sequences))
 		s.countTokens(e)
 		s.countMissing(e)
+		s.countMarks(e)
 	}
 	s.countPrompts()
 }
@@ -177,6 +189,26 @@ func (s *Set) countMissing(e Example) {
 			s.Stats.Missing[name]++
 		}
 	}
+}
+
+func (s *Set) countMarks(e Example) {
+	for _, m := range e.Marks {
+		if s.Stats.Marks == nil {
+			s.Stats.Marks = map[string]int{}
+		}
+		s.Stats.Marks[s.Labels[likeliest(m.Gold)]]++
+	}
+}
+
+// likeliest is the index of the largest of some, the first where several are.
+func likeliest(gold []float32) int {
+	best := 0
+	for i, p := range gold {
+		if p > gold[best] {
+			best = i
+		}
+	}
+	return best
 }
 
 // countPrompts counts the different prompts, and those on both sides.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // An Encoded conversation.
@@ -17,6 +18,8 @@ type Encoded struct {
 	BOS int
 	// Text is what was encoded.
 	Text string
+	// Answers are the assistant's turns, where Labelled was asked for them.
+	Answers []Answer
 }
 
 // A BOSError says that a conversation does not begin with exactly one BOS.
@@ -42,6 +45,10 @@ func (e *BOSError) Error() string {
 // texts with it, and EOS, if it has one, to the end, as TRL does for data
 // without conversations.
 func (t *Tokenizer) Conversation(messages []Message) (Encoded, error) {
+	return t.conversation(messages, time.Now())
+}
+
+func (t *Tokenizer) conversation(messages []Message, now time.Time) (Encoded, error) {
 	if len(messages) == 0 {
 		return Encoded{}, errors.New("the conversation has no message")
 	}
@@ -50,7 +57,7 @@ func (t *Tokenizer) Conversation(messages []Message) (Encoded, error) {
 		e = t.plain(messages)
 	} else {
 		var err error
-		if e, err = t.rendered(messages); err != nil {
+		if e, err = t.rendered(messages, now); err != nil {
 			return Encoded{}, err
 		}
 	}
@@ -61,13 +68,13 @@ func (t *Tokenizer) Conversation(messages []Message) (Encoded, error) {
 }
 
 // rendered encodes the text of the template.
-func (t *Tokenizer) rendered(messages []Message) (Encoded, error) {
-	text, err := t.Render(messages, RenderOptions{})
+func (t *Tokenizer) rendered(messages []Message, now time.Time) (Encoded, error) {
+	text, err := t.Render(messages, RenderOptions{Now: now})
 	if err != nil {
 		return Encoded{}, err
 	}
 	e := Encoded{Text: text, IDs: t.Encode(text)}
-	e.Prompt = commonPrefix(e.IDs, t.Encode(t.promptText(messages, text)))
+	e.Prompt = commonPrefix(e.IDs, t.Encode(t.promptText(messages, text, now)))
 	return e, nil
 }
 
@@ -76,10 +83,10 @@ func (t *Tokenizer) rendered(messages []Message) (Encoded, error) {
 // that write an answer's header in another way give the text up to the place
 // where the content stands; those that change the content, the part that two
 // different contents have in common.
-func (t *Tokenizer) promptText(messages []Message, text string) string {
+func (t *Tokenizer) promptText(messages []Message, text string, now time.Time) string {
 	last := len(messages) - 1
 	if last > 0 {
-		prompt, err := t.Render(messages[:last], RenderOptions{AddGenerationPrompt: messages[last].Role == "assistant"})
+		prompt, err := t.Render(messages[:last], RenderOptions{AddGenerationPrompt: messages[last].Role == "assistant", Now: now})
 		if err == nil && strings.HasPrefix(text, prompt) {
 			return prompt
 		}
@@ -91,7 +98,7 @@ func (t *Tokenizer) promptText(messages []Message, text string) string {
 	}
 	other := append([]Message{}, messages...)
 	other[last].Content = "\x00"
-	changed, err := t.Render(other, RenderOptions{})
+	changed, err := t.Render(other, RenderOptions{Now: now})
 	if err != nil {
 		return ""
 	}

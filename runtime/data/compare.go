@@ -1,0 +1,7 @@
+package data
+
+const (
+	contextMark = "[CONTEXT]"
+	firstMark   = "[RESPONSE A]"
+	secondMark  = "[RESPONSE B]"
+)

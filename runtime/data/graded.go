@@ -1,0 +1,247 @@
+package data
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// The layouts of labels data, as spec.Data.Format names them.
+const (
+	formatConversations = "conversations"
+	formatSteps         = "steps"
+	formatSolutions     = "solutions"
+	formatShepherd      = "math_shepherd"
+	formatPRM800K       = "prm800k"
+	formatProcessBench  = "processbench"
+	formatBIGBench      = "bigbench_mistake"
+	formatMRBen         = "mr_ben"
+	formatPRMBench      = "prmbench"
+	formatTrees         = "math_aps"
+)
+
+// labelFormats lists them.
+func labelFormats() []string {
+	return []string{formatConversations, formatSteps, formatSolutions, formatShepherd, formatPRM800K, formatProcessBench,
+		formatBIGBench, formatMRBen, formatPRMBench, formatTrees, formatIDs}
+}
+
+// decideLabels finds the layout of rows with labels.
+func (l *layout) decideLabels(row Row, where string) error {
+	for _, c := range []struct {
+		format string
+		has    []string
+	}{
+		{formatIDs, []string{"ids"}},
+		{formatConversations, []string{"conversations"}},
+		{formatConversations, []string{"messages"}},
+		{formatMRBen, []string{"Model_Solution_Steps"}},
+		{formatPRMBench, []string{"modified_process"}},
+		{formatTrees, []string{"reasoning_steps"}},
+		{formatPRM800K, []string{"label.steps", "question.problem"}},
+		{formatProcessBench, []string{"problem", "steps", "label"}},
+	} {
+		if !slices.ContainsFunc(c.has, func(name string) bool { return !l.has(row, name) }) {
+			l.format, l.why = c.format, "the rows have "+strings.Join(c.has, " and ")
+			return nil
+		}
+	}
+	input, _ := l.value(row, "input").(string)
+	_, mistake := at(row.Fields, l.column("mistake_index"))
+	_, answered := l.first(row, "steps", "response", "solution")
+	switch {
+	case mistake && l.has(row, "steps"):
+		l.format, l.why = formatBIGBench, "the rows have steps and mistake_index"
+	case strings.Contains(input, stepTag) && l.has(row, "label"):
+		l.format, l.why = formatShepherd, "input has the tag "+stepTag
+	case len(l.answers(row)) > 0:
+		l.format, l.why = formatSolutions, "the rows have solutions with is_correct, or answers with labels"
+	case answered:
+		l.format, l.why = formatSteps, "the rows have a question, steps or a response, and labels"
+	default:
+		return l.missing(row, where, "steps")
+	}
+	return nil
+}
+
+// first finds the column of several that a row has.
+func (l *layout) first(row Row, names ...string) (name string, ok bool) {
+	for _, name := range names {
+		switch {
+		case l.has(row, name):
+			return name, true
+		case name == "steps" && l.has(row, "completions"): // TRL's stepwise supervision
+			return "completions", true
+		}
+	}
+	return names[0], false
+}
+
+// asks reads the question of a row, whatever its column is called.
+func (l *layout) asks(row Row, where string) (string, error) {
+	name, _ := l.first(row, "prompt", "question", "problem", "input")
+	return l.text(row, where, name)
+}
+
+// graded reads a row of labels data.
+func (l *layout) graded(row Row, where string) (record, error) {
+	switch l.format {
+	case formatIDs:
+		return l.placed(row, where)
+	case formatConversations:
+		return l.signed(row, where)
+	}
+	var s solution
+	var err error
+	switch l.format {
+	case formatSteps:
+		s, err = l.stepList(row, where)
+	case formatSolutions:
+		s, err = l.oneOfAnswers(row, where)
+	case formatShepherd:
+		s, err = l.shepherd(row, where)
+	case formatPRM800K:
+		s, err = l.prm800k(row, where)
+	case formatProcessBench:
+		s, err = l.processBench(row, where)
+	case formatBIGBench:
+		s, err = l.bigBench(row, where)
+	case formatMRBen:
+		s, err = l.mrBen(row, where)
+	case formatPRMBench:
+		s, err = l.prmBench(row, where)
+	case formatTrees:
+		s, err = l.branch(row, where)
+	default:
+		err = fmt.Errorf("no layout %q for labels: there are auto, %s", l.format, strings.Join(labelFormats(), ", "))
+	}
+	if err != nil {
+		return record{}, err
+	}
+	return l.dialogue(s).record(strings.TrimSpace(s.question)), nil
+}
+
+// parts is how many examples a row makes.
+func (l *layout) parts(row Row) int {
+	switch {
+	case l.kind != kindLabels:
+		return 1
+	case l.format == formatSolutions:
+		return max(1, len(l.answers(row)))
+	case l.format == formatTrees:
+		tree, err := l.tree(row, "")
+		if err != nil {
+			return 1 // read says what is wrong
+		}
+		return max(1, len(tree.leaves))
+	case l.format == formatPRMBench && l.bothChains(row):
+		return 2
+	}
+	return 1
+}
+
+// list reads a column that must be a list of texts.
+func (l *layout) list(row Row, where, name string) ([]string, error) {
+	if !l.has(row, name) {
+		return nil, l.missing(row, where, name)
+	}
+	list, ok := l.value(row, name).([]any)
+	if !ok {
+		return nil, l.mistyped(row, where, name, "a list of texts", l.value(row, name))
+	}
+	out := make([]string, len(list))
+	for i, item := range list {
+		if out[i], ok = item.(string); !ok {
+			return nil, l.mistyped(row, where, name, "a list of texts", item)
+		}
+	}
+	return out, nil
+}
+
+// whole reads a column that must be a whole number.
+func (l *layout) whole(row Row, where, name string) (int, error) {
+	v := l.value(row, name)
+	f, ok := number(v)
+	switch {
+	case v == nil:
+		return 0, l.missing(row, where, name)
+	case !ok || f != math.Trunc(f) || math.Abs(f) > 1e6:
+		return 0, l.mistyped(row, where, name, "a whole number", v)
+	}
+	return int(f), nil
+}
+
+// upTo labels steps of which the first wrong one is known: those before it are
+// right, those after it have no label. Wrong is 0-based; below 0 all are right.
+func (l *layout) upTo(wrong, steps int) (gold [][]float32, flaw string) {
+	gold = make([][]float32, steps)
+	if wrong >= steps {
+		return gold, Mislabelled
+	}
+	for i := range gold {
+		if wrong < 0 || i < wrong {
+			gold[i] = l.labels.verdict(true)
+		}
+	}
+	if wrong >= 0 {
+		gold[wrong] = l.labels.verdict(false)
+	}
+	return gold, ""
+}
+
+// stepList reads plain columns: a question, steps (a list) or a response (a text,
+// of which the lines are steps), and labels, one for each step, or one label for
+// the whole, which stands after the last step.
+func (l *layout) stepList(row Row, where string) (s solution, err error) {
+	if s.question, err = l.asks(row, where); err != nil {
+		return s, err
+	}
+	name, _ := l.first(row, "steps", "response", "solution")
+	if text, ok := l.value(row, name).(string); ok {
+		s.steps = CutSteps(text)
+	} else if s.steps, err = l.list(row, where, name); err != nil {
+		return s, err
+	}
+	return s, l.labelList(row, where, &s)
+}
+
+// labelList reads labels or label into a solution.
+func (l *layout) labelList(row Row, where string, s *solution) error {
+	names := []string{"labels", "label"}
+	if l.labels.level == levelOutcome {
+		slices.Reverse(names)
+	}
+	name, ok := l.first(row, names...)
+	if !ok {
+		return l.missing(row, where, names[0])
+	}
+	list, ok := l.value(row, name).([]any)
+	switch {
+	case !ok || name == "label" && len(list) == len(l.labels.names) && len(list) != len(s.steps):
+		list = make([]any, len(s.steps)) // one label, after the last step
+		if len(list) > 0 {
+			list[len(list)-1] = l.value(row, name)
+		}
+	case len(list) != len(s.steps):
+		return l.mistyped(row, where, name, fmt.Sprintf("a list of %d labels, one for each step,", len(s.steps)), l.value(row, name))
+	}
+	for _, item := range list {
+		gold, ok := l.labels.read(item)
+		if !ok {
+			return l.mistyped(row, where, name, l.labels.want(), item)
+		}
+		s.gold, s.outcome = append(s.gold, gold), gold
+	}
+	return nil
+}
+
+// outcome is the gold of a row's column that says whether the whole is right;
+// nil where the row has none.
+func (l *layout) outcome(row Row, where, name string) ([]float32, error) {
+	gold, ok := l.labels.read(l.value(row, name))
+	if !ok {
+		return nil, l.mistyped(row, where, name, l.labels.want(), l.value(row, name))
+	}
+	return gold, nil
+}

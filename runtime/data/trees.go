@@ -1,0 +1,248 @@
+package data
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+)
+
+// prmBench reads a chain that was made wrong, of which all wrong steps are
+// listed, 1-based, and in a further example the chain that it was made of, in
+// which all are right.
+func (l *layout) prmBench(row Row, where string) (s solution, err error) {
+	question, steps := "modified_question", "modified_process"
+	if row.part == 1 {
+		question, steps = "original_question", "original_process"
+	}
+	if !l.has(row, question) {
+		question = "question"
+	}
+	if s.question, err = l.text(row, where, question); err != nil {
+		return s, err
+	}
+	if s.steps, err = l.list(row, where, steps); err != nil {
+		return s, err
+	}
+	for range s.steps {
+		s.gold = append(s.gold, l.labels.verdict(true))
+	}
+	if row.part == 1 {
+		return s, nil
+	}
+	wrong, ok := l.value(row, "error_steps").([]any)
+	if !ok {
+		return s, l.mistyped(row, where, "error_steps", "a list of numbers of steps", l.value(row, "error_steps"))
+	}
+	for _, item := range wrong {
+		n, ok := number(item)
+		if !ok {
+			return s, l.mistyped(row, where, "error_steps", "a list of numbers of steps", item)
+		}
+		if n < 1 || int(n) > len(s.steps) {
+			s.flaw = Mislabelled
+			return s, nil
+		}
+		s.gold[int(n)-1] = l.labels.verdict(false)
+	}
+	return s, nil
+}
+
+// bothChains reports whether a row has a chain besides the one made of it.
+func (l *layout) bothChains(row Row) bool {
+	made, _ := l.list(row, "", "modified_process")
+	from, err := l.list(row, "", "original_process")
+	return err == nil && !slices.Equal(made, from)
+}
+
+// An answer is one of several solutions that a row has.
+type answer struct {
+	column string // that the label is in
+	text   any
+	label  any
+}
+
+// answers lists the solutions of a row: columns with objects of solution and
+// is_correct, by name, as GSM8K's; or the lists answers and labels (or label), as
+// RLHFlow's test sets.
+func (l *layout) answers(row Row) []answer {
+	var out []answer
+	texts, isList := l.value(row, "answers").([]any)
+	name, _ := l.first(row, "labels", "label")
+	labels, labelled := l.value(row, name).([]any)
+	for i := range texts {
+		if isList && labelled && len(texts) == len(labels) {
+			out = append(out, answer{name, texts[i], labels[i]})
+		}
+	}
+	if out != nil {
+		return out
+	}
+	for _, column := range columnNames(row.Fields) {
+		if one, ok := row.Fields[column].(map[string]any); ok && one["solution"] != nil && one["is_correct"] != nil {
+			out = append(out, answer{column + ".is_correct", one["solution"], one["is_correct"]})
+		}
+	}
+	return out
+}
+
+// oneOfAnswers reads one of a row's solutions. Only the whole has a label: of level step
+// it stands after the last.
+func (l *layout) oneOfAnswers(row Row, where string) (s solution, err error) {
+	if s.question, err = l.asks(row, where); err != nil {
+		return s, err
+	}
+	all := l.answers(row)
+	if row.part >= len(all) {
+		s.flaw = Unlabelled
+		return s, nil
+	}
+	one := all[row.part]
+	text, ok := one.text.(string)
+	if !ok {
+		return s, l.mistyped(row, where, one.column, "a solution, a text,", one.text)
+	}
+	if s.outcome, ok = l.labels.read(one.label); !ok {
+		return s, l.mistyped(row, where, one.column, l.labels.want(), one.label)
+	}
+	s.steps = CutSteps(text)
+	s.gold = make([][]float32, len(s.steps))
+	if n := len(s.steps); n > 0 {
+		s.gold[n-1] = s.outcome
+	}
+	return s, nil
+}
+
+// A tree is the samples of OmegaPRM (MATH-APS): beginnings of solutions, each
+// with the share of completions that reach the right answer.
+type tree struct {
+	texts  []string // what each node adds to its parent
+	values []float64
+	parent []int // -1 for none
+	leaves []int
+}
+
+// tree reads the nodes of a row, sorted, so that each comes after its parent: the
+// longest other node that it begins with.
+func (l *layout) tree(row Row, where string) (*tree, error) {
+	question, err := l.asks(row, where)
+	if err != nil {
+		return nil, err
+	}
+	nodes, ok := l.value(row, "reasoning_steps").([]any)
+	if !ok {
+		return nil, l.mistyped(row, where, "reasoning_steps", "a list of beginnings with values", l.value(row, "reasoning_steps"))
+	}
+	values := map[string]float64{}
+	var texts []string
+	for _, item := range nodes {
+		node, _ := item.(map[string]any)
+		text, _ := node["solution_prefix"].(string)
+		value, ok := number(node["mc_value"])
+		text, begins := strings.CutPrefix(text, question)
+		if !ok || !begins || !(value >= 0 && value <= 1) {
+			return nil, l.mistyped(row, where, "reasoning_steps", "a list of beginnings, the question before each, with values from 0 to 1", item)
+		}
+		if _, twice := values[text]; !twice && strings.TrimSpace(text) != "" { // the root is the question itself
+			values[text], texts = value, append(texts, text)
+		}
+	}
+	sort.Strings(texts)
+	return grow(texts, values), nil
+}
+
+// grow makes a tree of sorted texts.
+func grow(texts []string, values map[string]float64) *tree {
+	t := &tree{}
+	var path []int // from the root to the node at hand
+	inner := map[int]bool{}
+	for i, text := range texts {
+		for len(path) > 0 && !strings.HasPrefix(text, texts[path[len(path)-1]]) {
+			path = path[:len(path)-1]
+		}
+		parent, rest := -1, text
+		if len(path) > 0 {
+			parent = path[len(path)-1]
+			rest, inner[parent] = text[len(texts[parent]):], true
+		}
+		t.parent, t.texts, t.values = append(t.parent, parent), append(t.texts, rest), append(t.values, values[text])
+		path = append(path, i)
+	}
+	for i := range texts {
+		if !inner[i] {
+			t.leaves = append(t.leaves, i)
+		}
+	}
+	return t
+}
+
+// branch reads one leaf of a row's tree with the steps that lead to it. A step of
+// several leaves has its label in the first of them alone.
+func (l *layout) branch(row Row, where string) (s solution, err error) {
+	if s.question, err = l.asks(row, where); err != nil {
+		return s, err
+	}
+	t, err := l.tree(row, where)
+	if err != nil || row.part >= len(t.leaves) {
+		s.flaw = Unlabelled
+		return s, err
+	}
+	seen := map[int]bool{}
+	for _, leaf := range t.leaves[:row.part] {
+		for n := leaf; n >= 0; n = t.parent[n] {
+			seen[n] = true
+		}
+	}
+	for n := t.leaves[row.part]; n >= 0; n = t.parent[n] {
+		if strings.TrimSpace(t.texts[n]) == "" {
+			continue
+		}
+		var gold []float32
+		if !seen[n] {
+			gold = l.labels.soft(t.values[n])
+		}
+		s.steps, s.gold = append(s.steps, t.texts[n]), append(s.gold, gold)
+	}
+	slices.Reverse(s.steps)
+	slices.Reverse(s.gold)
+	return s, nil
+}
+
+// placed reads token ids with the places of labels: ids, at (the index of the
+// token before each label) and labels. The texts of the labels are ids as well.
+func (l *layout) placed(row Row, where string) (record, error) {
+	rec, err := l.idLists(row, where, "ids")
+	if err != nil {
+		return record{}, err
+	}
+	places, err := l.tokenLists(row, where, "at")
+	if err != nil {
+		return record{}, err
+	}
+	labels, ok := l.value(row, "labels").([]any)
+	if !ok || len(labels) != len(places[0]) {
+		return record{}, l.mistyped(row, where, "labels", "a list of labels, one for each of at,", l.value(row, "labels"))
+	}
+	s := &stepwise{ids: rec.ids[0], promptTokens: len(rec.promptIDs)}
+	if s.labelIDs, err = l.labels.ids(); err != nil {
+		return record{}, fmt.Errorf("%s: %w", where, err)
+	}
+	for i, v := range labels {
+		gold, ok := l.labels.read(v)
+		if !ok {
+			return record{}, l.mistyped(row, where, "labels", l.labels.want(), v)
+		}
+		if at := int(places[0][i]); at >= len(s.ids) || i > 0 && at <= int(places[0][i-1]) {
+			s.flaw = Mislabelled
+		} else if gold != nil {
+			s.marks = append(s.marks, Mark{At: at, Gold: gold})
+		}
+	}
+	if n := len(s.marks); n > 0 {
+		s.ids = s.ids[:s.marks[n-1].At+1]
+	} else if s.flaw == "" {
+		s.flaw = Unlabelled
+	}
+	rec.steps = s
+	return rec, nil
+}
