@@ -484,3 +484,96 @@ func TestA8RewardIsExported(t *testing.T) {
 		t.Errorf("a head with a bias: %d %s", code, told)
 	}
 }
+
+// A9: rows that a filter drops, and the hash that holds others out, move no score
+// to another row: each evaluated pair is the file's row of its number.
+func TestA9EvaluationKeepsRowsApart(t *testing.T) {
+	a := newArmo(t)
+	path := strings.TrimPrefix(a.prefs.Source, "file:")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	long := strings.TrimSuffix(strings.Repeat("30,", 70), ",")
+	for i := 0; i < len(lines); i += 5 {
+		lines[i] = fmt.Sprintf(`{"prompt_ids":[1,%s],"chosen_ids":[1,%[1]s,11],"rejected_ids":[1,%[1]s,12]}`, long)
+	}
+	if err := os.WriteFile(path, []byte(strings.Join(lines, "\n")), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r := a.run(t, goBackend(t), false)
+	r.Program.Stages = append(r.Program.Stages[:4:4], r.Program.Stages[6])
+	execute(t, r)
+	rows := r.Results[0].Rows
+	if len(rows) == 0 {
+		t.Fatal("nothing was evaluated")
+	}
+	s, err := r.Scorer(t.Context(), "armo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range rows {
+		var fields map[string]any
+		if err := json.Unmarshal([]byte(lines[row.Row]), &fields); err != nil {
+			t.Fatal(err)
+		}
+		sides, err := s.Encode(fields)
+		if err != nil {
+			t.Fatalf("row %d was dropped and evaluated: %v", row.Row, err)
+		}
+		said, err := s.Score(t.Context(), sides)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if math.Abs(said.scores[0]-row.Chosen) > 1e-5 || math.Abs(said.scores[1]-row.Rejected) > 1e-5 {
+			t.Errorf("row %d scores %v alone and %v, %v in the evaluation", row.Row, said.scores, row.Chosen, row.Rejected)
+		}
+	}
+}
+
+// A tie counts as wrong and a tree's sure thing has a finite log loss; Pearson's
+// correlation with length is over all responses.
+func TestMeasuresOfATree(t *testing.T) {
+	one, half, none := 1.0, 0.5, 0.0
+	m := measure([]Scored{{Probability: &one}, {Probability: &half}, {Probability: &none}})
+	if m.Correct != 1 || m.Ties != 1 || !isFinite(m.LogLoss) || m.LogLoss < 5 {
+		t.Errorf("%+v", m)
+	}
+}
+
+// Pairs of one prompt stand or fall together: the interval of a difference widens
+// with them, and evaluations of other rows are not compared.
+func TestComparisons(t *testing.T) {
+	rows := func(right func(i int) bool, prompts int) Result {
+		var r Result
+		for i := range 200 {
+			s := Scored{Row: i, Rejected: 1, prompt: fmt.Sprint(i % prompts)}
+			if right(i) {
+				s.Chosen = 2
+			}
+			r.Rows = append(r.Rows, s)
+		}
+		r.Measures = measure(r.Rows)
+		return r
+	}
+	better := func(i int) bool { return i%10 != 0 }
+	worse := func(i int) bool { return i%10 > 2 }
+	wide := compareAll([]Result{rows(worse, 20), rows(better, 20)})
+	narrow := compareAll([]Result{rows(worse, 200), rows(better, 200)})
+	if len(wide) != 1 || math.Abs(wide[0].Difference-0.2) > 1e-9 || wide[0].Prompts != 20 || wide[0].Pairs != 200 {
+		t.Fatalf("%+v", wide)
+	}
+	size := func(c Comparison) float64 { return c.Interval[1] - c.Interval[0] }
+	if !(size(wide[0]) > 1.5*size(narrow[0])) || wide[0].Interval[0] > 0.2 || narrow[0].Interval[0] <= 0 {
+		t.Errorf("20 prompts %v, 200 prompts %v", wide[0].Interval, narrow[0].Interval)
+	}
+	if again := compareAll([]Result{rows(worse, 20), rows(better, 20)}); again[0].Interval != wide[0].Interval {
+		t.Error("another interval for the same numbers")
+	}
+	other := rows(better, 20)
+	other.Rows[7].Row = 900
+	if c := compareAll([]Result{rows(worse, 20), other}); len(c) != 0 {
+		t.Errorf("other rows are compared: %+v", c)
+	}
+}
