@@ -337,7 +337,7 @@ func details(res Result) []string {
 		lines = append(lines, fmt.Sprintf("the shorter one wins: %s   margin %+.3f   log loss %.3f   ties %d   correlation with length %+.3f",
 			share(res.Shorter), res.Margin, res.LogLoss, res.Ties, res.LengthCorrelation))
 	}
-	return lines
+	return append(lines, tableLines(res.Suite)...)
 }
 
 // String is a comparison in a line.

@@ -16,6 +16,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/fit"
 	"github.com/rmc-lang/rmc/runtime/spec"
+	"github.com/rmc-lang/rmc/runtime/suite"
 )
 
 // part is the examples that a stage works on.
@@ -50,23 +51,31 @@ func (r *Run) measured(ctx context.Context, s Stage) (spec.Model, *data.Set, []d
 // evaluate compares the responses of each example of an evaluate stage, with the
 // model or the reward as it is.
 func (r *Run) evaluate(ctx context.Context, s Stage) (Measures, []Scored, error) {
+	s.Suite = spec.Suite{}
+	m, rows, _, err := r.tabulate(ctx, s)
+	return m, rows, err
+}
+
+// tabulate is evaluate with the table of the stage's suite, nil where it has none.
+func (r *Run) tabulate(ctx context.Context, s Stage) (Measures, []Scored, *suite.Table, error) {
 	_, set, examples, err := r.measured(ctx, s)
 	if err != nil {
-		return Measures{}, nil, err
+		return Measures{}, nil, nil, err
 	}
 	said, err := r.sayingsOf(ctx, s, set, examples)
 	if err != nil {
-		return Measures{}, nil, err
+		return Measures{}, nil, nil, err
 	}
 	rows := compare(s.Data, examples, said)
 	for _, row := range rows {
 		if !isFinite(row.Chosen) || !isFinite(row.Rejected) {
-			return Measures{}, nil, fmt.Errorf("row %d of %s scores %v and %v: %s gives no numbers", row.Row+1, s.Data.Name, row.Chosen, row.Rejected, s.subject())
+			return Measures{}, nil, nil, fmt.Errorf("row %d of %s scores %v and %v: %s gives no numbers", row.Row+1, s.Data.Name, row.Chosen, row.Rejected, s.subject())
 		}
 	}
 	m := measure(rows)
 	m.LengthCorrelation = lengthCorrelation(examples, said.scores)
-	return m, rows, nil
+	table, err := s.table(set, examples, said)
+	return m, rows, table, err
 }
 
 // sayings are what is said of responses, in their order.
@@ -105,6 +114,9 @@ func compare(d spec.Data, examples []data.Example, said *sayings) []Scored {
 		all := responses(d, e)
 		for i := range all {
 			for j := i + 1; j < len(all); j++ {
+				if e.Better > 0 && (i >= e.Better || j < e.Better) {
+					continue // of choices it is not known which of the two is better
+				}
 				row := Scored{
 					Row: e.Row, Chosen: said.scores[first+i], Rejected: said.scores[first+j],
 					ChosenTokens: len(all[i].IDs), RejectedTokens: len(all[j].IDs), prompt: e.Prompt,

@@ -70,6 +70,7 @@ func (c *reportCommand) page(in *invocation, rec *Record) (report.Page, error) {
 	}
 	for _, section := range []func() ([]report.Section, error){
 		func() ([]report.Section, error) { return resultSections(rec), nil },
+		func() ([]report.Section, error) { return suiteSections(rec.Results), nil },
 		func() ([]report.Section, error) { return c.exampleSections(in, rec, rows) },
 		func() ([]report.Section, error) { return fitSections(in) },
 		func() ([]report.Section, error) { return curveSections(in.program, steps) },

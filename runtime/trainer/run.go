@@ -15,6 +15,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/judge"
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/spec"
+	"github.com/rmc-lang/rmc/runtime/suite"
 )
 
 // A Program is everything that a generated main hands to Main.
@@ -50,6 +51,7 @@ type Stage struct {
 	Label     spec.Label                   // of kind label
 	Reward    string                       // of kind evaluate: name of the reward that is measured
 	Evaluate  spec.Evaluate                // of kind evaluate
+	Suite     spec.Suite                   // of kind evaluate: what makes numbers of the scores beside; no name where nothing does
 	Objective func(*op.Batch) op.Objective // of kind train
 }
 
@@ -153,6 +155,7 @@ type Result struct {
 	Before *Measures `json:"before,omitempty"` // of the model as training found it; nil where no train stage comes before
 	Measures
 	Attributes []fit.Measures `json:"attributes,omitempty"` // on ratings, which have no pairs
+	Suite      *suite.Table   `json:"suite,omitempty"`      // of a stage with a suite
 	Rows       []Scored       `json:"rows,omitempty"`       // in the order of the data
 }
 
@@ -267,7 +270,7 @@ func (r *Run) result(ctx context.Context, s Stage, before *Measures, steps int) 
 	if s.Data.Kind == "ratings" {
 		res.Attributes, err = r.rated(ctx, s)
 	} else {
-		res.Measures, res.Rows, err = r.evaluate(ctx, s)
+		res.Measures, res.Rows, res.Suite, err = r.tabulate(ctx, s)
 	}
 	if err != nil {
 		return err

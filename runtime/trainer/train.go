@@ -104,6 +104,9 @@ func (t *training) step() error {
 // begin opens everything that the loop needs, and goes to where it starts.
 func (r *Run) begin(ctx context.Context, s Stage) (*training, error) {
 	set, err := r.set(ctx, s.Model, s.Data)
+	if err == nil {
+		err = rankable(set, s)
+	}
 	if err != nil {
 		return nil, err
 	}
