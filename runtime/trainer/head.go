@@ -1,7 +1,6 @@
 package trainer
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -328,5 +327,5 @@ func (r *Run) sizeOf(ctx context.Context, n *network) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return cmp.Or(f.decoder.Config.Hidden, 1), nil
+	return f.decoder.Config.Hidden, nil
 }

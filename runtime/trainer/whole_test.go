@@ -147,6 +147,27 @@ func TestO5NoGatherNeeded(t *testing.T) {
 	}
 }
 
+// A prompt that is read on its own is no response: it has no score, and pairs
+// are told right from wrong without it.
+func TestPromptIsNoResponse(t *testing.T) {
+	b, base, pairs := goBackend(t), tinyModel(t), tinyAnswers(t, 24, 8)
+	run := func(prompts bool) []map[string]any {
+		r := statisticRun(t, b, base, pairs, bradleyTerry, 4)
+		r.Program.Stages[0].Data.Prompts = prompts
+		execute(t, r)
+		return losses(t, r.Dir)
+	}
+	with, without := run(true), run(false)
+	sameSteps(t, with, without, 1e-5)
+	for i := range with {
+		for _, name := range []string{"accuracy", "mean_reward"} {
+			if g, w := with[i][name].(float64), without[i][name].(float64); math.Abs(g-w) > 1e-5 {
+				t.Errorf("step %d: %s is %v with prompts, %v without", i+1, name, g, w)
+			}
+		}
+	}
+}
+
 // A statistic that is taken a second time is not paid for where it need not be.
 func TestOnlyStatisticsGoTwice(t *testing.T) {
 	b, base, pairs := goBackend(t), tinyModel(t), tinyAnswers(t, 16, 8)
@@ -275,6 +296,63 @@ func TestO6ConstantLengthsGiveNoNaN(t *testing.T) {
 		if math.Abs(loss-rank-orthogonal-1) > 1e-5 { // 1 - ρ of a correlation that is 0
 			t.Errorf("loss %v of ranking %v and orthogonality %v", loss, rank, orthogonal)
 		}
+	}
+}
+
+// confounded has pairs in which the better response wins, and more often the
+// longer one. The last token says how good and how long a response is.
+func confounded(t *testing.T, n int) string {
+	t.Helper()
+	random := rand.New(rand.NewPCG(31, 31))
+	var b strings.Builder
+	for i := range n {
+		prompt := []int{1, 20 + i%20, 20 + i/20}
+		side := func() (ids []int, worth float64) {
+			length, quality := 1+random.IntN(4), random.IntN(2)
+			ids = append([]int{}, prompt...)
+			for range length - 1 {
+				ids = append(ids, 20+random.IntN(20))
+			}
+			return append(ids, 3+2*length+quality), 2*float64(quality) + 1.5*float64(length)
+		}
+		chosen, high := side()
+		rejected, low := side()
+		if random.Float64() > 1/(1+math.Exp(low-high)) {
+			chosen, rejected = rejected, chosen
+		}
+		line, err := json.Marshal(map[string]any{"prompt_ids": prompt, "chosen_ids": chosen, "rejected_ids": rejected})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Write(append(line, '\n'))
+	}
+	return written(t, "confounded.jsonl", b.String())
+}
+
+// T10: where length goes with the label, the score of Bradley–Terry goes with
+// length, and the quality head of ODIN does not, and still tells good from bad.
+func TestT10QualityHeadDoesNotFollowLength(t *testing.T) {
+	a := newArmo(t)
+	a.prefs.Source, a.prefs.Split, a.prefs.Prompts = "file:"+confounded(t, 240), spec.Split{Kind: "none"}, false
+	two := spec.Model{Name: "rm", Kind: "mlp", Input: "backbone", Outputs: 2, Axis: "head", Labels: []string{"quality", "length"}}
+	train := a.train
+	train.Steps, train.Batch, train.Order, train.Optimizer.LR = 300, 240, "shuffle", 0.05
+	r := a.run(t, goBackend(t), false)
+	bt := r.Program.Stages[5]
+	bt.Data, bt.Train.Steps, bt.Train.Batch = a.prefs, 300, 240
+	train.Name = "rm"
+	r.Program.Rewards = []Reward{{Name: "quality", Models: []spec.Model{two}, Score: func(b *op.Batch) op.Reward {
+		return op.Reward{Score: op.At(b.Heads("rm", "response"), "head", 0)}
+	}}}
+	how := spec.Evaluate{Data: "prefs", Part: "train", Batch: 64}
+	r.Program.Stages = []Stage{Train(two, a.prefs, train, odin), bt, EvaluateReward("quality", a.prefs, how), Evaluate(a.bt, a.prefs, how)}
+	execute(t, r)
+	quality, plain := r.Results[0], r.Results[1]
+	if math.Abs(quality.LengthCorrelation) > 0.1 || plain.LengthCorrelation < 0.5 {
+		t.Errorf("correlation with length: quality %.3f, Bradley–Terry %.3f", quality.LengthCorrelation, plain.LengthCorrelation)
+	}
+	if quality.Accuracy < 0.55 {
+		t.Errorf("quality alone is right in %.3f of the pairs", quality.Accuracy)
 	}
 }
 
