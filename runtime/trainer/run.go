@@ -93,7 +93,11 @@ func (s Stage) Name() string {
 	case "label":
 		return fmt.Sprintf("label %s on %s", s.Label.Name, s.Data.Name)
 	case "evaluate":
-		return fmt.Sprintf("evaluate %s on %s.%s", s.subject(), s.Data.Name, s.Evaluate.Part)
+		name := fmt.Sprintf("evaluate %s on %s.%s", s.subject(), s.Data.Name, s.Evaluate.Part)
+		if s.Suite.Name != "" {
+			name += " by " + s.Suite.Name
+		}
+		return name
 	}
 	name := fmt.Sprintf("train %s on %s", s.Model.Name, s.Data.Name)
 	if s.Train.Name != "" && s.Train.Name != s.Model.Name {
@@ -284,10 +288,10 @@ func (r *Run) result(ctx context.Context, s Stage, before *Measures, steps int) 
 
 // failed says in which stage, and on which line of the recipe, err came up.
 func (p Program) failed(s Stage, err error) error {
-	line := 0
+	line, start := 0, strings.TrimSuffix(s.Name(), " by "+s.Suite.Name)+" "
 	for text := range strings.Lines(p.Recipe) {
 		line++
-		if words := strings.Join(strings.Fields(text), " "); strings.HasPrefix(words+" ", s.Name()+" ") {
+		if words := strings.Join(strings.Fields(text), " "); strings.HasPrefix(words+" ", start) {
 			return fmt.Errorf("%s (line %d of the recipe): %w", s.Name(), line, err)
 		}
 	}
