@@ -20,7 +20,7 @@ const (
 // A Mark is a place in a conversation at which a label stands.
 type Mark struct {
 	At   int       // index of the token whose next-token logits are read: the last before the label
-	Gold []float32 // [label] what stands there: probabilities, of a hard label 0 and one 1; nil where only a score is wanted
+	Gold []float32 // [label] what stands there: probabilities, of a hard label 0 and one 1; empty where only a score is wanted
 }
 
 // A labelling says how the labels of a row are read.

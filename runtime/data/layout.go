@@ -48,6 +48,7 @@ type record struct {
 	better    int       // Example.Better
 	place     place
 	steps     *stepwise
+	keys      keys // of pairs
 }
 
 // A layout says where in a row the parts of a record are.

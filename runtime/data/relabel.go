@@ -72,6 +72,7 @@ type Text struct {
 	Row       int         // 0-based
 	Prompt    []Message   // what all responses follow
 	Responses [][]Message // preference: chosen, rejected; ranking: best first
+	Better    int         // how many of them are chosen, where the rows list those, as Example.Better; else 0
 }
 
 // Texts reads the rows of path that have texts without a flaw, as d describes
@@ -95,7 +96,7 @@ func Texts(d spec.Data, path string) ([]Text, error) {
 		}
 		for _, p := range rows {
 			if p.flaw == "" {
-				out = append(out, Text{Row: p.row, Prompt: p.record.prompt, Responses: p.record.responses})
+				out = append(out, Text{Row: p.row, Prompt: p.record.prompt, Responses: p.record.responses, Better: p.record.better})
 			}
 		}
 		if err != nil || d.Limit > 0 && l.stats.Read >= d.Limit {

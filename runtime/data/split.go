@@ -10,6 +10,9 @@ import (
 // promptKey hashes the prompt: its turns, or for token ids the tokens that all
 // sequences begin with.
 func (rec record) promptKey(seqs []Sequence) string {
+	if rec.keys.prompt != "" {
+		return rec.keys.prompt
+	}
 	h := sha256.New()
 	switch {
 	case rec.ids == nil:
@@ -24,6 +27,9 @@ func (rec record) promptKey(seqs []Sequence) string {
 
 // rowKey hashes the whole row, so that equal rows stay together.
 func (rec record) rowKey() string {
+	if rec.keys.row != "" {
+		return rec.keys.row
+	}
 	h := sha256.New()
 	writeTurns(h, rec.prompt)
 	for _, r := range rec.responses {

@@ -1,0 +1,247 @@
+package data
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/rmc-lang/rmc/runtime/spec"
+)
+
+// The most rows of each sort that Augment makes of one.
+const (
+	mostWins = 8
+	mostTies = 6
+)
+
+// An Augmented is what Augment made.
+type Augmented struct {
+	Pairs     []Pair         // numbered from 0; of each row first the row, then what was made of it
+	Originals int            // rows as they were, training and hold-out
+	Made      map[string]int // rows made, by Pair.Made
+	Same      int            // rows not made because both sides would be the same text
+	Left      int            // rows of which none are made: tied answers of several turns, held out
+}
+
+// Augment makes RRM's rows (Liu et al. 2024) of pairs: besides each row i, an
+// answer to its prompt beats an answer to another prompt, and two answers to other
+// prompts are tied, so that what can be told without reading the prompt tells
+// nothing. The others are the rows j and k, two derangements of the rows by
+// prompt: i, j and k have three different prompts, always, and each row's answers
+// serve as j once and as k once. It is a pure function of pairs, d.From and
+// d.Split, and fails where a prompt has more than a third of the rows: then there
+// are no such derangements.
+//
+// What is held out by d.Split is not augmented, and lends no answers: it is there as it
+// is. Answers stand without white space around them.
+func Augment(d spec.Data, pairs []Pair) (Augmented, error) {
+	if d.From.Wins < 0 || d.From.Wins > mostWins || d.From.Ties < 0 || d.From.Ties > mostTies {
+		return Augmented{}, fmt.Errorf("wins = %d and ties = %d: of each row RRM makes at most %d and %d", d.From.Wins, d.From.Ties, mostWins, mostTies)
+	}
+	a := Augmented{Made: map[string]int{}}
+	var usable []int
+	for i, p := range pairs {
+		if serves(p) && !p.keys().heldOut(d) {
+			usable = append(usable, i)
+		}
+	}
+	a.Left = len(pairs) - len(usable)
+	j, k, err := derangements(pairs, usable, uint64(d.From.Seed))
+	if err != nil {
+		return Augmented{}, err
+	}
+	n := 0 // of usable
+	for i, p := range pairs {
+		if d.From.Originals || p.keys().heldOut(d) {
+			a.Originals++
+			a.Pairs = append(a.Pairs, stripped(p))
+		}
+		if n < len(usable) && usable[n] == i {
+			a.add(d.From, i, p, pairs[j[n]], pairs[k[n]])
+			n++
+		}
+	}
+	a.Pairs = Union(a.Pairs)
+	return a, nil
+}
+
+// serves reports whether rows can be made of a pair: both sides are one answer.
+func serves(p Pair) bool {
+	return len(p.Chosen) == 1 && len(p.Rejected) == 1 && (record{prompt: p.Prompt, responses: [][]Message{p.Chosen, p.Rejected}}).flaw() == ""
+}
+
+// stripped is a pair with no white space around its answers, as those that are
+// made have none.
+func stripped(p Pair) Pair {
+	p.from = p.keys()
+	p.Chosen, p.Rejected = strip(p.Chosen), strip(p.Rejected)
+	return p
+}
+
+func strip(turns []Message) []Message {
+	out := slices.Clone(turns)
+	for i := range out {
+		out[i].Content = strings.TrimSpace(out[i].Content)
+	}
+	return out
+}
+
+// derangements finds for each of some rows two others, j and k, such that all
+// three have different prompts, as two permutations of the rows.
+//
+// The rows stand in a circle, those of one prompt together, prompts and rows in
+// an order of the seed. With m rows of the commonest prompt, two that are at
+// least m apart, either way round, have different prompts; so j and k are what
+// stands some way on, and any way that keeps all three so far apart will do.
+func derangements(pairs []Pair, usable []int, seed uint64) (j, k []int, err error) {
+	ring, m, commonest := circle(pairs, usable, seed)
+	n := len(ring)
+	if 3*m > n || n == 0 {
+		return nil, nil, impossible(n, m, pairs, commonest)
+	}
+	on := m + Draw(seed, 0, n-3*m+1)
+	further := on + m + Draw(seed, 1, n-2*m-on+1)
+	at := map[int]int{} // where in the circle a row is
+	for i, row := range ring {
+		at[row] = i
+	}
+	for _, row := range usable {
+		j = append(j, ring[(at[row]+on)%n])
+		k = append(k, ring[(at[row]+further)%n])
+	}
+	return j, k, nil
+}
+
+// circle puts rows of one prompt together; m is how many the commonest has, of
+// which one is commonest.
+func circle(pairs []Pair, usable []int, seed uint64) (rows []int, m, commonest int) {
+	of := map[string][]int{}
+	var prompts []string
+	for _, i := range Order(seed, 0, len(usable)) {
+		row := usable[i]
+		key := questionKey(pairs[row].Prompt)
+		if key == "" {
+			key = pairs[row].keys().prompt
+		}
+		if of[key] == nil {
+			prompts = append(prompts, key)
+		}
+		of[key] = append(of[key], row)
+	}
+	for _, key := range prompts {
+		if rows = append(rows, of[key]...); len(of[key]) > m {
+			m, commonest = len(of[key]), of[key][0]
+		}
+	}
+	return rows, m, commonest
+}
+
+func impossible(n, m int, pairs []Pair, commonest int) error {
+	if n == 0 {
+		return fmt.Errorf("none of the %d pairs can be augmented: they are held out, or their answers are not one turn each", len(pairs))
+	}
+	prompt := pairs[commonest].Prompt
+	return fmt.Errorf("augmenting gives each row the answers of two others with two other prompts, and each row's answers to two others: "+
+		"that is impossible where a prompt has more than a third of the rows, and %q has %d of %d; leave some of them out", shortened(prompt[len(prompt)-1].Content), m, n)
+}
+
+// A kind is one of the rows that are made of three: first beats second if win,
+// else they are tied.
+type kind struct {
+	name          string
+	first, second int // of the answers in the order of answers
+	win           bool
+}
+
+// The answers of three rows: chosen and rejected of i, of j and of k.
+const (
+	chosenI = iota
+	rejectedI
+	chosenJ
+	rejectedJ
+	chosenK
+	rejectedK
+)
+
+// kinds are RRM's, in the order of its script.
+func kinds() []kind {
+	names := []string{"chosen i", "rejected i", "chosen j", "rejected j", "chosen k", "rejected k"}
+	var out []kind
+	add := func(first, second int, win bool) {
+		relation := " = "
+		if win {
+			relation = " > "
+		}
+		out = append(out, kind{names[first] + relation + names[second], first, second, win})
+	}
+	for _, own := range []int{chosenI, rejectedI} {
+		for _, other := range []int{chosenJ, chosenK, rejectedJ, rejectedK} {
+			add(own, other, true)
+		}
+	}
+	for _, two := range [][2]int{{chosenJ, rejectedJ}, {chosenK, rejectedK}, {chosenJ, chosenK}, {chosenJ, rejectedK}, {chosenK, rejectedJ}, {rejectedJ, rejectedK}} {
+		add(two[0], two[1], false)
+	}
+	return out
+}
+
+// add makes the rows of row i.
+func (a *Augmented) add(from spec.From, i int, p, j, k Pair) {
+	answers := [][]Message{p.Chosen, p.Rejected, j.Chosen, j.Rejected, k.Chosen, k.Rejected}
+	for n := range answers {
+		answers[n] = strip(answers[n])
+	}
+	for _, c := range picked(from, i) {
+		first, second := answers[c.first], answers[c.second]
+		own := answers[:chosenJ]
+		foreign := func(n int) bool { return n >= chosenJ && (alike(answers[n], own[0]) || alike(answers[n], own[1])) }
+		// An answer that another prompt got as well would beat itself.
+		if alike(first, second) || foreign(c.first) || foreign(c.second) {
+			a.Same++
+			continue
+		}
+		a.Made[c.name]++
+		a.Pairs = append(a.Pairs, Pair{Prompt: p.Prompt, Chosen: first, Rejected: second, Tie: !c.win, P: 1, Made: c.name, from: p.keys()})
+	}
+}
+
+func alike(a, b []Message) bool { return a[0].Content == b[0].Content }
+
+// picked are the kinds that are made of row i: all, or as many of each sort as
+// from says, drawn anew for each row.
+func picked(from spec.From, i int) []kind {
+	all := kinds()
+	seed := mix(uint64(from.Seed)+golden) + uint64(i)
+	pick := func(of []kind, n, draw int) []kind {
+		order := Order(seed, draw, len(of))[:min(n, len(of))]
+		slices.Sort(order)
+		out := make([]kind, len(order))
+		for at, o := range order {
+			out[at] = of[o]
+		}
+		return out
+	}
+	return append(pick(all[:mostWins], from.Wins, 0), pick(all[mostWins:], from.Ties, 1)...)
+}
+
+// Easy is the reason for which Hard leaves a row out.
+const Easy = "easy"
+
+// Hard leaves out the rows that were made and that a model judges right already:
+// with p its probability that the chosen side is better (of a tie, the first
+// side), those of which p is less than least from the label, 1 or ½. RRM has 0.2.
+// Rows as they were stay.
+func Hard(pairs []Pair, p []float64, least float64) ([]Pair, Filter) {
+	f := Filter{Name: Easy, Reason: fmt.Sprintf("the model is less than %v from the label", least), Before: len(pairs)}
+	var out []Pair
+	for i, pair := range pairs {
+		if pair.Made != "" && math.Abs(p[i]-float64(pair.probability())) < least {
+			f.Rows = noted(f.Rows, pair.Row)
+			continue
+		}
+		out = append(out, pair)
+	}
+	f.After = len(out)
+	return Union(out), f
+}

@@ -1,0 +1,153 @@
+package data
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/rmc-lang/rmc/runtime/spec"
+)
+
+// A Pair is two answers to one prompt in words, before they are tokens: what
+// comparisons, augmented rows and pseudo-labels are made of.
+type Pair struct {
+	Row      int       // its place in the list that it is of, from 0
+	Prompt   []Message // what both answer
+	Chosen   []Message // the better, if not Tie
+	Rejected []Message
+	Tie      bool    // neither is better
+	P        float32 // probability that Chosen is the better; 1 of a hard label, and 0 means 1 as well
+	Made     string  // of Augment: which of its kinds; "" of a row as it was
+
+	from keys // of the row that it was made of; empty of a row as it was
+}
+
+// keys say which rows a split keeps together.
+type keys struct{ prompt, row string }
+
+// keys are those of the pair, or of what it was made of: a row that is made of
+// one that is trained on is never held out, nor the other way round.
+func (p Pair) keys() keys {
+	if p.from != (keys{}) {
+		return p.from
+	}
+	rec := record{prompt: p.Prompt, responses: [][]Message{p.Chosen, p.Rejected}}
+	return keys{rec.promptKey(nil), rec.rowKey()}
+}
+
+func (k keys) heldOut(d spec.Data) bool {
+	if d.Split.By == "row" {
+		return d.Split.HeldOut("", k.row, d.Seed)
+	}
+	return d.Split.HeldOut("", k.prompt, d.Seed)
+}
+
+// Pairs lists the pairs of rows, as Texts has them, one data set after another,
+// and numbers them anew. A ranking gives each of its pairs.
+func Pairs(texts ...[]Text) []Pair {
+	var out []Pair
+	for _, t := range slices.Concat(texts...) {
+		for i, better := range t.Responses {
+			for j := max(i+1, t.Better); j < len(t.Responses) && (t.Better == 0 || i < t.Better); j++ {
+				out = append(out, Pair{Row: len(out), Prompt: t.Prompt, Chosen: better, Rejected: t.Responses[j], P: 1})
+			}
+		}
+	}
+	return out
+}
+
+// Union lists pairs one list after another and numbers them anew: what is
+// trained on of labelled and pseudo-labelled rows.
+func Union(lists ...[]Pair) []Pair {
+	out := slices.Concat(lists...)
+	for i := range out {
+		out[i].Row = i
+	}
+	return out
+}
+
+// probability is P, of which 0 means 1.
+func (p Pair) probability() float32 {
+	switch {
+	case p.Tie:
+		return 0.5
+	case p.P == 0:
+		return 1
+	}
+	return p.P
+}
+
+// FromPairs tokenises pairs and applies the over-length and tie policies and the
+// split of d, as Load does the rows of a file. Of kind preference the sides are
+// sequences, and a pair that is tied is left out; of kind labels each pair is a
+// comparison, or two, see spec.From.Orders. A split by prompt puts a pair on the
+// side that it is on in the data it comes from, if fraction and seed are the same.
+func FromPairs(d spec.Data, pairs []Pair, encode Encode) (*Set, error) {
+	if d.Kind == kindLabels {
+		d.Level = levelOutcome // a comparison has one label
+	}
+	if err := checkPolicies(d); err != nil {
+		return nil, err
+	}
+	if err := checkPairs(d); err != nil {
+		return nil, err
+	}
+	l := &loading{data: d, encode: encode, met: map[string]*Filter{}, columns: map[string]*profile{}}
+	l.layout = &layout{kind: d.Kind, format: "pairs", labels: newLabelling(d)}
+	for len(pairs) > 0 {
+		n := min(chunk, len(pairs))
+		var some []prepared
+		for _, p := range pairs[:n] {
+			some = append(some, l.fromPair(p)...)
+		}
+		l.stats.Read += len(some)
+		if err := l.take(some); err != nil {
+			return nil, err
+		}
+		pairs = pairs[n:]
+	}
+	if err := l.refusals(d.Name); err != nil {
+		return nil, err
+	}
+	return l.set(d.Name)
+}
+
+// checkPairs reports a spec that pairs cannot serve.
+func checkPairs(d spec.Data) error {
+	orders := []string{ordersBalanced, ordersBoth, ordersChosenFirst}
+	switch {
+	case d.Kind != kindPreference && d.Kind != kindLabels:
+		return fmt.Errorf("pairs give preference or labels data, not %s", d.Kind)
+	case len(d.Extra) > 0:
+		return fmt.Errorf("rows that are made of rows have no column %q", d.Extra[0])
+	case d.Kind == kindLabels && !slices.Contains(orders, d.From.Orders):
+		return fmt.Errorf("no orders %q: there are balanced, both and chosen_first", d.From.Orders)
+	case d.Kind == kindLabels && len(d.Labels) > 3:
+		return fmt.Errorf("labels are %v: of two responses the first is better, or the second, or neither", d.Labels)
+	}
+	return nil
+}
+
+// fromPair makes rows of a pair: one, or of both orders two.
+func (l *loading) fromPair(p Pair) []prepared {
+	where := fmt.Sprintf("%s, pair %d", l.data.Name, p.Row+1)
+	rec := record{prompt: p.Prompt, responses: [][]Message{p.Chosen, p.Rejected}}
+	rec.keys = p.keys()
+	one := prepared{row: p.Row, where: where, record: rec, flaw: rec.flaw()}
+	switch {
+	case one.flaw != "":
+	case slices.Equal(p.Chosen, p.Rejected):
+		one.flaw = Identical
+	case p.Tie && (l.data.Kind == kindPreference || len(l.layout.labels.names) < 3):
+		one.flaw = Tied
+	}
+	if l.data.Kind == kindPreference || one.flaw != "" {
+		return []prepared{one}
+	}
+	var out []prepared
+	for _, swapped := range l.orders(p.Row) {
+		one.swapped = swapped
+		one.record.steps = l.layout.labels.comparison(p, swapped)
+		out = append(out, one)
+	}
+	return out
+}
