@@ -22,7 +22,7 @@ import (
 // Options are what a caller sets beside the recipe.
 type Options struct {
 	Overrides []string // train.rm.optimizer.lr=1e-5, in recipe syntax
-	Libraries bool     // a file of objectives without a recipe line is a library, and no mistake
+	Libraries bool     // a file of objectives and suites without a recipe line is a library, and no mistake
 }
 
 // A Result is a compiled recipe.
@@ -66,9 +66,9 @@ func Compile(fsys fs.FS, name string, o Options) (*Result, diag.List) {
 
 // isLibrary reports whether a file without a recipe line is meant to be one.
 func isLibrary(f *ast.File) bool {
-	objective := func(d *ast.Decl) bool { return d.Keyword.Name == "objective" }
-	return f.Recipe == nil && slices.ContainsFunc(f.Decls, objective) &&
-		!slices.ContainsFunc(f.Decls, func(d *ast.Decl) bool { return slices.Contains(resolve.Keywords(), d.Keyword.Name) })
+	shared := func(d *ast.Decl) bool { return d.Keyword.Name == "objective" || d.Keyword.Name == "suite" }
+	return f.Recipe == nil && slices.ContainsFunc(f.Decls, shared) &&
+		!slices.ContainsFunc(f.Decls, func(d *ast.Decl) bool { return !shared(d) && slices.Contains(resolve.Keywords(), d.Keyword.Name) })
 }
 
 // Check holds a compiled recipe against the world.

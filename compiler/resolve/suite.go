@@ -61,7 +61,9 @@ func (r *resolver) declareSuite(d *ast.Decl) {
 	}
 	r.countsOnce(s)
 	r.rulesFit(s)
-	r.suites[s.Name] = s
+	if len(*r.errs) == before {
+		r.suites[s.Name] = s
+	}
 }
 
 // fillNamed appends a struct for each entry that no field has: its name, and
@@ -151,15 +153,20 @@ func (r *resolver) badSuite(s *Suite, format string, args ...any) *diag.Diagnost
 // suiteOf binds the suite that an evaluation names, and has its data read the
 // subset of each row.
 func (r *resolver) suiteOf(e *Evaluate) {
-	name := e.Spec.Suite
-	v := r.recipe.Value("evaluate." + e.Name + ".suite")
+	name, path := e.Spec.Suite, "evaluate."+e.Name+".suite"
+	v := r.recipe.Value(path)
+	if r.lost[path] || r.lost["evaluate."+e.Name] { // any may have been meant
+		for _, other := range keys(r.suites) {
+			r.used["suite "+other] = true
+		}
+	}
 	if name == "" || v == nil {
 		return
 	}
 	s, ok := r.suites[name]
-	r.used["suite "+name] = true
+	r.used["suite "+name], r.used["suite "+diag.Suggest(name, keys(r.suites))] = true, true
 	switch {
-	case !ok && r.partial:
+	case !ok && (r.partial || r.meant[name]):
 	case !ok:
 		d := r.errs.Addf(diag.UnknownSuite, v.Span, "there is no suite %q", name)
 		if d.Help = didYouMean(name, keys(r.suites), "suites"); len(r.suites) == 0 {
