@@ -329,7 +329,7 @@ func TestWilson(t *testing.T) {
 	for _, c := range []struct {
 		right, n int
 		want     [2]float64
-	}{{7, 10, [2]float64{0.39677815, 0.89220873}}, {0, 10, [2]float64{0, 0.27753280}}, {10, 10, [2]float64{0.72246720, 1}}, {0, 0, [2]float64{0, 1}}} {
+	}{{7, 10, [2]float64{0.39677815, 0.89220873}}, {0, 10, [2]float64{0, 0.27753280}}, {10, 10, [2]float64{0.72246720, 1}}, {196, 300, [2]float64{0.59784803, 0.70494146}}, {1, 1, [2]float64{0.206549314, 1}}, {0, 0, [2]float64{0, 1}}} {
 		got := Wilson(c.right, c.n)
 		if math.Abs(got[0]-c.want[0]) > 1e-7 || math.Abs(got[1]-c.want[1]) > 1e-7 {
 			t.Errorf("%d of %d: %v, want %v", c.right, c.n, got, c.want)

@@ -1,9 +1,10 @@
 package trainer
 
-import "math"
+import (
+	"math"
 
-// z95 is the quantile of the standard normal distribution at 0.975.
-const z95 = 1.959963984540054
+	"github.com/rmc-lang/rmc/runtime/suite"
+)
 
 // bins is how many groups calibration has between 0.5 and 1.
 const bins = 5
@@ -39,7 +40,7 @@ func measure(rows []Scored) Measures {
 		m.Accuracy, m.Margin, m.LogLoss = float64(m.Correct)/n, m.Margin/n, m.LogLoss/n
 		m.Shorter, m.Longer = float64(shorter)/n, float64(longer)/n
 	}
-	m.Interval = wilson(m.Correct, m.Pairs)
+	m.Interval = suite.Wilson(m.Correct, m.Pairs)
 	for i := range m.Calibration {
 		m.Calibration[i].close()
 	}
@@ -84,17 +85,4 @@ func (b *Bin) close() {
 // softplus is log(1 + exp(x)) without overflow.
 func softplus(x float64) float64 {
 	return math.Max(x, 0) + math.Log1p(math.Exp(-math.Abs(x)))
-}
-
-// wilson is the 95 % score interval of a proportion (Wilson 1927): unlike the
-// normal one it stays within 0 and 1 and holds for small n.
-func wilson(correct, n int) [2]float64 {
-	if n == 0 {
-		return [2]float64{0, 1}
-	}
-	total := float64(n)
-	p, z2 := float64(correct)/total, z95*z95
-	middle := (p + z2/(2*total)) / (1 + z2/total)
-	half := z95 / (1 + z2/total) * math.Sqrt(p*(1-p)/total+z2/(4*total*total))
-	return [2]float64{max(0, middle-half), min(1, middle+half)}
 }

@@ -41,16 +41,3 @@ func TestMeasureNothing(t *testing.T) {
 		t.Errorf("measure(nil) = %+v", m)
 	}
 }
-
-// The values are the closed form computed in Python.
-func TestWilson(t *testing.T) {
-	for _, c := range []struct {
-		correct, n int
-		low, high  float64
-	}{{0, 10, 0, 0.2775328}, {10, 10, 0.7224672, 1}, {196, 300, 0.597848, 0.704941}, {1, 1, 0.2065493, 1}} {
-		got := wilson(c.correct, c.n)
-		if math.Abs(got[0]-c.low) > 1e-4 || math.Abs(got[1]-c.high) > 1e-4 {
-			t.Errorf("wilson(%d, %d) = %.6f, want %v to %v", c.correct, c.n, got, c.low, c.high)
-		}
-	}
-}
