@@ -103,7 +103,7 @@ func (g labelling) read(v any) (gold []float32, ok bool) {
 		return g.shares(v)
 	case string:
 		s := strings.TrimSpace(v)
-		if i := slices.Index(g.tokens, s); i >= 0 {
+		if i := slices.IndexFunc(g.tokens, func(t string) bool { return strings.TrimSpace(t) == s }); i >= 0 && s != "" {
 			return g.hot[i], true
 		}
 		if i := slices.Index(g.names, s); i >= 0 || s == "" {

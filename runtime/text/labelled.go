@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // An Answer is one of the assistant's turns in a conversation whose answers are
@@ -67,17 +68,17 @@ func (t *Tokenizer) answer(e *Encoded, known fronts, before []Message, content s
 	if err != nil {
 		return Answer{}, &LabelError{Why: fmt.Sprintf("the conversation before an answer cannot be rendered: %v", err)}
 	}
-	if !strings.HasPrefix(e.Text, context) {
-		return Answer{}, parted(e.Text, context)
-	}
-	content = strings.TrimSpace(content)
-	if !slices.Contains(labels, content) {
+	here := slices.IndexFunc(labels, func(label string) bool { return strings.TrimSpace(label) == strings.TrimSpace(content) })
+	if here < 0 {
 		return Answer{}, &LabelError{Label: content, Why: fmt.Sprintf("the answer is none of the labels %q", labels)}
+	}
+	if !strings.HasPrefix(e.Text, context+labels[here]) {
+		return Answer{}, parted(e.Text, context, labels[here])
 	}
 	known = known.within(context)
 	head := t.front(context, known)
 	a := Answer{Start: len(head)}
-	for _, label := range labels {
+	for i, label := range labels {
 		id, failed := t.one(context, head, label, known)
 		if failed != nil {
 			return a, failed
@@ -85,7 +86,7 @@ func (t *Tokenizer) answer(e *Encoded, known fronts, before []Message, content s
 		if twin := slices.Index(a.Labels, id); twin >= 0 {
 			return a, &LabelError{Label: label, Why: fmt.Sprintf("it is token %d %q, and so is label %q", id, t.Piece(id), labels[twin])}
 		}
-		if label == content && !begins(e.IDs, head, id) {
+		if i == here && !begins(e.IDs, head, id) {
 			return a, &LabelError{Label: label, Why: fmt.Sprintf(
 				"after %s it is one token, but not with what the chat template writes behind it: the tokens there are %s", ending(context), t.pieces(e.IDs, len(head)-1, 4))}
 		}
@@ -196,11 +197,12 @@ func begins(ids, head []int32, id int32) bool {
 }
 
 // parted says where the context of an answer is not what the conversation begins with.
-func parted(whole, context string) *LabelError {
-	n := commonPrefix([]rune(whole), []rune(context))
+func parted(whole, context, label string) *LabelError {
+	asked := []rune(context + label)
+	n := min(commonPrefix([]rune(whole), asked), utf8.RuneCountInString(context))
 	return &LabelError{Why: fmt.Sprintf(
-		"the chat template asks for an answer in another way than it writes one, so that a model would be asked what it was not trained on: after %s it asks with %s and writes %s",
-		ending(string([]rune(whole)[:n])), beginning(string([]rune(context)[n:])), beginning(string([]rune(whole)[n:])))}
+		"the chat template asks for an answer in another way than it writes one, so that a model would be asked what it was not trained on: after %s it asks for %s and has %s; give the model a template of its own",
+		ending(string([]rune(whole)[:n])), beginning(string(asked[n:])), beginning(string([]rune(whole)[n:])))}
 }
 
 // shown is how many characters of a text messages show.
