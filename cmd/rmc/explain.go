@@ -29,7 +29,7 @@ func (e *explainCommand) Run(c *console) error {
 	if entry, ok := diag.Lookup(e.What); ok {
 		return e.code(c.out, entry)
 	}
-	if fields := fieldsNamed(e.What); len(fields) > 0 {
+	if fields := fieldsNamed(e.What); len(fields) > 0 && !slices.Contains(resolve.Keywords(), e.What) {
 		return e.fields(c.out, fields)
 	}
 	if text := wordText(e.What); text != "" && e.JSON {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/rmc-lang/rmc/compiler"
 	"github.com/rmc-lang/rmc/compiler/plan"
+	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
 // A planCommand shows what a recipe will do.
@@ -251,6 +252,8 @@ func (t *planText) made(s plan.Stage) {
 	case s.Kind == plan.Label:
 		t.fact("asks", "%s at %s, each pair %s", s.Label.Model, s.Label.Endpoint,
 			map[string]string{"both": "in both orders", "given": "in the order in which it stands"}[s.Label.Orders])
+	case s.Kind == plan.Evaluate && s.Evaluate.Suite != "":
+		t.suite(s.Evaluate.Suite)
 	}
 	if i := slices.IndexFunc(t.plan.Rewards, func(w plan.Reward) bool { return w.Name == s.Reward }); i >= 0 {
 		w := t.plan.Rewards[i]
@@ -259,6 +262,16 @@ func (t *planText) made(s plan.Stage) {
 			t.fact("", "%s", w.Score)
 		}
 	}
+}
+
+// suite writes what a benchmark puts together.
+func (t *planText) suite(name string) {
+	i := slices.IndexFunc(t.plan.Suites, func(s spec.Suite) bool { return s.Name == name })
+	var sections []string
+	for _, sec := range t.plan.Suites[i].Sections {
+		sections = append(sections, fmt.Sprintf("%s × %g", sec.Name, sec.Weight))
+	}
+	t.fact("suite", "%s by %s: %s", name, t.plan.Suites[i].Rule.Kind, strings.Join(sections, ", "))
 }
 
 // steps writes how long a stage trains.
