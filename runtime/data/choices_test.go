@@ -81,3 +81,23 @@ func TestChoicesThatCannotBeRead(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// No row of the benchmark is lost, and each has its three right and three wrong
+// responses: RM-Bench counts every one, of which some are alike.
+func TestRMBenchRows(t *testing.T) {
+	for name, rows := range map[string]int{"chat": 129, "safety-refuse": 284, "safety-response": 157} {
+		d := spec.Data{Kind: "ranking", Format: "auto", MaxLength: 40000, OverLength: "truncate_left", Ties: "error", Split: spec.Split{Kind: "none"}, Subsets: true}
+		s, err := Load(d, sharedFile(t, "rm-bench/"+name+"_filtered.json"), bytesEncode)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Stats.Format != "choices" || s.Stats.Read != rows || s.Stats.Kept != rows {
+			t.Errorf("%s: %+v", name, s.Stats)
+		}
+		for _, e := range s.Train {
+			if e.Better != 3 || len(e.Sequences) != 6 || e.Subset == "" || e.Name == "" {
+				t.Fatalf("%s: row %d: %d of %d, %q, %q", name, e.Row, e.Better, len(e.Sequences), e.Subset, e.Name)
+			}
+		}
+	}
+}
