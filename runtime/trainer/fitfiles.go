@@ -48,9 +48,38 @@ type fitTable struct {
 	Data        string            `json:"data"`
 	Rows        int               `json:"rows"` // fitted on
 	Inputs      string            `json:"inputs_sha256"`
-	Probe       *fit.Probe        `json:"probe,omitempty"` // without its weights
+	Probe       *probeTable       `json:"probe,omitempty"`
 	Transform   *fit.Transform    `json:"transform,omitempty"`
 	Importances []tree.Importance `json:"importances,omitempty"`
+}
+
+// A probeTable is a probe without its weights.
+type probeTable struct {
+	Hidden int        `json:"hidden"` // numbers that it reads
+	Chosen []namedFit `json:"attributes"`
+}
+
+// A namedFit is how one attribute of a probe came about.
+type namedFit struct {
+	Attribute string `json:"attribute"`
+	fit.Chosen
+}
+
+func tableOf(p *fit.Probe) *probeTable {
+	t := &probeTable{Hidden: p.Hidden}
+	for a, name := range p.Attributes {
+		t.Chosen = append(t.Chosen, namedFit{name, p.Chosen[a]})
+	}
+	return t
+}
+
+// probe is the table's probe with weights.
+func (t *probeTable) probe(weight, bias [][]float64) *fit.Probe {
+	p := &fit.Probe{Hidden: t.Hidden, Weight: weight, Intercept: bias[0]}
+	for _, c := range t.Chosen {
+		p.Attributes, p.Chosen = append(p.Attributes, c.Attribute), append(p.Chosen, c.Chosen)
+	}
+	return p
 }
 
 func (r *Run) fitFolder(name string) string { return filepath.Join(r.Dir, "fits", name) }
@@ -122,9 +151,7 @@ func (f *fitted) texts() ([]textFile, error) {
 	how := f.stage.Fit
 	table := fitTable{Name: how.Name, Kind: how.Kind, Of: how.Of, Data: f.stage.Data.Name, Rows: f.rows, Inputs: f.inputs, Transform: f.transform}
 	if f.probe != nil {
-		light := *f.probe
-		light.Weight, light.Intercept = nil, nil
-		table.Probe = &light
+		table.Probe = tableOf(f.probe)
 	}
 	if f.tree != nil {
 		table.Importances = f.tree.importances
@@ -205,13 +232,13 @@ func readFit(s Stage, folder string) (*fitted, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &fitted{stage: s, rows: table.Rows, inputs: table.Inputs, probe: table.Probe, transform: table.Transform}
+	f := &fitted{stage: s, rows: table.Rows, inputs: table.Inputs, transform: table.Transform}
 	switch {
-	case f.probe != nil:
-		if f.probe.Weight, err = rowsOf(weights, probeWeight); err == nil {
-			var bias [][]float64
+	case table.Probe != nil:
+		var weight, bias [][]float64
+		if weight, err = rowsOf(weights, probeWeight); err == nil {
 			if bias, err = rowsOf(weights, probeBias); err == nil {
-				f.probe.Intercept = bias[0]
+				f.probe = table.Probe.probe(weight, bias)
 			}
 		}
 	case f.transform == nil:

@@ -48,7 +48,7 @@ func (p *progress) step(s Step) {
 		}
 	}
 	if p.bar != nil {
-		p.bar.Describe(fmt.Sprintf("loss %.4f  accuracy %s  %.1f pairs/s", s.Loss, share(s.Accuracy), s.PairsPerSecond))
+		p.bar.Describe(fmt.Sprintf("loss %.4f%s  %.1f pairs/s", s.Loss, compared(s), s.PairsPerSecond))
 		_ = p.bar.Set(s.Step)
 		if s.Step == s.Of {
 			fmt.Fprintln(p.out)
@@ -60,11 +60,20 @@ func (p *progress) step(s Step) {
 		return
 	}
 	p.last = time.Now()
-	fmt.Fprintf(p.out, "step %*d/%d  loss %.4f  accuracy %s  margin %+.3f  lr %.2e  grad %.3f  %s%s\n",
-		digits(s.Of), s.Step, s.Of, s.Loss, share(s.Accuracy), s.Margin, s.LR, s.GradNorm, speed(s), p.left(s))
+	fmt.Fprintf(p.out, "step %*d/%d  loss %.4f%s  lr %.2e  grad %.3f  %s%s\n",
+		digits(s.Of), s.Step, s.Of, s.Loss, compared(s), s.LR, s.GradNorm, speed(s), p.left(s))
 	for _, name := range slices.Sorted(maps.Keys(s.Reports)) {
 		fmt.Fprintf(p.out, "      %s %.4f\n", name, s.Reports[name])
 	}
+}
+
+// compared is how the sides of the pairs stand; "" where the model itself gives
+// them no scores, as a gate does not.
+func compared(s Step) string {
+	if math.IsNaN(s.Accuracy) {
+		return ""
+	}
+	return fmt.Sprintf("  accuracy %s  margin %+.3f", share(s.Accuracy), s.Margin)
 }
 
 // speed is how fast a step went.
