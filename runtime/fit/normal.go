@@ -3,9 +3,11 @@ package fit
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas64"
+	"gonum.org/v1/gonum/floats"
 	lapack "gonum.org/v1/gonum/lapack/gonum"
 )
 
@@ -99,48 +101,42 @@ func (d *design) squares(weights Matrix[float64], rows []int) []float64 {
 
 // A normal is the system (S + αI)·Z = B of a design, for every α. With at least
 // as many rows as features S = HᵀH and B = Hᵀ·Y, and Z is the weights; with fewer
-// S = H·Hᵀ and B = Y, and the weights are Hᵀ·Z (the same ones).
+// S = H·Hᵀ and B = Y, and the weights are Hᵀ·Z (the same ones). H is what the
+// design says: centred features of its rows, and Y their targets.
 //
 // S = Q·T·Qᵀ, T tridiagonal, is computed once: S + αI = Q·(T + αI)·Qᵀ, and a
 // tridiagonal system takes no time. (Eldén, BIT 17, 1977, does so with a
 // bidiagonal matrix. Eigenvectors would serve as well, for five times the work.)
 type normal struct {
-	dual           *Matrix[float64] // H where there are fewer rows than features
-	reflectors     Matrix[float64]  // below the diagonal, what Q is made of
-	tau            []float64
-	diagonal, off  []float64 // of T
-	small, large   float64   // the extreme eigenvalues of S
-	rotated        Matrix[float64]
-	rows, unknowns int // of the design
+	*design
+	dual          *Matrix[float64] // H where there are fewer rows than features
+	right         Matrix[float64]  // B
+	reflectors    Matrix[float64]  // below the diagonal, what Q is made of
+	tau           []float64
+	diagonal, off []float64 // of T
+	small, large  float64   // the extreme eigenvalues of S
 }
 
 // factorise builds the system of a design and reduces it.
 func factorise(d *design) *normal {
-	n := &normal{rows: len(d.of.rows), unknowns: d.features.Cols}
-	if n.rows >= n.unknowns {
-		n.primal(d)
-	} else {
+	n := &normal{design: d}
+	if rows := len(d.of.rows); rows < d.features.Cols {
 		h := d.centred(d.of.rows)
-		n.dual, n.rotated = &h, d.targets(d.of.rows)
-		n.reflectors = Zeros[float64](n.rows, n.rows)
+		n.dual, n.right, n.reflectors = &h, d.targets(d.of.rows), Zeros[float64](rows, rows)
 		lower(blas.NoTrans, h, n.reflectors)
+	} else {
+		n.right, n.reflectors = Zeros[float64](d.features.Cols, len(d.of.attributes)), Zeros[float64](d.features.Cols, d.features.Cols)
+		for block := range blocks(d.of.rows) {
+			h := d.centred(block)
+			lower(blas.Trans, h, n.reflectors)
+			gemm(blas.Trans, blas.NoTrans, h, d.targets(block), n.right)
+		}
 	}
 	n.reduce()
 	return n
 }
 
-// primal sums HᵀH and Hᵀ·Y over blocks of rows.
-func (n *normal) primal(d *design) {
-	n.reflectors = Zeros[float64](n.unknowns, n.unknowns)
-	n.rotated = Zeros[float64](n.unknowns, len(d.of.attributes))
-	for block := range blocks(d.of.rows) {
-		h := d.centred(block)
-		lower(blas.Trans, h, n.reflectors)
-		gemm(blas.Trans, blas.NoTrans, h, d.targets(block), n.rotated)
-	}
-}
-
-// reduce turns S into T, and B into Qᵀ·B.
+// reduce turns S into T.
 func (n *normal) reduce() {
 	order := n.reflectors.Rows
 	n.diagonal, n.off, n.tau = make([]float64, order), make([]float64, order-1), make([]float64, order-1)
@@ -148,12 +144,11 @@ func (n *normal) reduce() {
 	lapack.Implementation{}.Dsytrd(blas.Lower, order, n.reflectors.Data, order, n.diagonal, n.off, n.tau, work, -1)
 	work = make([]float64, int(work[0]))
 	lapack.Implementation{}.Dsytrd(blas.Lower, order, n.reflectors.Data, order, n.diagonal, n.off, n.tau, work, len(work))
-	eigen, off := append([]float64(nil), n.diagonal...), append([]float64(nil), n.off...)
+	eigen, off := slices.Clone(n.diagonal), slices.Clone(n.off)
 	if !(lapack.Implementation{}).Dsterf(order, eigen, off) {
 		panic("fit: the eigenvalues of a tridiagonal matrix did not converge")
 	}
 	n.small, n.large = eigen[0], eigen[order-1]
-	n.rotate(blas.Trans, n.rotated)
 }
 
 // rotate replaces c by Q·c, or by Qᵀ·c. Q leaves the first row as it is.
@@ -185,7 +180,7 @@ func (n *normal) usable(alphas []float64) ([]float64, error) {
 	for _, alpha := range alphas {
 		switch {
 		case alpha == 0 && !(smallest > needed):
-			return nil, fmt.Errorf("alpha 0: %d rows do not determine %d weights (features are constant or depend on each other), so no single probe is best; take 0 out of alphas", n.rows, n.unknowns)
+			return nil, fmt.Errorf("alpha 0: %d rows do not determine %d weights (features are constant or depend on each other), so no single probe is best; take 0 out of alphas", len(n.of.rows), n.features.Cols)
 		case n.small+alpha > needed:
 			usable = append(usable, alpha)
 		}
@@ -199,29 +194,101 @@ func (n *normal) usable(alphas []float64) ([]float64, error) {
 // epsilon is the distance from 1 to the next float64.
 const epsilon = 0x1p-52
 
-// weights solves the system for each alpha, [hidden, alpha·attribute]: alpha by
-// alpha, the columns of its attributes.
+// illPosed is the ratio of the extreme eigenvalues of S + αI from which a
+// solution is improved: float64 alone leaves 8 of its 16 digits there. Features
+// whose scales differ, as a decoder's do, come to it with the smaller alphas.
+const illPosed = 1e8
+
+// weights solves the system for each of ascending alphas,
+// [hidden, alpha·attribute]: alpha by alpha, the columns of its attributes.
 func (n *normal) weights(alphas []float64) Matrix[float64] {
-	order, k := n.rotated.Rows, n.rotated.Cols
-	z := Zeros[float64](order, len(alphas)*k)
-	diagonal, off := make([]float64, order), make([]float64, order-1)
-	for i, alpha := range alphas {
-		copy(off, n.off)
-		for j, v := range n.diagonal {
-			diagonal[j] = v + alpha
-			copy(z.Row(j)[i*k:(i+1)*k], n.rotated.Row(j))
-		}
-		if !(lapack.Implementation{}).Dptsv(order, k, diagonal, off, z.Data[i*k:], z.Cols) {
-			panic(fmt.Sprintf("fit: alpha %g of a system with eigenvalues from %g to %g", alpha, n.small, n.large))
-		}
+	z := n.solve(tiled(n.right, len(alphas)), alphas)
+	ill := 0
+	for ill < len(alphas) && n.large > illPosed*(n.small+alphas[ill]) {
+		ill++
 	}
-	n.rotate(blas.NoTrans, z)
+	if ill > 0 {
+		n.improve(z, alphas[:ill])
+	}
 	if n.dual == nil {
 		return z
 	}
-	w := Zeros[float64](n.unknowns, z.Cols)
+	w := Zeros[float64](n.features.Cols, z.Cols)
 	gemm(blas.Trans, blas.NoTrans, *n.dual, z, w)
 	return w
+}
+
+// improve solves for what the solutions of the first alphas leave, and adds it.
+func (n *normal) improve(z Matrix[float64], alphas []float64) {
+	columns := len(alphas) * n.right.Cols
+	for range 2 { // each time takes the error to its square, down to rounding
+		step := n.solve(n.residual(first(z, columns), alphas), alphas)
+		for r := range z.Rows {
+			floats.Add(z.Row(r)[:columns], step.Row(r))
+		}
+	}
+}
+
+// solve replaces b [order, alpha·attribute] by (S + αI)⁻¹·b and returns it.
+func (n *normal) solve(b Matrix[float64], alphas []float64) Matrix[float64] {
+	k := n.right.Cols
+	n.rotate(blas.Trans, b)
+	for i, alpha := range alphas {
+		diagonal, off := slices.Clone(n.diagonal), slices.Clone(n.off)
+		floats.AddConst(alpha, diagonal)
+		if !(lapack.Implementation{}).Dptsv(b.Rows, k, diagonal, off, b.Data[i*k:], b.Cols) {
+			panic(fmt.Sprintf("fit: alpha %g of a system with eigenvalues from %g to %g", alpha, n.small, n.large))
+		}
+	}
+	n.rotate(blas.NoTrans, b)
+	return b
+}
+
+// residual returns B − S·z − α·z, from H and not from S, which has lost half of
+// H's digits.
+func (n *normal) residual(z Matrix[float64], alphas []float64) Matrix[float64] {
+	out := Zeros[float64](z.Rows, z.Cols)
+	if n.dual != nil {
+		w := Zeros[float64](n.features.Cols, z.Cols)
+		gemm(blas.Trans, blas.NoTrans, *n.dual, z, w)
+		out = n.left(*n.dual, n.right, w)
+	} else {
+		for block := range blocks(n.of.rows) {
+			h := n.centred(block)
+			gemm(blas.Trans, blas.NoTrans, h, n.left(h, n.targets(block), z), out)
+		}
+	}
+	for r := range z.Rows {
+		for c, v := range z.Row(r) {
+			out.Row(r)[c] -= alphas[c/n.right.Cols] * v
+		}
+	}
+	return out
+}
+
+// left returns what weights leave of targets: y − h·w.
+func (n *normal) left(h, y, w Matrix[float64]) Matrix[float64] {
+	out := tiled(y, w.Cols/y.Cols)
+	blas64.Gemm(blas.NoTrans, blas.NoTrans, -1, general(h), general(w), 1, general(out))
+	return out
+}
+
+// first returns a copy of the first columns of m.
+func first(m Matrix[float64], columns int) Matrix[float64] {
+	out := Zeros[float64](m.Rows, columns)
+	for r := range m.Rows {
+		copy(out.Row(r), m.Row(r))
+	}
+	return out
+}
+
+// tiled repeats the columns of m.
+func tiled(m Matrix[float64], times int) Matrix[float64] {
+	out := Zeros[float64](m.Rows, m.Cols*times)
+	for r := range m.Rows {
+		copy(out.Row(r), slices.Repeat(m.Row(r), times))
+	}
+	return out
 }
 
 // blocks cuts rows into runs of blockRows.

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"gonum.org/v1/gonum/mat"
+
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -240,6 +242,40 @@ func TestAlphaBelowRoundingIsPassedOver(t *testing.T) {
 	}
 	if _, err := Ridge(r, spec.Fit{Alphas: []float64{1e-4}}); err == nil || !strings.Contains(err.Error(), "lost in rounding") {
 		t.Errorf("alpha 1e-4 alone: %v", err)
+	}
+}
+
+// Features of very different scales: the normal equations have the square of
+// their condition, 1e14 here, and a probe must not be off by its square. Held
+// against the singular values of the features themselves.
+func TestScalesCostNoDigits(t *testing.T) {
+	for _, rows := range []int{60, 15} {
+		r := rated(rows, 20, 1, 1)
+		h, y := mat.NewDense(rows, 20, nil), mat.NewVecDense(rows, r.Ratings.Data)
+		for i, v := range r.Features.Data {
+			r.Features.Data[i] = (v + 3) * float32(math.Pow(10, float64(i%20)/4))
+			h.Set(i/20, i%20, float64(r.Features.Data[i]))
+		}
+		const alpha = 1e-4
+		var svd mat.SVD
+		if !svd.Factorize(h, mat.SVDThin) {
+			t.Fatal("no singular values")
+		}
+		var u, v mat.Dense
+		svd.UTo(&u)
+		svd.VTo(&v)
+		var c, w mat.VecDense
+		c.MulVec(u.T(), y)
+		for i, s := range svd.Values(nil) {
+			c.SetVec(i, c.AtVec(i)*s/(s*s+alpha))
+		}
+		w.MulVec(&v, &c)
+		p := fitRidge(t, r, spec.Fit{Alphas: []float64{alpha}})
+		for i, got := range p.Weight[0] {
+			if want := w.AtVec(i); !(math.Abs(got-want) <= 1e-8*math.Abs(want)) {
+				t.Errorf("%d rows: weight %d is %.12g, want %.12g", rows, i, got, want)
+			}
+		}
 	}
 }
 

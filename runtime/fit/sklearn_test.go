@@ -83,6 +83,8 @@ func sklearn(t *testing.T, folder string) []fitting {
 	cmd := exec.Command(conformance.Python(t), args...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
+	// One thread: on a machine with other work many wait for each other for minutes.
+	cmd.Env = append(os.Environ(), "OMP_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1")
 	out, err := cmd.Output()
 	if exit := new(exec.ExitError); errors.As(err, &exit) && exit.ExitCode() == 3 {
 		t.Skip("needs scikit-learn in the Python of make venv or RMC_PYTHON: pip install scikit-learn")
