@@ -149,45 +149,82 @@ func vote(problems []Problem, n int, what string, weight func(Problem, int) floa
 			return Estimate{}, fmt.Errorf("%s of %d: problem %d has %d scores and %d answers", what, n, i+1, len(p.Scores), len(p.Answers))
 		}
 	}
-	return over(problems, n, what, func(p Problem) float64 {
-		order := make([]int, len(p.Scores))
-		for i := range order {
-			order[i] = i
-		}
-		if n == len(order) {
-			return p.elect(order, weight)
-		}
-		random, total := rand.New(rand.NewPCG(uint64(n), uint64(len(order)))), 0.0
-		for range draws {
-			for i := range n { // of a shuffle, the part that is looked at
-				j := i + random.IntN(len(order)-i)
-				order[i], order[j] = order[j], order[i]
-			}
-			total += p.elect(order[:n], weight)
-		}
-		return total / draws
-	})
+	return over(problems, n, what, func(p Problem) float64 { return p.elected(n, weight) })
 }
 
-// elect is the chance that an answer with the most votes among those chosen is
-// right. It is right if it was ever found to be.
-func (p Problem) elect(chosen []int, weight func(Problem, int) float64) float64 {
-	votes, right := map[string]float64{}, map[string]bool{}
-	most := math.Inf(-1)
-	for _, i := range slices.Sorted(slices.Values(chosen)) { // so that sums do not depend on the draw
-		a := p.Answers[i]
-		votes[a] += weight(p, i)
-		right[a] = right[a] || p.Right[i]
+// elected is the mean chance that the winner is right, over subsets of n answers.
+func (p Problem) elected(n int, weight func(Problem, int) float64) float64 {
+	e := newElection(p, weight)
+	order := make([]int, len(p.Scores))
+	for i := range order {
+		order[i] = i
+		e.in[i] = n == len(order)
 	}
-	for _, v := range votes {
-		most = max(most, v)
+	if n == len(order) {
+		return e.right()
 	}
-	winners, rightOnes := 0, 0
-	for a, v := range votes {
-		if v == most {
-			winners++
-			rightOnes += int(one(right[a]))
+	random, total := rand.New(rand.NewPCG(uint64(n), uint64(len(order)))), 0.0
+	for range draws {
+		for i := range n { // of a shuffle, the part that is looked at
+			j := i + random.IntN(len(order)-i)
+			order[i], order[j] = order[j], order[i]
+			e.in[order[i]] = true
 		}
+		total += e.right()
+		for _, i := range order[:n] {
+			e.in[i] = false
+		}
+	}
+	return total / draws
+}
+
+// An election counts the votes of some answers.
+type election struct {
+	answer  []int     // [response] the answer that it gives
+	weights []float64 // [response]
+	in      []bool    // [response] whether it votes
+	good    []bool    // [answer] whether it was ever found to be right
+	votes   []float64 // [answer]
+	named   []bool    // [answer] whether a response that votes gives it
+}
+
+func newElection(p Problem, weight func(Problem, int) float64) *election {
+	e := &election{in: make([]bool, len(p.Answers))}
+	known := map[string]int{}
+	for i, text := range p.Answers {
+		a, ok := known[text]
+		if !ok {
+			a = len(known)
+			known[text], e.good = a, append(e.good, false)
+		}
+		e.answer, e.weights = append(e.answer, a), append(e.weights, weight(p, i))
+		e.good[a] = e.good[a] || p.Right[i]
+	}
+	e.votes, e.named = make([]float64, len(known)), make([]bool, len(known))
+	return e
+}
+
+// right is the chance that an answer with the most votes is right. Votes are
+// added in the order of the responses, so that equal sums are equal.
+func (e *election) right() float64 {
+	clear(e.votes)
+	clear(e.named)
+	for i, a := range e.answer {
+		if e.in[i] {
+			e.votes[a] += e.weights[i]
+			e.named[a] = true
+		}
+	}
+	most, winners, rightOnes := math.Inf(-1), 0, 0
+	for a, v := range e.votes {
+		switch {
+		case !e.named[a] || v < most:
+			continue
+		case v > most:
+			most, winners, rightOnes = v, 0, 0
+		}
+		winners++
+		rightOnes += int(one(e.good[a]))
 	}
 	return float64(rightOnes) / float64(winners)
 }

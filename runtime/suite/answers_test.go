@@ -171,3 +171,26 @@ func TestAnswersThatCannotBeDrawn(t *testing.T) {
 }
 
 func second(_ Estimate, err error) error { return err }
+
+// The votes of some answers are the mean over all subsets, up to the draws.
+func TestVotesOfSomeAnswersAreTheMeanOverSubsets(t *testing.T) {
+	p := Problem{Scores: []float64{0.9, 0.2, 0.3, 0.4}, Right: []bool{true, true, false, false}, Answers: []string{"7", "7", "8", "9"}}
+	// Of three: 778 7, 779 7, 789 a third each (twice): 1, 1, 1/3, 1/3.
+	m, err := Majority([]Problem{p}, 3)
+	if want := (1 + 1 + 1.0/3 + 1.0/3) / 4; err != nil || math.Abs(m.Value-want) > 0.06 {
+		t.Errorf("%v, want about %v: %v", m.Value, want, err)
+	}
+	// By weight: 1.1 to 0.3, 1.1 to 0.4, 0.9 is most, 0.2 is least.
+	w, err := Weighted([]Problem{p}, 3)
+	if want := 3.0 / 4; err != nil || math.Abs(w.Value-want) > 0.06 {
+		t.Errorf("%v, want about %v: %v", w.Value, want, err)
+	}
+}
+
+func BenchmarkMajority(b *testing.B) {
+	random := rand.New(rand.NewPCG(1, 1))
+	problems := []Problem{some(random, 1024)}
+	for b.Loop() {
+		Majority(problems, 256)
+	}
+}

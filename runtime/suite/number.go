@@ -13,7 +13,7 @@ import (
 )
 
 // resamples is how often rows are drawn again for an interval. The quantiles
-// that bound it are then off by about a twentieth of its width.
+// that bound it are then off by about a fiftieth of its width.
 const resamples = 2000
 
 // A number is a value with its parts, and what they were in each resample.
