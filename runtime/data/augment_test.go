@@ -1,0 +1,329 @@
+package data
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rmc-lang/rmc/runtime/spec"
+)
+
+// augmenting is a recipe of RRM's rows.
+func augmenting() spec.Data {
+	d := recipe()
+	d.Name, d.From = "more", spec.From{Kind: "augment", Data: []string{"prefs"}, Originals: true, Wins: 8, Ties: 6, Seed: 3}
+	return d
+}
+
+func mustAugment(t *testing.T, d spec.Data, pairs []Pair) Augmented {
+	t.Helper()
+	a, err := Augment(d, pairs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// numbered is the n of "good n" or "bad n".
+func numbered(t *testing.T, turns []Message) (good bool, n int) {
+	t.Helper()
+	var word string
+	if _, err := fmt.Sscanf(turns[0].Content, "%s %d", &word, &n); err != nil {
+		t.Fatal(err)
+	}
+	return word == "good", n
+}
+
+// T6: 14 rows of each row, 8 wins and 6 ties, the row itself before them, the same
+// under one seed.
+func TestAugment(t *testing.T) {
+	pairs := somePairs(20)
+	a := mustAugment(t, augmenting(), pairs)
+	if len(a.Pairs) != 20*15 || a.Originals != 20 || len(a.Made) != 14 || a.Same != 0 || a.Left != 0 {
+		t.Fatalf("%d rows, %+v", len(a.Pairs), a)
+	}
+	for name, n := range a.Made {
+		if n != 20 {
+			t.Errorf("%s: %d", name, n)
+		}
+	}
+	for at, p := range a.Pairs {
+		i := at / 15
+		_, prompt := numbered(t, p.Prompt)
+		chosenGood, chosen := numbered(t, p.Chosen)
+		rejectedGood, rejected := numbered(t, p.Rejected)
+		switch {
+		case p.Row != at || prompt != i:
+			t.Fatalf("row %d is %d, of prompt %d", at, p.Row, prompt)
+		case at%15 == 0:
+			if p.Made != "" || chosen != i || rejected != i {
+				t.Errorf("row %d: %+v is not the row itself", at, p)
+			}
+		case at%15 <= 8:
+			if p.Tie || chosen != i || rejected == i || !strings.Contains(p.Made, " > ") || chosenGood != (at%15 <= 4) {
+				t.Errorf("row %d (%s): answer %d beats %d", at, p.Made, chosen, rejected)
+			}
+		case !p.Tie || chosen == i || rejected == i || !strings.Contains(p.Made, " = "):
+			t.Errorf("row %d (%s): answers %d and %d", at, p.Made, chosen, rejected)
+		case strings.HasPrefix(p.Made, "chosen j") && !chosenGood || strings.HasSuffix(p.Made, "= rejected k") && rejectedGood:
+			t.Errorf("row %d (%s): %+v", at, p.Made, p)
+		}
+	}
+	if again := mustAugment(t, augmenting(), pairs); !slices.EqualFunc(a.Pairs, again.Pairs, equalPairs) {
+		t.Error("the same seed gives other rows")
+	}
+	d := augmenting()
+	d.From.Seed = 4
+	if other := mustAugment(t, d, pairs); slices.EqualFunc(a.Pairs, other.Pairs, equalPairs) {
+		t.Error("another seed gives the same rows")
+	}
+}
+
+func equalPairs(a, b Pair) bool {
+	return a.Row == b.Row && a.Tie == b.Tie && a.Made == b.Made && slices.Equal(a.Prompt, b.Prompt) && slices.Equal(a.Chosen, b.Chosen) && slices.Equal(a.Rejected, b.Rejected)
+}
+
+// R1: j and k are derangements by prompt, whatever the prompts: never a row's own,
+// never each other's, and each row serves as j once and as k once.
+func TestR1DerangementsByPrompt(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		repeat []int // rows of each prompt
+	}{
+		{"all different", slices.Repeat([]int{1}, 50)}, {"three rows", []int{1, 1, 1}}, {"a third is one prompt", []int{10, 1, 4, 5, 3, 7}},
+		{"three prompts", []int{5, 5, 5}}, {"many of some", []int{6, 6, 6, 6, 1, 1, 1}},
+	} {
+		for seed := range uint64(20) {
+			pairs := repeated(c.repeat)
+			usable := make([]int, len(pairs))
+			for i := range usable {
+				usable[i] = i
+			}
+			j, k, err := derangements(pairs, usable, seed)
+			if err != nil {
+				t.Fatalf("%s: %v", c.name, err)
+			}
+			key := func(i int) string { return questionKey(pairs[i].Prompt) }
+			for i := range pairs {
+				if key(i) == key(j[i]) || key(i) == key(k[i]) || key(j[i]) == key(k[i]) {
+					t.Fatalf("%s, seed %d: rows %d, %d and %d", c.name, seed, i, j[i], k[i])
+				}
+			}
+			for _, one := range [][]int{j, k} {
+				if one = slices.Sorted(slices.Values(one)); !slices.Equal(one, usable) {
+					t.Fatalf("%s, seed %d: %v is no permutation", c.name, seed, one)
+				}
+			}
+		}
+	}
+}
+
+// repeated are pairs of which prompt p has repeat[p], mixed, and written in
+// different ways.
+func repeated(repeat []int) []Pair {
+	var out []Pair
+	for left := true; left; {
+		left = false
+		for p, n := range repeat {
+			if n > len(out) || count(out, p) < n {
+				one := somePairs(len(out) + 1)[len(out)]
+				one.Prompt = []Message{user(fmt.Sprintf(" Prompt %d%s", p, strings.Repeat(" ?", len(out)%3)))}
+				out, left = append(out, one), true
+			}
+		}
+	}
+	return out
+}
+
+func count(pairs []Pair, prompt int) int {
+	n := 0
+	for _, p := range pairs {
+		if questionKey(p.Prompt) == questionKey([]Message{user(fmt.Sprintf("prompt %d", prompt))}) {
+			n++
+		}
+	}
+	return n
+}
+
+func TestR1SaysWhenItIsImpossible(t *testing.T) {
+	for _, repeat := range [][]int{{5, 5, 4}, {1}, {1, 1}, {4, 1, 1}} {
+		_, err := Augment(augmenting(), repeated(repeat))
+		wantError(t, err, "that is impossible where a prompt has more than a third of the rows, and ")
+	}
+	_, err := Augment(augmenting(), repeated([]int{4, 1, 1}))
+	wantError(t, err, "has 4 of 6")
+	_, err = Augment(augmenting(), nil)
+	wantError(t, err, "none of the 0 pairs can be augmented")
+}
+
+// R2: the rows themselves are there, unless they are not wanted.
+func TestR2OriginalsAreThere(t *testing.T) {
+	d := augmenting()
+	d.From.Originals = false
+	a := mustAugment(t, d, somePairs(5))
+	if len(a.Pairs) != 5*14 || a.Originals != 0 || slices.ContainsFunc(a.Pairs, func(p Pair) bool { return p.Made == "" }) {
+		t.Errorf("%d rows, %d originals", len(a.Pairs), a.Originals)
+	}
+}
+
+// R3: ties are a third label where there is one, and else left out with a count;
+// rows for Bradley–Terry are the wins.
+func TestR3TiesAreEvaluated(t *testing.T) {
+	a := mustAugment(t, augmenting(), somePairs(6))
+	s, err := FromPairs(augmenting(), a.Pairs, bytesEncode)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Stats.Met(Tied) != 36 || len(s.Train) != 6*9 || !slices.Equal(s.Views, []string{"chosen", "rejected"}) {
+		t.Errorf("%d kept, %+v", len(s.Train), s.Stats.Filters)
+	}
+	d := comparing("balanced")
+	d.Labels, d.Tokens = []string{"first", "second", "same"}, []string{"A", "B", "S"}
+	s = mustPairs(t, d, a.Pairs)
+	if m := s.Stats.Marks; m["same"] != 36 || m["first"]+m["second"] != 54 || len(s.Train) != 90 {
+		t.Errorf("marks %v of %d", m, len(s.Train))
+	}
+}
+
+// R4: no white space tells on which side an answer stood before.
+func TestR4NoWhiteSpaceTellsTheSide(t *testing.T) {
+	pairs := somePairs(6)
+	for i := range pairs {
+		pairs[i].Rejected[0].Content += " \n"
+		pairs[i].Chosen[0].Content = " " + pairs[i].Chosen[0].Content
+	}
+	for _, p := range mustAugment(t, augmenting(), pairs).Pairs {
+		for _, side := range [][]Message{p.Chosen, p.Rejected} {
+			if s := side[0].Content; s != strings.TrimSpace(s) {
+				t.Fatalf("%s: %q", p.Made, s)
+			}
+		}
+		if text := Comparison(p.Prompt, p.Rejected, p.Chosen); strings.Contains(text, " \n ") || !strings.HasSuffix(text, p.Chosen[0].Content+" \n") {
+			t.Fatalf("%q", text)
+		}
+	}
+	if pairs[0].Rejected[0].Content != "bad 0 \n" {
+		t.Error("the rows that were given are changed")
+	}
+}
+
+// R5: what cannot be augmented is counted, and nothing is swallowed.
+func TestR5NothingIsSwallowed(t *testing.T) {
+	pairs := somePairs(8)
+	pairs[1].Chosen = append(pairs[1].Chosen, user("and?"), assistant("so"))
+	pairs[2].Rejected[0].Content = " "
+	pairs[3].Chosen[0].Content = "I cannot help."
+	pairs[4].Rejected[0].Content = "I cannot help. "
+	a := mustAugment(t, augmenting(), pairs)
+	if a.Left != 2 || a.Originals != 8 {
+		t.Errorf("%+v", a)
+	}
+	made := 0
+	for _, n := range a.Made {
+		made += n
+	}
+	if made+a.Same != 6*14 || len(a.Pairs) != made+8 {
+		t.Errorf("%d made and %d the same, of %d", made, a.Same, 6*14)
+	}
+	for _, p := range a.Pairs {
+		own := pairs[0]
+		for _, o := range pairs {
+			if slices.Equal(o.Prompt, p.Prompt) {
+				own = o
+			}
+		}
+		if p.Made != "" && !p.Tie && slices.ContainsFunc([][]Message{own.Chosen, own.Rejected}, func(m []Message) bool { return strings.TrimSpace(m[0].Content) == p.Rejected[0].Content }) {
+			t.Errorf("%s: %q, an answer to the prompt, loses as an answer to another", p.Made, p.Rejected[0].Content)
+		}
+	}
+	for _, wrong := range []spec.From{{Wins: 9}, {Wins: -1}, {Ties: 7}, {Ties: -1}} {
+		d := augmenting()
+		d.From = wrong
+		_, err := Augment(d, pairs)
+		wantError(t, err, "of each row RRM makes at most 8 and 6")
+	}
+}
+
+// R6: a model may leave out the rows that it judges right already.
+func TestR6RowsAModelJudgesRight(t *testing.T) {
+	a := mustAugment(t, augmenting(), somePairs(4))
+	p := make([]float64, len(a.Pairs))
+	for i, pair := range a.Pairs {
+		p[i] = float64(pair.probability()) - 0.125
+		if i%2 == 0 {
+			p[i] = float64(pair.probability()) - 0.25
+		}
+	}
+	left, f := Hard(a.Pairs, p, 0.2)
+	if f.Before != 60 || f.After != len(left) || f.Name != Easy || len(f.Rows) != 5 {
+		t.Fatalf("%+v", f)
+	}
+	originals := 0
+	for i, pair := range left {
+		if pair.Row != i {
+			t.Fatalf("row %d is %d", i, pair.Row)
+		}
+		if pair.Made == "" {
+			originals++
+		}
+	}
+	if originals != 4 || len(left) != 4+28 {
+		t.Errorf("%d originals of %d", originals, len(left))
+	}
+	if all, f := Hard(a.Pairs, p, 0.125); len(all) != len(a.Pairs) || f.After != f.Before {
+		t.Errorf("as far from the label as least is hard: %d of %d", len(all), len(a.Pairs))
+	}
+}
+
+func TestAugmentCaps(t *testing.T) {
+	d := augmenting()
+	d.From.Wins, d.From.Ties = 3, 2
+	a := mustAugment(t, d, somePairs(40))
+	if len(a.Pairs) != 40*6 || len(a.Made) != 14 {
+		t.Errorf("%d rows of %d kinds; each kind is made of some rows", len(a.Pairs), len(a.Made))
+	}
+	wins := 0
+	for name, n := range a.Made {
+		if strings.Contains(name, ">") {
+			wins += n
+		}
+	}
+	if wins != 120 {
+		t.Errorf("%d wins", wins)
+	}
+}
+
+// Nothing of the hold-out is augmented or lends answers, and nothing made of a row
+// that is trained on is held out.
+func TestAugmentKeepsTheHoldout(t *testing.T) {
+	for _, by := range []string{"prompt", "row"} {
+		d := augmenting()
+		d.Split = spec.Split{Kind: "holdout", Fraction: 0.3, By: by}
+		pairs := somePairs(60)
+		base, err := FromPairs(d, pairs, bytesEncode)
+		if err != nil {
+			t.Fatal(err)
+		}
+		held := map[int]bool{}
+		for _, e := range base.Holdout {
+			held[e.Row] = true
+		}
+		a := mustAugment(t, d, pairs)
+		for _, p := range a.Pairs {
+			_, prompt := numbered(t, p.Prompt)
+			_, chosen := numbered(t, p.Chosen)
+			_, rejected := numbered(t, p.Rejected)
+			if p.Made != "" && (held[prompt] || held[chosen] || held[rejected]) {
+				t.Fatalf("by %s: %s of %d has answers %d and %d; %v are held out", by, p.Made, prompt, chosen, rejected, held)
+			}
+		}
+		s, err := FromPairs(d, a.Pairs, bytesEncode)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(s.Holdout) != len(base.Holdout) || len(s.Train) != 9*len(base.Train) || a.Left != len(base.Holdout) {
+			t.Errorf("by %s: %d and %d, of %d and %d", by, len(s.Train), len(s.Holdout), len(base.Train), len(base.Holdout))
+		}
+	}
+}
