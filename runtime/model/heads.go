@@ -37,23 +37,3 @@ func Score(p Params, hidden, last *Node, bias bool) *Node {
 	}
 	return y
 }
-
-// Logits is the language-model head of hidden [row, token, hidden]:
-// float32[row, token, vocab]. Untied models need lm_head.weight among the
-// parameters, which Load leaves out unless asked.
-func (d *Decoder) Logits(p Params, hidden *Node) *Node {
-	table := p(d.LMHead())
-	y := ConvertDType(dot(hidden, table, []int{2}, nil, []int{1}, nil), dtypes.Float32)
-	if d.FinalCap > 0 {
-		y = MulScalar(Tanh(MulScalar(y, 1/d.FinalCap)), d.FinalCap)
-	}
-	return y
-}
-
-// LMHead names the tensor that Logits multiplies by.
-func (d *Decoder) LMHead() string {
-	if d.Tied {
-		return arch.Embedding
-	}
-	return arch.LMHead
-}
