@@ -577,3 +577,48 @@ func TestComparisons(t *testing.T) {
 		t.Errorf("other rows are compared: %+v", c)
 	}
 }
+
+// A fit that changed after the run is not scored with, and a stage that fails says
+// where the recipe declares it.
+func TestRewardContract(t *testing.T) {
+	a := newArmo(t)
+	r := a.run(t, goBackend(t), true)
+	p, dir := r.Program, t.TempDir()
+	p.Stages = []Stage{p.Stages[0], p.Stages[1], p.Stages[2], p.Stages[9]}
+	p.Rewards = p.Rewards[2:]
+	must(t, p, dir, "", "train")
+	must(t, p, dir, "", "score", "--model", "judge")
+	other := &Run{Program: p, Dir: dir, Backend: r.Backend}
+	other.Program.Stages = slices.Clone(p.Stages)
+	other.Program.Stages[0].Fit.Alphas = []float64{7}
+	execute(t, other)
+	if _, told, code := cli(t, p, dir, "", "score"); code == 0 || !strings.Contains(told, "fits was ") {
+		t.Errorf("scored with other fits: %d %s", code, told)
+	}
+	p.Recipe, p.Stages[1].Fit.From = "recipe x\n\nfit debias  = decorrelate on probe(prefs) { from = charm }\n", "charm"
+	if _, told, code := cli(t, p, t.TempDir(), "", "train"); code == 0 || !strings.Contains(told, "fit debias on prefs (line 3 of the recipe): from: no attribute is named charm; there are helpful, brief") {
+		t.Errorf("%d %s", code, told)
+	}
+}
+
+// Two devices come to the fits, the gate and the rewards of one.
+func TestRewardsOnTwoDevices(t *testing.T) {
+	b := xla(t)
+	a := newArmo(t)
+	a.train.Steps = 20
+	var results [2]*Run
+	for i, devices := range []int{1, 2} {
+		r := a.run(t, b, true)
+		r.Program.Mesh = spec.Mesh{Devices: devices}
+		execute(t, r)
+		results[i] = r
+	}
+	for i, one := range results[0].Results {
+		two := results[1].Results[i]
+		for k, row := range one.Rows {
+			if other := two.Rows[k]; math.Abs(row.Chosen-other.Chosen) > 1e-3 || math.Abs(row.Rejected-other.Rejected) > 1e-3 {
+				t.Errorf("%s, row %d: %v and %v on one device, %v and %v on two", one.Stage, row.Row, row.Chosen, row.Rejected, other.Chosen, other.Rejected)
+			}
+		}
+	}
+}

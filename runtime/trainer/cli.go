@@ -397,5 +397,14 @@ func (in *invocation) trained() (*Run, *Record, error) {
 			return nil, nil, r.Program.failed(last, err)
 		}
 	}
+	if rec.Contract != nil && len(r.Program.Rewards) > 0 {
+		now, err := r.Contract()
+		if err == nil {
+			err = rec.Contract.check(*now)
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+	}
 	return r, rec, nil
 }

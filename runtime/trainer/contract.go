@@ -73,7 +73,7 @@ func (c Contract) check(now Contract) error {
 	var parts []string
 	then, at := reflect.ValueOf(c), reflect.ValueOf(now)
 	for i := range then.NumField() {
-		name := then.Type().Field(i).Tag.Get("json")
+		name, _, _ := strings.Cut(then.Type().Field(i).Tag.Get("json"), ",")
 		if a, b := then.Field(i).Interface(), at.Field(i).Interface(); a != b && name != "hash" {
 			parts = append(parts, fmt.Sprintf("%s was %v in training and is %v now", name, quoted(a), quoted(b)))
 		}

@@ -288,7 +288,7 @@ func (r *Run) result(ctx context.Context, s Stage, before *Measures, steps int) 
 
 // failed says in which stage, and on which line of the recipe, err came up.
 func (p Program) failed(s Stage, err error) error {
-	line, start := 0, strings.TrimSuffix(s.Name(), " by "+s.Suite.Name)+" "
+	line, start := 0, s.declared()+" "
 	for text := range strings.Lines(p.Recipe) {
 		line++
 		if words := strings.Join(strings.Fields(text), " "); strings.HasPrefix(words+" ", start) {
@@ -296,6 +296,17 @@ func (p Program) failed(s Stage, err error) error {
 		}
 	}
 	return fmt.Errorf("%s: %w", s.Name(), err)
+}
+
+// declared is how the line of a stage's declaration begins in the recipe.
+func (s Stage) declared() string {
+	switch s.Kind {
+	case "fit":
+		return "fit " + s.Fit.Name + " ="
+	case "label":
+		return "label " + s.Label.Name + " ="
+	}
+	return strings.TrimSuffix(s.Name(), " by "+s.Suite.Name)
 }
 
 // Evaluate runs the evaluate stages alone, with what an earlier run left in Dir.
