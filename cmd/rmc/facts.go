@@ -167,7 +167,7 @@ func (g *gathering) tokens(m spec.Model, of *resolve.Data) {
 		return // said already
 	}
 	reader := g.world.texts[m.Name]
-	encode, wanted := reader.encode, false
+	encode, wanted := reader.encode(d), false
 	if reader == nil {
 		encode = func([]data.Message) (data.Encoded, error) {
 			wanted = true

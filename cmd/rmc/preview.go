@@ -49,7 +49,7 @@ func (p *previewCommand) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	look, err := data.Preview(u.Data.Spec, path, reader.encode, row)
+	look, err := data.Preview(u.Data.Spec, path, reader.encode(u.Data.Spec), row)
 	if err != nil {
 		return err
 	}

@@ -18,16 +18,23 @@ type reader struct {
 	tokenizer *text.Tokenizer
 }
 
-// encode renders and tokenises; data.Load calls it for all formats but ids. A
-// conversation that begins with no BOS, or with several, passes: the compiler
-// counts those and knows what to say, where the trainer refuses them.
-func (r *reader) encode(messages []data.Message) (data.Encoded, error) {
-	e, err := r.tokenizer.Conversation(messages)
-	var bos *text.BOSError
-	if errors.As(err, &bos) && r.leadingBOS(e.IDs) != 1 {
-		err = nil
+// encode renders and tokenises d's conversations; data.Load calls it for all
+// formats but ids. A conversation that begins with no BOS, or with several,
+// passes: the compiler counts those and knows what to say, where the trainer
+// refuses them.
+func (r *reader) encode(d spec.Data) data.Encode {
+	return func(messages []data.Message) (data.Encoded, error) {
+		encode := r.tokenizer.Conversation
+		if d.Kind == "labels" {
+			encode = r.tokenizer.Labelled(d.Tokens)
+		}
+		e, err := encode(messages)
+		var bos *text.BOSError
+		if errors.As(err, &bos) && r.leadingBOS(e.IDs) != 1 {
+			err = nil
+		}
+		return e, err
 	}
-	return e, err
 }
 
 // piece is a token as a person should see it.

@@ -23,6 +23,9 @@ func (r *Run) encoder(ctx context.Context, m spec.Model, d spec.Data) (data.Enco
 	if err != nil {
 		return nil, err
 	}
+	if d.Kind == "labels" {
+		return t.Labelled(d.Tokens), nil
+	}
 	return t.Conversation, nil
 }
 
