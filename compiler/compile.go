@@ -98,8 +98,7 @@ func (r *Result) check(errs *diag.List) {
 		}
 		r.Objectives[t.Name] = o
 		t.Spec.Objective = o.Name
-		addColumns(&t.Data.Spec.Extra, o.Columns)
-		t.Data.Spec.Prompts = t.Data.Spec.Prompts || readPrompts(o.Terms)
+		reads(t.Data, o.Columns, readPrompts(o.Terms))
 	}
 	r.checkRewards(errs)
 	for _, o := range r.Recipe.Objectives {
@@ -122,8 +121,8 @@ func (r *Result) checkRewards(errs *diag.List) {
 	}
 	for _, s := range r.Recipe.Stages {
 		if e, ok := s.(*resolve.Evaluate); ok && e.Reward != nil && e.Data != nil {
-			if o := r.Rewards[e.Reward.Name]; o != nil && readPrompts(o.Terms) {
-				e.Data.Spec.Prompts = true
+			if o := r.Rewards[e.Reward.Name]; o != nil {
+				reads(e.Data, nil, readPrompts(o.Terms))
 			}
 		}
 	}
@@ -148,31 +147,55 @@ func atCall(found diag.List, t *resolve.Train) diag.List {
 	return found
 }
 
-// addColumns adds the columns that an objective reads.
-func addColumns(extra *[]string, columns []string) {
+// reads notes the columns that are read of data, and whether prompts are. The
+// rows of a union are those of its parts.
+func reads(d *resolve.Data, columns []string, prompts bool) {
 	for _, c := range columns {
-		if !slices.Contains(*extra, c) {
-			*extra = append(*extra, c)
+		if !slices.Contains(d.Spec.Extra, c) {
+			d.Spec.Extra = append(d.Spec.Extra, c)
 		}
 	}
-	slices.Sort(*extra)
+	slices.Sort(d.Spec.Extra)
+	d.Spec.Prompts = d.Spec.Prompts || prompts
+	for _, p := range d.Parts {
+		if d.Spec.From.Kind != "union" {
+			break
+		}
+		reads(p, slices.DeleteFunc(slices.Clone(columns), func(c string) bool { return c == tied && !p.Undecided() }), prompts)
+	}
 }
+
+// tied is the column that is 1 where neither side of a pair is better.
+const tied = "tied"
 
 // env is what the stage lets its objective see. Where the stage is wrong, and
 // that was reported, the objective is still held against what is right.
 func env(r *resolve.Recipe, t *resolve.Train) check.Env {
 	e := unused(r, t.Call.Objective, false)
 	e.Loose, e.Call, e.Batch = t.Call.Loose, t.Call.Span, t.Spec.Batch
+	e.Library = t.Call.Objective.Decl.Keyword.Span.File.Name != r.Source
+	for _, w := range r.Rewards {
+		if w.Train == t && w.Let != nil {
+			e.Rewards = append(e.Rewards, w.Let.Name)
+		}
+	}
 	if d := t.Data; d != nil && d.Spec.Kind == t.Call.Objective.Data {
-		e.Data = check.Data{Name: d.Spec.Name, Kind: d.Spec.Kind, Columns: columns(d), Attributes: d.Spec.Attributes, Loose: d.Loose, Span: d.Decl.Name.Span}
+		e.Data = check.Data{Name: d.Spec.Name, Kind: d.Spec.Kind, Columns: columns(d), Attributes: d.Spec.Attributes, Labels: d.Spec.Labels,
+			Undecided: d.Undecided(), Loose: d.Loose, Span: d.Decl.Name.Span}
 		e.Views = views(d)
 	} else {
 		e.Data.Loose = true
 	}
 	if t.Model != nil {
 		e.Models = models(r, t.Model)
-		if t.Model.Spec.Kind == "mlp" {
+		switch kind := t.Model.Spec.Kind; {
+		case kind == "mlp":
 			e.Serves = append(e.Serves, "embed") // of the encoder that it reads
+			e.Views = slices.DeleteFunc(e.Views, func(v string) bool { return v == "conversation" })
+		case kind == "policy" && e.Data.Kind == "labels":
+			e.Serves = []string{"logits", "logprob", "gold"}
+		case kind == "policy":
+			e.Serves = []string{"logprob", "length"}
 		}
 	}
 	for _, a := range t.Call.Args {
@@ -191,7 +214,7 @@ func unused(r *resolve.Recipe, o *resolve.Objective, library bool) check.Env {
 		Fits:   fits(r),
 		Loose:  true,
 		Meant:  r.Meant,
-		Serves: []string{"score", "heads", "model", "fit", "scalar", "weights", "length", "rating", "known"},
+		Serves: []string{"score", "heads", "model", "fit", "scalar", "weights", "length", "rating", "known", "gold"},
 	}
 	for _, d := range r.Data {
 		if d.Spec.Kind == o.Data {
@@ -217,7 +240,7 @@ func someModel(kind string) check.Model {
 // views are what the trainer reads of a data set on its own: rows of token ids
 // do not say where a prompt ends.
 func views(d *resolve.Data) []string {
-	all := []string{"chosen", "rejected", "responses", "candidates", "response"}
+	all := []string{"chosen", "rejected", "responses", "candidates", "response", "conversation"}
 	if d.Spec.Format == "ids" {
 		return all
 	}
@@ -254,12 +277,18 @@ func fits(r *resolve.Recipe) []check.Fit {
 	return all
 }
 
-// columns returns the columns that a data declaration names.
+// columns returns the columns that a data declaration names, or that all parts
+// of a union name. Pairs of which neither side is better are marked in one.
 func columns(d *resolve.Data) []string {
-	var names []string
-	for name := range d.Spec.Columns.Map {
-		names = append(names, name)
+	names := slices.Sorted(maps.Keys(d.Spec.Columns.Map))
+	if d.Spec.From.Kind == "union" {
+		names = columns(d.Parts[0])
+		for _, p := range d.Parts[1:] {
+			names = slices.DeleteFunc(names, func(name string) bool { return !slices.Contains(columns(p), name) })
+		}
 	}
-	slices.Sort(names)
+	if d.Spec.Kind == "preference" && d.Undecided() && !slices.Contains(names, tied) {
+		names = append(names, tied)
+	}
 	return names
 }

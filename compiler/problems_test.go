@@ -71,7 +71,7 @@ func TestOneMistakeOneMessage(t *testing.T) {
 		"a line that is none in a construct":          {[]string{"lr = 2e-5", "lr: 2e-5"}, "R0011"},
 		"arguments that are none":                     {[]string{"bradley_terry { center =", "smoothed_bradley_terry { noise"}, "R0002"},
 		"an objective on no kind of data":             {[]string{"evaluate rm", "objective f on prefs { loss = mean(scor(chosen)) }\n\nevaluate rm", "bradley_terry { center = 0.01 }", "f"}, "R0103"},
-		"a term of what is not there yet":             {[]string{"evaluate rm", "model gate: policy { hidden = 3 }\n\nobjective f on preference { loss = mean(score(chosen) * gate(prompt) * score(rejected, model = gate)) }\n\nevaluate rm", "bradley_terry { center = 0.01 }", "f"}, "R0113"},
+		"a term of what is not there yet":             {[]string{"evaluate rm", "model gate: network { hidden = 3 }\n\nobjective f on preference { loss = mean(score(chosen) * gate(prompt) * score(rejected, model = gate)) }\n\nevaluate rm", "bradley_terry { center = 0.01 }", "f"}, "R0103"},
 		"an objective without a body":                 {[]string{"evaluate rm", "objective f on preference\n\nevaluate rm", "bradley_terry { center = 0.01 }", "f"}, "R0317"},
 		"buckets that are none":                       {[]string{"batch  ", "buckets = [8, 0]\n  batch  "}, "R0206"},
 		"an objective whose name is taken":            {[]string{"evaluate rm", "objective hinge on preference { loss = mean(score(chosen)) }\n\nevaluate rm"}, "R0108"},
@@ -115,7 +115,7 @@ func TestHelpNamesWhatToType(t *testing.T) {
 		{"tune = lora", "template = chat.jinja\n  tune = lora", `write template = "chat.jinja"`},
 		{"prefs.holdout", "prefs", "write prefs.holdout, prefs.train or prefs.all"},
 		{"evaluate rm", "let x = 3\n\nevaluate rm", "a let stands in the { } of an objective"},
-		{"evaluate rm", "repeat 3 tokens as r { }\n\nevaluate rm", "supported: objective, model"},
+		{"evaluate rm", "repeat 3 tokens as r { }\n\nevaluate rm", "write repeat 3"},
 		{"evaluate rm", "mesh { devices = 4, tensor = 3 }\n\nevaluate rm", "the nearest that divides 4 is tensor = 2"},
 		{"evaluate rm", "mesh { devices = 4, tensor = 2, fsdp = 4 }\n\nevaluate rm", "write fsdp = 2"},
 	} {

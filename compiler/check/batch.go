@@ -101,10 +101,19 @@ func useOver(e *Expr, again bool) batchUse {
 		return batchStat
 	case e.Name == "sum":
 		return batchSum
-	case e.Name == "mean" && !reduces(e, RaggedAxis):
+	case e.Name == "mean" && countKnown(e):
 		return batchMean
 	}
 	return batchStat
+}
+
+// countKnown reports whether it is known before a forward how many values a mean
+// over the batch is of: so many for each example, or as many as the rows have
+// steps or candidates. Of the tokens of a view it is not.
+func countKnown(e *Expr) bool {
+	return !slices.ContainsFunc(e.Args, func(a *Expr) bool {
+		return slices.ContainsFunc(a.Type.Axes, func(x Axis) bool { return x.Of != "" && slices.Contains(e.Axes, x.Name) })
+	})
 }
 
 // checkLoss holds the loss against the rules that its type can break.
@@ -203,6 +212,9 @@ func (c *checker) facts(o *Objective) []Fact {
 			}
 			return
 		}
+		if e.Kind == Call && e.Name == "mean" && overBatch(e) && reduces(e, RaggedAxis) {
+			facts = c.pooled(facts, e)
+		}
 		if e.Kind == LetRef {
 			walk(e.Let.Value)
 		}
@@ -214,6 +226,16 @@ func (c *checker) facts(o *Objective) []Fact {
 		walk(out.Value)
 	}
 	return facts
+}
+
+// pooled adds that a mean is over all that rows have, and not over rows.
+func (c *checker) pooled(facts []Fact, e *Expr) []Fact {
+	ragged := slices.DeleteFunc(slices.Clone(e.Axes), func(a string) bool { return a == c.kind.batch.Name })
+	text := short(oneLine(e.Span)) + " is the mean of every " + strings.Join(ragged, " and ") + " of " + c.step() + ": a " + c.kind.batch.Name + " counts by how many it has"
+	if slices.ContainsFunc(facts, func(f Fact) bool { return f.Span == e.Span }) {
+		return facts
+	}
+	return append(facts, Fact{e.Span, text})
 }
 
 // step is all examples of an optimizer step, in words.

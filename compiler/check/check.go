@@ -69,6 +69,7 @@ type checker struct {
 	order   []*binding // params and lets as declared
 	locals  []map[string]local
 	reward  bool              // a reward is checked, not an objective
+	scored  string            // of a reward, the view that is scored: response
 	aliases map[string]string // models and fits by the parameters that stand for them
 	within  []string          // calls of lets that are being inlined, outermost first
 	terms   []*Term
@@ -231,7 +232,8 @@ func (c *checker) unused() {
 	named := c.named()
 	for _, b := range c.order {
 		switch {
-		case named[b.name.Name] || c.builtin(b.name.Name) != "":
+		case named[b.name.Name] || c.builtin(b.name.Name) != "" || slices.Contains(c.env.Rewards, b.name.Name):
+		case b.let != nil && c.env.Library && len(b.let.Params) == 1:
 		case b.param != nil:
 			c.report(diag.UnusedParam, b.name.Span, "parameter %s is never used", b.name.Name).Help =
 				"use it, or take it out: a value that changes nothing is a mistake somewhere"
@@ -262,7 +264,19 @@ func (c *checker) finish(o *Objective) {
 	c.sums(o)
 	o.Lets, o.Terms, o.Columns = c.collect(o.outputs(), s)
 	c.checkGradient(o)
+	c.decided(o)
 	o.Facts = append(s.facts, c.facts(o)...)
+}
+
+// decided demands that an objective knows of pairs of which neither side is
+// better, where the data has some.
+func (c *checker) decided(o *Objective) {
+	if !c.env.Data.Undecided || slices.Contains(o.Columns, "tied") || c.kind.name != "preference" {
+		return
+	}
+	d := c.report(diag.UndecidedPairs, c.env.Call, "%s takes the chosen side for the better one, and %s has pairs of which neither is", o.Name, c.env.Data.Name)
+	d.Notes = append(d.Notes, diag.Note{Span: c.env.Data.Span, Message: c.env.Data.Name + " is declared here"})
+	d.Help = "write ties = 0 in augment, or an objective that reads the column tied, which is 1 there"
 }
 
 // collect lists what simplified outputs still need.

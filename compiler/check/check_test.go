@@ -27,7 +27,7 @@ func declaration(t *testing.T, text string) *ast.Decl {
 func pairs() check.Env {
 	return check.Env{
 		Data:   check.Data{Name: "prefs", Kind: "preference", Columns: []string{"gap"}},
-		Models: []check.Model{{Name: "rm", Kind: "reward", Outputs: 1, Trained: true}},
+		Models: []check.Model{{Name: "rm", Kind: "reward", Outputs: 1, Trained: true}, {Name: "pm", Kind: "policy"}},
 		Serves: []string{"score", "heads", "embed", "logprob", "model", "fit", "scalar", "weights", "length", "rating", "known"},
 		Views:  []string{"chosen", "rejected", "responses", "prompt", "candidates", "response"},
 	}
@@ -80,8 +80,8 @@ func TestTypesOfExpressions(t *testing.T) {
 		{"2 / 3", "real"},
 		{"gap * score(chosen)", "real[pair]"},
 		{"where(gap > 1, score(chosen), 0)", "real[pair]"},
-		{"logprob(chosen)", "real[pair, token]"},
-		{"sum(logprob(chosen), over token)", "real[pair]"},
+		{"logprob(chosen, model = pm)", "real[pair, token]"},
+		{"sum(logprob(chosen, model = pm), over token)", "real[pair]"},
 		{"embed(prompt) * score(chosen)", "real[pair, hidden]"},
 		{"dot(embed(chosen), embed(rejected), over hidden)", "real[pair]"},
 		{"corr(gap, score(chosen), over pair)", "real"},

@@ -20,6 +20,11 @@ type Env struct {
 	Serves []string    // model terms that the runtime can compute: score, heads, …
 	Views  []string    // views that it computes them for
 	Batch  int         // examples of an optimizer step; 0 is not known
+	// Rewards are the lets that rewards of the stage name, which use them.
+	Rewards []string
+	// Library tells that the objective is one of a library: its functions are there
+	// for rewards, though a recipe names one or none.
+	Library bool
 }
 
 // loose reports whether something of env is not known, so that an objective can
@@ -32,18 +37,20 @@ func (e Env) loose() bool {
 // Data is the data set that the stage trains on.
 type Data struct {
 	Name    string   // as declared: hh
-	Kind    string   // preference | ranking | ratings
+	Kind    string   // preference | ranking | ratings | labels
 	Columns []string // columns that the declaration lists beyond the kind's own, margin among them
 	// Attributes of ratings are the elements of the axis attribute.
 	Attributes []string
-	Loose      bool // it may have other columns: a name that means nothing else is one
+	Labels     []string // of labels: the elements of the axis label
+	Undecided  bool     // it has pairs of which neither side is better
+	Loose      bool     // it may have other columns: a name that means nothing else is one
 	Span       source.Span
 }
 
 // A Model is a model that the objective may ask for terms.
 type Model struct {
 	Name    string
-	Kind    string   // reward | encoder | mlp
+	Kind    string   // reward | policy | encoder | mlp
 	Outputs int      // numbers for each text; 0 is not known
 	Labels  []string // of the outputs
 	Axis    string   // of the outputs of an mlp: attribute, head, or "" where it has one

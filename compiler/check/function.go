@@ -38,6 +38,7 @@ func functionTable() []function {
 		{"sum", reduction, 1, "the sum; of a bool, how many hold"},
 		{"mean", reduction, 1, "the mean; of a bool, the share that holds; over the batch, of the whole optimizer step"},
 		{"logsumexp", reduction, 1, "log(sum(e^x)), finite for every x"},
+		{"last", reduction, 1, "the last that is there along a ragged axis"},
 		{"dot", reduction, 2, "sum(x * y)"},
 		{"corr", reduction, 2, "Pearson's correlation, 0 where one of the two does not vary"},
 		{"softmax", along, 1, "e^x / sum(e^x)"},
@@ -58,7 +59,7 @@ func functionOf(name string) *function {
 
 // ordered reports whether f goes along an axis in its order, so that two make no
 // sense at once.
-func (f *function) ordered() bool { return f.name == "suffix_logsumexp" }
+func (f *function) ordered() bool { return f.name == "suffix_logsumexp" || f.name == "last" }
 
 // Describe explains a function or model term: how it is written and what it is.
 func Describe(name string) (form, doc string, ok bool) {

@@ -71,6 +71,9 @@ func (c *checker) asksOutputs(m *Model) bool {
 func (c *checker) noGradient(o *Objective, m *Model) {
 	d := c.report(diag.NoGradient, o.Loss.Span, "the loss sends no gradient to %s, which the stage trains", m.Name)
 	d.Help = "a loss needs a term of " + m.Name + ": score(" + c.kind.views[0].name + ")"
+	if m.Kind == "policy" {
+		d.Help = "a loss needs a term of " + m.Name + ": logprob(" + c.kind.views[0].name + ")"
+	}
 	if m.Kind == "mlp" && m.Outputs > 1 {
 		d.Help = "a loss needs a term of " + m.Name + ": " + m.Name + "(" + c.kind.views[0].name + ")"
 	}

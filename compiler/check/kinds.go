@@ -8,6 +8,8 @@ type dataKind struct {
 	batch Axis
 	views []view
 	rated bool // has rating and known
+	// labelled data has gold, and terms over step and label.
+	labelled bool
 	// zeroColumns are real[batch] and 0 where the data does not declare them.
 	zeroColumns []string
 }
@@ -30,7 +32,7 @@ func kindTable() []dataKind {
 				{"responses", []Axis{{Name: "side", Kind: FixedAxis, Elements: []string{"chosen", "rejected"}}}},
 				{name: "prompt"},
 			},
-			zeroColumns: []string{"margin"},
+			zeroColumns: []string{"margin", "tied"},
 		},
 		{
 			// Candidates are listed best first.
@@ -39,12 +41,17 @@ func kindTable() []dataKind {
 			views: []view{{"candidates", []Axis{{Name: "candidate", Kind: RaggedAxis}}}, {name: "prompt"}},
 		},
 		{name: "ratings", batch: row, views: []view{{name: "response"}, {name: "prompt"}}, rated: true},
+		{name: "labels", batch: row, views: []view{{name: "conversation"}}, labelled: true},
 	}
 }
 
-// responseKind is what a reward is checked on: responses to be scored, of which
-// nothing is known but the text.
-func responseKind() dataKind {
+// scoredKind is what a reward of an objective on k is checked on: responses to be
+// scored or, of labels, conversations, of which nothing is known but the text. The
+// first of its views is what is scored.
+func (k dataKind) scoredKind() dataKind {
+	if k.labelled {
+		return k // less gold
+	}
 	return dataKind{name: "response", batch: Axis{Name: "row", Kind: BatchAxis}, views: []view{{name: "response"}, {name: "prompt"}}}
 }
 

@@ -104,6 +104,8 @@ func (c *checker) builtin(name string) string {
 		return "a view of " + c.kind.name + " data"
 	case c.kind.rated && (name == "rating" || name == "known"):
 		return "what " + c.kind.name + " data says"
+	case c.kind.labelled && name == "gold":
+		return "what " + c.kind.name + " data says"
 	case functionOf(name) != nil:
 		return "a function"
 	case termOf(name) != nil:
@@ -145,6 +147,10 @@ func (c *checker) ident(id *ast.Ident) *Expr {
 		return &Expr{Kind: Literal, Type: Type{Elem: Bool}, Span: id.Span, Text: name, Value: truth(name == "true")}
 	case c.kind.rated && (name == "rating" || name == "known"):
 		return c.rated(id)
+	case c.kind.labelled && name == "gold":
+		t := Type{Elem: Real}
+		t.Axes, _, _, _ = union([]Axis{c.kind.batch}, c.labelAxes())
+		return c.ask(id.Span, &Term{Kind: "gold", Type: t}, false)
 	case c.hasColumn(name):
 		return &Expr{Kind: Column, Type: Type{Real, axes}, Span: id.Span, Name: name}
 	case slices.Contains(c.kind.zeroColumns, name):
@@ -169,6 +175,14 @@ func (c *checker) rated(id *ast.Ident) *Expr {
 		t.Elem = Bool
 	}
 	return c.ask(id.Span, &Term{Kind: id.Name, Type: t}, false)
+}
+
+// labelAxes are those along which labels stand.
+func (c *checker) labelAxes() []Axis {
+	return []Axis{
+		{Name: "step", Kind: RaggedAxis},
+		{Name: "label", Kind: FixedAxis, Elements: c.env.Data.Labels, Loose: c.env.Data.Labels == nil},
+	}
 }
 
 // alias is the model or fit that a parameter stands for, or the name itself.
@@ -283,6 +297,9 @@ func (c *checker) values() []string {
 	names = append(names, c.kind.zeroColumns...)
 	if c.kind.rated {
 		names = append(names, "rating", "known")
+	}
+	if c.kind.labelled {
+		names = append(names, "gold")
 	}
 	for _, v := range c.kind.views {
 		names = append(names, v.name)

@@ -118,7 +118,7 @@ func axesFor(f *function, x Type) []string {
 // mixes reports whether a function makes its results depend on each other.
 func mixes(name string) bool {
 	switch name {
-	case "softmax", "log_softmax", "logsumexp", "suffix_logsumexp":
+	case "softmax", "log_softmax", "logsumexp", "suffix_logsumexp", "last":
 		return true
 	}
 	return false
@@ -172,7 +172,7 @@ func (c *checker) mayReduce(e *ast.Call, f *function, x Type, over []*ast.Arg, a
 	return true
 }
 
-const noOtherAxis = "it has no other axis: heads(…) has `head`, a ranking has `candidate`"
+const noOtherAxis = "it has no other axis: heads(…) has `head`, a ranking has `candidate`, labels have `step`"
 
 func batchHelp(x Type, batch Axis) string {
 	rest := x.without(batch.Name).names()

@@ -12,6 +12,7 @@ import (
 // A Reward is a let of an objective as it scores a response on its own.
 type Reward struct {
 	Objective string // that the let is of: gated
+	View      string // what is scored: response or, of an objective on labels, conversation
 	Let       string // s
 	Param     string // the let's parameter, which stands for the response: x
 	Span      source.Span
@@ -34,10 +35,12 @@ func NewReward(decl *ast.Decl, let *ast.Ident, env Env, errs *diag.List) *Reward
 	if env.loose() {
 		return nil
 	}
-	c := newChecker(decl, env, responseKind())
-	c.reward = true
-	c.env.Views = responseKind().viewNames()
-	r := &Reward{Objective: decl.Name.Name, Let: let.Name}
+	on, _ := kindOf(env.Data.Kind)
+	kind := on.scoredKind()
+	c := newChecker(decl, env, kind)
+	c.reward, c.scored = true, kind.views[0].name
+	c.env.Views = kind.viewNames()
+	r := &Reward{Objective: decl.Name.Name, Let: let.Name, View: c.scored}
 	o := &Objective{}
 	c.params(o)
 	r.Params = o.Params
@@ -47,7 +50,7 @@ func NewReward(decl *ast.Decl, let *ast.Ident, env Env, errs *diag.List) *Reward
 		return nil
 	}
 	r.Param, r.Span = l.Params[0].Name, l.Span
-	c.locals = append(c.locals, map[string]local{r.Param: {view: "response"}})
+	c.locals = append(c.locals, map[string]local{r.Param: {view: c.scored}})
 	r.Score = Output{Name: let.Name, Text: text(l.Value), Span: l.Span, Value: c.expr(l.Value)}
 	if c.scores(r, let) {
 		c.finishReward(r)
@@ -107,7 +110,7 @@ func (c *checker) scores(r *Reward, let *ast.Ident) bool {
 	if t.Elem == Real && len(t.Axes) == 1 && t.Axes[0].Kind == BatchAxis {
 		return true
 	}
-	c.report(diag.NotAReward, r.Span, "%s(response) is %s, and a score is real[row]", let.Name, t).Help = rewardHelp(t, let.Name)
+	c.report(diag.NotAReward, r.Span, "%s(%s) is %s, and a score is real[row]", let.Name, c.scored, t).Help = rewardHelp(t, let.Name)
 	return false
 }
 
@@ -123,8 +126,8 @@ func (c *checker) finishReward(r *Reward) {
 	s := &simplifier{lets: map[*Let]*Let{}}
 	r.Score.Value = s.expr(r.Score.Value)
 	r.Lets, r.Terms, _ = c.collect([]Output{r.Score}, s)
-	if !slices.ContainsFunc(r.Terms, func(t *Term) bool { return t.Model != "" && t.View == "response" }) {
-		c.report(diag.NotAReward, r.Span, "%s reads no model or fit of the response", r.Let).Help = rewardHelp(Type{}, r.Let)
+	if !slices.ContainsFunc(r.Terms, func(t *Term) bool { return t.Model != "" && t.View == c.scored }) {
+		c.report(diag.NotAReward, r.Span, "%s reads no model or fit of the %s", r.Let, c.scored).Help = rewardHelp(Type{}, r.Let)
 		return
 	}
 	c.parts(r)
@@ -137,7 +140,7 @@ func (c *checker) parts(r *Reward) {
 	for _, l := range r.Lets {
 		t := l.Value.Type
 		_, batch := t.Batch()
-		named := len(t.Axes) == 2 && t.Axes[1].Kind == FixedAxis && len(t.Axes[1].Elements) > 0
+		named := len(t.Axes) == 2 && (len(t.Axes[1].Elements) > 0 || t.Axes[1].Name == "step")
 		if t.Elem != Real || !batch || len(t.Axes) > 1 && !named {
 			continue
 		}
@@ -163,7 +166,7 @@ func (c *checker) exported(r *Reward) {
 	if e.Kind == Index {
 		e, head = behind(e.Args[0]), e.Elem
 	}
-	if e.Kind != TermRef || e.Term.View != "response" || e.Term.Kind != "score" && (e.Term.Kind != "heads" || head == "") {
+	if e.Kind != TermRef || e.Term.View != c.scored || e.Term.Kind != "score" && (e.Term.Kind != "heads" || head == "") {
 		return
 	}
 	m := c.model(e.Term.Model)
@@ -200,7 +203,9 @@ func (c *checker) notOfResponse(id *ast.Ident) bool {
 	switch {
 	case !c.reward:
 		return false
-	case kind.view(id.Name) != nil:
+	case kind.view(id.Name) != nil && c.kind.view(id.Name) == nil:
+		what = id.Name
+	case kind.labelled && id.Name == "gold":
 		what = id.Name
 	case kind.rated && (id.Name == "rating" || id.Name == "known"):
 		what = id.Name

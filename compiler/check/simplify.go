@@ -113,7 +113,7 @@ func fold(e *Expr) *Expr {
 		return fixed(e, Apply(e.Name, args))
 	case is(e.Args[0], 0) && e.Name == "sum":
 		return fixed(e, 0)
-	case e.Name == "mean" || e.Name == "max_over" || e.Name == "min_over":
+	case e.Name == "mean" || e.Name == "max_over" || e.Name == "min_over" || e.Name == "last":
 		if v, ok := known(e.Args[0]); ok {
 			return fixed(e, v)
 		}

@@ -77,6 +77,10 @@ func referenceEnv(d *ast.Decl, text string) check.Env {
 		return env
 	case strings.Contains(text, "on ratings"):
 		return rated()
+	case strings.Contains(text, "on labels"):
+		return labelled()
+	case strings.Contains(text, "logprob("):
+		return policy()
 	case strings.Contains(text, "gate("):
 		return gated()
 	case strings.Contains(text, "heads("):

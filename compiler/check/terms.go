@@ -30,9 +30,9 @@ func termTable() []term {
 		{"embed", "embed(x)", "the hidden state that the head reads, or that an encoder gives, over hidden", []string{"reward", "encoder"}, fixed(hidden)},
 		{"weights", "weights()", "the matrix of the trained linear head, over head and hidden", []string{"reward"},
 			func(m *Model, _ string) []Axis { return append(m.axes(), hidden) }},
-		{"logprob", "logprob(x)", "the log-probability of each token of the response, over token", []string{"reward"},
+		{"logprob", "logprob(x)", "the log-probability of each token of the response, over token; on labels, of each label among all tokens, over step and label", []string{"policy"},
 			func(_ *Model, view string) []Axis { return []Axis{{Name: "token", Kind: RaggedAxis, Of: view}} }},
-		{"logits", "logits(x)", "the logits of the token that comes next, over vocab", []string{"reward"}, fixed(Axis{Name: "vocab", Kind: FixedAxis})},
+		{"logits", "logits(x)", "on labels: the logit of each label, over step and label", []string{"policy"}, fixed()},
 		{"length", "length(x)", "how many tokens the response has, after truncation", nil, fixed()},
 	}
 }
@@ -111,9 +111,7 @@ func (c *checker) term(call *ast.Call, t *term) *Expr {
 	switch {
 	case !ok:
 		return poison(call.Span)
-	case t.of == nil && view == "prompt":
-		c.report(diag.NotAView, views[0].Value.Pos(), "length counts the tokens of a response, and prompt is none").Help =
-			"views: " + list(slices.DeleteFunc(c.kind.viewNames(), func(v string) bool { return v == view }))
+	case !c.ofResponse(t, view, views):
 		return poison(call.Span)
 	case t.of == nil:
 		return c.ask(call.Span, &Term{Kind: t.name, View: view, Type: c.viewType(view)}, false)
@@ -121,11 +119,35 @@ func (c *checker) term(call *ast.Call, t *term) *Expr {
 		return poison(call.Span)
 	}
 	typ, kind := c.viewType(view), t.name
-	typ.Axes, _, _, _ = union(typ.Axes, t.axes(m, view))
+	if c.kind.labelled && (kind == "logits" || kind == "logprob") {
+		typ.Axes, _, _, _ = union(typ.Axes, c.labelAxes())
+	} else {
+		typ.Axes, _, _, _ = union(typ.Axes, t.axes(m, view))
+	}
 	if kind == "heads" && m.Kind == "mlp" {
 		kind = "model" // along the axis of its outputs, whatever that is
 	}
 	return c.ask(call.Span, &Term{Kind: kind, Model: m.Name, View: view, Type: typ}, m.Trained)
+}
+
+// ofResponse reports whether a view has what t is of: the tokens of one response,
+// or places where labels stand.
+func (c *checker) ofResponse(t *term, view string, args []*ast.Arg) bool {
+	tokens := t.name == "length" || t.name == "logprob" && !c.kind.labelled
+	switch {
+	case tokens && (view == "prompt" || c.kind.labelled):
+		c.report(diag.NotAView, args[0].Value.Pos(), "%s is of the tokens of a response, and %s is none", t.name, view).Help =
+			"views: " + list(slices.DeleteFunc(c.kind.viewNames(), func(v string) bool { return v == "prompt" }))
+	case t.name == "logprob" && view == "responses":
+		c.report(diag.NotAView, args[0].Value.Pos(), "the tokens of two responses are two axes, and logprob has one").Help =
+			"write logprob(chosen) and logprob(rejected)"
+	case t.name == "logits" && !c.kind.labelled:
+		c.report(diag.WrongTerm, args[0].Value.Pos(), "logits are read where labels stand, and %s data has none", c.kind.name).Help =
+			"logprob(" + view + ") is the log-probability of each token of a response"
+	default:
+		return true
+	}
+	return false
 }
 
 // termArgs are the model that a term is asked of, the trained one unless the
@@ -200,6 +222,12 @@ func (c *checker) hasTerm(call *ast.Call, t *term, m *Model) bool {
 	switch {
 	case m.Kind == "encoder":
 		d.Help = "embed(x, model = " + m.Name + ") is its hidden state; a model of kind mlp, or a fit, makes numbers of it"
+	case m.Kind == "policy" && c.kind.labelled:
+		d.Help = "logits(conversation) are its logits of the labels, logprob(conversation) the log-probabilities"
+	case m.Kind == "policy":
+		d.Help = "logprob(x) is the log-probability of each token of a response"
+	case t.name == "logprob" || t.name == "logits":
+		d.Help = "a model of kind policy has it: one that is read through its language head"
 	case t.name == "embed" && m.Encoder != "":
 		d.Help = "it reads " + m.Encoder + ": embed(x, model = " + m.Encoder + ")"
 	default:
@@ -311,7 +339,7 @@ func (c *checker) called(e *ast.Call, id *ast.Ident) (x *Expr, ok bool) {
 // reward model.
 func (c *checker) callModel(e *ast.Call, m *Model) *Expr {
 	kind := "heads"
-	if m.Kind == "encoder" {
+	if m.Kind == "encoder" || m.Kind == "policy" {
 		c.hasTerm(e, &term{name: "outputs"}, m)
 		return poison(e.Span)
 	}
@@ -429,7 +457,7 @@ func (c *checker) unserved(t *Term) (why, help string) {
 		return "does not read " + t.View + " on its own yet", "views that it reads: " + list(c.env.Views)
 	}
 	m, f := c.model(t.Model), c.fit(t.Model)
-	if t.Model == "" || trained == nil || m != nil && m.Trained {
+	if t.Model == "" || trained == nil || m != nil && (m.Trained || m.Kind == "policy" && trained.Kind == "policy") {
 		return "", ""
 	}
 	if trained.Kind != "mlp" || m != nil && m.Kind == "reward" {

@@ -107,8 +107,11 @@ func pattern(name string) string {
 // functions prints each objective and each reward once.
 func (p *program) functions() {
 	for _, t := range p.recipe.Trains() {
+		if p.likewise(t) != t {
+			continue
+		}
 		p.file.Line()
-		for _, code := range objective(p.names.of("objective", t.Name, p.functionName(t)), p.objectives[t.Name]) {
+		for _, code := range objective(p.function(t), p.objectives[t.Name]) {
 			p.file.Add(code)
 		}
 	}
@@ -123,15 +126,32 @@ func (p *program) functions() {
 	}
 }
 
-// functionName is the objective's, with the stage's where two stages use it.
-func (p *program) functionName(t *resolve.Train) string {
-	name := p.objectives[t.Name].Name
+// likewise is the first stage whose objective comes out as that of t: rounds train
+// with one.
+func (p *program) likewise(t *resolve.Train) *resolve.Train {
+	text := func(t *resolve.Train) string {
+		return fmt.Sprintf("%#v", jen.Add(objective("f", p.objectives[t.Name])...))
+	}
 	for _, other := range p.recipe.Trains() {
-		if other != t && p.objectives[other.Name].Name == name {
-			return name + "_" + t.Name
+		if other == t || p.objectives[other.Name].Name == p.objectives[t.Name].Name && text(other) == text(t) {
+			return other
 		}
 	}
-	return name
+	return t
+}
+
+// function is the identifier of the function of t's objective: its name, with the
+// stage's where stages use it in several ways.
+func (p *program) function(t *resolve.Train) string {
+	t = p.likewise(t)
+	name := p.objectives[t.Name].Name
+	for _, other := range p.recipe.Trains() {
+		if p.likewise(other) != t && p.objectives[other.Name].Name == name {
+			name += "_" + t.Name
+			break
+		}
+	}
+	return p.names.of("objective", t.Name, name)
 }
 
 // main prints
@@ -165,6 +185,7 @@ func (p *program) main() {
 				g.Add(field("Overrides").Op(stringList(p.recipe.Overrides)), jen.Op(",").Line())
 			}
 			p.encoders(g)
+			p.listed(g)
 			p.rewards(g)
 			g.Add(field("Stages").Index().Qual(trainerPath, "Stage").Add(stages), jen.Op(",").Line())
 		}))),
@@ -183,6 +204,26 @@ func (p *program) encoders(g *jen.Group) {
 	}
 	if len(all) > 0 {
 		g.Add(field("Encoders").Index().Qual(specPath, "Model").Values(all...), jen.Op(",").Line())
+	}
+}
+
+// listed prints the models and the data that stages need beside their own:
+//
+//	Models: []spec.Model{ref},
+//	Data:   []spec.Data{labeled, unlabeled, pairs},
+func (p *program) listed(g *jen.Group) {
+	var models, data []jen.Code
+	for _, m := range p.recipe.Read() {
+		models = append(models, p.id("model", m.Spec.Name))
+	}
+	for _, d := range p.recipe.Named() {
+		data = append(data, p.id("data", d.Spec.Name))
+	}
+	if len(models) > 0 {
+		g.Add(field("Models").Index().Qual(specPath, "Model").Values(models...), jen.Op(",").Line())
+	}
+	if len(data) > 0 {
+		g.Add(field("Data").Index().Qual(specPath, "Data").Values(data...), jen.Op(",").Line())
 	}
 }
 
@@ -225,6 +266,9 @@ func (p *program) reward(w *resolve.Reward) []jen.Code {
 	if score.Head != "" {
 		elements = append(elements, field("Head").Lit(score.Head))
 	}
+	if form := w.Form(); form != nil {
+		elements = append(elements, field("Form").Lit(form.Spec.Name))
+	}
 	return elements
 }
 
@@ -243,7 +287,7 @@ func (p *program) stage(s resolve.Stage) *jen.Statement {
 		return call("Label", p.id("label", s.Name), p.id("data", s.Base.Spec.Name))
 	case *resolve.Train:
 		return call("Train", p.id("model", s.Model.Spec.Name), p.id("data", s.Data.Spec.Name),
-			p.id("train", s.Name), jen.Id(p.names.of("objective", s.Name, p.functionName(s))))
+			p.id("train", s.Name), jen.Id(p.function(s)))
 	case *resolve.Evaluate:
 		data, how := p.id("data", s.Data.Spec.Name), p.id("evaluate", s.Name)
 		if s.Suite != nil {

@@ -46,7 +46,7 @@ func objective(name string, o *check.Objective) []jen.Code {
 func rewardFunction(name string, r *check.Reward) []jen.Code {
 	w := &writer{ids: map[any]string{}, taken: []string{"b", "op"}}
 	at := fmt.Sprintf("%s:%d", r.Span.File.Name, r.Span.Line())
-	doc := comment(fmt.Sprintf("%s is %s.%s (%s)%s: the score of a response.", name, r.Objective, r.Let, at, paramText(r.Params)))
+	doc := comment(fmt.Sprintf("%s is %s.%s (%s)%s: the score of a %s.", name, r.Objective, r.Let, at, paramText(r.Params), r.View))
 	return append(doc, jen.Func().Id(name).Params(jen.Id("b").Op("*").Qual(opPath, "Batch")).Qual(opPath, "Reward").
 		BlockFunc(func(g *jen.Group) { w.reward(g, r) }))
 }
@@ -121,7 +121,7 @@ func (w *writer) lets(g *jen.Group, lets []*check.Let) {
 func (w *writer) reward(g *jen.Group, r *check.Reward) {
 	w.terms(g, r.Terms)
 	w.lets(g, r.Lets)
-	score := &check.Let{Head: r.Let + "(" + r.Param + ")", Args: r.Param + " = response", Text: r.Score.Text, Value: r.Score.Value}
+	score := &check.Let{Head: r.Let + "(" + r.Param + ")", Args: r.Param + " = " + r.View, Text: r.Score.Text, Value: r.Score.Value}
 	w.comment(g, letText(score))
 	id := w.fresh(camel(r.Let))
 	w.assign(g, id, r.Score.Value)

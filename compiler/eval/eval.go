@@ -157,6 +157,8 @@ func (b *Batch) reduce(e *check.Expr, i index) float64 {
 		return slices.Min(append(xs, math.Inf(1)))
 	case "logsumexp":
 		return logSumExp(xs)
+	case "last":
+		return last(xs)
 	case "corr":
 		return correlation(xs, b.line(e, 1, positions))
 	}
@@ -184,6 +186,14 @@ func sum(xs []float64) float64 {
 		total += x
 	}
 	return total
+}
+
+// last of nothing is 0.
+func last(xs []float64) float64 {
+	if len(xs) == 0 {
+		return 0
+	}
+	return xs[len(xs)-1]
 }
 
 // mean of nothing is 0.

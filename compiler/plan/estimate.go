@@ -302,6 +302,9 @@ func (p *Plan) stageEstimate(s Stage, d facts.Data, f facts.Model) StageEstimate
 	case Train:
 		p.trainEstimate(&e, s, d, frozen)
 		e.Memory = p.memory(m, f, e, d.Sequences)
+		if m.Kind == "policy" && e.Memory != nil && p.data(s.Data).Kind != "labels" {
+			e.Memory.logits(e, f, d.Sequences/max(1, p.Mesh.FSDP))
+		}
 	case Evaluate:
 		lengths := part(s.Evaluate.Part, d)
 		e.Examples = len(lengths)
@@ -437,11 +440,22 @@ func activation(m spec.Model, f facts.Model, length int) int64 {
 	}
 	layer := int64(6*f.Hidden + 4*f.FFN + 2*headDim*(f.Heads+f.KVHeads) + 2*f.Heads*length)
 	layers := int64(f.Layers)
-	if m.Head.Layer > 0 {
-		layers = int64(m.Head.Layer)
+	if m.Depth() > 0 {
+		layers = int64(m.Depth())
 	}
 	if m.Tune.Checkpoint {
 		return layers*int64(f.Hidden) + layer
 	}
 	return layers * layer
+}
+
+// logits adds what the log-probabilities of all tokens of a forward take, and
+// their gradients, float32. Of labels they are of a few tokens alone.
+func (m *Memory) logits(e StageEstimate, f facts.Model, sequences int) {
+	var most int64
+	for _, b := range e.Buckets {
+		most = max(most, 2*4*int64(b.Micro*sequences)*int64(b.Length)*int64(f.Vocab))
+	}
+	m.Activations += most
+	m.Total += most
 }

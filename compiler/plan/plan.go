@@ -216,16 +216,41 @@ func (b *builder) inputs(s resolve.Stage, d *resolve.Data) []string {
 	return all
 }
 
+// rows is what decides the rows of a data set and how they become token ids. What
+// reads a column says so itself.
+func rows(d *resolve.Data) []any {
+	var all []any
+	for _, x := range append(append(d.MadeOf(), d.Exclude...), d) {
+		s := x.Spec
+		s.Extra = nil
+		all = append(all, s)
+	}
+	return all
+}
+
+// asked is what decides how a policy is asked about two responses.
+func asked(form *resolve.Data) any {
+	if form == nil {
+		return nil
+	}
+	s := form.Spec
+	s.Name, s.From.Data, s.Extra = "", nil, nil
+	return s
+}
+
 // features adds the tokens of data for one backbone, and its hidden states.
 func (b *builder) features(m *resolve.Model, d *resolve.Data) string {
 	if d.Label != nil && d.Spec.Prompts == d.Label.Base.Spec.Prompts {
 		d = d.Label.Base // the same texts
 	}
 	name := m.Spec.Name + "." + d.Spec.Name
-	rows := d.Spec
-	rows.Extra = nil // what reads a column says so itself
 	s := Stage{Name: "prepare." + name, Kind: Prepare, Model: m.Spec.Name, Data: d.Spec.Name}
-	prepared := b.add(s, rows, m.Spec.Base, m.Spec.Tokenizer, m.Spec.Template)
+	if len(d.Parts) > 0 { // else the texts are the same, whichever is preferred
+		for _, l := range d.Labels() {
+			s.Inputs = append(s.Inputs, "label."+l.Name)
+		}
+	}
+	prepared := b.add(s, append(rows(d), m.Spec.Base, m.Spec.Tokenizer, m.Spec.Template)...)
 	if !frozen(m.Spec) {
 		return prepared
 	}
@@ -235,7 +260,9 @@ func (b *builder) features(m *resolve.Model, d *resolve.Data) string {
 
 // frozen reports whether a model's backbone stays as it is, so that its hidden
 // states are computed once.
-func frozen(m spec.Model) bool { return m.Kind != "reward" || m.Tune.Kind == "head" }
+func frozen(m spec.Model) bool {
+	return m.Kind != "policy" && (m.Kind != "reward" || m.Tune.Kind == "head")
+}
 
 // reader is the backbone that reads a stage's data, where it is not that of the
 // model itself.
@@ -279,17 +306,26 @@ func (b *builder) fit(f *resolve.Fit) {
 
 func (b *builder) label(l *resolve.Label) {
 	s := Stage{Name: "label." + l.Name, Kind: Label, Data: l.Base.Spec.Name, Label: &l.Spec}
-	rows, how := l.Base.Spec, l.Spec
-	rows.Extra, rows.Prompts = nil, false
-	how.Key, how.Parallel, how.Retries, how.Timeout = "", 0, 0, 0 // they change no answer
-	b.add(s, how, rows)
+	how, base := l.Spec, l.Base.Spec
+	base.Extra, base.Prompts = nil, false
+	how.Key, how.Parallel, how.Retries, how.Timeout, how.Batch, how.Form = "", 0, 0, 0, 0, "" // they change no answer
+	own := []any{how, base}
+	if l.Scorer != nil {
+		s.Model = l.Scorer.Spec.Name
+		s.Inputs = b.after(l.Scorer, b.inputs(l, l.Base))
+		own = append(own, decidingModel(l.Scorer.Spec), asked(l.Form))
+	}
+	b.add(s, own...)
 }
 
 func (b *builder) train(t *resolve.Train) {
 	model := t.Model.Spec.Name
 	s := Stage{Name: "train." + t.Name, Kind: Train, Model: model, Encoder: reader(t, model), Data: t.Data.Spec.Name,
 		Objective: t.Spec.Objective, Train: &t.Spec}
-	s.Inputs = b.read(t, b.after(t.Model, b.inputs(t, t.Data)))
+	if s.Inputs = b.inputs(t, t.Data); t.Spec.From != "base" {
+		s.Inputs = b.after(t.Model, s.Inputs)
+	}
+	s.Inputs = b.read(t, s.Inputs)
 	o := b.plan.Objectives[len(b.plan.Objectives)-1]
 	own := []any{deciding(t.Spec), decidingModel(t.Model.Spec), o}
 	for _, m := range t.Reads.Models {
@@ -340,6 +376,9 @@ func (b *builder) evaluate(e *resolve.Evaluate) {
 		s.Model = e.Model.Spec.Name
 		s.Inputs = b.after(e.Model, s.Inputs)
 		own = append(own, decidingModel(e.Model.Spec))
+		if e.Form != nil {
+			own = append(own, asked(e.Form))
+		}
 	}
 	s.Encoder = reader(e, s.Model)
 	b.add(s, own...)

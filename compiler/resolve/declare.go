@@ -31,12 +31,10 @@ var forms = []form{
 	{"reward", "reward NAME = OBJECTIVE.LET", []string{"name", "value", "on"}, []string{"on"}},
 	{"evaluate", "evaluate MODEL on DATA.holdout", []string{"name", "on", "as"}, []string{"as"}},
 	{"suite", "suite NAME on preference { rule = pairs { ties = wrong }, … }", []string{"name", "on"}, nil},
+	{"repeat", "repeat 3 as round { … }", []string{"rounds", "as"}, []string{"as"}},
 	{"mesh", "mesh { … }", nil, nil},
 	{"shard", "shard MODEL { \"PATTERN\" = [fsdp, tensor] }", []string{"name"}, nil},
 }
-
-// later are the declarations of the language that this version refuses.
-var later = []string{"repeat"}
 
 // declarations resolves the declarations of the recipe: what stages name
 // first, then the stages in their order, then the rewards that are made of them.
@@ -121,10 +119,6 @@ func (r *resolver) first(d *ast.Decl, among map[string]*ast.Decl) bool {
 
 // declare resolves one declaration.
 func (r *resolver) declare(d *ast.Decl) {
-	if d.Count != nil && d.Count.Unit != nil {
-		r.errs.Addf(diag.WrongUnit, d.Count.Unit.Span, "a number of rounds has no unit").Help =
-			"write " + d.Keyword.Name + " " + d.Count.Text
-	}
 	if d.Broken || r.twice[d] || slices.Contains([]string{"objective", "suite"}, d.Keyword.Name) || !r.checkForm(d) {
 		return
 	}
@@ -163,6 +157,7 @@ func (r *resolver) checkForm(d *ast.Decl) bool {
 		have       bool
 		span       source.Span
 	}{
+		{"rounds", "a number of rounds", d.Count != nil, d.Keyword.Span},
 		{"name", "a name", d.Name != nil, identSpan(d.Name)},
 		{"kind", "a kind", d.Kind != nil, identSpan(d.Kind)},
 		{"parameters", "parameters", d.HasParams, d.Keyword.Span},
@@ -203,10 +198,6 @@ func (r *resolver) unknownDeclaration(keyword *ast.Ident) {
 	for _, f := range forms {
 		names = append(names, f.keyword)
 	}
-	if slices.Contains(later, keyword.Name) {
-		r.notSupported(keyword.Span, keyword.Name, names)
-		return
-	}
 	d := r.errs.Addf(diag.UnknownDeclaration, keyword.Span, "there is no declaration %q", keyword.Name)
 	d.Help = didYouMean(keyword.Name, names, "declarations")
 	if keyword.Name == "let" || keyword.Name == "report" {
@@ -232,6 +223,9 @@ func (r *resolver) model(d *ast.Decl) {
 	path := "model." + d.Name.Name
 	r.fill(v, path, "model "+d.Name.Name, d.Name.Span, d.Body)
 	m.Loose = r.lost[path] || !r.hasOutputs(m.Spec.Kind, path)
+	if v := r.recipe.Value(path + ".tune"); m.Spec.Kind == "policy" && m.Spec.Tune.Kind == "head" && v != nil {
+		r.errs.Addf(diag.NotAChoice, v.Span, "a policy has no head of its own to train: it is read through its embeddings").Help = "write tune = lora, or tune = full"
+	}
 	r.models[d.Name.Name] = m
 	r.recipe.Models = append(r.recipe.Models, m)
 }
@@ -239,27 +233,12 @@ func (r *resolver) model(d *ast.Decl) {
 // hasOutputs reports whether it is known what a model gives.
 func (r *resolver) hasOutputs(kind, path string) bool {
 	switch kind {
-	case "encoder":
+	case "encoder", "policy":
 		return true
 	case "mlp":
 		return r.has(path+".outputs") && !r.lost[path+".labels"]
 	}
 	return r.has(path+".head", path+".head.outputs") && !r.lost[path+".head"] && !r.lost[path+".head.labels"]
-}
-
-func (r *resolver) dataSet(d *ast.Decl) {
-	s := &Data{Decl: d}
-	v := reflect.ValueOf(&s.Spec).Elem()
-	if !r.declaredKind(d, v, "data") {
-		r.skipSets("data." + d.Name.Name)
-		return
-	}
-	s.Spec.Name = d.Name.Name
-	path := "data." + d.Name.Name
-	r.fill(v, path, "data "+d.Name.Name, d.Name.Span, d.Body)
-	s.Loose = r.recipe.Value(path+".columns") == nil || r.lost[path] || r.lost[path+".columns"]
-	r.data[d.Name.Name] = s
-	r.recipe.Data = append(r.recipe.Data, s)
 }
 
 // declaredKind sets the kind that follows a declaration's colon.
@@ -311,6 +290,7 @@ func (r *resolver) mesh(d *ast.Decl) {
 // findModel binds the name of a model; nil after a report, or for a model
 // whose own declaration was reported.
 func (r *resolver) findModel(name *ast.Ident) *Model {
+	name = r.ofLastRound(name)
 	m, ok := r.models[name.Name]
 	r.used["model "+name.Name] = true
 	switch other := r.scored[name.Name]; {
@@ -343,6 +323,7 @@ func (r *resolver) otherKind(name *ast.Ident, wanted string, d *ast.Decl) *diag.
 
 // findData binds the name of a data set.
 func (r *resolver) findData(name *ast.Ident) *Data {
+	name = r.ofLastRound(name)
 	s, ok := r.data[name.Name]
 	if !ok && !r.meant[name.Name] {
 		r.used["data "+diag.Suggest(name.Name, keys(r.data))] = true
@@ -353,6 +334,9 @@ func (r *resolver) findData(name *ast.Ident) *Data {
 		r.usedBefore(name.Span, d)
 	}
 	r.used["data "+name.Name] = true
+	if s != nil && !r.bind(s, name) {
+		return nil
+	}
 	return s
 }
 
@@ -387,11 +371,8 @@ func (r *resolver) train(d *ast.Decl) {
 			"an encoder stays as it is: train model NAME: mlp { input = " + d.Name.Name + " }, or a reward model with its base"
 		t.Model = nil
 	}
-	if on, ok := d.On.(*ast.Ident); ok {
-		t.Data = r.findData(on)
-		t.Spec.Data = on.Name
-	} else {
-		r.badData(d.On)
+	if t.Data = r.trainedOn(d.On); t.Data != nil {
+		t.Spec.Data = t.Data.Spec.Name
 	}
 	if d.As != nil {
 		t.Name = d.As.Name
@@ -402,10 +383,22 @@ func (r *resolver) train(d *ast.Decl) {
 		return
 	}
 	r.fill(reflect.ValueOf(&t.Spec).Elem(), path, "train "+t.Name, d.Name.Span, d.Body)
+	r.startsFrom(t, path)
 	if t.Call = r.call(t, path); t.Call != nil {
 		t.Reads = r.reads(t)
 	}
 	r.recipe.Stages = append(r.recipe.Stages, t)
+}
+
+// startsFrom demands that a model which rounds train again says from which
+// weights.
+func (r *resolver) startsFrom(t *Train, path string) {
+	if !r.inLoop(t.Decl.Span) || t.Model == nil || r.inLoop(t.Model.Decl.Span) || r.lost[path] || r.lost[path+".from"] || r.has(path+".from") {
+		return
+	}
+	e := r.errs.Addf(diag.ContestedField, t.Decl.Name.Span, "train %s must say from, for there is no usual one", t.Name)
+	e.Notes = []diag.Note{{Message: "rounds of self-training begin anew from the base, as Noisy Student does, or go on from the last model"}}
+	e.Help = "from = base | last"
 }
 
 // badData reports what stands after on and is no name of a data set.
@@ -415,7 +408,7 @@ func (r *resolver) badData(on ast.Expr) {
 		r.errs.Addf(diag.WrongType, x.Span, "a stage trains on a whole data set").Help =
 			"what is held out is left out by itself: write on " + selected(x)
 	case *ast.Binary:
-		r.notSupported(x.Span, "training on several data sets", nil)
+		r.errs.Addf(diag.WrongType, x.Span, "data sets are put together with +, and nothing else").Help = "as in train rm on labeled + judged"
 	default:
 		r.errs.Addf(diag.WrongType, on.Pos(), "on takes the name of data, not %s", describeExpr(on)).Help = "as in train rm on prefs"
 	}
@@ -487,8 +480,10 @@ func (r *resolver) evaluated(e *Evaluate, on ast.Expr) {
 			"as in on prefs.holdout; parts: " + strings.Join(parts, ", ")
 		return
 	}
-	e.Data = r.findData(name)
-	e.Spec.Data, e.Spec.Part = name.Name, part.Name
+	e.Spec.Part = part.Name
+	if e.Data = r.findData(name); e.Data != nil {
+		e.Spec.Data = e.Data.Spec.Name
+	}
 	if part.Name == "" {
 		r.errs.Addf(diag.MissingPart, name.Span, "evaluate needs a part of %s: what is held out, what is trained on, or both", name.Name).Help =
 			fmt.Sprintf("write %s.holdout, %[1]s.train or %[1]s.all", name.Name)
@@ -499,10 +494,12 @@ func (r *resolver) evaluated(e *Evaluate, on ast.Expr) {
 			didYouMean(part.Name, parts, "parts")
 		return
 	}
-	if e.Data != nil && part.Name == "holdout" && e.Data.Spec.Split.Kind == "none" {
+	if e.Data != nil && part.Name == "holdout" && !e.Data.Holds() {
 		d := r.errs.Addf(diag.NoHoldout, part.Span, "%s holds nothing out", name.Name)
-		if v := r.recipe.Value("data." + name.Name + ".split"); v != nil {
-			d.Notes = []diag.Note{{Span: v.Span, Message: "split = none"}}
+		for _, root := range e.Data.Roots() {
+			if v := r.recipe.Value(root.Path() + ".split"); v != nil && len(d.Notes) < 2 {
+				d.Notes = append(d.Notes, diag.Note{Span: v.Span, Message: "split = none"})
+			}
 		}
 		d.Help = "write split = holdout { fraction = 10% }, or evaluate on " + name.Name + ".all"
 	}

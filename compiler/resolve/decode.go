@@ -41,6 +41,8 @@ func (f Field) asIn() string {
 		return "as in " + f.Name + ` = "file:PATH"`
 	case f.Names == "encoder":
 		return "as in " + f.Name + " = backbone, with model backbone: encoder { … }"
+	case f.Names == "data":
+		return "as in " + f.Name + " = [prefs]"
 	case f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Int:
 		return "as in " + f.Name + " = [256, 512]"
 	case f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Float64 && f.Usual() == "[]":

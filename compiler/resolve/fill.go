@@ -29,13 +29,27 @@ type written struct {
 	rest   map[string]entry
 	order  []string // of rest, as written
 	meant  map[string]bool
+	lacks  lacks
+}
+
+// A lacks names fields that a struct does not have although its kind does, and
+// what to do instead.
+type lacks struct {
+	fields  []string
+	because string // takes its rows from other data
+	help    string
 }
 
 // fill sets the fields of a struct of spec from the block of a recipe, the
 // overrides below path and the defaults, in that order of force from the
 // middle out. The Kind field, if any, is already set.
 func (r *resolver) fill(v reflect.Value, path, what string, span source.Span, block *ast.Block) {
-	w := &written{path: path, what: what, span: span, schema: schemaOf(v.Type()),
+	r.fillBut(v, path, what, span, block, lacks{})
+}
+
+// fillBut is fill for a struct that lacks some fields.
+func (r *resolver) fillBut(v reflect.Value, path, what string, span source.Span, block *ast.Block, but lacks) {
+	w := &written{path: path, what: what, span: span, schema: schemaOf(v.Type()), lacks: but,
 		fields: map[string]entry{}, rest: map[string]entry{}, meant: map[string]bool{}}
 	if w.schema.kind >= 0 {
 		w.kind = v.Field(w.schema.kind).String()
@@ -45,7 +59,7 @@ func (r *resolver) fill(v reflect.Value, path, what string, span source.Span, bl
 	}
 	r.readSets(w)
 	for _, f := range w.schema.fields {
-		if f.applies(w.kind) {
+		if f.applies(w.kind) && !slices.Contains(but.fields, f.Name) {
 			r.fillField(v.Field(f.index), f, w)
 		}
 	}
@@ -98,6 +112,8 @@ func (r *resolver) readKey(w *written, key *ast.Ident, e entry) {
 		r.unknownField(w, key)
 	case !f.applies(w.kind):
 		r.notOfKind(w, key, f)
+	case slices.Contains(w.lacks.fields, key.Name):
+		r.lacking(w, key)
 	default:
 		if old, twice := w.fields[key.Name]; twice && !overrides(e) {
 			r.duplicate(key, old.key)
@@ -169,6 +185,11 @@ func (r *resolver) notOfKind(w *written, key *ast.Ident, f *Field) {
 		d.Notes = []diag.Note{{Message: fmt.Sprintf("%s has no fields", w.what)}}
 	}
 	d.Help = fmt.Sprintf("%s is a field of %s", key.Name, strings.Join(f.Of, " and "))
+}
+
+// lacking reports a field that something takes from elsewhere.
+func (r *resolver) lacking(w *written, key *ast.Ident) {
+	r.errs.Addf(diag.FieldNotOfKind, key.Span, "%s %s, and so has no %s of its own", w.what, w.lacks.because, key.Name).Help = w.lacks.help
 }
 
 // misplaced reports a let, report or declaration where only fields stand.

@@ -147,8 +147,10 @@ func (r *resolver) features(f *Fit) {
 			r.featuresHelp(f, data)
 		return
 	}
-	f.Data = r.findData(data)
 	f.Spec.Data = data.Name
+	if f.Data = r.findData(data); f.Data != nil {
+		f.Spec.Data = f.Data.Spec.Name
+	}
 	if f.Spec.Kind == "ridge" {
 		r.fromEncoder(f, calls)
 	} else {
@@ -297,7 +299,14 @@ var fitKinds = map[string]string{"ridge": "ratings", "decorrelate": "preference"
 
 // fitData demands the kind of data that a method learns from.
 func (r *resolver) fitData(f *Fit, data *ast.Ident) {
-	if f.Data == nil || f.Data.Spec.Kind == fitKinds[f.Spec.Kind] {
+	switch {
+	case f.Data == nil:
+		return
+	case f.Spec.Kind == "tree" && f.Data.Spec.Kind == "preference" && f.Data.Undecided():
+		r.undecided(data, "a tree", f.Data)
+		f.Data = nil
+		return
+	case f.Data.Spec.Kind == fitKinds[f.Spec.Kind]:
 		return
 	}
 	r.dataKind(data, fmt.Sprintf("a %s fit", f.Spec.Kind), fitKinds[f.Spec.Kind], f.Data)
@@ -343,60 +352,4 @@ func (r *resolver) ascending(path, name string, list []float64, tried bool) {
 		text[i] = strconv.FormatFloat(x, 'g', -1, 64)
 	}
 	r.errs.Addf(diag.NotAscending, v.Span, "%s must ascend", name).Help = "write " + name + " = [" + strings.Join(text, ", ") + "]"
-}
-
-// label resolves label NAME = llm on DATA { … }, which declares data NAME.
-func (r *resolver) label(d *ast.Decl) {
-	l := &Label{Name: d.Name.Name, Decl: d}
-	path := "label." + l.Name
-	v := reflect.ValueOf(&l.Spec).Elem()
-	if !r.made(d, v, "write label "+l.Name+" = llm on DATA") {
-		r.skipSets(path)
-		return
-	}
-	l.Spec.Name = l.Name
-	on, ok := d.On.(*ast.Ident)
-	if !ok {
-		r.badData(d.On)
-	} else if l.Base = r.findData(on); l.Base != nil {
-		r.labelled(l, on)
-	}
-	r.fill(v, path, "label "+l.Name, d.Name.Span, d.Body)
-	r.endpoint(l, path)
-	r.recipe.Labels = append(r.recipe.Labels, l)
-	r.recipe.Stages = append(r.recipe.Stages, l)
-}
-
-// labelled declares the data that a label makes: its base's, under a name of its
-// own.
-func (r *resolver) labelled(l *Label, on *ast.Ident) {
-	switch {
-	case l.Base.Spec.Kind != "preference":
-		r.dataKind(on, "a label", "preference", l.Base)
-		return
-	case l.Base.Label != nil:
-		e := r.errs.Addf(diag.OtherKind, on.Span, "%s is judged already", on.Name)
-		e.Notes = []diag.Note{{Span: l.Base.Label.Decl.Name.Span, Message: "by this label"}}
-		e.Help = "judge its base: label " + l.Name + " = llm on " + l.Base.Label.Base.Spec.Name
-		return
-	}
-	l.Spec.Data = on.Name
-	l.Data = &Data{Spec: l.Base.Spec, Decl: l.Decl, Loose: l.Base.Loose, Label: l}
-	l.Data.Spec.Name, l.Data.Spec.Label = l.Name, l.Name
-	r.data[l.Name] = l.Data
-	r.recipe.Data = append(r.recipe.Data, l.Data)
-}
-
-// endpoint demands the address of a server.
-func (r *resolver) endpoint(l *Label, path string) {
-	v := r.recipe.Value(path + ".endpoint")
-	if v == nil {
-		return
-	}
-	scheme, host, _ := strings.Cut(l.Spec.Endpoint, "://")
-	if (scheme == "http" || scheme == "https") && host != "" && !strings.HasPrefix(host, "/") && !strings.ContainsAny(host, " \t") {
-		return
-	}
-	r.errs.Addf(diag.BadEndpoint, v.Span, "%q is no address of a server", l.Spec.Endpoint).Help =
-		`as in endpoint = "http://127.0.0.1:8000/v1"`
 }

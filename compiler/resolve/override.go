@@ -104,6 +104,8 @@ func (r *resolver) readSets(w *written) {
 			r.unknownField(w, key)
 		case !f.applies(w.kind):
 			r.notOfKind(w, key, f)
+		case slices.Contains(w.lacks.fields, key.Name):
+			r.lacking(w, key)
 		case !isVariant(f.Type) && !f.Call:
 			next := o.keys[len(strings.Split(w.path, "."))+1]
 			r.errs.Addf(diag.UnknownPath, next.Span, "%s has no fields", key.Name).Help = "leave ." + next.Name + " out"

@@ -50,12 +50,17 @@ func (m *Model) Encoder() *Model {
 	return m
 }
 
-// Data is a declared data set.
+// Data is a declared data set, or a sum of some.
 type Data struct {
 	Spec  spec.Data
-	Decl  *ast.Decl
-	Loose bool   // it may have more columns than Spec says, for what says so was reported
-	Label *Label // that makes it, whose Base it is a copy of; nil for data that is declared
+	Decl  *ast.Decl // of a sum, that of its first part
+	Loose bool      // it may have more columns than Spec says, for what says so was reported
+	Label *Label    // that makes it, whose Base it is a copy of; nil for data that is declared
+	Parts []*Data   // whose rows it is made of, as Spec.From says; nil for rows of a source
+	// Exclude are the data of Spec.Exclude.
+	Exclude []*Data
+	names   []*ast.Ident // of Parts
+	bound   binding
 }
 
 // Path is where the values of a data set are: data.prefs. What a label makes has
@@ -101,6 +106,10 @@ type Label struct {
 	Decl *ast.Decl
 	Base *Data // whose pairs are judged
 	Data *Data // what it makes, which is in Recipe.Data as well
+	// Scorer is the model that is asked, of kind model, and Form the data that
+	// says how a policy is.
+	Scorer *Model
+	Form   *Data
 }
 
 // StageName returns the label's name.
@@ -153,6 +162,7 @@ type Evaluate struct {
 	Reward *Reward
 	Data   *Data
 	Suite  *Suite // nil for none
+	Form   *Data  // of a policy on data that is no labels data: what says how it is asked
 }
 
 // StageName returns the stage's name.
@@ -260,6 +270,10 @@ func UsesOf(s Stage) []Use {
 	switch s := s.(type) {
 	case *Fit:
 		add(s.Encoder, s.Data)
+	case *Label:
+		if s.Scorer != nil {
+			add(s.Scorer.Encoder(), s.Base)
+		}
 	case *Train:
 		of(s, s.Data)
 	case *Evaluate:
@@ -278,7 +292,8 @@ func UsesOf(s Stage) []Use {
 }
 
 // Encoders are the models whose backbones read texts for a training stage, each
-// once: that of the trained model, and those of what its objective names.
+// once: that of the trained model, and those of what its objective names. A
+// policy that is named reads the token ids of the trained one.
 func (t *Train) Encoders() []*Model {
 	var all []*Model
 	add := func(m *Model) {
@@ -290,7 +305,9 @@ func (t *Train) Encoders() []*Model {
 		add(t.Model.Encoder())
 	}
 	for _, m := range t.Reads.Models {
-		add(m.Encoder())
+		if m.Spec.Kind != "policy" {
+			add(m.Encoder())
+		}
 	}
 	for _, f := range t.Reads.Fits {
 		add(f.Encoder)
@@ -310,6 +327,8 @@ type resolver struct {
 	data    map[string]*Data
 	scored  map[string]*ast.Decl // the models, fits and rewards, which share their names
 	texts   map[string]*ast.Decl // the data and labels
+	loops   []source.Span        // of the repeats
+	rounds  map[string][]string  // names that a repeat declares: as each of its rounds declares them, in order
 	twice   map[*ast.Decl]bool   // declarations of a name that another has
 	objects map[string]*Objective
 	suites  map[string]*Suite // nil for one that was reported
@@ -330,10 +349,15 @@ func File(file *ast.File, libraries []*ast.File, overrides []string, errs *diag.
 	}
 	r.parseSets(overrides)
 	r.name(file)
+	unrolled := *file
+	unrolled.Decls = r.unroll(file.Decls)
+	file, r.decls = &unrolled, unrolled.Decls
+	r.everyRound()
 	r.libraries(libraries)
 	r.declarations(file)
 	r.unusedSets()
 	r.semantics(file)
+	r.once()
 	r.recipe.Meant = r.reported()
 	r.recipe.declared = r.suites
 	return r.recipe
@@ -375,6 +399,7 @@ func newResolver(file *ast.File, errs *diag.List) *resolver {
 		rewards: map[string]*Reward{},
 		scored:  map[string]*ast.Decl{},
 		texts:   map[string]*ast.Decl{},
+		rounds:  map[string][]string{},
 		twice:   map[*ast.Decl]bool{},
 		data:    map[string]*Data{},
 		objects: map[string]*Objective{},
@@ -405,4 +430,72 @@ func Origin(s source.Span) string {
 		return s.File.Name
 	}
 	return s.File.Name + ":" + itoa(s.Line())
+}
+
+// Read lists the models that stages read beside the ones they train and that are
+// no encoder or network: references of objectives, scorers of labels.
+func (r *Recipe) Read() []*Model {
+	var all []*Model
+	add := func(m *Model) {
+		if m != nil && (m.Spec.Kind == "policy" || m.Spec.Kind == "reward") && !slices.Contains(all, m) {
+			all = append(all, m)
+		}
+	}
+	for _, s := range r.Stages {
+		switch s := s.(type) {
+		case *Label:
+			add(s.Scorer)
+		case *Train:
+			for _, m := range s.Reads.Models {
+				add(m)
+			}
+		}
+	}
+	return all
+}
+
+// Named lists the data that others name, in the order of the recipe: what data
+// is made of or leaves out, what says how a policy or a reward is asked, and what
+// labels make of it where that is so named.
+func (r *Recipe) Named() []*Data {
+	named := map[*Data]bool{}
+	var add func(d *Data)
+	add = func(d *Data) {
+		if d == nil || named[d] {
+			return
+		}
+		named[d] = true
+		for _, x := range slices.Concat(d.Parts, d.Exclude) {
+			add(x)
+		}
+		if d.Label != nil {
+			add(d.Label.Base)
+		}
+	}
+	for _, d := range r.Data {
+		for _, x := range slices.Concat(d.Parts, d.Exclude) {
+			add(x)
+		}
+	}
+	for _, s := range r.Stages {
+		switch s := s.(type) {
+		case *Label:
+			add(s.Form)
+		case *Evaluate:
+			add(s.Form)
+		}
+	}
+	for _, w := range r.Rewards {
+		add(w.Form())
+	}
+	return slices.DeleteFunc(slices.Clone(r.Data), func(d *Data) bool { return !named[d] })
+}
+
+// Form is the labels data that says how a text becomes the conversation that a
+// reward reads; nil where it reads responses.
+func (w *Reward) Form() *Data {
+	if w.Train == nil || w.Train.Data == nil || w.Train.Data.Spec.Kind != "labels" {
+		return nil
+	}
+	return w.Train.Data
 }

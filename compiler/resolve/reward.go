@@ -148,7 +148,7 @@ func stageNames(using []*Train) string {
 
 // measured binds what an evaluation names: a reward, a fit or a model.
 func (r *resolver) measured(e *Evaluate) {
-	name := e.Decl.Name
+	name := r.ofLastRound(e.Decl.Name)
 	d := r.scored[name.Name]
 	switch {
 	case d == nil && !r.meant[name.Name]:
@@ -176,11 +176,20 @@ func (r *resolver) measurables() string {
 }
 
 // measurable demands that what is evaluated gives what the data can be held
-// against: scores for preferences, attributes for ratings.
+// against: scores for preferences, attributes for ratings, labels or a score for
+// labels.
 func (r *resolver) measurable(e *Evaluate) {
 	name := e.Decl.Name
 	rated := e.Data != nil && e.Data.Spec.Kind == "ratings"
+	labelled := e.Data != nil && e.Data.Spec.Kind == "labels"
 	switch m := e.Model; {
+	case m != nil && m.Spec.Kind == "policy" && !rated:
+		if e.Data != nil && !labelled {
+			e.asked(r.form(m, name))
+		}
+	case labelled && (m != nil && m.Spec.Kind == "mlp" || e.Fit != nil):
+		r.dataKind(name, "an evaluation of "+name.Name, "preference or ranking", e.Data)
+		e.Data = nil
 	case m != nil && m.Spec.Kind == "encoder":
 		r.otherKind(name, "what gives scores", m.Decl).Help = "evaluate a model that is trained on it, a fit or a reward"
 		e.Model = nil
@@ -201,6 +210,31 @@ func (r *resolver) measurable(e *Evaluate) {
 	case rated && (e.Reward != nil || m != nil):
 		r.dataKind(name, "an evaluation of "+name.Name, "preference or ranking", e.Data)
 		e.Data = nil
+	}
+}
+
+// rewardData demands that a reward is measured on texts as it reads them:
+// conversations with labels, or responses.
+func (r *resolver) rewardData() {
+	for _, s := range r.recipe.Stages {
+		e, ok := s.(*Evaluate)
+		if !ok || e.Reward == nil || e.Data == nil || e.Reward.Train == nil && e.Reward.Fit == nil {
+			continue
+		}
+		wanted := "preference or ranking"
+		if t := e.Reward.Train; t != nil && t.Data != nil && t.Data.Spec.Kind == "labels" {
+			wanted = "labels"
+		}
+		if (e.Data.Spec.Kind == "labels") != (wanted == "labels") {
+			r.dataKind(e.Decl.Name, "an evaluation of "+e.Reward.Name, wanted, e.Data)
+		}
+	}
+}
+
+// asked notes what says how a policy is asked.
+func (e *Evaluate) asked(form *Data) {
+	if e.Form = form; form != nil {
+		e.Spec.Form = form.Spec.Name
 	}
 }
 

@@ -26,7 +26,7 @@ type Field struct {
 	Min, Max  *float64 // bounds, inclusive
 	Repeats   bool     // a list that may have one value twice
 	Call      bool     // an objective with its arguments
-	Names     string   // what the field names without quotes: an encoder, an attribute
+	Names     string   // what the field names without quotes: an encoder, an attribute, data
 	Axis      bool     // a number, or the name of an axis that has as many elements
 	Rest      bool     // takes every other name
 	Type      reflect.Type
@@ -80,7 +80,7 @@ func fieldOf(sf reflect.StructField, index int) Field {
 		Axis:      option == "axis",
 		Rest:      option == "rest",
 	}
-	if slices.Contains([]string{"encoder", "attribute", "suite"}, option) {
+	if slices.Contains([]string{"encoder", "attribute", "suite", "model", "data"}, option) {
 		f.Names = option
 	}
 	for _, unit := range strings.Split(tag.Get("unit"), "|") {
@@ -271,11 +271,14 @@ func (f Field) Wants() string {
 		return strings.Join(schemaOf(f.Type).kinds, " | ")
 	case f.Source:
 		return "a quoted source"
+	case f.Names == "data":
+		return "a list of data"
 	case f.Names != "":
-		if f.Names == "suite" {
-			return "the name of a suite"
+		article := "a "
+		if strings.ContainsAny(f.Names[:1], "ae") {
+			article = "an "
 		}
-		return "the name of an " + f.Names
+		return "the name of " + article + f.Names
 	case f.Axis:
 		return "a whole number, or attribute"
 	}

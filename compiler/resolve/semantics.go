@@ -12,6 +12,7 @@ import (
 // semantics checks what no single value can. A value that was reported is
 // absent, and what depends on it is not checked.
 func (r *resolver) semantics(file *ast.File) {
+	r.bindAll()
 	r.meshShape()
 	r.labels()
 	r.trains(file)
@@ -22,6 +23,7 @@ func (r *resolver) semantics(file *ast.File) {
 		r.micro(t)
 	}
 	r.order()
+	r.rewardData()
 }
 
 // where returns the place of a value that a recipe set, for a message.
@@ -278,6 +280,10 @@ func (r *resolver) order() {
 				r.untrained(s.Decl.Name, m, "read", trained)
 			}
 			trained[s.Model] = true
+		case *Label:
+			if s.Scorer != nil {
+				r.untrained(s.Decl.Name, s.Scorer, "asked", trained)
+			}
 		case *Evaluate:
 			if s.Model != nil && len(r.recipe.Trains())+len(r.recipe.Fits) > 0 {
 				r.untrained(s.Decl.Name, s.Model, "evaluated", trained)
@@ -292,12 +298,12 @@ func (r *resolver) order() {
 
 // untrained warns of the use of a model whose numbers are random so far.
 func (r *resolver) untrained(at *ast.Ident, m *Model, how string, trained map[*Model]bool) {
-	if trained[m] || m.Spec.Kind == "encoder" || m.Spec.Head.Init == "keep" {
+	if trained[m] || m.Spec.Kind == "encoder" || m.Spec.Kind == "policy" || m.Spec.Head.Init == "keep" {
 		return
 	}
 	d := r.errs.Addf(diag.Untrained, at.Span, "%s is %s before it is trained", m.Spec.Name, how)
 	d.Severity = diag.Warning
-	what := map[string]string{"read": "stage", "evaluated": "evaluation"}[how]
+	what := map[string]string{"read": "stage", "evaluated": "evaluation", "asked": "label"}[how]
 	d.Help = "move the " + what + " after train " + m.Spec.Name
 }
 

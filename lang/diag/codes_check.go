@@ -91,7 +91,7 @@ argument of where and the operands of && and || are bools; a number becomes one 
 		Explain: `Values combine by the names of their axes. The tokens of chosen and those of rejected are different axes, though both are
 called token: subtracting them one by one would compare positions of unrelated texts. The same holds for the batches of
 two data sets, for attributes of two fits that are not the same, and for the outputs of a head beside attributes.`,
-		Example: onPairs(`objective f on preference {
+		Example: onPolicy(`objective f on preference {
   loss = mean(sum(logprob(rejected) - logprob(chosen), over token))
 }`),
 	}, {
@@ -347,11 +347,11 @@ parameter of type model or fit stands for one of those.`,
 	}, {
 		Code:  TermNotServed,
 		Title: "a model term that the trainer cannot compute yet",
-		Explain: `The language has more model terms than the trainer computes today: embed, logprob and logits type-check, and so do other
+		Explain: `The language has more model terms than the trainer computes today: embed of a reward model type-checks, and so do other
 models beside a reward model that is trained, or networks and fits that read two encoders. They are refused here and not
 when the training starts.`,
 		Example: onPairs(`objective f on preference {
-  loss = mean(sum(logprob(rejected), over token) - sum(logprob(chosen), over token))
+  loss = mean(dot(embed(rejected) - embed(chosen), embed(prompt), over hidden))
 }`),
 	}, {
 		Code:    UnknownScalar,
@@ -402,6 +402,11 @@ data prefs: preference { source = "file:prefs.jsonl", over_length = drop, split 
 train rm on prefs { objective = f` + args + ` }
 
 ` + objective + "\n"
+}
+
+// onPolicy is onPairs with a policy.
+func onPolicy(objective string) string {
+	return strings.Replace(onPairs(objective), "model rm: reward", "model rm: policy", 1)
 }
 
 // onTwoHeads is onPairs with a model of two outputs.

@@ -61,6 +61,8 @@ const (
 	NotAscending   Code = "R0222"
 	BadEndpoint    Code = "R0223"
 	BadSuite       Code = "R0224"
+	NotAsked       Code = "R0225"
+	UndecidedPairs Code = "R0226"
 )
 
 // The examples below are this recipe with one change.
@@ -129,6 +131,37 @@ reward judge = tree
 evaluate judge on prefs.holdout
 `
 
+// The examples of questions are this recipe with one change.
+const asked = `-- recipe.rmr --
+recipe example
+
+model pm: policy { base = "file:model" }
+
+data prefs: preference {
+  source      = "file:pairs.jsonl"
+  max_length  = 512 tokens
+  over_length = drop
+  split       = holdout { fraction = 10% }
+}
+
+data more: preference { source = "file:more.jsonl", over_length = drop, split = none }
+
+data pairs: labels { from = compare { data = [prefs] }, max_length = 512 tokens, over_length = drop }
+
+objective f on labels { loss = mean(-sum(gold * logprob(conversation), over label), over row, over step) }
+
+train pm on pairs { objective = f }
+
+label judged = model on more { scorer = pm }
+
+data all: labels { from = compare { data = [prefs, judged] }, max_length = 512 tokens, over_length = drop }
+
+train pm on all as again { objective = f, from = base }
+`
+
+// asking is the recipe of questions with the first old replaced by new.
+func asking(old, new string) string { return strings.Replace(asked, old, new, 1) }
+
 // fitExample is the recipe of fits with the first old replaced by new.
 func fitExample(old, new string) string { return strings.Replace(fitted, old, new, 1) }
 
@@ -145,8 +178,8 @@ A field of a nested value is written inside its braces: the learning rate is opt
 	}, {
 		Code:  UnknownDeclaration,
 		Title: "a keyword that begins no declaration",
-		Explain: `A recipe is made of model, data, objective, fit, label, train, reward, evaluate, mesh and shard declarations, after its
-recipe and use lines.`,
+		Explain: `A recipe is made of model, data, objective, fit, label, train, reward, evaluate, suite, repeat, mesh and shard declarations,
+after its recipe and use lines.`,
 		Example: example("data prefs:", "dataset prefs:"),
 	}, {
 		Code:  UnknownKind,
@@ -210,7 +243,7 @@ its .rmr.`,
 		Code:    NotSupported,
 		Title:   "a part of the language that this version does not have",
 		Explain: `The language has more than this version of rmc compiles. What it does not compile it refuses, rather than leave it out.`,
-		Example: example("model rm: reward {", "model teacher: policy { base = \"file:other\" }\n\nmodel rm: reward {"),
+		Example: example("  tune = head\n", "  tune = head\n  head = mlp\n"),
 	}, {
 		Code:  NoRecipe,
 		Title: "a file without a recipe line",
@@ -285,7 +318,8 @@ a transform of a probe; what is trained is a reward model or a small network, an
 		Code:  UsedBefore,
 		Title: "a fit, a label or a reward that is used before it is made",
 		Explain: `Stages run in the order in which they are written. A fit that reads another stands below it, and so does a training whose
-objective calls it. Two fits that are made of each other have no order at all.`,
+objective calls it, and whatever reads data that is made of what a label makes. Two fits or data sets that are made of each
+other have no order at all.`,
 		Example: fitExample("fit probe = ridge on backbone(ratings)\n\nfit debias = decorrelate on probe(prefs) { from = verbosity }\n", "fit debias = decorrelate on probe(prefs) { from = verbosity }\n\nfit probe = ridge on backbone(ratings)\n"),
 	}, {
 		Code:    UnknownAttribute,
@@ -353,7 +387,7 @@ in a package. A bare name could be any of them.`,
 	}, {
 		Code:  DataKind,
 		Title: "data of another kind than what works on it wants",
-		Explain: `An objective is declared on a kind of data, whose views it names: chosen and rejected are those of preference. It cannot
+		Explain: `Data is put together with data of its kind alone. An objective is declared on a kind of data, whose views it names: chosen and rejected are those of preference. It cannot
 work on data of another kind. A probe learns from ratings; a transform, a tree and a label work on preferences.`,
 		Example: example("data prefs: preference", "data prefs: ranking"),
 	}, {
@@ -433,5 +467,18 @@ strengths are listed in the same order, so that a table of their errors reads fr
 preference, best_of, tied and grid read ranking, first_error reads labels. A section beside the others, weight = 0, may have any
 subset.`,
 		Example: example("train rm on prefs {", "suite mine on preference {\n  rule = pairs { ties = wrong }\n  a    = mean { of = [easy] }\n  b    = pooled { of = [easy, hard] }\n}\n\ntrain rm on prefs {") + "\nevaluate rm on prefs.all as bench { suite = mine }\n",
+	}, {
+		Code:  NotAsked,
+		Title: "a policy that nobody told how it is asked",
+		Explain: `A reward model gives each response a number. A policy is asked which of two is better, in words, and what words is what
+it was trained on: labels data with from = compare { … }, in a stage above.`,
+		Example: asking("train pm on pairs { objective = f }\n\nlabel judged = model on more { scorer = pm }\n", "label judged = model on more { scorer = pm }\n\ntrain pm on pairs { objective = f }\n"),
+	}, {
+		Code:  UndecidedPairs,
+		Title: "pairs without a better side, where one is taken for better",
+		Explain: `augment makes pairs of which both responses are to other prompts: neither is better. An objective of chosen and rejected would
+learn that the one which happens to stand first is. Leave them out with ties = 0, or read the column tied, which is 1 for
+such pairs and 0 for others. Questions made of them with compare have a third label.`,
+		Example: example("train rm on prefs {", "data more: preference {\n  from        = augment { data = [prefs] }\n  max_length  = 512 tokens\n  over_length = drop\n}\n\ntrain rm on more {"),
 	}}
 }

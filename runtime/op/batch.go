@@ -14,17 +14,19 @@ type Inputs struct {
 	Axis    string                 // of the batch: pair, row
 	Valid   *graph.Node            // [Axis], bool or 0/1: false for rows that only fill the last micro-batch
 	Count   *graph.Node            // scalar: examples of the optimizer step, over all its micro-batches
-	Ragged  map[string]*graph.Node // masks [Axis, name] of ragged axes: candidate
+	Ragged  map[string]*graph.Node // masks [Axis, name] of ragged axes of the data: candidate, step
+	Counts  map[string]*graph.Node // scalars, by ragged axis: values of the optimizer step, over all its micro-batches
 	Columns map[string]*graph.Node // [Axis]
 	// Term computes a term for every row of the micro-batch, padding included.
 	// It is called once for each term. New names its axes. By kind it is
 	//
 	//	score, heads, embed, logprob  of a model and a view
+	//	logits                        of a model and a view: of each label where one stands
 	//	model, fit                    all that a model or a fit gives for a view
 	//	weights                       a model's trained linear head, [head, hidden]
 	//	scalar                        a learnable number of a model; view is its name
 	//	length                        of a view; model is ""
-	//	rating, known                 of the batch; model and view are ""
+	//	rating, known, gold           of the batch; model and view are ""
 	Term func(kind, model, view string) Tensor
 	// Transform is the matrix T of a fit, float32[attribute, attribute], where
 	// rows are what goes in: y = x·T.
@@ -38,6 +40,7 @@ type Batch struct {
 	valid     Tensor
 	count     *graph.Node // float32, at least 1
 	ragged    map[string]Tensor
+	counts    map[string]*graph.Node // float32, at least 1
 	columns   map[string]*graph.Node
 	term      func(kind, model, view string) Tensor
 	transform func(fit string) *graph.Node
@@ -72,6 +75,7 @@ func NewBatch(in Inputs) *Batch {
 		valid:     New(truth(in.Valid), in.Axis),
 		count:     graph.Max(graph.ConvertDType(in.Count, dtypes.Float32), one),
 		ragged:    map[string]Tensor{},
+		counts:    map[string]*graph.Node{},
 		columns:   in.Columns,
 		term:      in.Term,
 		transform: in.Transform,
@@ -79,6 +83,9 @@ func NewBatch(in Inputs) *Batch {
 	}
 	for name, mask := range in.Ragged {
 		b.ragged[name] = New(truth(mask), in.Axis, name)
+	}
+	for name, count := range in.Counts {
+		b.counts[name] = graph.Max(graph.ConvertDType(count, dtypes.Float32), one)
 	}
 	return b
 }
@@ -93,8 +100,16 @@ func (b *Batch) Heads(model, view string) Tensor { return b.get("heads", model, 
 func (b *Batch) Embed(model, view string) Tensor { return b.get("embed", model, view) }
 
 // LogProb is the log-probability of each token of a view's response, over the
-// ragged axis token.
+// ragged axis token; of the view conversation, that of each label among all
+// tokens, over the axes step and label.
 func (b *Batch) LogProb(model, view string) Tensor { return b.get("logprob", model, view) }
+
+// Logits is the logit of each label where one stands in a view, over the axes
+// step and label.
+func (b *Batch) Logits(model, view string) Tensor { return b.get("logits", model, view) }
+
+// Gold is the share of each label where one stands, over the axes step and label.
+func (b *Batch) Gold() Tensor { return b.get("gold", "", "") }
 
 // Model is all that a model gives for each sequence of a view: over the axis of
 // its outputs, or one number where it has one output.

@@ -20,22 +20,50 @@ func Sum(x Tensor, over ...string) Tensor {
 
 // Mean is the mean of x. Over the batch it is the mean over the optimizer step's
 // whole batch: what a micro-batch computes is its share, and shares add up. Over
-// a ragged axis without a value it is 0.
+// a ragged axis without a value it is 0; over one and the batch it is the mean of
+// all values of the step, be there few or many in an example.
 func Mean(x Tensor, over ...string) Tensor {
 	l := x.last(over...)
-	if l.whole && l.ragged {
+	count := x.countOf(over)
+	if l.whole && count == nil {
 		// How many values the other micro-batches have is not known here.
 		return Div(Sum(x, over...), Max(Sum(l.wide(graph.OnesLike(l.node)), over...), Real(1)))
 	}
 	total := graph.ReduceSum(l.padded(0), -1)
 	if l.whole {
-		y := l.rest(graph.Div(total, graph.MulScalar(l.batch.count, float64(l.others))))
+		y := l.rest(graph.Div(total, count))
 		y.share = true
 		return y
 	}
 	y := l.rest(graph.Div(total, l.count()))
 	y.share = x.share
 	return y
+}
+
+// countOf is how many values the axes of a reduction have over the optimizer
+// step's whole batch, which is one of them; nil where that is not known.
+func (t Tensor) countOf(over []string) *graph.Node {
+	if t.batch == nil {
+		return nil
+	}
+	count, others, ragged := t.batch.count, 1, 0
+	for _, name := range over {
+		i := t.dim(name)
+		switch mask := t.axes[i].mask; {
+		case name == t.batch.axis:
+		case mask == nil:
+			others *= t.node.Shape().Dim(i)
+		case t.batch.counts[name] == nil || t.batch.ragged[name].node != mask.node:
+			return nil // of a view's own tokens
+		default:
+			count = t.batch.counts[name]
+			ragged++
+		}
+	}
+	if ragged > 1 {
+		return nil
+	}
+	return graph.MulScalar(count, float64(others))
 }
 
 // MaxOver is the largest x; equal ones share the gradient.

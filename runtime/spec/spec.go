@@ -151,7 +151,8 @@ type Data struct {
 	Name string
 	Kind string `rmr:":kind" one_of:"preference|ranking|ratings|labels" later:"prompts" doc:"preference: a chosen and a rejected response; ranking: any number of responses, best first; ratings: a response with a number for each attribute; labels: a conversation with a label after each step"`
 	// From other data there is no Source, Format, Columns, Split, Limit, Seed or
-	// Exclude, and of a union no MaxLength either: each part has its own.
+	// Exclude, and of a union no OverLength either: each part has its own, and
+	// MaxLength is the largest.
 	From   From   `rmr:"from" default:"rows" scores:"true" doc:"where rows come from: a source (rows), or other data"`
 	Source string `rmr:"source" source:"true" doc:"a file:, hf: or pypi: source; .jsonl, .json, .parquet or .csv, plain or .gz"`
 	Format string `rmr:"format" default:"auto" one_of:"auto|messages|prompt|choices|hh_dialogue|llmbar|nemo|conversations|steps|solutions|math_shepherd|prm800k|math_aps|processbench|bigbench_mistake|mr_ben|prmbench|ids" doc:"layout of a row; auto decides from the columns and says so"`
@@ -213,7 +214,7 @@ type Train struct {
 	Schedule  Schedule  `rmr:"schedule" default:"cosine" doc:"learning rate over the steps"`
 	Batch     int       `rmr:"batch" default:"64" unit:"pairs|rows" min:"1" doc:"examples per optimizer step, over all devices and accumulation steps"`
 	Micro     int       `rmr:"micro" default:"0" unit:"pairs|rows" min:"0" doc:"examples per forward; 0 lets the plan choose; it never changes a loss"`
-	From      string    `rmr:"from" default:"last" one_of:"last|base" doc:"weights to begin with: last: those that the stage before which trained the model left; base: those that the model is declared with"`
+	From      string    `rmr:"from" optional:"true" one_of:"last|base" doc:"weights to begin with, of a model that another stage has trained before: last: those that it left (also where nothing is said); base: those that the model is declared with"`
 	Epochs    float64   `rmr:"epochs" default:"1" unit:"|epochs" min:"0.001" doc:"passes over the data"`
 	Steps     int       `rmr:"steps" default:"0" unit:"|steps" min:"0" doc:"optimizer steps; 0 is what epochs gives"`
 	Order     string    `rmr:"order" default:"shuffle" one_of:"shuffle|listed|resample" doc:"shuffle: a permutation per epoch, a pure function of seed; listed: as in the file, wrapping round; resample: drawn with replacement, as ArmoRM draws for its gate, a pure function of seed"`

@@ -1,0 +1,473 @@
+package resolve
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/rmc-lang/rmc/lang/ast"
+	"github.com/rmc-lang/rmc/lang/diag"
+)
+
+// A binding says whether the parts of a data set were looked up.
+type binding int
+
+const (
+	unbound binding = iota
+	underWay
+	done
+	wrong // and reported
+)
+
+// Roots are the data with a source that d is made of, each once: d itself, the
+// roots of its parts, what a label relabels.
+func (d *Data) Roots() []*Data {
+	var all []*Data
+	d.visit(func(x *Data) {
+		if len(x.Parts) == 0 && x.Label == nil && !slices.Contains(all, x) {
+			all = append(all, x)
+		}
+	})
+	return all
+}
+
+// MadeOf lists the data that d is made of, itself not among them.
+func (d *Data) MadeOf() []*Data {
+	var all []*Data
+	d.visit(func(x *Data) {
+		if x != d && !slices.Contains(all, x) {
+			all = append(all, x)
+		}
+	})
+	return all
+}
+
+// Labels are the labels that have to be there before d is.
+func (d *Data) Labels() []*Label {
+	var all []*Label
+	d.visit(func(x *Data) {
+		if x.Label != nil && !slices.Contains(all, x.Label) {
+			all = append(all, x.Label)
+		}
+	})
+	return all
+}
+
+// Holds reports whether d keeps rows apart.
+func (d *Data) Holds() bool {
+	return slices.ContainsFunc(d.Roots(), func(x *Data) bool { return x.Spec.Split.Kind != "none" })
+}
+
+// Undecided reports whether d has pairs of which neither side is better.
+func (d *Data) Undecided() bool {
+	found := false
+	d.visit(func(x *Data) { found = found || x.Spec.From.Kind == "augment" && x.Spec.From.Ties > 0 })
+	return found
+}
+
+// visit calls f for d and all that it is made of.
+func (d *Data) visit(f func(*Data)) {
+	f(d)
+	for _, p := range d.Parts {
+		p.visit(f)
+	}
+	if d.Label != nil && d.Label.Base != nil {
+		d.Label.Base.visit(f)
+	}
+}
+
+// The fields that data made of other data lacks, because those say them.
+var (
+	madeLacks  = []string{"source", "format", "columns", "split", "limit", "seed", "exclude"}
+	unionLacks = append([]string{"attributes", "missing", "sentinels", "labels", "tokens", "level", "max_length", "over_length", "ties", "licence"}, madeLacks...)
+)
+
+// madeOf is the kind of data that each form of from makes, and takes; "" for any.
+var madeOf = map[string]struct{ makes, takes string }{
+	"union": {}, "compare": {"labels", "preference"}, "augment": {"preference", "preference"},
+}
+
+// dataSet resolves data NAME: KIND { … }. What it is made of is looked up when
+// something uses it.
+func (r *resolver) dataSet(d *ast.Decl) {
+	s := &Data{Decl: d}
+	v := reflect.ValueOf(&s.Spec).Elem()
+	if !r.declaredKind(d, v, "data") {
+		r.skipSets("data." + d.Name.Name)
+		return
+	}
+	s.Spec.Name = d.Name.Name
+	path := "data." + d.Name.Name
+	from := r.said(d.Body, path, "from")
+	kind := ""
+	if name, _ := variant(from); name != nil {
+		kind = name.Name
+	}
+	r.fillBut(v, path, "data "+d.Name.Name, d.Name.Span, d.Body, dataLacks(kind, r.namesIn(from, path+".from", "data")))
+	s.Loose = kind == "" && (r.recipe.Value(path+".columns") == nil || r.lost[path] || r.lost[path+".columns"])
+	r.data[d.Name.Name] = s
+	r.recipe.Data = append(r.recipe.Data, s)
+	s.names = r.namesIn(from, path+".from", "data")
+	r.madeRight(s, from)
+	if s.Spec.Kind == "labels" && kind != "union" {
+		r.labelTokens(s, path)
+	}
+}
+
+// dataLacks is what data lacks of which kind says where its rows come from.
+func dataLacks(kind string, of []*ast.Ident) lacks {
+	l := lacks{fields: madeLacks, because: "takes its rows from other data", help: "leave it out; it is that of the data in from"}
+	if len(of) > 0 {
+		l.help = "leave it out, or say it in data " + of[0].Name
+	}
+	switch kind {
+	case "union":
+		l.fields = unionLacks
+	case "compare":
+		l.fields = append([]string{"level"}, madeLacks...)
+	case "augment":
+	default:
+		return lacks{}
+	}
+	return l
+}
+
+// said is what a block, or an override, sets a field to; nil where neither does.
+func (r *resolver) said(block *ast.Block, path, field string) ast.Expr {
+	var found ast.Expr
+	if block != nil {
+		for _, item := range block.Items {
+			if f, ok := item.(*ast.Field); ok && f.Key.Name == field && found == nil {
+				found = f.Value
+			}
+		}
+	}
+	for _, o := range r.sets {
+		if strings.Join(o.path, ".") == path+"."+field {
+			found = o.value
+		}
+	}
+	return found
+}
+
+// namesIn are the names in the list that a field of a construct has.
+func (r *resolver) namesIn(x ast.Expr, path, field string) []*ast.Ident {
+	_, block := variant(x)
+	return identsOf(r.said(block, path, field))
+}
+
+func identsOf(x ast.Expr) []*ast.Ident {
+	list, ok := x.(*ast.List)
+	if !ok {
+		return nil
+	}
+	var names []*ast.Ident
+	for _, item := range list.Items {
+		if id, ok := item.(*ast.Ident); ok {
+			names = append(names, id)
+		}
+	}
+	return names
+}
+
+// madeRight demands a form of from that makes data of its kind.
+func (r *resolver) madeRight(s *Data, from ast.Expr) {
+	form := madeOf[s.Spec.From.Kind]
+	if form.makes == "" || form.makes == s.Spec.Kind {
+		return
+	}
+	e := r.errs.Addf(diag.DataKind, from.Pos(), "%s makes data of kind %s, and %s is %s", s.Spec.From.Kind, form.makes, s.Spec.Name, s.Spec.Kind)
+	e.Notes = []diag.Note{{Span: s.Decl.Kind.Span, Message: "its kind"}}
+	e.Help = "declare data " + s.Spec.Name + ": " + form.makes
+	s.bound = wrong
+}
+
+// labelTokens demands a text of its own for each label. What compare makes has
+// one label, after both responses.
+func (r *resolver) labelTokens(s *Data, path string) {
+	if from := r.recipe.Value(path + ".from"); s.Spec.From.Kind == "compare" && from != nil {
+		s.Spec.Level = "outcome"
+		r.record(Value{Path: path + ".level", Text: "outcome", Go: `"outcome"`, Is: "outcome", Origin: from.Origin, Span: from.Span, Scores: true})
+		if r.has(path+".labels", path+".tokens") && r.recipe.Value(path+".labels").Origin == Default && r.recipe.Value(path+".tokens").Origin == Default {
+			r.usual(s, path, []string{"first", "second"}, []string{"A", "B"})
+		}
+	}
+	if !r.has(path+".labels", path+".tokens") {
+		return
+	}
+	span := r.where(path+".tokens", r.where(path+".labels", s.Decl.Name.Span))
+	switch labels, tokens := s.Spec.Labels, s.Spec.Tokens; {
+	case len(labels) < 2:
+		r.errs.Addf(diag.WrongLength, r.where(path+".labels", span), "labels names %s: there is nothing to tell apart", count(len(labels), "label")).Help = "as in labels = [good, bad]"
+	case len(labels) != len(tokens):
+		r.errs.Addf(diag.WrongLength, span, "there are %s and %s", count(len(labels), "label"), count(len(tokens), "token")).Help =
+			"write one token for each label, in their order"
+	}
+}
+
+// bind looks up what a data set is made of, for a stage that names it at; false
+// after a report. A label that is made further down may be there for a later
+// stage.
+func (r *resolver) bind(s *Data, at *ast.Ident) bool {
+	switch s.bound {
+	case done, underWay:
+		return true
+	case wrong:
+		return false
+	}
+	s.bound = underWay
+	s.Parts = nil
+	found := done
+	for _, name := range s.names {
+		p := r.part(s, name, at)
+		if p == nil && r.notYet(name) {
+			s.bound = unbound
+			return false
+		}
+		if s.Parts = append(s.Parts, p); p == nil {
+			found = wrong
+		}
+	}
+	if s.bound = found; found == done {
+		r.excluded(s)
+		r.madeData(s)
+	}
+	return s.bound == done
+}
+
+// notYet reports whether a name is that of a label whose stage was not reached.
+func (r *resolver) notYet(name *ast.Ident) bool {
+	d := r.texts[r.ofLastRound(name).Name]
+	return d != nil && d.Keyword.Name == "label" && !d.Broken && r.data[d.Name.Name] == nil && !r.meant[d.Name.Name]
+}
+
+// part finds one of the data that s is made of; nil after a report.
+func (r *resolver) part(s *Data, name, at *ast.Ident) *Data {
+	if r.notYet(name) {
+		r.used["data "+name.Name] = true
+		if d := r.texts[r.ofLastRound(name).Name]; at != nil {
+			e := r.errs.Addf(diag.UsedBefore, at.Span, "%s is used before %s is made, which it is made of", s.Spec.Name, name.Name)
+			e.Notes = []diag.Note{{Span: d.Name.Span, Message: name.Name + " is declared here, and stages run in their order"}}
+			e.Help = "move label " + name.Name + " above this stage"
+		}
+		return nil
+	}
+	p := r.findData(name)
+	form := madeOf[s.Spec.From.Kind]
+	takes := form.takes
+	if takes == "" {
+		takes = s.Spec.Kind
+	}
+	switch {
+	case p == nil:
+	case p == s:
+		r.errs.Addf(diag.UsedBefore, name.Span, "%s is made of itself", name.Name).Help = "name the data that gives its rows"
+		return nil
+	case p.bound == underWay:
+		e := r.errs.Addf(diag.UsedBefore, name.Span, "%s and %s are made of each other", s.Spec.Name, name.Name)
+		e.Notes = []diag.Note{{Span: p.Decl.Name.Span, Message: name.Name + " is declared here"}}
+		e.Help = "let one of the two have a source"
+		return nil
+	case p.Spec.Kind != takes:
+		r.dataKind(name, s.Spec.From.Kind, takes, p)
+		return nil
+	}
+	return p
+}
+
+// excluded looks up the data whose questions are left out of s.
+func (r *resolver) excluded(s *Data) {
+	for _, name := range identsOf(r.said(s.Decl.Body, s.Path(), "exclude")) {
+		if name.Name == s.Spec.Name {
+			r.errs.Addf(diag.UsedBefore, name.Span, "%s leaves itself out", name.Name).Help = "name other data"
+		} else if d := r.findData(name); d != nil {
+			s.Exclude = append(s.Exclude, d)
+		}
+	}
+}
+
+// madeData checks what a data set and its parts say together.
+func (r *resolver) madeData(s *Data) {
+	path := s.Path()
+	switch s.Spec.From.Kind {
+	case "union":
+		r.united(s, path)
+	case "compare":
+		r.answers(s, path)
+	}
+}
+
+// answers demands a label for each answer to the question which response is
+// better: the first, the second, and neither where that can be.
+func (r *resolver) answers(s *Data, path string) {
+	span := r.where(path+".labels", s.Decl.Name.Span)
+	if !r.has(path+".labels", path+".tokens") {
+		return
+	}
+	if s.Undecided() && r.recipe.Value(path+".labels").Origin == Default && r.recipe.Value(path+".tokens").Origin == Default {
+		r.usual(s, path, []string{"first", "second", "same"}, []string{"A", "B", "Same"})
+	}
+	switch n := len(s.Spec.Labels); {
+	case n == 2 && !s.Undecided() || n == 3 && s.Undecided():
+		return
+	case !s.Undecided():
+		r.errs.Addf(diag.WrongLength, span, "there are %d labels, and one of two responses is always better", len(s.Spec.Labels)).Help =
+			`write labels = [first, second], tokens = ["A", "B"]`
+		return
+	}
+	e := r.errs.Addf(diag.WrongLength, span, "there are %d labels, and %s has pairs of which neither side is better", len(s.Spec.Labels), s.Spec.Name)
+	for _, d := range s.MadeOf() {
+		if v := r.recipe.Value(d.Path() + ".from"); d.Spec.From.Kind == "augment" && v != nil {
+			e.Notes = []diag.Note{{Span: v.Span, Message: "they are made here"}}
+		}
+	}
+	e.Help = `write labels = [first, second, same], tokens = ["A", "B", "Same"], or ties = 0 in augment`
+}
+
+// usual names the answers to a question of which a recipe says nothing.
+func (r *resolver) usual(s *Data, path string, labels, tokens []string) {
+	s.Spec.Labels, s.Spec.Tokens = labels, tokens
+	for field, list := range map[string][]string{"labels": labels, "tokens": tokens} {
+		v := r.recipe.Value(path + "." + field)
+		v.Text, v.Go, v.Is = "["+strings.Join(list, ", ")+"]", goStrings(list), list
+		if field == "tokens" {
+			v.Text = `["` + strings.Join(list, `", "`) + `"]`
+		}
+	}
+}
+
+func goStrings(list []string) string { return fmt.Sprintf("%#v", list) }
+
+// united takes from the parts of a union what it does not say itself: that in
+// which they must agree, and the largest length.
+func (r *resolver) united(s *Data, path string) {
+	first := s.Parts[0]
+	for _, p := range s.Parts[1:] {
+		for _, list := range []struct {
+			field string
+			a, b  []string
+		}{{"labels", first.Spec.Labels, p.Spec.Labels}, {"tokens", first.Spec.Tokens, p.Spec.Tokens}, {"attributes", first.Spec.Attributes, p.Spec.Attributes}} {
+			if slices.Equal(list.a, list.b) {
+				continue
+			}
+			e := r.errs.Addf(diag.DataKind, s.names[slices.Index(s.Parts, p)].Span, "%s and %s have different %s", first.Spec.Name, p.Spec.Name, list.field)
+			e.Notes = append(r.note(first.Path()+"."+list.field, "those of "+first.Spec.Name), r.note(p.Path()+"."+list.field, "those of "+p.Spec.Name)...)
+			e.Help = "only rows that say the same are put together"
+			s.bound = wrong
+			return
+		}
+	}
+	s.Spec.Labels, s.Spec.Tokens, s.Spec.Level, s.Spec.Attributes = first.Spec.Labels, first.Spec.Tokens, first.Spec.Level, first.Spec.Attributes
+	for _, field := range []string{"labels", "tokens", "level", "attributes"} {
+		r.inherit(s, first, field)
+	}
+	longest := first
+	for _, p := range s.Parts {
+		if p.Spec.MaxLength > longest.Spec.MaxLength {
+			longest = p
+		}
+		s.Loose = s.Loose || p.Loose
+	}
+	s.Spec.MaxLength = longest.Spec.MaxLength
+	r.inherit(s, longest, "max_length")
+}
+
+// inherit records a value of a part as that of the whole.
+func (r *resolver) inherit(s, part *Data, field string) {
+	if v := r.recipe.Value(part.Path() + "." + field); v != nil && r.recipe.Value(s.Path()+"."+field) == nil {
+		copied := *v
+		copied.Path = s.Path() + "." + field
+		r.record(copied)
+	}
+}
+
+// trainedOn binds what a stage trains on: data, or a sum of some.
+func (r *resolver) trainedOn(on ast.Expr) *Data {
+	if id, ok := on.(*ast.Ident); ok {
+		return r.findData(id)
+	}
+	names, ok := summands(on)
+	if !ok {
+		r.badData(on)
+		return nil
+	}
+	return r.sum(names, on)
+}
+
+// summands are the names in a + b + c.
+func summands(x ast.Expr) ([]*ast.Ident, bool) {
+	switch x := x.(type) {
+	case *ast.Ident:
+		return []*ast.Ident{x}, true
+	case *ast.Paren:
+		return summands(x.X)
+	case *ast.Binary:
+		left, okLeft := summands(x.X)
+		right, okRight := summands(x.Y)
+		return append(left, right...), x.Op == "+" && okLeft && okRight
+	}
+	return nil, false
+}
+
+// sum is the union that labeled + pseudo stands for. It is called
+// labeled_pseudo, and is the same wherever it is written.
+func (r *resolver) sum(names []*ast.Ident, on ast.Expr) *Data {
+	var words []string
+	for i, n := range names {
+		if slices.Contains(words, n.Name) {
+			r.errs.Addf(diag.DuplicateItem, n.Span, "%s is in the sum twice", n.Name).Help = "keep one of the two"
+			return nil
+		}
+		words = append(words, r.ofLastRound(names[i]).Name)
+	}
+	name := strings.Join(words, "_")
+	for r.texts[name] != nil {
+		name += "_sum"
+	}
+	if d := r.data[name]; d != nil {
+		return d
+	}
+	var first *Data
+	for i := range names {
+		d := r.findData(names[len(names)-1-i])
+		if d == nil {
+			return nil
+		}
+		first = d
+	}
+	s := &Data{Decl: first.Decl, names: names}
+	s.Spec.Name, s.Spec.Kind = name, first.Spec.Kind
+	s.Spec.From.Kind, s.Spec.From.Data = "union", words
+	if !r.bind(s, names[0]) {
+		return nil
+	}
+	r.recordSum(s, on)
+	r.data[name] = s
+	r.recipe.Data = append(r.recipe.Data, s)
+	r.used["data "+name] = true
+	return s
+}
+
+// recordSum gives a sum the values that a declared union has.
+func (r *resolver) recordSum(s *Data, on ast.Expr) {
+	path, origin := "data."+s.Spec.Name, Origin(on.Pos())
+	for _, v := range []Value{
+		{Path: path, Text: s.Spec.Kind, Go: fmt.Sprintf("%q", s.Spec.Kind), Is: s.Spec.Kind, Scores: true},
+		{Path: path + ".from", Text: "union", Go: `"union"`, Is: "union", Scores: true},
+		{Path: path + ".from.data", Text: "[" + strings.Join(s.Spec.From.Data, ", ") + "]", Go: goStrings(s.Spec.From.Data), Is: s.Spec.From.Data},
+	} {
+		v.Origin, v.Span = origin, on.Pos()
+		r.record(v)
+	}
+}
+
+// bindAll looks up what data is made of that no stage uses, for what is wrong
+// with it.
+func (r *resolver) bindAll() {
+	for _, d := range r.recipe.Data {
+		if d.bound == unbound {
+			r.bind(d, nil)
+		}
+	}
+}

@@ -1,0 +1,146 @@
+package resolve
+
+import (
+	"reflect"
+	"strings"
+
+	"github.com/rmc-lang/rmc/lang/ast"
+	"github.com/rmc-lang/rmc/lang/diag"
+)
+
+// label resolves label NAME = llm on DATA { … }, which declares data NAME.
+func (r *resolver) label(d *ast.Decl) {
+	l := &Label{Name: d.Name.Name, Decl: d}
+	path := "label." + l.Name
+	v := reflect.ValueOf(&l.Spec).Elem()
+	if !r.made(d, v, "write label "+l.Name+" = llm on DATA, or = model on DATA") {
+		r.skipSets(path)
+		return
+	}
+	l.Spec.Name = l.Name
+	on, ok := d.On.(*ast.Ident)
+	if !ok {
+		r.badData(d.On)
+	} else if l.Base = r.findData(on); l.Base != nil {
+		r.labelled(l, on)
+	}
+	r.fill(v, path, "label "+l.Name, d.Name.Span, d.Body)
+	r.endpoint(l, path)
+	r.scorer(l, path)
+	r.recipe.Labels = append(r.recipe.Labels, l)
+	r.recipe.Stages = append(r.recipe.Stages, l)
+}
+
+// labelled declares the data that a label makes: its base's, under a name of its
+// own.
+func (r *resolver) labelled(l *Label, on *ast.Ident) {
+	switch {
+	case l.Base.Spec.Kind != "preference":
+		r.dataKind(on, "a label", "preference", l.Base)
+		return
+	case len(l.Base.Parts) > 0:
+		r.otherKind(on, "data with a source", l.Base.Decl).Help = "label what it is made of: " + l.Base.Parts[0].Spec.Name
+		return
+	case l.Base.Label != nil:
+		e := r.errs.Addf(diag.OtherKind, on.Span, "%s is judged already", on.Name)
+		e.Notes = []diag.Note{{Span: l.Base.Label.Decl.Name.Span, Message: "by this label"}}
+		e.Help = "judge its base: label " + l.Name + " = " + l.Spec.Kind + " on " + l.Base.Label.Base.Spec.Name
+		return
+	}
+	l.Spec.Data = l.Base.Spec.Name
+	l.Data = &Data{Spec: l.Base.Spec, Decl: l.Decl, Loose: l.Base.Loose, Label: l, Exclude: l.Base.Exclude, bound: done}
+	l.Data.Spec.Name, l.Data.Spec.Label = l.Name, l.Name
+	r.data[l.Name] = l.Data
+	r.recipe.Data = append(r.recipe.Data, l.Data)
+}
+
+// endpoint demands the address of a server.
+func (r *resolver) endpoint(l *Label, path string) {
+	v := r.recipe.Value(path + ".endpoint")
+	if v == nil {
+		return
+	}
+	scheme, host, _ := strings.Cut(l.Spec.Endpoint, "://")
+	if (scheme == "http" || scheme == "https") && host != "" && !strings.HasPrefix(host, "/") && !strings.ContainsAny(host, " \t") {
+		return
+	}
+	r.errs.Addf(diag.BadEndpoint, v.Span, "%q is no address of a server", l.Spec.Endpoint).Help =
+		`as in endpoint = "http://127.0.0.1:8000/v1"`
+}
+
+// scorer binds the model that a label asks, and what says how.
+func (r *resolver) scorer(l *Label, path string) {
+	v := r.recipe.Value(path + ".scorer")
+	if v == nil {
+		return
+	}
+	name := &ast.Ident{Span: v.Span, Name: l.Spec.Scorer}
+	m := r.findModel(name)
+	switch {
+	case m == nil:
+	case m.Spec.Kind == "reward" && m.Spec.Head.Outputs > 1:
+		r.otherKind(name, "a model that gives one score", m.Decl)
+	case m.Spec.Kind == "reward":
+		l.Scorer = m
+	case m.Spec.Kind == "policy":
+		if l.Form = r.form(m, name); l.Form != nil {
+			l.Scorer, l.Spec.Form = m, l.Form.Spec.Name
+		}
+	default:
+		r.otherKind(name, "a policy or a reward model", m.Decl)
+	}
+}
+
+// form is the data that says how a policy is asked which of two responses is
+// better: what compare makes, that it was trained on last; nil after a report.
+func (r *resolver) form(m *Model, at *ast.Ident) *Data {
+	var found *Data
+	unsure := false
+	for _, t := range r.recipe.Trains() {
+		if t.Model != m {
+			continue
+		}
+		if unsure = unsure || t.Data == nil; t.Data != nil {
+			found = t.Data.question()
+		}
+	}
+	if found == nil && !unsure {
+		e := r.errs.Addf(diag.NotAsked, at.Span, "nothing says how %s is asked which of two responses is better", m.Spec.Name)
+		e.Notes = []diag.Note{{Span: m.Decl.Name.Span, Message: "it is no reward model, which gives each response a score"}}
+		e.Help = "train it above this stage on data of kind labels with from = compare { data = [" + r.somePairs() + "] }"
+	}
+	return found
+}
+
+// question is the data among d's parts that compare makes; nil where it is none.
+func (d *Data) question() *Data {
+	if d.Spec.From.Kind == "compare" {
+		return d
+	}
+	if d.Spec.From.Kind == "union" {
+		return d.Parts[0].question()
+	}
+	return nil
+}
+
+// somePairs is the name of some preference data, or what stands for one.
+func (r *resolver) somePairs() string {
+	for _, d := range r.recipe.Data {
+		if d.Spec.Kind == "preference" {
+			return d.Spec.Name
+		}
+	}
+	return "PREFS"
+}
+
+// undecided reports data with pairs of which neither side is better, where one
+// must be.
+func (r *resolver) undecided(at *ast.Ident, what string, d *Data) {
+	e := r.errs.Addf(diag.UndecidedPairs, at.Span, "%s needs a better side of each pair, and %s has pairs without one", what, d.Spec.Name)
+	for _, x := range append(d.MadeOf(), d) {
+		if v := r.recipe.Value(x.Path() + ".from"); x.Spec.From.Kind == "augment" && v != nil {
+			e.Notes = append(e.Notes, diag.Note{Span: v.Span, Message: "they are made here"})
+		}
+	}
+	e.Help = "write ties = 0 in augment"
+}
