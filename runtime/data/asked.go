@@ -59,3 +59,73 @@ func (l *layout) score(d spec.Data, s *stepwise, encode Encode) (Example, []int3
 	}
 	return Example{Sequences: p.cut, Marks: p.marks}, p.labelIDs, nil
 }
+
+// conversations makes the examples of a row that is to be scored: a prompt with
+// steps, a response or several responses; of comparisons, with two.
+func conversations(row Row, d spec.Data, encode Encode) ([]Example, error) {
+	if d.From.Kind == "compare" {
+		return bothOrders(row, d, encode)
+	}
+	const where = "the row"
+	l := &layout{format: formatAuto, rename: d.Columns.Map}
+	question, err := l.asks(row, where)
+	if err != nil {
+		return nil, err
+	}
+	var all [][]string
+	switch name, _ := l.first(row, "steps", "responses", "response"); {
+	case name == "responses":
+		texts, err := l.list(row, where, name)
+		if err != nil {
+			return nil, err
+		}
+		for _, text := range texts {
+			all = append(all, CutSteps(text))
+		}
+	case name == "response":
+		text, err := l.text(row, where, name)
+		if err != nil {
+			return nil, err
+		}
+		all = [][]string{CutSteps(text)}
+	default:
+		steps, err := l.list(row, where, name)
+		if err != nil {
+			return nil, err
+		}
+		all = [][]string{steps}
+	}
+	var out []Example
+	for _, steps := range all {
+		e, _, err := Solution(d, question, steps, encode)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, e)
+	}
+	return out, nil
+}
+
+// bothOrders makes the two comparisons of a row's two sides: in the second the
+// first side is shown second, and so Swapped.
+func bothOrders(row Row, d spec.Data, encode Encode) ([]Example, error) {
+	pairs := d
+	pairs.Kind = kindPreference
+	rec, err := scoredRecord(row, pairs)
+	if err != nil {
+		return nil, err
+	}
+	if len(rec.responses) != 2 {
+		return nil, fmt.Errorf("a comparison has two responses, not %d", len(rec.responses))
+	}
+	var out []Example
+	for first := range 2 {
+		e, _, err := Compared(d, rec.prompt, rec.responses[first], rec.responses[1-first], encode)
+		if err != nil {
+			return nil, err
+		}
+		e.Swapped = first == 1
+		out = append(out, e)
+	}
+	return out, nil
+}

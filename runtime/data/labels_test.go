@@ -545,3 +545,49 @@ func TestBatchOfMarks(t *testing.T) {
 		t.Errorf("pairs have room for %d marks", m.Marks)
 	}
 }
+
+// What is scored of a row: a conversation for each solution.
+func TestResponsesOfLabels(t *testing.T) {
+	for _, c := range []struct {
+		row  map[string]any
+		want string
+	}{
+		{map[string]any{"prompt": "q", "steps": []any{"a", "b"}}, "^Uq a$A+$Ub$A 2"},
+		{map[string]any{"question": "q", "response": "a\n\nb"}, "^Uq a$A+$Ub$A 2"},
+		{map[string]any{"prompt": "q", "responses": []any{"a\nb", "c"}}, "^Uq a$A+$Ub$A 2 ^Uq c$A 1"},
+	} {
+		all, err := Responses(c.row, signs(), labelEncode("+", "-"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, e := range all {
+			got = append(got, fmt.Sprintf("%s %d", spelt(e.Sequences[0].IDs), len(e.Marks)))
+		}
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("%v gives %q, want %q", c.row, got, c.want)
+		}
+	}
+	for want, row := range map[string]map[string]any{
+		`no column "prompt"`:       {"steps": []any{"a"}},
+		`no column "steps"`:        {"prompt": "q"},
+		"a list of texts":          {"prompt": "q", "responses": []any{1.0}},
+		"there is no step":         {"prompt": "q", "response": " "},
+		"a turn has no text":       {"prompt": "q", "steps": []any{"a", ""}},
+		"response\" is the number": {"prompt": "q", "response": 3.0},
+	} {
+		_, err := Responses(row, signs(), labelEncode("+", "-"))
+		wantError(t, err, want)
+	}
+	all, err := Responses(map[string]any{"prompt": "q", "responses": []any{"a", "b"}}, comparing("both"), labelEncode("A", "B"))
+	if err != nil || len(all) != 2 || all[0].Swapped || !all[1].Swapped {
+		t.Fatalf("%+v (%v)", all, err)
+	}
+	for i, want := range []string{"[RESPONSE A] a [RESPONSE B] b", "[RESPONSE A] b [RESPONSE B] a"} {
+		if text := spelt(all[i].Sequences[0].IDs); !strings.Contains(text, want) {
+			t.Errorf("order %d: %q", i, text)
+		}
+	}
+	_, err = Responses(map[string]any{"prompt": "q", "responses": []any{"a", "b", "c"}}, comparing("both"), labelEncode("A", "B"))
+	wantError(t, err, "a comparison has two responses, not 3")
+}

@@ -101,8 +101,13 @@ func Scored(row map[string]any, d spec.Data, encode Encode) ([]Sequence, error) 
 }
 
 // Responses reads a row as Scored does and makes an example of each response,
-// with the views of ratings: response and, if d.Prompts asks for it, prompt.
+// with the views of ratings: response and, if d.Prompts asks for it, prompt. Of
+// labels data, see Solution and Compared, the examples are conversations with
+// marks: one for each solution, or one for each order of two responses.
 func Responses(row map[string]any, d spec.Data, encode Encode) ([]Example, error) {
+	if d.Kind == kindLabels {
+		return conversations(Row{Fields: row}, d, encode)
+	}
 	rec, err := scoredRecord(Row{Fields: row}, d)
 	if err != nil {
 		return nil, err
