@@ -161,12 +161,9 @@ func reads(d *resolve.Data, columns []string, prompts bool) {
 		if d.Spec.From.Kind != "union" {
 			break
 		}
-		reads(p, slices.DeleteFunc(slices.Clone(columns), func(c string) bool { return c == tied && !p.Undecided() }), prompts)
+		reads(p, columns, prompts)
 	}
 }
-
-// tied is the column that is 1 where neither side of a pair is better.
-const tied = "tied"
 
 // env is what the stage lets its objective see. Where the stage is wrong, and
 // that was reported, the objective is still held against what is right.
@@ -181,7 +178,7 @@ func env(r *resolve.Recipe, t *resolve.Train) check.Env {
 	}
 	if d := t.Data; d != nil && d.Spec.Kind == t.Call.Objective.Data {
 		e.Data = check.Data{Name: d.Spec.Name, Kind: d.Spec.Kind, Columns: columns(d), Attributes: d.Spec.Attributes, Labels: d.Spec.Labels,
-			Undecided: d.Undecided(), Loose: d.Loose, Span: d.Decl.Name.Span}
+			Loose: d.Loose, Span: d.Decl.Name.Span}
 		e.Views = views(d)
 	} else {
 		e.Data.Loose = true
@@ -278,7 +275,7 @@ func fits(r *resolve.Recipe) []check.Fit {
 }
 
 // columns returns the columns that a data declaration names, or that all parts
-// of a union name. Pairs of which neither side is better are marked in one.
+// of a union name.
 func columns(d *resolve.Data) []string {
 	names := slices.Sorted(maps.Keys(d.Spec.Columns.Map))
 	if d.Spec.From.Kind == "union" {
@@ -286,9 +283,6 @@ func columns(d *resolve.Data) []string {
 		for _, p := range d.Parts[1:] {
 			names = slices.DeleteFunc(names, func(name string) bool { return !slices.Contains(columns(p), name) })
 		}
-	}
-	if d.Spec.Kind == "preference" && d.Undecided() && !slices.Contains(names, tied) {
-		names = append(names, tied)
 	}
 	return names
 }

@@ -264,19 +264,7 @@ func (c *checker) finish(o *Objective) {
 	c.sums(o)
 	o.Lets, o.Terms, o.Columns = c.collect(o.outputs(), s)
 	c.checkGradient(o)
-	c.decided(o)
 	o.Facts = append(s.facts, c.facts(o)...)
-}
-
-// decided demands that an objective knows of pairs of which neither side is
-// better, where the data has some.
-func (c *checker) decided(o *Objective) {
-	if !c.env.Data.Undecided || slices.Contains(o.Columns, "tied") || c.kind.name != "preference" {
-		return
-	}
-	d := c.report(diag.UndecidedPairs, c.env.Call, "%s takes the chosen side for the better one, and %s has pairs of which neither is", o.Name, c.env.Data.Name)
-	d.Notes = append(d.Notes, diag.Note{Span: c.env.Data.Span, Message: c.env.Data.Name + " is declared here"})
-	d.Help = "write ties = 0 in augment, or an objective that reads the column tied, which is 1 there"
 }
 
 // collect lists what simplified outputs still need.

@@ -42,7 +42,6 @@ type Data struct {
 	// Attributes of ratings are the elements of the axis attribute.
 	Attributes []string
 	Labels     []string // of labels: the elements of the axis label
-	Undecided  bool     // it has pairs of which neither side is better
 	Loose      bool     // it may have other columns: a name that means nothing else is one
 	Span       source.Span
 }

@@ -32,7 +32,7 @@ func kindTable() []dataKind {
 				{"responses", []Axis{{Name: "side", Kind: FixedAxis, Elements: []string{"chosen", "rejected"}}}},
 				{name: "prompt"},
 			},
-			zeroColumns: []string{"margin", "tied"},
+			zeroColumns: []string{"margin"},
 		},
 		{
 			// Candidates are listed best first.

@@ -83,9 +83,13 @@ var (
 	unionLacks = append([]string{"attributes", "missing", "sentinels", "labels", "tokens", "level", "max_length", "over_length", "ties", "licence"}, madeLacks...)
 )
 
-// madeOf is the kind of data that each form of from makes, and takes; "" for any.
-var madeOf = map[string]struct{ makes, takes string }{
-	"union": {}, "compare": {"labels", "preference"}, "augment": {"preference", "preference"},
+// madeOf is the kind of data that each form of from makes, and those that it
+// takes; a union makes what it takes.
+var madeOf = map[string]struct {
+	makes string
+	takes []string
+}{
+	"compare": {"labels", []string{"preference", "ranking"}}, "augment": {"preference", []string{"preference", "ranking"}},
 }
 
 // dataSet resolves data NAME: KIND { … }. What it is made of is looked up when
@@ -254,10 +258,9 @@ func (r *resolver) part(s *Data, name, at *ast.Ident) *Data {
 		return nil
 	}
 	p := r.findData(name)
-	form := madeOf[s.Spec.From.Kind]
-	takes := form.takes
-	if takes == "" {
-		takes = s.Spec.Kind
+	takes := madeOf[s.Spec.From.Kind].takes
+	if takes == nil {
+		takes = []string{s.Spec.Kind}
 	}
 	switch {
 	case p == nil:
@@ -269,8 +272,8 @@ func (r *resolver) part(s *Data, name, at *ast.Ident) *Data {
 		e.Notes = []diag.Note{{Span: p.Decl.Name.Span, Message: name.Name + " is declared here"}}
 		e.Help = "let one of the two have a source"
 		return nil
-	case p.Spec.Kind != takes:
-		r.dataKind(name, s.Spec.From.Kind, takes, p)
+	case !slices.Contains(takes, p.Spec.Kind):
+		r.dataKind(name, s.Spec.From.Kind, strings.Join(takes, " or "), p)
 		return nil
 	}
 	return p
@@ -298,31 +301,25 @@ func (r *resolver) madeData(s *Data) {
 	}
 }
 
-// answers demands a label for each answer to the question which response is
-// better: the first, the second, and neither where that can be.
+// answers names a label for each answer to the question which response is better:
+// the first, the second, and neither where that can be. With two labels such
+// pairs are left out.
 func (r *resolver) answers(s *Data, path string) {
-	span := r.where(path+".labels", s.Decl.Name.Span)
 	if !r.has(path+".labels", path+".tokens") {
 		return
 	}
 	if s.Undecided() && r.recipe.Value(path+".labels").Origin == Default && r.recipe.Value(path+".tokens").Origin == Default {
 		r.usual(s, path, []string{"first", "second", "same"}, []string{"A", "B", "Same"})
 	}
-	switch n := len(s.Spec.Labels); {
-	case n == 2 && !s.Undecided() || n == 3 && s.Undecided():
-		return
-	case !s.Undecided():
-		r.errs.Addf(diag.WrongLength, span, "there are %d labels, and one of two responses is always better", len(s.Spec.Labels)).Help =
-			`write labels = [first, second], tokens = ["A", "B"]`
+	n := len(s.Spec.Labels)
+	if n == 2 || n == 3 && s.Undecided() {
 		return
 	}
-	e := r.errs.Addf(diag.WrongLength, span, "there are %d labels, and %s has pairs of which neither side is better", len(s.Spec.Labels), s.Spec.Name)
-	for _, d := range s.MadeOf() {
-		if v := r.recipe.Value(d.Path() + ".from"); d.Spec.From.Kind == "augment" && v != nil {
-			e.Notes = []diag.Note{{Span: v.Span, Message: "they are made here"}}
-		}
+	e := r.errs.Addf(diag.WrongLength, r.where(path+".labels", s.Decl.Name.Span), "there are %d labels, and of two responses the first is better or the second", n)
+	e.Help = `write labels = [first, second], tokens = ["A", "B"]`
+	if s.Undecided() {
+		e.Message, e.Help = e.Message+" or neither", `write labels = [first, second, same], tokens = ["A", "B", "Same"]`
 	}
-	e.Help = `write labels = [first, second, same], tokens = ["A", "B", "Same"], or ties = 0 in augment`
 }
 
 // usual names the answers to a question of which a recipe says nothing.

@@ -299,14 +299,7 @@ var fitKinds = map[string]string{"ridge": "ratings", "decorrelate": "preference"
 
 // fitData demands the kind of data that a method learns from.
 func (r *resolver) fitData(f *Fit, data *ast.Ident) {
-	switch {
-	case f.Data == nil:
-		return
-	case f.Spec.Kind == "tree" && f.Data.Spec.Kind == "preference" && f.Data.Undecided():
-		r.undecided(data, "a tree", f.Data)
-		f.Data = nil
-		return
-	case f.Data.Spec.Kind == fitKinds[f.Spec.Kind]:
+	if f.Data == nil || f.Data.Spec.Kind == fitKinds[f.Spec.Kind] {
 		return
 	}
 	r.dataKind(data, fmt.Sprintf("a %s fit", f.Spec.Kind), fitKinds[f.Spec.Kind], f.Data)

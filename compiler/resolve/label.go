@@ -132,15 +132,3 @@ func (r *resolver) somePairs() string {
 	}
 	return "PREFS"
 }
-
-// undecided reports data with pairs of which neither side is better, where one
-// must be.
-func (r *resolver) undecided(at *ast.Ident, what string, d *Data) {
-	e := r.errs.Addf(diag.UndecidedPairs, at.Span, "%s needs a better side of each pair, and %s has pairs without one", what, d.Spec.Name)
-	for _, x := range append(d.MadeOf(), d) {
-		if v := r.recipe.Value(x.Path() + ".from"); x.Spec.From.Kind == "augment" && v != nil {
-			e.Notes = append(e.Notes, diag.Note{Span: v.Span, Message: "they are made here"})
-		}
-	}
-	e.Help = "write ties = 0 in augment"
-}

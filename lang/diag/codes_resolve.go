@@ -62,7 +62,6 @@ const (
 	BadEndpoint    Code = "R0223"
 	BadSuite       Code = "R0224"
 	NotAsked       Code = "R0225"
-	UndecidedPairs Code = "R0226"
 )
 
 // The examples below are this recipe with one change.
@@ -473,12 +472,5 @@ subset.`,
 		Explain: `A reward model gives each response a number. A policy is asked which of two is better, in words, and what words is what
 it was trained on: labels data with from = compare { … }, in a stage above.`,
 		Example: asking("train pm on pairs { objective = f }\n\nlabel judged = model on more { scorer = pm }\n", "label judged = model on more { scorer = pm }\n\ntrain pm on pairs { objective = f }\n"),
-	}, {
-		Code:  UndecidedPairs,
-		Title: "pairs without a better side, where one is taken for better",
-		Explain: `augment makes pairs of which both responses are to other prompts: neither is better. An objective of chosen and rejected would
-learn that the one which happens to stand first is. Leave them out with ties = 0, or read the column tied, which is 1 for
-such pairs and 0 for others. Questions made of them with compare have a third label.`,
-		Example: example("train rm on prefs {", "data more: preference {\n  from        = augment { data = [prefs] }\n  max_length  = 512 tokens\n  over_length = drop\n}\n\ntrain rm on more {"),
 	}}
 }
