@@ -49,6 +49,7 @@ func BenchmarkEmbed(b *testing.B) {
 		b.Fatal(err)
 	}
 	var values []float32
+	cpu := cpuSeconds()
 	b.ResetTimer()
 	for range b.N {
 		n.forwards = nil // compiles are part of it
@@ -56,11 +57,13 @@ func BenchmarkEmbed(b *testing.B) {
 	}
 	took := b.Elapsed() / time.Duration(b.N)
 	b.StopTimer()
+	cpu = (cpuSeconds() - cpu) / float64(b.N)
 	rate := float64(tokensIn(texts)) / took.Seconds()
 	b.ReportMetric(rate, "tokens/s")
 	theirs := transformers(b, base, m.Layer, texts, values)
 	b.ReportMetric(theirs.Rate, "transformers-tokens/s")
 	b.ReportMetric(rate/theirs.Rate, "ratio")
+	b.ReportMetric(theirs.CPU/cpu, "cpu-ratio")
 	b.ReportMetric(theirs.Delta, "max-delta")
 	b.ReportMetric(theirs.Relative, "max-delta/norm")
 	b.ReportMetric(float64(len(texts)), "texts")
@@ -151,6 +154,7 @@ func embedTexts(b *testing.B, n *network, texts []data.Sequence) []float32 {
 // A peer is what conformance/speed.py prints.
 type peer struct {
 	Rate     float64 `json:"rate"`     // real tokens per second
+	CPU      float64 `json:"cpu"`      // seconds of the processor: what it costs where others are at work too
 	Padded   int     `json:"padded"`   // tokens with padding
 	Delta    float64 `json:"delta"`    // largest difference from our numbers
 	Relative float64 `json:"relative"` // largest length of a difference, as a share of the state's own
