@@ -102,7 +102,13 @@ func recipeFor(library string, d *ast.Decl, args []string) string {
 	fields := ""
 	heads := strings.Contains(d.Span.Text(), "heads(")
 	rated := ", attributes = [helpful, correct], missing = mask"
+	speaks := strings.Contains(d.Span.Text(), "logprob(") || strings.Contains(d.Span.Text(), "logits(")
 	switch {
+	case speaks:
+		model = "model rm: policy { base = \"file:base\" }"
+		if strings.Contains(strings.Join(args, " "), "my_ref") {
+			model += "\n\nmodel my_ref: policy { base = \"file:base\" }"
+		}
 	case len(d.Params) > 0 && d.Params[0].Type.Name == "model":
 		model = `model backbone: encoder { base = "file:base" }
 

@@ -231,7 +231,7 @@ func (c *checker) facts(o *Objective) []Fact {
 // pooled adds that a mean is over all that rows have, and not over rows.
 func (c *checker) pooled(facts []Fact, e *Expr) []Fact {
 	ragged := slices.DeleteFunc(slices.Clone(e.Axes), func(a string) bool { return a == c.kind.batch.Name })
-	text := short(oneLine(e.Span)) + " is the mean of every " + strings.Join(ragged, " and ") + " of " + c.step() + ": a " + c.kind.batch.Name + " counts by how many it has"
+	text := short(oneLine(e.Span)) + " takes each " + overText(ragged) + " of " + c.step() + " alike: a " + c.kind.batch.Name + " counts by how many it has"
 	if slices.ContainsFunc(facts, func(f Fact) bool { return f.Span == e.Span }) {
 		return facts
 	}

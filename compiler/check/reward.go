@@ -20,7 +20,7 @@ type Reward struct {
 	Terms     []*Term
 	Lets      []*Let
 	Score     Output   // real[row]
-	Parts     []Output // named lets that the score is made of: one number for each response, or one for each element
+	Parts     []Output // named lets that the score is made of: one number for each response, one for each element, step or token
 	// Model and Head are set where the score is an output of a reward model as it
 	// is, so that the reward exports as a model of that one output. Head is "" for
 	// one without names.
@@ -140,7 +140,7 @@ func (c *checker) parts(r *Reward) {
 	for _, l := range r.Lets {
 		t := l.Value.Type
 		_, batch := t.Batch()
-		named := len(t.Axes) == 2 && (len(t.Axes[1].Elements) > 0 || t.Axes[1].Name == "step")
+		named := len(t.Axes) == 2 && (len(t.Axes[1].Elements) > 0 || t.Axes[1].Kind == RaggedAxis)
 		if t.Elem != Real || !batch || len(t.Axes) > 1 && !named {
 			continue
 		}
