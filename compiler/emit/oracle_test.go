@@ -130,6 +130,23 @@ var chosenObjectives = []string{
   report spread = mean(max(e, over attribute) - min(rating, over attribute))
   report share = mean(known, over row, over attribute)
 }`,
+	`objective steps on labels {
+  let p(x) = log_softmax(logits(x), over label)
+  let right(x) = exp(p(x)[good])
+  let all = mean(-sum(gold * p(conversation), over label), over row, over step)
+  loss = all + mean(last(right(conversation), over step) * min(right(conversation), over step)) + 0.1 * all^2
+  report final = mean(last(gold[bad] * gap, over step))
+  report places = sum(where(right(conversation) > 0, 1, 0), over step, over row)
+  report product = mean(exp(sum(p(conversation)[good], over step)))
+}`,
+	`objective vocabulary on labels {
+  let y = last(gold[good], over step)
+  loss = mean(sum(gold * logprob(conversation), over label), over step, over row) - mean(y * score(conversation))
+  report each = mean(mean(logprob(conversation)[bad], over step))
+}`,
+	`objective ranks on ranking {
+  loss = mean(score(candidates)^2, over row, over candidate) + mean(last(score(candidates), over candidate))
+}`,
 }
 
 type oracleCase struct {
@@ -183,7 +200,7 @@ func newCase(t *testing.T, g *generator, text string) oracleCase {
 	}
 	attributes := []string{"a", "b", "c"}
 	env := check.Env{
-		Data: check.Data{Name: "d", Kind: g.kind, Columns: g.columns, Attributes: attributes},
+		Data: check.Data{Name: "d", Kind: g.kind, Columns: g.columns, Attributes: attributes, Labels: []string{"good", "bad"}},
 		Models: []check.Model{
 			{Name: "rm", Outputs: 1, Trained: !g.networks()},
 			{Name: "odin", Outputs: 2, Labels: []string{"quality", "length"}, Trained: !g.networks()},
@@ -193,8 +210,8 @@ func newCase(t *testing.T, g *generator, text string) oracleCase {
 			{Name: "probe", Kind: "ridge", Of: "backbone", Encoder: "backbone", Attributes: attributes},
 			{Name: "debias", Kind: "decorrelate", Of: "probe", Encoder: "backbone", Attributes: attributes},
 		},
-		Serves: []string{"score", "heads", "embed", "logprob", "model", "fit", "scalar", "weights", "length", "rating", "known"},
-		Views:  []string{"chosen", "rejected", "responses", "prompt", "candidates", "response"},
+		Serves: []string{"score", "heads", "embed", "logprob", "model", "fit", "scalar", "weights", "length", "rating", "known", "logits", "gold"},
+		Views:  []string{"chosen", "rejected", "responses", "prompt", "candidates", "response", "conversation"},
 	}
 	var found diag.List
 	c.objective = check.New(file.Decls[0], env, &found)

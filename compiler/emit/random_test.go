@@ -39,6 +39,8 @@ func (g *generator) setKind(kind string, networks bool) {
 		}
 	case "ranking":
 		g.ragged = "candidate"
+	case "labels":
+		g.ragged = "step"
 	}
 	if networks || kind == "ratings" {
 		g.fixed = "attribute"
@@ -240,7 +242,7 @@ func (g *generator) leaf(axes []string) string {
 func (g *generator) batch() *eval.Batch {
 	b := &eval.Batch{
 		Axis:       g.axis,
-		Sizes:      map[string]int{g.axis: 5, "head": 2, "hidden": 3, "side": 2, "attribute": 3, g.ragged: 4},
+		Sizes:      map[string]int{g.axis: 5, "head": 2, "hidden": 3, "side": 2, "attribute": 3, "label": 2, g.ragged: 4},
 		Valid:      []bool{true, true, true, true, true},
 		Ragged:     map[string][][]bool{},
 		Columns:    map[string][]float64{},
