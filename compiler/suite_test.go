@@ -28,7 +28,7 @@ suite mine on preference {
     "ha-rd" = 50
   }
   B = mean { of = [odd, even] }
-  C = pooled { weight = 0, absent = mask, of = ["e*"] }
+  C = pooled { weight = 0, absent = zero, of = ["e*"] }
 }
 
 train rm on d { objective = bradley_terry }
@@ -59,10 +59,10 @@ func TestSuiteIsItsConstants(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	a, b, c := s.Sections[0], s.Sections[1], s.Sections[2]
-	if a.Weight != 2 || a.Absent != "zero" || len(a.Subsets) != 2 || a.Subsets[1].Name != "ha-rd" || a.Subsets[1].Weight != 50 {
+	if a.Weight != 2 || a.Absent != "mask" || len(a.Subsets) != 2 || a.Subsets[1].Name != "ha-rd" || a.Subsets[1].Weight != 50 {
 		t.Errorf("%+v", a)
 	}
-	if b.Weight != 1 || !slices.Equal(b.Of, []string{"odd", "even"}) || c.Weight != 0 || c.Absent != "mask" {
+	if b.Weight != 1 || !slices.Equal(b.Of, []string{"odd", "even"}) || c.Weight != 0 || c.Absent != "zero" {
 		t.Errorf("%+v %+v", b, c)
 	}
 	if !r.Plan.Data[0].Subsets {

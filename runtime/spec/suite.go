@@ -31,7 +31,7 @@ type Section struct {
 	Name    string
 	Kind    string   `rmr:",kind" one_of:"weighted|mean|pooled"`
 	Weight  float64  `rmr:"weight" default:"1" min:"0" doc:"weight in the overall number; 0 shows the section beside it"`
-	Absent  string   `rmr:"absent" default:"zero" one_of:"zero|mask" doc:"what a section without rows counts in the overall number: zero, as RewardBench has it, or nothing"`
+	Absent  string   `rmr:"absent" default:"mask" one_of:"mask|zero" doc:"what a section without rows counts in the overall number: nothing, or zero, as RewardBench has it"`
 	Rule    Rule     `rmr:"rule" default:"same" doc:"the rule of this section, where it is another than the suite's"`
 	Of      []string `rmr:"of" of:"mean|pooled" doc:"the subsets, of which mean takes the plain mean, and pooled all rows as one subset; * is any run of characters"`
 	Subsets []Subset `rmr:",rest" of:"weighted" doc:"the weight of a subset, under its name, in the mean over those that have rows; * is any run of characters"`

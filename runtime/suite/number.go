@@ -99,7 +99,7 @@ func draw(clusters []tally, name string, value func(tally) []float64) [][]float6
 // mean is the weighted mean of those numbers that have a value. Resamples are
 // combined one by one: subsets are drawn independently of each other.
 func mean(numbers []number, weights []float64) number {
-	out := number{absent: "nothing in it has a value"}
+	out := number{absent: "no rows"}
 	total := 0.0
 	var counted []number
 	for i, n := range numbers {
@@ -109,6 +109,9 @@ func mean(numbers []number, weights []float64) number {
 			out.names = common(out.names, n.names)
 			counted = append(counted, n)
 		}
+	}
+	if out.rows > 0 {
+		out.absent = "nothing in it has a value"
 	}
 	if total == 0 || len(out.names) == 0 {
 		return out

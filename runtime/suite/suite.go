@@ -116,6 +116,9 @@ func section(s spec.Suite, sec spec.Section, rows []Row) ([]Line, number, error)
 		parts, weights, pool = append(parts, n), append(weights, sub.Weight), append(pool, of...)
 		lines = append(lines, n.line(sub.Name, sub.Weight))
 	}
+	if len(parts) == 1 && weights[0] > 0 {
+		return lines, parts[0], nil
+	}
 	if sec.Kind == "pooled" {
 		n, err := measure(rule, pool, s.Name+"/"+sec.Name)
 		return lines, n, err
@@ -155,7 +158,7 @@ func overall(s spec.Suite, sections []number, rows []Row) (number, error) {
 		}
 		n := sections[i]
 		if n.absent != "" && sec.Absent == "zero" {
-			n = number{}
+			n = number{rows: n.rows}
 		}
 		counted, weights = append(counted, n), append(weights, sec.Weight)
 	}
