@@ -329,7 +329,7 @@ func (r *Run) reader(ctx context.Context, n *network, s Stage) (reader, error) {
 			return nil, fmt.Errorf("data %s: row %d: %w", s.Data.Name, set.Stats.LargestIDAt+1, err)
 		}
 		c, err := newCutter(s.Train, s.Data, set.Width, part(set, s), n.layout.fsdp)
-		return tokens{n, c}, err
+		return tokens{n, c, sitesOf(set, s.Model)}, err
 	}
 	e, err := r.embeddings(ctx, reads, s.Data)
 	if err != nil {
@@ -342,7 +342,7 @@ func (r *Run) reader(ctx context.Context, n *network, s Stage) (reader, error) {
 // set and have at most longest tokens.
 func (r *Run) readerOf(ctx context.Context, n *network, all []data.Sequence, longest int) (reader, error) {
 	if n.model.Tune.Kind != "head" {
-		return tokens{n, cutter{width: 1, buckets: scorerBuckets(longest), ways: n.layout.fsdp}}, nil
+		return tokens{n, cutter{width: 1, buckets: scorerBuckets(longest), ways: n.layout.fsdp}, atEnd}, nil
 	}
 	values, err := r.hidden(ctx, n.model, all)
 	if err != nil {

@@ -237,7 +237,7 @@ func (r *Run) beforeKey(s Stage) string {
 	return hash(fmt.Sprintf("%s %s %d %s", fields, s.Evaluate.Part, r.seed(s.Model.Name), r.Program.Lock))[:16]
 }
 
-// fingerprint is a digest of examples: rows, tokens and columns.
+// fingerprint is a digest of examples: rows, tokens, columns and labels.
 func fingerprint(examples []data.Example) string {
 	h := sha256.New()
 	for _, e := range examples {
@@ -248,6 +248,10 @@ func fingerprint(examples []data.Example) string {
 		}
 		for _, c := range e.Columns {
 			binary.Write(h, binary.LittleEndian, math.Float32bits(c))
+		}
+		for _, m := range e.Marks {
+			binary.Write(h, binary.LittleEndian, int64(m.At))
+			binary.Write(h, binary.LittleEndian, m.Gold)
 		}
 	}
 	return fmt.Sprintf("%x", h.Sum(nil))

@@ -59,6 +59,9 @@ func outputAxis(m spec.Model) string {
 // The axes of terms besides that of the batch.
 const (
 	axisCandidate = "candidate"
+	axisStep      = "step"
+	axisToken     = "token"
+	axisLabel     = "label"
 	axisHead      = "head"
 	axisHidden    = "hidden"
 	axisAttribute = "attribute"
@@ -70,12 +73,18 @@ const (
 // them cannot be missing from the other.
 type reading struct {
 	axis    string           // of the batch: pair, row
-	views   map[string]*Node // of each view float32[example, hidden]; of candidates [example, candidate, hidden]
+	views   map[string]*Node // of each view float32[example, hidden]; of candidates [example, candidate, hidden]; of a policy [example, place, hidden]
 	keys    map[string]*Node // of each view uint32[example]: what dropout is a function of; nil outside of training
 	lengths map[string]*Node // of each view of responses float32[example], in tokens
 	rating  *Node            // float32[example, attribute]; nil where the data has none
 	known   *Node            // of rating's shape, 0 or 1
+	labels  []int32          // the token of each label; nil where the data has none
+	gold    *Node            // float32[example, step, label]; nil likewise
+	marked  map[string]*Node // of each view of responses that a policy reads, where there is a token: float32[example, token], 0 or 1
+	targets map[string]*Node // and which: int32[example, token]
 
+	// of is the hidden states of a decoder other than the one that views are of.
+	of      func(model string) (views map[string]*Node, ok bool)
 	network func(name string) (*network, model.Params) // of a model's name
 	fit     func(name string) *fitted
 
@@ -106,8 +115,14 @@ func (r *reading) term(kind, name, view string) op.Tensor {
 		return op.New(r.rating, r.axis, axisAttribute)
 	case "known":
 		return op.New(r.known, r.axis, axisAttribute)
+	case "logits":
+		return op.New(r.labelLogits(name, view), r.axis, axisStep, axisLabel)
+	case "logprob":
+		return r.logProb(name, view)
+	case "gold":
+		return op.New(r.gold, r.axis, axisStep, axisLabel)
 	}
-	panic(fmt.Sprintf("the term %s needs the tokens of each step, which this stage does not give", kind))
+	panic("trainer: no term " + kind)
 }
 
 // axes are those of a number for each sequence of a view.
@@ -224,7 +239,7 @@ func (n *network) headWeight() string {
 // An aside is what an objective reads besides the model that is trained: frozen
 // networks and fits.
 type aside struct {
-	networks []*network
+	networks []*network // small ones, and decoders that have been asked what comes next
 	fits     map[string]*fitted
 	// whole says that the objective takes a statistic of all examples of a step,
 	// which micro-batches do not add up to.
@@ -260,13 +275,21 @@ func (r *Run) asideOf(ctx context.Context, s Stage, trained *network, batch shap
 	}()
 	const examples = 2
 	micro := batch.blank(g, examples)
-	in := batch.reading(micro, Zeros(g, float32s([]int{batch.width * examples, hidden})))
+	states := func(size int) *Node { return Zeros(g, float32s(batch.states(examples, size))) }
+	in := batch.reading(micro, states(hidden))
 	in.network = func(name string) (*network, model.Params) {
 		n := trained
 		if name != trained.model.Name {
 			n = r.mustOpen(ctx, a, name)
 		}
 		return n, func(parameter string) *Node { return n.blank(g, parameter) }
+	}
+	in.of = func(name string) (map[string]*Node, bool) {
+		if name == trained.model.Name {
+			return nil, false
+		}
+		n := r.mustOpen(ctx, a, name)
+		return batch.byView(micro, states(n.decoder.Config.Hidden)), true
 	}
 	in.fit = func(name string) *fitted {
 		f, err := r.fitted(name)
@@ -293,15 +316,37 @@ func (r *Run) mustOpen(ctx context.Context, a *aside, name string) *network {
 			return n
 		}
 	}
+	n, err := r.frozen(ctx, name)
+	if err != nil {
+		panic(fmt.Errorf("the objective reads the model %s: %w", name, err))
+	}
+	a.networks = append(a.networks, n)
+	return n
+}
+
+// frozen is a model that a stage reads beside the one that it trains: as an
+// earlier stage left it or, where none trains it, as it is declared.
+func (r *Run) frozen(ctx context.Context, name string) (*network, error) {
 	s, err := r.Program.trains(name)
 	if err == nil {
-		var n *network
-		if n, err = r.trainedNetwork(ctx, s.Model); err == nil {
-			a.networks = append(a.networks, n)
-			return n
+		return r.trainedNetwork(ctx, s.Model)
+	}
+	for _, m := range r.Program.Models {
+		if m.Name == name {
+			return r.network(ctx, m)
 		}
 	}
-	panic(fmt.Errorf("the objective reads the model %s: %w", name, err))
+	return nil, err
+}
+
+// decoders are those of its networks that read tokens themselves.
+func (a *aside) decoders() (all []*network) {
+	for _, n := range a.networks {
+		if n.decoder != nil {
+			all = append(all, n)
+		}
+	}
+	return all
 }
 
 // blank is a parameter in a graph that nothing is computed with.

@@ -139,6 +139,15 @@ func (r *Run) trainedDigest(m spec.Model) (string, error) {
 	return sum, err
 }
 
+// weightsDigest is the digest of a network's weights as they are at this point of
+// the program: those that a stage before trained or, where none did, its base's.
+func (r *Run) weightsDigest(n *network) (string, error) {
+	if _, err := r.Program.trains(n.model.Name); err != nil {
+		return n.digest, nil
+	}
+	return r.trainedDigest(n.model)
+}
+
 // trainedWeights reads what an earlier run trained of a model and verifies it.
 func (r *Run) trainedWeights(m spec.Model) (model.Weights, error) {
 	path := filepath.Join(r.folder("model", m.Name), weightsFile)

@@ -109,7 +109,7 @@ type reader interface {
 	count() int
 	// rows are the arrays of a micro-batch that hold its rows, row first.
 	rows(m *data.Micro) []*tensors.Tensor
-	// hidden is float32[row, hidden] given the nodes of rows.
+	// hidden is float32[row, hidden], or [row, place, hidden], given the nodes of rows.
 	hidden(p model.Params, rows []*Node) *Node
 }
 
@@ -117,6 +117,7 @@ type reader interface {
 type tokens struct {
 	*network
 	cutter cutter
+	reads  sites
 }
 
 func (t tokens) step(examples []data.Example) []*data.Micro { return t.cutter.step(examples) }
@@ -129,16 +130,24 @@ func (t tokens) count() int { return 4 }
 
 func (t tokens) rows(m *data.Micro) []*tensors.Tensor {
 	rows := m.Examples * m.Views
+	at := tensors.FromFlatDataAndDimensions(m.Last, rows)
+	if t.reads != atEnd {
+		at = tensors.FromFlatDataAndDimensions(m.At, rows, m.Marks)
+	}
 	return []*tensors.Tensor{
 		tensors.FromFlatDataAndDimensions(m.Tokens, rows, m.Bucket),
 		tensors.FromFlatDataAndDimensions(m.Positions, rows, m.Bucket),
 		tensors.FromFlatDataAndDimensions(m.Ends, rows, m.Bucket),
-		tensors.FromFlatDataAndDimensions(m.Last, rows),
+		at,
 	}
 }
 
+// hidden is of one place of each row, or of several: float32[row, place, hidden].
 func (t tokens) hidden(p model.Params, rows []*Node) *Node {
 	h := t.decoder.Hidden(p, rows[0], rows[1], rows[2], t.model.Depth())
+	if t.reads != atEnd {
+		return model.AtEach(h, rows[3])
+	}
 	return ConvertDType(model.At(h, rows[3]), dtypes.Float32)
 }
 

@@ -16,7 +16,7 @@ import (
 // openNetwork loads the model at path and puts it on the devices, with adapters
 // and head as a fresh training starts: a pure function of m and seed. Of a model
 // of which only the head is trained it is the head alone; of an encoder, which
-// has none, the frozen decoder.
+// has none, the frozen decoder; of a policy the decoder with its language head.
 func openNetwork(l *layout, m spec.Model, path string, seed int) (*network, error) {
 	config, err := arch.Load(path)
 	if err != nil {
@@ -31,7 +31,7 @@ func openNetwork(l *layout, m spec.Model, path string, seed int) (*network, erro
 			return nil, err
 		}
 	}
-	if m.Kind != "encoder" {
+	if m.Kind != "encoder" && m.Kind != "policy" {
 		err = n.addHead(path, seed)
 	}
 	return n, err
@@ -44,11 +44,11 @@ func (n *network) addDecoder(path string, seed int) error {
 	if trained {
 		stored = dtypes.Float32 // the masters, which are what is trained
 	}
-	weights, err := model.Load(path, config, model.Options{DType: stored, Layers: m.Depth()})
+	weights, err := model.Load(path, config, model.Options{DType: stored, Layers: m.Depth(), LMHead: m.Kind == "policy"})
 	if err != nil {
 		return err
 	}
-	if err := n.addAll(config.ParametersTo(m.Depth()), weights, trained); err != nil {
+	if err := n.addAll(n.layers(), weights, trained); err != nil {
 		return err
 	}
 	lora := n.decoder.LoRA
@@ -56,6 +56,16 @@ func (n *network) addDecoder(path string, seed int) error {
 		return nil
 	}
 	return n.addAll(lora.Parameters(config, m.Depth()), lora.Init(config, m.Depth(), seed), true)
+}
+
+// layers are the parameters of the layers that are read and, of a policy, of its
+// language head.
+func (n *network) layers() []arch.Param {
+	all := n.decoder.Config.ParametersTo(n.model.Depth())
+	if head, ok := n.decoder.Language(); ok && n.model.Kind == "policy" {
+		all = append(all, head)
+	}
+	return all
 }
 
 // addHead makes the head, or loads the base's own.

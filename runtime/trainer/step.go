@@ -105,7 +105,7 @@ type rowScores []float64
 
 // step runs the 0-based optimizer step over examples.
 func (st *stepper) step(examples []data.Example, step int, r rates) (*outcome, error) {
-	micros := st.reader.step(examples)
+	micros := st.cut(examples)
 	var keys []uint32
 	if st.batch.drops {
 		keys = dropKeys(st.stage.Train.Seed, step, len(examples)*st.batch.width)
@@ -116,7 +116,7 @@ func (st *stepper) step(examples []data.Example, step int, r rates) (*outcome, e
 	out := newOutcome(len(examples))
 	results := make([][]*array, len(micros))
 	for i, m := range micros {
-		host := st.batch.host(m, examples, len(examples), keys)
+		host := st.batch.host(m, examples, examples, keys)
 		got, err := st.micro(m, host, i == len(micros)-1, r)
 		if err != nil {
 			return nil, err
@@ -133,14 +133,23 @@ func (st *stepper) step(examples []data.Example, step int, r rates) (*outcome, e
 	return out, nil
 }
 
+// cut makes micro-batches of the examples of a step.
+func (st *stepper) cut(examples []data.Example) []*data.Micro {
+	micros := st.reader.step(examples)
+	for _, m := range micros {
+		st.batch.place(m, examples)
+	}
+	return micros
+}
+
 func newOutcome(examples int) *outcome {
 	return &outcome{reports: map[string]float64{}, scores: make([]rowScores, examples), shares: make([]float64, examples)}
 }
 
 // A variant is one compile: what for, and the shape.
 type variant struct {
-	what             string
-	examples, bucket int
+	what                    string
+	examples, bucket, marks int
 }
 
 // A call is the arguments of a compiled function, in their order, and the graph
@@ -191,7 +200,7 @@ func arrays(all []*parameter) []*array {
 }
 
 func (st *stepper) call(what string, m *data.Micro) *call {
-	return &call{variant: variant{what, m.Examples, m.Bucket}, layout: st.net.layout}
+	return &call{variant: variant{what, m.Examples, m.Bucket, m.Marks}, layout: st.net.layout}
 }
 
 // run compiles a call's function, the first time, and calls it.
@@ -279,7 +288,7 @@ func (st *stepper) micro(m *data.Micro, host []*tensors.Tensor, apply bool, r ra
 		p := st.takeParameters(take)
 		micro := st.batch.take(take)
 		rates := take(1)[0]
-		hidden := st.reader.hidden(p.own, take(len(rows)))
+		hidden := st.hidden(p, take(len(rows)))
 		said := st.objective(p, micro, hidden, true)
 		gradients := Gradient(said.loss, p.trained...)
 		return slices.Concat(st.next(state, gradients, p.trained, rates, apply), said.outputs())
@@ -316,6 +325,28 @@ func (st *stepper) takeParameters(take func(n int) []*Node) parameterNodes {
 		p.others[n.model.Name] = n.nodes(take(len(n.parameters())))
 	}
 	return p
+}
+
+// hidden is the hidden states that an objective reads of rows: those of the model
+// that is trained and, along the last axis, those of the decoders aside.
+func (st *stepper) hidden(p parameterNodes, rows []*Node) *Node {
+	all := []*Node{st.reader.hidden(p.own, rows)}
+	for _, n := range st.aside.decoders() {
+		all = append(all, StopGradient(tokens{network: n, reads: st.batch.reads}.hidden(p.others[n.model.Name], rows)))
+	}
+	return Concatenate(all, -1)
+}
+
+// split takes apart what hidden put together.
+func (st *stepper) split(hidden *Node) (own *Node, others map[string]*Node) {
+	others = map[string]*Node{}
+	at := hidden.Shape().Dim(-1)
+	for _, n := range slices.Backward(st.aside.decoders()) {
+		size := n.decoder.Config.Hidden
+		others[n.model.Name] = Slice(hidden, AxisRange().Spacer(), AxisRange(at-size, at))
+		at -= size
+	}
+	return Slice(hidden, AxisRange().Spacer(), AxisRange(0, at)), others
 }
 
 // next is the outputs that replace the state: gradients added to the sums or,
@@ -365,10 +396,18 @@ func (s said) outputs() []*Node {
 	return append(out, s.reports...)
 }
 
-// objective runs the objective over a batch with hidden states [row, hidden],
-// rows view-major. Dropout is for training alone.
+// objective runs the objective over a batch with hidden states as hidden puts
+// them together, rows view-major. Dropout is for training alone.
 func (st *stepper) objective(p parameterNodes, micro microBatch, hidden *Node, training bool) said {
-	r := st.batch.reading(micro, hidden)
+	own, others := st.split(hidden)
+	r := st.batch.reading(micro, own)
+	r.of = func(name string) (map[string]*Node, bool) {
+		h, ok := others[name]
+		if !ok {
+			return nil, false
+		}
+		return st.batch.byView(micro, h), true
+	}
 	if !training {
 		r.keys = nil
 	}
@@ -398,9 +437,11 @@ func (st *stepper) objective(p parameterNodes, micro microBatch, hidden *Node, t
 	return out
 }
 
-// scored reports whether the model that is trained gives a score: a network with
-// several outputs gives none.
-func (st *stepper) scored() bool { return st.net.mlp == nil || outputAxis(st.net.model) == "" }
+// scored reports whether the model that is trained gives a score: a policy and a
+// network with several outputs give none.
+func (st *stepper) scored() bool {
+	return st.net.model.Kind != "policy" && (st.net.mlp == nil || outputAxis(st.net.model) == "")
+}
 
 // scores are the model's first output for the responses, [view*example].
 func (st *stepper) scores(r *reading) *Node {

@@ -154,7 +154,7 @@ func (t *training) open(ctx context.Context) error {
 	if through, ok := read.(tokens); ok {
 		accumulates = through.cutter.accumulates()
 	}
-	batch := shapeOf(t.set)
+	batch := shapeOf(t.set, t.net.model)
 	besides, err := t.run.asideOf(ctx, t.stage, t.net, batch, hidden)
 	if err != nil {
 		return err
@@ -180,7 +180,7 @@ func (t *training) readsToo(besides *aside) error {
 		t.at.Fields["fit."+name] = f.digest
 	}
 	for _, n := range besides.networks {
-		sum, err := t.run.trainedDigest(n.model)
+		sum, err := t.run.weightsDigest(n)
 		if err != nil {
 			return err
 		}

@@ -130,8 +130,8 @@ func trajectory(t *testing.T, b *backend.Backend, micro, steps int) []*outcome {
 	if err != nil {
 		t.Fatal(err)
 	}
-	batch := shape{axis: "pair", views: []string{"chosen", "rejected"}, width: 2, columns: []string{"margin"}}
-	st, err := newStepper(stage, net, &aside{}, tokens{net, c}, batch, c.accumulates())
+	batch := shape{axis: "pair", views: []string{"chosen", "rejected"}, width: 2, columns: []string{"margin"}, reads: atEnd}
+	st, err := newStepper(stage, net, &aside{}, tokens{net, c, atEnd}, batch, c.accumulates())
 	if err != nil {
 		t.Fatal(err)
 	}

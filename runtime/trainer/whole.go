@@ -24,37 +24,56 @@ import (
 // forward is paid for by steps of several micro-batches with such a loss alone.
 
 // states are hidden states, or gradients to them, of all sequences of a step:
-// [view, example, hidden], flat.
+// [view, example, hidden], flat; of a policy [view, example, place, hidden].
 type states struct {
 	slots, size int
+	places      int // of a policy; else 0
 	flat        []float32
 }
 
-// at is one of them.
+// at is those of one sequence.
 func (s states) at(view, example int) []float32 {
-	row := view*s.slots + example
-	return s.flat[row*s.size : (row+1)*s.size]
+	row, n := view*s.slots+example, max(1, s.places)*s.size
+	return s.flat[row*n : (row+1)*n]
+}
+
+// dims is the shape of so many rows with so many places.
+func (s states) dims(rows, places int) []int {
+	if s.places == 0 {
+		return []int{rows, s.size}
+	}
+	return []int{rows, places, s.size}
+}
+
+// whole is all of them.
+func (s states) whole(width int) *tensors.Tensor {
+	return tensors.FromFlatDataAndDimensions(s.flat, s.dims(width*s.slots, s.places)...)
 }
 
 // rows are those of a micro-batch, view-major.
 func (s states) rows(m *data.Micro) *tensors.Tensor {
-	out := make([]float32, m.Views*m.Examples*s.size)
-	for slot, i := range m.Index {
-		for v := range m.Views {
-			if i >= 0 {
-				copy(out[(v*m.Examples+slot)*s.size:], s.at(v, i))
-			}
-		}
-	}
-	return tensors.FromFlatDataAndDimensions(out, m.Views*m.Examples, s.size)
+	dims := s.dims(m.Views*m.Examples, m.Marks)
+	out := tensors.FromShape(float32s(dims))
+	tensors.MustMutableFlatData(out, func(flat []float32) {
+		n := len(flat) / dims[0]
+		s.each(m, func(row int, state []float32) { copy(flat[row*n:(row+1)*n], state) })
+	})
+	return out
 }
 
-// put takes in the rows of a micro-batch.
+// put takes in the rows of a micro-batch. Its places may have more room than s
+// has, or less, with padding in what is more.
 func (s states) put(m *data.Micro, flat []float32) {
+	n := len(flat) / (m.Views * m.Examples)
+	s.each(m, func(row int, state []float32) { copy(state, flat[row*n:(row+1)*n]) })
+}
+
+// each calls f for each sequence of a micro-batch.
+func (s states) each(m *data.Micro, f func(row int, state []float32)) {
 	for slot, i := range m.Index {
 		for v := range m.Views {
 			if i >= 0 {
-				copy(s.at(v, i), flat[(v*m.Examples+slot)*s.size:])
+				f(v*m.Examples+slot, s.at(v, i))
 			}
 		}
 	}
@@ -63,11 +82,11 @@ func (s states) put(m *data.Micro, flat []float32) {
 // stepWhole runs one optimizer step of several micro-batches.
 func (st *stepper) stepWhole(micros []*data.Micro, examples []data.Example, keys []uint32, r rates) (*outcome, error) {
 	slots := st.slots(st.stage.Train.Batch)
-	seen, err := st.look(micros, slots)
+	all := st.bare(examples, slots)
+	seen, err := st.look(micros, all)
 	if err != nil {
 		return nil, err
 	}
-	all := st.bare(examples, slots)
 	direct, adjoint, t, err := st.all(all, examples, keys, seen)
 	if err != nil {
 		return nil, err
@@ -106,12 +125,17 @@ func (st *stepper) bare(examples []data.Example, slots int) *data.Micro {
 			bare[i].Sequences[v].IDs = []int32{0}
 		}
 	}
-	return data.Batch(bare, st.batch.width, []int{1}, func(int) int { return slots })[0]
+	m := data.Batch(bare, st.batch.width, []int{1}, func(int) int { return slots })[0]
+	st.batch.place(m, examples)
+	return m
 }
 
-// look is the hidden states of all micro-batches.
-func (st *stepper) look(micros []*data.Micro, slots int) (states, error) {
-	out := states{slots: slots}
+// look is the hidden states of all micro-batches, of which all is the examples.
+func (st *stepper) look(micros []*data.Micro, all *data.Micro) (states, error) {
+	out := states{slots: all.Examples}
+	if st.batch.reads != atEnd {
+		out.places = all.Marks
+	}
 	for _, m := range micros {
 		c := st.call("look", m)
 		c.keep(arrays(st.net.trained)...)
@@ -120,7 +144,7 @@ func (st *stepper) look(micros []*data.Micro, slots int) (states, error) {
 		c.upload(axes{axisFSDP}, rows...)
 		c.build = func(take func(n int) []*Node) []*Node {
 			p := st.takeParameters(take)
-			return []*Node{st.reader.hidden(p.own, take(len(rows)))}
+			return []*Node{st.hidden(p, take(len(rows)))}
 		}
 		got, err := st.run(c)
 		if err != nil {
@@ -132,7 +156,10 @@ func (st *stepper) look(micros []*data.Micro, slots int) (states, error) {
 		}
 		if out.flat == nil {
 			out.size = len(flat) / (m.Views * m.Examples)
-			out.flat = make([]float32, m.Views*slots*out.size)
+			if out.places > 0 {
+				out.size /= m.Marks
+			}
+			out.flat = make([]float32, m.Views*out.slots*max(1, out.places)*out.size)
 		}
 		out.put(m, flat)
 	}
@@ -161,7 +188,7 @@ func (st *stepper) all(m *data.Micro, examples []data.Example, keys []uint32, se
 		return nil, states{}, tale{}, err
 	}
 	n := len(head)
-	adjoint = states{slots: seen.slots, size: seen.size}
+	adjoint = states{slots: seen.slots, places: seen.places, size: seen.size}
 	if adjoint.flat, err = st.net.layout.numbers(out[n]); err != nil {
 		return nil, states{}, tale{}, err
 	}
@@ -169,10 +196,11 @@ func (st *stepper) all(m *data.Micro, examples []data.Example, keys []uint32, se
 	return out[:n], adjoint, t, err
 }
 
-// head lists the trained parameters that read hidden states, by their places.
+// head lists the trained parameters that read hidden states, by their places. A
+// language head may be the embeddings.
 func (st *stepper) head() (places []int) {
 	for i, p := range st.net.trained {
-		if st.net.mlp != nil || isHead(p.Name) {
+		if st.net.mlp != nil || isHead(p.Name) || st.net.model.Kind == "policy" && p.Name == st.net.decoder.LMHead() {
 			places = append(places, i)
 		}
 	}
@@ -184,8 +212,8 @@ func (st *stepper) overAll(what string, m *data.Micro, examples []data.Example, 
 	c := st.call(what, m)
 	c.keep(arrays(st.net.trained)...)
 	c.keep(arrays(st.frozen())...)
-	c.upload(nil, st.batch.host(m, examples, len(examples), keys)...)
-	c.upload(axes{axisFSDP}, tensors.FromFlatDataAndDimensions(seen.flat, st.batch.width*seen.slots, seen.size))
+	c.upload(nil, st.batch.host(m, examples, examples, keys)...)
+	c.upload(axes{axisFSDP}, seen.whole(st.batch.width))
 	return c
 }
 
@@ -210,7 +238,7 @@ func (st *stepper) pull(m *data.Micro, adjoint states, direct []*array, apply bo
 			straight = take(len(direct))
 		}
 		rates, worth := take(1)[0], take(1)[0]
-		hidden := st.reader.hidden(p.own, take(len(rows)))
+		hidden := st.hidden(p, take(len(rows)))
 		gradients := Gradient(ReduceAllSum(Mul(hidden, worth)), p.trained...)
 		for k, g := range straight {
 			i := st.head()[k]
@@ -238,7 +266,7 @@ func (st *stepper) measure(examples []data.Example) (float64, error) {
 	var micros []*data.Micro
 	batch := st.stage.Train.Batch
 	for from := 0; from < len(examples); from += batch {
-		for _, m := range st.reader.step(examples[from:min(len(examples), from+batch)]) {
+		for _, m := range st.cut(examples[from:min(len(examples), from+batch)]) {
 			for slot, i := range m.Index {
 				if i >= 0 {
 					m.Index[slot] = i + from
@@ -248,11 +276,11 @@ func (st *stepper) measure(examples []data.Example) (float64, error) {
 		}
 	}
 	slots := st.slots(len(examples))
-	seen, err := st.look(micros, slots)
+	m := st.bare(examples, slots)
+	seen, err := st.look(micros, m)
 	if err != nil {
 		return 0, err
 	}
-	m := st.bare(examples, slots)
 	c := st.overAll("measure all", m, examples, nil, seen)
 	c.build = func(take func(n int) []*Node) []*Node {
 		p, micro, hidden := st.takeParameters(take), st.batch.take(take), take(1)[0]
@@ -266,16 +294,16 @@ func (st *stepper) measureParts(examples []data.Example) (float64, error) {
 	total, batch := 0.0, st.stage.Train.Batch
 	for from := 0; from < len(examples); from += batch {
 		some := examples[from:min(len(examples), from+batch)]
-		for _, m := range st.reader.step(some) {
+		for _, m := range st.cut(some) {
 			c := st.call("measure", m)
 			c.keep(arrays(st.net.trained)...)
 			c.keep(arrays(st.frozen())...)
-			c.upload(nil, st.batch.host(m, some, len(examples), nil)...)
+			c.upload(nil, st.batch.host(m, some, examples, nil)...)
 			rows := st.reader.rows(m)
 			c.upload(axes{axisFSDP}, rows...)
 			c.build = func(take func(n int) []*Node) []*Node {
 				p, micro := st.takeParameters(take), st.batch.take(take)
-				hidden := st.reader.hidden(p.own, take(len(rows)))
+				hidden := st.hidden(p, take(len(rows)))
 				return []*Node{st.objective(p, micro, hidden, false).loss}
 			}
 			loss, err := st.number(c)

@@ -1,0 +1,64 @@
+package trainer
+
+import (
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/rmc-lang/rmc/runtime/model"
+	"github.com/rmc-lang/rmc/runtime/op"
+)
+
+// The terms of a policy: what a decoder's own language head says of the tokens
+// that are asked for, at the places where they stand.
+
+// labelLogits is the logit of each label at each mark: [example, step, label].
+func (r *reading) labelLogits(name, view string) *Node {
+	return r.once(given{"logits", name, view}, func() *Node {
+		return r.language(name, view, func(n *network, p model.Params, h *Node) *Node { return n.decoder.LabelLogits(p, h, r.labels) })
+	})
+}
+
+// logProb is the log-probability among all tokens of each label at each mark, or
+// of each token of a response.
+func (r *reading) logProb(name, view string) op.Tensor {
+	if r.labels != nil {
+		return op.New(r.labelLogProb(name, view), r.axis, axisStep, axisLabel)
+	}
+	mask := op.New(r.marked[view], r.axis, axisToken)
+	return op.New(r.tokenLogProb(name, view), r.axis, axisToken).WithMask(axisToken, mask)
+}
+
+func (r *reading) labelLogProb(name, view string) *Node {
+	return r.once(given{"logprob", name, view}, func() *Node {
+		logits := r.labelLogits(name, view)
+		total := r.language(name, view, func(n *network, p model.Params, h *Node) *Node { return n.decoder.LogTotal(p, h) })
+		return Sub(logits, BroadcastToDims(InsertAxes(total, -1), logits.Shape().Dimensions...))
+	})
+}
+
+// tokenLogProb is that of the tokens of a response: [example, token].
+func (r *reading) tokenLogProb(name, view string) *Node {
+	return r.once(given{"logprob", name, view}, func() *Node {
+		return r.language(name, view, func(n *network, p model.Params, h *Node) *Node {
+			target := Reshape(r.targets[view], -1)
+			return Sub(n.decoder.TokenLogits(p, h, target), n.decoder.LogTotal(p, h))
+		})
+	})
+}
+
+// language applies f, from [n, hidden] to [n] or [n, x], at each place of each
+// example of a view.
+func (r *reading) language(name, view string, f func(n *network, p model.Params, h *Node) *Node) *Node {
+	n, p := r.network(name)
+	h := r.hiddenBy(name, view)
+	dims := h.Shape().Dimensions
+	y := f(n, p, Reshape(h, dims[0]*dims[1], dims[2]))
+	return Reshape(y, append([]int{dims[0], dims[1]}, y.Shape().Dimensions[1:]...)...)
+}
+
+// hiddenBy is the hidden states of a view that a model's own layers give.
+func (r *reading) hiddenBy(name, view string) *Node {
+	if views, ok := r.of(name); ok {
+		return views[view]
+	}
+	return r.hidden(view)
+}
