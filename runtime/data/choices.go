@@ -33,6 +33,20 @@ func (l *layout) inBench(row Row, where string) (place, error) {
 	}
 }
 
+// verdict is which of two responses a label prefers, 1 or 2, or 0 for neither: a
+// number, or as JudgeBench writes it.
+func verdict(v any) (float64, bool) {
+	switch v {
+	case "A>B":
+		return 1, true
+	case "B>A":
+		return 2, true
+	case "A=B":
+		return 0, true
+	}
+	return number(v)
+}
+
 func isList(v any) bool {
 	_, ok := v.([]any)
 	return ok

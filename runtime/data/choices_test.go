@@ -101,3 +101,19 @@ func TestRMBenchRows(t *testing.T) {
 		}
 	}
 }
+
+// Rows of JudgeBench are read by naming their columns.
+func TestJudgeBenchRows(t *testing.T) {
+	names := map[string]string{"input": "question", "output_1": "response_A", "output_2": "response_B", "subset": "source"}
+	set, err := bench(t, "preference", `{"question":"q","response_A":"a","response_B":"bb","label":"B>A","source":"mmlu-pro-law"}
+{"question":"q","response_A":"a","response_B":"bb","label":"A>B","source":"livebench-math"}
+{"question":"q","response_A":"a","response_B":"bb","label":"A=B","source":"livebench-math"}
+`, func(d *spec.Data) { d.Columns = spec.Columns{Kind: "named", Map: names} })
+	if err != nil || len(set.Train) != 2 {
+		t.Fatalf("%+v: %v", set, err)
+	}
+	first, second := set.Train[0], set.Train[1]
+	if first.Subset != "mmlu-pro-law" || first.Lengths[0] <= first.Lengths[1] || second.Lengths[0] >= second.Lengths[1] {
+		t.Errorf("%+v\n%+v", first, second)
+	}
+}

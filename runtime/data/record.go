@@ -322,7 +322,7 @@ func (l *layout) labelled(row Row, where string) (record, error) {
 	if !l.has(row, "label") {
 		return record{}, l.missing(row, where, "label")
 	}
-	switch label, ok := number(l.value(row, "label")); {
+	switch label, ok := verdict(l.value(row, "label")); {
 	case ok && label == 2:
 		rec.responses[0], rec.responses[1] = rec.responses[1], rec.responses[0]
 	case ok && label == 0:
