@@ -233,11 +233,11 @@ func (p *prepared) tokenise(d spec.Data, l *layout, encode Encode) {
 func (p *prepared) place(d spec.Data) {
 	p.key = p.record.promptKey(p.full)
 	p.question = questionKey(p.record.prompt)
-	group := p.key
-	if d.Split.By == "row" {
-		group = p.record.rowKey()
+	group := p.record.keys
+	if group.prompt = p.key; d.Split.By == "row" {
+		group.row = p.record.rowKey()
 	}
-	p.heldOut = d.Split.HeldOut("", group, d.Seed)
+	p.heldOut = group.heldOut(d)
 }
 
 // add counts a row and keeps it or leaves it out.

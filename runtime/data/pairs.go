@@ -2,6 +2,7 @@ package data
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/rmc-lang/rmc/runtime/spec"
@@ -21,8 +22,13 @@ type Pair struct {
 	from keys // of the row that it was made of; empty of a row as it was
 }
 
-// keys say which rows a split keeps together.
-type keys struct{ prompt, row string }
+// keys say which rows a split keeps together and, where the pair is of a data
+// set, which split decides.
+type keys struct {
+	prompt, row string
+	split       spec.Split
+	seed        int
+}
 
 // keys are those of the pair, or of what it was made of: a row that is made of
 // one that is trained on is never held out, nor the other way round.
@@ -31,14 +37,44 @@ func (p Pair) keys() keys {
 		return p.from
 	}
 	rec := record{prompt: p.Prompt, responses: [][]Message{p.Chosen, p.Rejected}}
-	return keys{rec.promptKey(nil), rec.rowKey()}
+	return keys{prompt: rec.promptKey(nil), row: rec.rowKey()}
 }
 
 func (k keys) heldOut(d spec.Data) bool {
-	if d.Split.By == "row" {
-		return d.Split.HeldOut("", k.row, d.Seed)
+	split, seed := d.Split, d.Seed
+	if k.split != (spec.Split{}) {
+		split, seed = k.split, k.seed
 	}
-	return d.Split.HeldOut("", k.prompt, d.Seed)
+	if split.By == "row" {
+		return split.HeldOut("", k.row, seed)
+	}
+	return split.HeldOut("", k.prompt, seed)
+}
+
+// PairsOf lists the pairs of a data set, as Texts has them. They are on the sides
+// of its split on which it has them itself, whatever is made of them.
+func PairsOf(d spec.Data, texts []Text) []Pair {
+	all := Pairs(texts)
+	for i, p := range all {
+		all[i].from = p.keys()
+		all[i].from.split, all[i].from.seed = d.Split, d.Seed
+	}
+	return all
+}
+
+// Apart leaves out the pairs whose question some sets have as well, see Overlap.
+func Apart(pairs []Pair, others ...*Set) []Pair {
+	has := map[string]bool{}
+	for _, o := range others {
+		maps.Copy(has, questions(o))
+	}
+	var out []Pair
+	for _, p := range pairs {
+		if key := questionKey(p.Prompt); key == "" || !has[key] {
+			out = append(out, p)
+		}
+	}
+	return Union(out)
 }
 
 // Pairs lists the pairs of rows, as Texts has them, one data set after another,
@@ -144,7 +180,11 @@ func (l *loading) fromPair(p Pair) []prepared {
 		return []prepared{one}
 	}
 	var out []prepared
-	for _, swapped := range l.orders(p.Row) {
+	orders := l.orders(p.Row)
+	if rec.keys.heldOut(l.data) { // what is measured is asked in both
+		orders = []bool{false, true}
+	}
+	for _, swapped := range orders {
 		one.swapped = swapped
 		one.record.steps = l.layout.labels.comparison(p, swapped)
 		out = append(out, one)
