@@ -207,9 +207,10 @@ func TestM2NoTagInAStep(t *testing.T) {
 // M5: a split at "Step 1" also cuts at "Step 10".
 func TestM5StepTenIsNotTheFirst(t *testing.T) {
 	s := mustLoadLabels(t, signs(), `{"conversations":[{"role":"user","content":"see Step 10 of q Step 1: a"},{"role":"assistant","content":"+"}]}`,
-		`{"conversations":[{"role":"user","content":"see Step 10 of q\nStep 1: b"},{"role":"assistant","content":"-"}]}`)
-	if s.Stats.Prompts != 1 || s.Train[0].Prompt != s.Train[1].Prompt {
-		t.Errorf("%d prompts; one question with two solutions", s.Stats.Prompts)
+		`{"conversations":[{"role":"user","content":"see Step 10 of q\nStep 1: b"},{"role":"assistant","content":"-"}]}`,
+		`{"conversations":[{"role":"user","content":"see Step 10 of r Step 1: a"},{"role":"assistant","content":"-"}]}`)
+	if s.Stats.Prompts != 2 || s.Train[0].Prompt != s.Train[1].Prompt {
+		t.Errorf("%d prompts; of two questions one has two solutions", s.Stats.Prompts)
 	}
 }
 

@@ -33,7 +33,7 @@ type Yield struct {
 
 // Confident keeps the pairs of which a model is surer than the threshold, and
 // says which side it prefers (SSRM, He et al. 2024): max(P, 1-P) must exceed it,
-// and P of ½ has no label whatever the threshold. The label is the model's own,
+// and P of ½ has no label, for no threshold is below it. The label is the model's own,
 // and where that is known the true one serves to measure alone.
 func Confident(judged []Judgement, threshold float64) ([]Pseudo, Yield, error) {
 	if !(threshold >= 0.5 && threshold < 1) {
@@ -50,7 +50,7 @@ func Confident(judged []Judgement, threshold float64) ([]Pseudo, Yield, error) {
 		one := Pseudo{Row: j.Row, P: j.P(), Confidence: max(j.P(), 1-j.P()), Swap: j.P() < 0.5}
 		agrees := one.P > 0.5
 		of.count(one, agrees, one.Confidence > threshold)
-		if one.Confidence > threshold && one.P != 0.5 {
+		if one.Confidence > threshold {
 			kept = append(kept, one)
 		}
 	}
