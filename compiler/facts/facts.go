@@ -115,6 +115,11 @@ type Data struct {
 
 	Ratings []Rating // of ratings, in the order of the attributes
 
+	// Marks counts the places of labels by the label that is likeliest there, and
+	// Unread says why the rows could not be read with theirs.
+	Marks  map[string]int
+	Unread *Unread
+
 	MissingColumns []ColumnProblem // columns that the format or the objective wants
 	Mistyped       []ColumnProblem
 
@@ -156,6 +161,12 @@ type Rating struct {
 	// that many rows have, which may mean missing, and ValueRows how many do.
 	Value     string
 	ValueRows int
+}
+
+// An Unread is a label that cannot be read from the token that follows its context.
+type Unread struct {
+	Label string // its text; "" where it is the chat template's fault
+	Why   string // in words, with the tokens
 }
 
 // A ColumnProblem is a column that a row lacks or that has another type there.

@@ -8,8 +8,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/rmc-lang/rmc/compiler/check"
 	"github.com/rmc-lang/rmc/compiler/resolve"
@@ -86,9 +86,10 @@ type Objective struct {
 
 // A Param is a parameter with its value.
 type Param struct {
-	Name string  `json:"name"`
-	Is   float64 `json:"is"`
-	From string  `json:"from"`
+	Name  string  `json:"name"`
+	Is    float64 `json:"is"`
+	Names string  `json:"names,omitempty"` // the model or fit that it stands for
+	From  string  `json:"from"`
 }
 
 // A Named is a named expression in recipe syntax.
@@ -145,10 +146,14 @@ func reward(w *resolve.Reward, o *check.Reward) Reward {
 func objective(stage string, o *check.Objective) Objective {
 	out := Objective{Stage: stage, Name: o.Name, Columns: o.Columns, Loss: o.Loss.Text}
 	for _, p := range o.Params {
-		out.Params = append(out.Params, Param{p.Name, p.Value, p.Origin})
+		param := Param{Name: p.Name, Is: p.Value, From: p.Origin}
+		if p.Elem == check.Object {
+			param.Names = p.Text
+		}
+		out.Params = append(out.Params, param)
 	}
 	for _, t := range o.Terms {
-		out.Terms = append(out.Terms, fmt.Sprintf("%s %s %s: %s", t.Kind, t.Model, t.View, t.Type))
+		out.Terms = append(out.Terms, strings.Join(strings.Fields(t.Kind+" "+t.Model+" "+t.View), " ")+": "+t.Type.String())
 	}
 	for _, l := range o.Lets {
 		out.Lets = append(out.Lets, Named{l.Name, l.Text})

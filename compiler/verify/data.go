@@ -19,6 +19,10 @@ func (v *verifier) pair(m *resolve.Model, d *resolve.Data) {
 	if t, ok := v.facts.Tokenizers[m.Spec.Name]; ok && !mayBeIDs(d.Spec, f) {
 		v.tokens(m, d, t, f)
 	}
+	if known && f.Unread != nil {
+		v.unread(m, d, f.Unread)
+		return
+	}
 	if known {
 		v.columns(d, f)
 		v.rows(d, f)
@@ -26,6 +30,7 @@ func (v *verifier) pair(m *resolve.Model, d *resolve.Data) {
 		v.truncation(d, f)
 		v.shared(d, f)
 		v.ratings(d, f)
+		v.marks(d, f)
 	}
 }
 

@@ -59,6 +59,10 @@ func ratings(alter func(*facts.Data)) func(*facts.Facts) {
 	return func(f *facts.Facts) { change(f.Data, facts.Key("backbone", "ratings"), alter) }
 }
 
+func pairs(alter func(*facts.Data)) func(*facts.Facts) {
+	return func(f *facts.Facts) { change(f.Data, facts.Key("pm", "pairs"), alter) }
+}
+
 func model(alter func(*facts.Model)) func(*facts.Facts) {
 	return func(f *facts.Facts) { change(f.Models, "rm", alter) }
 }
@@ -110,6 +114,12 @@ var worlds = map[diag.Code]struct {
 	diag.DeviceMemory: {model(func(m *facts.Model) {
 		m.Params = append(m.Params, facts.Param{Name: "model.big.weight", Shape: []int{100000, 10000}})
 	}), "train.rm needs about"},
+	diag.LabelTokens: {pairs(func(d *facts.Data) {
+		*d = facts.Data{Unread: &facts.Unread{Label: "A", Why: "it is 2 tokens"}}
+	}), `label "A" of pairs is not one token`},
+	diag.AsksOtherwise: {pairs(func(d *facts.Data) {
+		*d = facts.Data{Unread: &facts.Unread{Why: "it asks with x and writes y"}}
+	}), "pm cannot be asked for the labels of pairs"},
 	diag.EmptyData:   {data(func(d *facts.Data) { *d = facts.Data{} }), "no rows"},
 	diag.NothingKept: {data(func(d *facts.Data) { *d = facts.Data{Rows: 7, OverLong: 7} }), "none of 7 rows"},
 	diag.MissingColumn: {data(func(d *facts.Data) {

@@ -20,6 +20,8 @@ const (
 	MeshUneven              Code = "R0517"
 	ShardsNothing           Code = "R0518"
 	DeviceMemory            Code = "R0519"
+	LabelTokens             Code = "R0520"
+	AsksOtherwise           Code = "R0521"
 )
 
 // The codes of data and of the lock, R06xx.
@@ -149,6 +151,21 @@ memory and changes no number.`,
 		Explain: `The mesh states how much memory a device has, and weights, gradients, optimizer state and activations need more. The
 compiled step holds the old and the new state at once, so that state counts twice. Activations are an estimate.`,
 		Example: example("tune = head\n}", "tune = full\n}\n\nmesh { memory = 1 GiB }"),
+	}, {
+		Code:  LabelTokens,
+		Title: "a label that is not one token where it stands",
+		Explain: `A label is read from the logits of one token: the one that follows the context. A text that is one token by itself may be
+two after the header of an answer, or join what comes before it, or share its token with another label. Then no logit is
+the label's.`,
+		Example: asking("", ""),
+	}, {
+		Code:  AsksOtherwise,
+		Title: "a chat template that asks in another way than it answers",
+		Explain: `A model is asked with the generation prompt of its chat template, and trained on conversations as the template writes them
+whole. Where the two are not the same up to the label, it would be asked what it never saw: RLHFlow's pairwise models are
+asked without the header of an answer, and their process models are trained with another system text than they are asked
+with.`,
+		Example: asking("", ""),
 	}, {
 		Code:    EmptyData,
 		Title:   "data without rows",
