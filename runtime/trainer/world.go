@@ -25,7 +25,8 @@ type world struct {
 	fits       map[string]*fitted         // by name
 	functions  map[string]*function       // by name
 	formulas   map[string]*formula        // by reward
-	metrics    int64                      // bytes of metrics.jsonl that the stages before tell in
+	left       map[string]string          // by model: where the last training of it in this run keeps it
+	readFits   map[string][]string        // by model: the fits that the training of it reads
 }
 
 // devices arranges the devices as the program's mesh says.
@@ -113,10 +114,13 @@ func (r *Run) set(ctx context.Context, m spec.Model, d spec.Data) (*data.Set, er
 	return set, nil
 }
 
-// load reads a set from its source, or makes it of the one whose pairs a label
-// stage had judged.
+// load reads a set from its source, or makes it of others, or of the one whose
+// pairs a label stage had judged.
 func (r *Run) load(ctx context.Context, m spec.Model, d spec.Data) (*data.Set, error) {
-	if d.Label != "" {
+	switch {
+	case !isRows(d):
+		return r.derived(ctx, m, d)
+	case d.Label != "":
 		return r.relabelled(ctx, m, d)
 	}
 	local, err := r.fetch(ctx, "data", d.Source)
@@ -131,7 +135,7 @@ func (r *Run) load(ctx context.Context, m spec.Model, d spec.Data) (*data.Set, e
 	if err != nil {
 		return nil, fmt.Errorf("data %s: %w", d.Name, err)
 	}
-	return set, nil
+	return r.without(ctx, m, d, set)
 }
 
 // readAll opens what all stages read: the data, but for what a judge has still
@@ -147,7 +151,11 @@ func (r *Run) readAll(ctx context.Context) error {
 
 func (r *Run) readFor(ctx context.Context, s Stage) error {
 	m, err := r.Program.readBy(s)
-	if err == nil {
+	switch {
+	case err != nil:
+	case r.Program.waits(s.Data):
+		err = r.fetchParts(ctx, s.Data)
+	default:
 		_, err = r.set(ctx, m, r.Program.unjudged(s.Data))
 	}
 	if err == nil && s.Model.Name != "" {
