@@ -15,6 +15,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/lock"
 	"github.com/rmc-lang/rmc/runtime/spec"
+	"github.com/rmc-lang/rmc/runtime/text"
 	"github.com/rmc-lang/rmc/stdlib"
 )
 
@@ -78,7 +79,7 @@ func gatherAt(c *console, r *compiled, o factsFlags, pins *lock.File) (*world, e
 		}
 	}
 	for _, d := range r.Recipe.Data {
-		if d.Label == nil {
+		if d.Label == nil && len(d.Spec.From.Data) == 0 {
 			g.source(d.Spec)
 		}
 	}
@@ -161,6 +162,13 @@ func (g *gathering) source(d spec.Data) {
 
 // tokens reads a data set as a model sees it.
 func (g *gathering) tokens(m spec.Model, of *resolve.Data) {
+	if _, twice := g.world.facts.Data[facts.Key(m.Name, of.Spec.Name)]; twice {
+		return
+	}
+	if len(of.Parts) > 0 {
+		g.made(m, of)
+		return
+	}
 	d := of.Spec
 	path, ok := g.world.paths[strings.TrimPrefix(of.Path(), "data.")]
 	if !ok {
@@ -178,13 +186,25 @@ func (g *gathering) tokens(m spec.Model, of *resolve.Data) {
 	// they are written; the loader would stop at the first.
 	d.OverLength, d.Ties = lenient(d.OverLength), lenient(d.Ties)
 	set, err := data.Load(d, path, encode)
-	key := facts.Key(m.Name, d.Name)
+	if err == nil {
+		set = g.without(m, of, set)
+	}
+	g.read(m, of, set, err, wanted)
+}
+
+// read notes what became of a data set as a model sees it. wanted tells that
+// there was no tokenizer where one was needed.
+func (g *gathering) read(m spec.Model, of *resolve.Data, set *data.Set, err error, wanted bool) {
+	d, key := of.Spec, facts.Key(m.Name, of.Spec.Name)
+	var label *text.LabelError
 	var column *data.ColumnError
 	var nothing *data.NothingLeftError
 	var unrated *data.UnratedError
 	switch {
 	case errors.As(err, &column):
 		g.world.facts.Data[key] = columnFacts(column)
+	case errors.As(err, &label):
+		g.world.facts.Data[key] = facts.Data{Unread: &facts.Unread{Label: label.Label, Why: label.Why}}
 	case errors.As(err, &unrated):
 		g.world.facts.Data[key] = facts.Data{Rows: unrated.Rows, Ratings: []facts.Rating{{Attribute: unrated.Attribute, Missing: unrated.Rows}}}
 	case wanted && errors.As(err, &nothing):
@@ -193,10 +213,10 @@ func (g *gathering) tokens(m spec.Model, of *resolve.Data) {
 	case errors.As(err, &nothing):
 		g.world.facts.Data[key] = dataFacts(&data.Set{Stats: nothing.Stats}, nil)
 	case err != nil:
-		g.wrong(of.Path()+".source", err)
-	default:
+		g.wrong(sourceOf(of), err)
+	case set != nil:
 		g.world.sets[key] = set
-		known := dataFacts(set, reader.bosCounts(set))
+		known := dataFacts(set, g.world.texts[m.Name].bosCounts(set))
 		known.Ratings = ratingFacts(d, set)
 		g.world.facts.Data[key] = known
 	}
@@ -239,7 +259,7 @@ func dataFacts(s *data.Set, bos map[int]int) facts.Data {
 		Refused: s.Stats.Met(data.Refused), RefusedReason: filter(s.Stats, data.Refused).Reason,
 		Left:          otherReasons(s.Stats),
 		SharedPrompts: s.Stats.InBoth, SharedPromptsOf: prompts(s.Holdout), SharedExample: s.Stats.InBothExample,
-		BOSCounts: bos, Lengths: s.Stats.Lengths, Distinct: lengths(s.Distinct()), Packed: packed(s.Distinct()), ExampleMax: longest(s.Train), HoldoutMax: longest(s.Holdout),
+		Marks: s.Stats.Marks, BOSCounts: bos, Lengths: s.Stats.Lengths, Distinct: lengths(s.Distinct()), Packed: packed(s.Distinct()), ExampleMax: longest(s.Train), HoldoutMax: longest(s.Holdout),
 		LargestID: int(s.Stats.LargestID), LargestIDAt: s.Stats.LargestIDAt + 1,
 		Sequences: s.Width, TokensBefore: s.Stats.TokensBefore, TokensAfter: s.Stats.TokensAfter,
 	}

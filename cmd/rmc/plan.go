@@ -85,12 +85,20 @@ func (t *planText) headline(s plan.Stage) {
 	case plan.Fit:
 		fmt.Fprintf(&t.b, "  fits %s by %s on %s of %s\n", s.Fit.Name, s.Fit.Kind, examples, s.Data)
 	case plan.Label:
-		fmt.Fprintf(&t.b, "  asks %s of %s which side is better, for %s\n", s.Label.Model, t.examples(s, e.Examples), s.Label.Name)
+		fmt.Fprintf(&t.b, "  asks %s of %s which side is better, for %s\n", asked(s), t.examples(s, e.Examples), s.Label.Name)
 	case plan.Evaluate:
 		fmt.Fprintf(&t.b, "  evaluates %s on %s of %s.%s\n", measured(s), examples, s.Data, s.Evaluate.Part)
 	default:
 		t.training(s, e)
 	}
+}
+
+// asked is who labels: a judge, or a model of the recipe.
+func asked(s plan.Stage) string {
+	if s.Label.Scorer != "" {
+		return s.Label.Scorer
+	}
+	return s.Label.Model
 }
 
 // measured is the name of what a stage evaluates.
@@ -178,6 +186,9 @@ func shape(sizes []int, axes []string) string {
 
 func (t *planText) data(d plan.DataEstimate) {
 	fmt.Fprintf(&t.b, "\ndata %s, as %s sees it\n", d.Name, d.Model)
+	if i := slices.IndexFunc(t.plan.Data, func(s spec.Data) bool { return s.Name == d.Name }); i >= 0 && len(t.plan.Data[i].From.Data) > 0 {
+		t.fact("made", "%s of %s", t.plan.Data[i].From.Kind, strings.Join(t.plan.Data[i].From.Data, ", "))
+	}
 	t.fact("rows", "%s: %s kept, of which %s to train on and %s held out", grouped(d.Rows), grouped(d.Kept), grouped(d.Train), grouped(d.Holdout))
 	for _, loss := range []struct {
 		rows int
@@ -249,9 +260,10 @@ func (t *planText) made(s plan.Stage) {
 			features = of + "(" + features + ")"
 		}
 		t.fact("fits", "%s on %s", s.Fit.Kind, features)
+	case s.Kind == plan.Label && s.Label.Scorer != "":
+		t.fact("asks", "%s, each pair %s; keeps what it is surer of than %g", s.Label.Scorer, orders(s), s.Label.Keep)
 	case s.Kind == plan.Label:
-		t.fact("asks", "%s at %s, each pair %s", s.Label.Model, s.Label.Endpoint,
-			map[string]string{"both": "in both orders", "given": "in the order in which it stands"}[s.Label.Orders])
+		t.fact("asks", "%s at %s, each pair %s", s.Label.Model, s.Label.Endpoint, orders(s))
 	case s.Kind == plan.Evaluate && s.Evaluate.Suite != "":
 		t.suite(s.Evaluate.Suite)
 	}
@@ -262,6 +274,11 @@ func (t *planText) made(s plan.Stage) {
 			t.fact("", "%s", w.Score)
 		}
 	}
+}
+
+// orders says in which orders the sides of a pair are shown.
+func orders(s plan.Stage) string {
+	return map[string]string{"both": "in both orders", "given": "in the order in which it stands"}[s.Label.Orders]
 }
 
 // suite writes what a benchmark puts together.
@@ -292,7 +309,11 @@ func (t *planText) steps(s plan.Stage, e *plan.StageEstimate) {
 func (t *planText) objective(o plan.Objective) {
 	t.fact("objective", "%s", o.Name)
 	for _, p := range o.Params {
-		t.fact("", "%s = %g (%s)", p.Name, p.Is, p.From)
+		is := fmt.Sprintf("%g", p.Is)
+		if p.Names != "" {
+			is = p.Names
+		}
+		t.fact("", "%s = %s (%s)", p.Name, is, p.From)
 	}
 	for _, l := range o.Lets {
 		t.fact("", "let %s = %s", l.Name, l.Is)

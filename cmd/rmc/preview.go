@@ -40,22 +40,34 @@ func (p *previewCommand) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	path, ok := w.paths[u.Data.Spec.Name]
-	reader := w.texts[u.Model.Spec.Name]
-	if !ok || reader == nil && u.Data.Spec.Format != "ids" {
-		return c.unread(w)
-	}
-	row, err := p.number(w.sets[facts.Key(u.Model.Spec.Name, u.Data.Spec.Name)])
+	look, err := p.look(c, w, u)
 	if err != nil {
 		return err
 	}
-	look, err := data.Preview(u.Data.Spec, path, reader.encode(u.Data.Spec), row)
-	if err != nil {
-		return err
-	}
-	t := &lookText{look: look, data: u.Data.Spec, reader: reader, colour: c.outColour}
+	t := &lookText{look: look, data: u.Data.Spec, reader: w.texts[u.Model.Spec.Name], colour: c.outColour}
 	_, err = io.WriteString(c.out, t.text())
 	return err
+}
+
+// look reads the row that is shown.
+func (p *previewCommand) look(c *console, w *world, u resolve.Use) (data.Look, error) {
+	set := w.sets[facts.Key(u.Model.Spec.Name, u.Data.Spec.Name)]
+	if len(u.Data.Parts) > 0 {
+		if set == nil {
+			return data.Look{}, c.unread(w)
+		}
+		return p.made(u.Data, set)
+	}
+	path, ok := w.paths[u.Data.Roots()[0].Spec.Name]
+	reader := w.texts[u.Model.Spec.Name]
+	if !ok || reader == nil && u.Data.Spec.Format != "ids" {
+		return data.Look{}, c.unread(w)
+	}
+	row, err := p.number(set)
+	if err != nil {
+		return data.Look{}, err
+	}
+	return data.Preview(u.Data.Spec, path, reader.encode(u.Data.Spec), row)
 }
 
 // use picks the data set that is shown, as the first model that sees it does.
@@ -165,6 +177,11 @@ func (t *lookText) side(i int, full data.Sequence) {
 	n, last := full.Prompt, len(full.IDs)
 	if to == last {
 		last = from
+	}
+	if t.data.Kind == "labels" {
+		t.part("conversation", full.IDs, inside(0, len(full.IDs)), 0)
+		t.marks(kept)
+		return
 	}
 	read := "scored"
 	if t.name(i) == "prompt" { // alone, for what depends on nothing else

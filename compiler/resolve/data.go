@@ -284,7 +284,9 @@ func (r *resolver) excluded(s *Data) {
 	for _, name := range identsOf(r.said(s.Decl.Body, s.Path(), "exclude")) {
 		if name.Name == s.Spec.Name {
 			r.errs.Addf(diag.UsedBefore, name.Span, "%s leaves itself out", name.Name).Help = "name other data"
-		} else if d := r.findData(name); d != nil {
+		} else if d := r.findData(name); d != nil && d.Label != nil {
+			r.otherKind(name, "data that is there before", d.Decl).Help = "name " + d.Label.Base.Spec.Name + ", whose questions are the same"
+		} else if d != nil {
 			s.Exclude = append(s.Exclude, d)
 		}
 	}
@@ -467,4 +469,29 @@ func (r *resolver) bindAll() {
 			r.bind(d, nil)
 		}
 	}
+	for _, d := range r.recipe.Data {
+		for _, x := range d.Exclude {
+			if d.Label == nil && x != d && r.needs(x, d) {
+				names := identsOf(r.said(d.Decl.Body, d.Path(), "exclude"))
+				e := r.errs.Addf(diag.UsedBefore, names[0].Span, "%s leaves out what is in %s, which is made after it", d.Spec.Name, x.Spec.Name)
+				e.Notes = []diag.Note{{Span: x.Decl.Name.Span, Message: x.Spec.Name + " is declared here"}}
+				e.Help = "take the questions of one of the two out of the other, and not both"
+				return
+			}
+		}
+	}
+}
+
+// needs reports whether a data set must be there before another is.
+func (r *resolver) needs(d, other *Data) bool {
+	seen := map[*Data]bool{}
+	var walk func(x *Data) bool
+	walk = func(x *Data) bool {
+		if x == other || seen[x] {
+			return x == other
+		}
+		seen[x] = true
+		return slices.ContainsFunc(slices.Concat(x.MadeOf(), x.Exclude), walk)
+	}
+	return walk(d)
 }
