@@ -327,3 +327,21 @@ func TestAugmentKeepsTheHoldout(t *testing.T) {
 		}
 	}
 }
+
+// An answer that is given to two prompts is never said to lose to itself, or to
+// be as good as what it beats.
+func TestAnswersToSeveralPrompts(t *testing.T) {
+	pairs := somePairs(3)
+	pairs[0].Chosen[0].Content, pairs[1].Rejected[0].Content = "I cannot.", " I cannot."
+	a := mustAugment(t, augmenting(), pairs)
+	// Of rows 0 and 1 two wins and three ties each, of row 2 one tie.
+	if a.Same != 11 || len(a.Pairs) != 3+42-11 {
+		t.Errorf("%d left out of 42; %d rows", a.Same, len(a.Pairs))
+	}
+	for _, p := range a.Pairs {
+		_, prompt := numbered(t, p.Prompt)
+		if p.Made != "" && prompt < 2 && (p.Tie && p.Chosen[0].Content == "I cannot." || p.Rejected[0].Content == "I cannot.") {
+			t.Errorf("%s of prompt %d: %+v", p.Made, prompt, p)
+		}
+	}
+}
