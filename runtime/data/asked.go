@@ -57,7 +57,7 @@ func (l *layout) score(d spec.Data, s *stepwise, encode Encode) (Example, []int3
 	case p.flaw != "":
 		return Example{}, nil, errors.New(reasonOf(p.flaw))
 	}
-	return Example{Sequences: p.cut, Marks: p.marks}, p.labelIDs, nil
+	return Example{Sequences: p.cut, Marks: p.marks, LabelIDs: p.labelIDs}, p.labelIDs, nil
 }
 
 // conversations makes the examples of a row that is to be scored: a prompt with

@@ -13,13 +13,15 @@ type Tree struct {
 	Tokens    []int32 // [token]
 	Positions []int32 // [token] place in the sequences that the token is of
 	Ends      []int32 // [token] where in the row the last sequence that has the token ends
-	Reads     []Read  // one for each sequence
+	Reads     []Read  // one for each sequence, or for each of its places
 }
 
-// A Read says where the last token of a sequence is.
+// A Read says where the last token of a sequence is, or one of its places.
 type Read struct {
-	Sequence int // which of those given to Pack
-	At       int // index in the row
+	Sequence int   // which of those given to Pack
+	Place    int   // which of its places; 0 where its last token is read
+	At       int   // index in the row
+	Next     int32 // the token that comes next in the sequence; 0 after its last
 }
 
 // longestRow is the longest row that sequences are laid into together, in tokens. A
@@ -31,9 +33,15 @@ const longestRow = 2048
 // 295 µs a token in rows of 64 tokens, 358 in 512, 417 in 1,024 and 560 in 2,048.
 const attention = 2048
 
+// placesAttention is the same where several places of a sequence are read, which
+// is of language models as a whole: of wider ones, whose attention is a smaller
+// part of their work. The small one loses a tenth by it, and no problem is
+// computed much more often than it has to be.
+const placesAttention = 8 * attention
+
 // rowCost is what a row of so many tokens costs, in no unit: the mask spares no
 // work, so each token pays for the whole row.
-func rowCost(tokens int) int {
+func rowCost(tokens, attention int) int {
 	padded := (tokens + spec.BucketMultiple - 1) / spec.BucketMultiple * spec.BucketMultiple
 	return padded * (attention + padded)
 }
@@ -51,7 +59,14 @@ func readsFor(tokens int) int {
 // pure function of the sequences and their order. Where many share a beginning
 // that is too long to be had once, it is repeated in several rows. Every
 // sequence has a token; one that is longer than all rows has a row of its own.
-func Pack(all []Sequence) []Tree {
+func Pack(all []Sequence) []Tree { return pack(all, nil) }
+
+// PackPlaces is Pack where not the last token of each sequence is read but some
+// of its tokens: places has their indices, ascending, at least one for each
+// sequence. One forward so reads what would take one for each beginning.
+func PackPlaces(all []Sequence, places [][]int) []Tree { return pack(all, places) }
+
+func pack(all []Sequence, places [][]int) []Tree {
 	order := make([]int, len(all))
 	for i := range order {
 		order[i] = i
@@ -64,8 +79,8 @@ func Pack(all []Sequence) []Tree {
 		shared[k] = common(all[order[k-1]].IDs, all[order[k]].IDs)
 	}
 	var rows []Tree
-	for _, r := range cheapest(all, order, shared) {
-		rows = append(rows, lay(all, order[r.from:r.to], shared[r.from:r.to]))
+	for _, r := range cheapest(all, order, shared, places == nil) {
+		rows = append(rows, lay(all, places, order[r.from:r.to], shared[r.from:r.to]))
 	}
 	return rows
 }
@@ -85,8 +100,13 @@ func common(a, b []int32) int {
 type run struct{ from, to int }
 
 // cheapest cuts the order into runs, one a row, at the least cost in all:
-// dynamic programming over where the last run begins.
-func cheapest(all []Sequence, order, shared []int) []run {
+// dynamic programming over where the last run begins. Where few says so, there
+// are no more sequences in a row than ReadsIn.
+func cheapest(all []Sequence, order, shared []int, few bool) []run {
+	share := placesAttention
+	if few {
+		share = attention
+	}
 	best := make([]int, len(order)+1)  // cost of the first so many
 	begin := make([]int, len(order)+1) // where the last run of these begins
 	for to := 1; to <= len(order); to++ {
@@ -100,10 +120,10 @@ func cheapest(all []Sequence, order, shared []int) []run {
 			if n > 1 && (tokens > longestRow || n > ReadsIn(longestRow)) {
 				break
 			}
-			if n > 1 && n > readsFor(tokens) {
+			if n > 1 && few && n > readsFor(tokens) {
 				continue
 			}
-			if cost := best[from] + rowCost(tokens); n == 1 || cost < best[to] {
+			if cost := best[from] + rowCost(tokens, share); n == 1 || cost < best[to] {
 				best[to], begin[to] = cost, from
 			}
 		}
@@ -117,7 +137,7 @@ func cheapest(all []Sequence, order, shared []int) []run {
 }
 
 // lay makes the row of some neighbours.
-func lay(all []Sequence, members, shared []int) Tree {
+func lay(all []Sequence, places [][]int, members, shared []int) Tree {
 	var r Tree
 	var path []int // of the sequence at hand: where each of its tokens is
 	leave := func(depth int) {
@@ -136,7 +156,17 @@ func lay(all []Sequence, members, shared []int) Tree {
 			path = append(path, len(r.Tokens))
 			r.Tokens, r.Positions, r.Ends = append(r.Tokens, id), append(r.Positions, int32(depth+i)), append(r.Ends, 0)
 		}
-		r.Reads = append(r.Reads, Read{s, path[len(path)-1]})
+		if places == nil {
+			r.Reads = append(r.Reads, Read{Sequence: s, At: path[len(path)-1]})
+			continue
+		}
+		for k, at := range places[s] {
+			read := Read{Sequence: s, Place: k, At: path[at]}
+			if at+1 < len(all[s].IDs) {
+				read.Next = all[s].IDs[at+1]
+			}
+			r.Reads = append(r.Reads, read)
+		}
 	}
 	leave(0)
 	return r
@@ -146,13 +176,15 @@ func lay(all []Sequence, members, shared []int) Tree {
 type Packed struct {
 	Rows   int // equal in all forwards of one bucket
 	Bucket int // tokens per row
-	Reads  int // places read per row: ReadsIn(Bucket)
+	Reads  int // places read per row: ReadsIn(Bucket), or a power of two times that
 
 	Tokens    []int32 // [row, token]; 0 in padding, where it means nothing
 	Positions []int32 // [row, token]; 0 in padding
 	Ends      []int32 // [row, token]; 0 in padding
 	At        []int32 // [row, read]; 0 in padding
-	Index     []int   // [row, read] which sequence ends there; -1 in padding
+	Index     []int   // [row, read] which sequence it is of; -1 in padding
+	Place     []int   // [row, read] which of the sequence's places; 0 in padding
+	Next      []int32 // [row, read] the token that comes next; 0 in padding
 	Real      int     // tokens that are not padding
 }
 
@@ -164,8 +196,9 @@ func Forwards(rows []Tree, buckets []int, slots func(bucket int) int) []*Packed 
 	var out []*Packed
 	for len(rows) > 0 {
 		bucket := bucketFor(len(rows[0].Tokens), buckets)
-		p := newPacked(slots(bucket), bucket)
-		members := rows[:min(p.Rows, len(rows))]
+		n := slots(bucket)
+		members := rows[:min(n, len(rows))]
+		p := newPacked(n, bucket, readsOf(members, bucket))
 		for slot, r := range members {
 			p.put(slot, r)
 		}
@@ -179,12 +212,24 @@ func SortTrees(rows []Tree) {
 	slices.SortStableFunc(rows, func(a, b Tree) int { return len(b.Tokens) - len(a.Tokens) })
 }
 
-func newPacked(rows, bucket int) *Packed {
+// readsOf is room for what members read.
+func readsOf(members []Tree, bucket int) int {
+	room := ReadsIn(bucket)
+	for _, r := range members {
+		for room < len(r.Reads) {
+			room *= 2
+		}
+	}
+	return room
+}
+
+func newPacked(rows, bucket, reads int) *Packed {
 	p := &Packed{
-		Rows: rows, Bucket: bucket, Reads: ReadsIn(bucket),
+		Rows: rows, Bucket: bucket, Reads: reads,
 		Tokens: make([]int32, rows*bucket), Positions: make([]int32, rows*bucket), Ends: make([]int32, rows*bucket),
 	}
-	p.At, p.Index = make([]int32, rows*p.Reads), make([]int, rows*p.Reads)
+	n := rows * reads
+	p.At, p.Index, p.Place, p.Next = make([]int32, n), make([]int, n), make([]int, n), make([]int32, n)
 	for i := range p.Index {
 		p.Index[i] = -1
 	}
@@ -197,7 +242,8 @@ func (p *Packed) put(slot int, r Tree) {
 	copy(p.Positions[slot*p.Bucket:], r.Positions)
 	copy(p.Ends[slot*p.Bucket:], r.Ends)
 	for i, read := range r.Reads {
-		p.At[slot*p.Reads+i], p.Index[slot*p.Reads+i] = int32(read.At), read.Sequence
+		at := slot*p.Reads + i
+		p.At[at], p.Index[at], p.Place[at], p.Next[at] = int32(read.At), read.Sequence, read.Place, read.Next
 	}
 	p.Real += len(r.Tokens)
 }

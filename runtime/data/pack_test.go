@@ -114,7 +114,7 @@ func TestPackIsCheapest(t *testing.T) {
 		slices.SortFunc(all, func(a, b Sequence) int { return slices.Compare(a.IDs, b.IDs) })
 		got := 0
 		for _, row := range Pack(all) {
-			got += rowCost(len(row.Tokens))
+			got += rowCost(len(row.Tokens), attention)
 		}
 		best := got
 		for cuts := range 1 << (len(all) - 1) {
@@ -138,7 +138,7 @@ func costOf(all []Sequence, cuts int) int {
 			if n > 1 && (tokens > longestRow || n > readsFor(tokens)) {
 				return 1 << 60
 			}
-			total += rowCost(tokens)
+			total += rowCost(tokens, attention)
 			tokens, n = 0, 0
 		}
 	}
@@ -160,7 +160,7 @@ func TestPackOfAPair(t *testing.T) {
 	if r.Ends[99] != 104 || r.Ends[100] != 104 || r.Ends[101] != 102 || r.Ends[103] != 104 {
 		t.Errorf("ends %v", r.Ends[98:])
 	}
-	if want := []Read{{2, 99}, {1, 101}, {0, 103}}; !slices.Equal(r.Reads, want) {
+	if want := []Read{{Sequence: 2, At: 99}, {Sequence: 1, At: 101}, {Sequence: 0, At: 103}}; !slices.Equal(r.Reads, want) {
 		t.Errorf("reads %v, want %v", r.Reads, want)
 	}
 }
@@ -266,4 +266,76 @@ func FuzzPack(f *testing.F) {
 		}
 		holdsPack(t, all)
 	})
+}
+
+// Every place of every sequence, twins included, is read once, sees what comes
+// before it in its sequence, and knows what comes next.
+func TestPackPlacesReadsEveryBeginningOnce(t *testing.T) {
+	for seed := range uint64(40) {
+		r := rand.New(rand.NewPCG(seed, 3))
+		all := randomTree(r, 1+r.IntN(40), 2+r.IntN(50), 2+r.IntN(200))
+		all = append(all, all[0])
+		places := make([][]int, len(all))
+		want := map[[2]int]bool{}
+		for i, s := range all {
+			for at := range s.IDs {
+				if at == len(s.IDs)-1 || r.IntN(5) == 0 {
+					places[i] = append(places[i], at)
+					want[[2]int{i, len(places[i]) - 1}] = true
+				}
+			}
+		}
+		for _, f := range Forwards(PackPlaces(all, places), []int{1 << 14}, func(int) int { return 4 }) {
+			for k, i := range f.Index {
+				if i < 0 {
+					continue
+				}
+				row := Tree{Positions: f.Positions, Tokens: f.Tokens, Ends: f.Ends}
+				from := k / f.Reads * f.Bucket
+				row.Positions, row.Tokens, row.Ends = row.Positions[from:], row.Tokens[from:], row.Ends[from:]
+				at := places[i][f.Place[k]]
+				ids, _ := seen(row, int(f.At[k]))
+				if !slices.Equal(ids, all[i].IDs[:at+1]) {
+					t.Fatalf("seed %d: place %d of sequence %d sees %v, want %v", seed, at, i, ids, all[i].IDs[:at+1])
+				}
+				if next := append(slices.Clone(all[i].IDs), 0)[at+1]; f.Next[k] != next {
+					t.Fatalf("seed %d: what comes next is %d, want %d", seed, f.Next[k], next)
+				}
+				delete(want, [2]int{i, f.Place[k]})
+			}
+		}
+		if len(want) > 0 {
+			t.Fatalf("seed %d: %d places are not read", seed, len(want))
+		}
+	}
+}
+
+// M3: the reference runs one forward for each beginning of each solution, tokens
+// by the square of the steps. Here the solutions of one problem cost their own
+// tokens and, nearly, the problem once.
+func TestM3SolutionsCostTheirTokens(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 9))
+	problem := make([]int32, 120)
+	for i := range problem {
+		problem[i] = int32(r.IntN(1000))
+	}
+	var all []Sequence
+	var places [][]int
+	solutions, quadratic := 0, 0
+	for range 64 {
+		ids, at := slices.Clone(problem), []int(nil)
+		for range 4 + r.IntN(8) {
+			for range 20 + r.IntN(40) {
+				ids = append(ids, int32(r.IntN(1000)))
+			}
+			at = append(at, len(ids)-1)
+			quadratic += len(ids)
+		}
+		all, places = append(all, Sequence{IDs: ids}), append(places, at)
+		solutions += len(ids) - len(problem)
+	}
+	got := tokensOf(PackPlaces(all, places))
+	if least := solutions + len(problem); float64(got) > 1.15*float64(least) || 4*got > quadratic {
+		t.Errorf("%d tokens; the solutions and the problem once are %d, a forward for each beginning %d", got, least, quadratic)
+	}
 }

@@ -46,6 +46,7 @@ type Example struct {
 	Name   string // what the row calls itself, where it does and spec.Data.Subsets asks
 	// Marks are the places of labels, ascending; the last is the conversation's last token.
 	Marks    []Mark
+	LabelIDs []int32 // of one that is to be scored, as Set.LabelIDs
 	Swapped  bool   // of a comparison: whether the side that is better is the second that is shown
 	Question string // hash of the prompt's text without case, white space and punctuation; "" for token ids
 }
