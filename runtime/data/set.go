@@ -47,8 +47,8 @@ type Example struct {
 	// Marks are the places of labels, ascending; the last is the conversation's last token.
 	Marks    []Mark
 	LabelIDs []int32 // of one that is to be scored, as Set.LabelIDs
-	Swapped  bool   // of a comparison: whether the side that is better is the second that is shown
-	Question string // hash of the prompt's text without case, white space and punctuation; "" for token ids
+	Swapped  bool    // of a comparison: whether the side that is better is the second that is shown
+	Question string  // hash of the prompt's text without case, white space and punctuation; "" for token ids
 }
 
 // A Sequence is one conversation, cut to the maximum length. The scored token
