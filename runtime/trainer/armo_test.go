@@ -322,8 +322,8 @@ func reusedIn(t *testing.T, dir string) (reused, ran []string) {
 	return reused, ran
 }
 
-// What did not change is not computed again: a changed gate reruns the trainings
-// alone, a changed alpha the probe and what is fitted on it.
+// What did not change is not computed again: a changed gate reruns its training
+// alone, a changed alpha the probe, what is fitted on it and what reads that.
 func TestChangesRerunWhatDependsOnThem(t *testing.T) {
 	p := newArmo(t).run(t, goBackend(t), true).Program
 	dir := t.TempDir()
@@ -343,10 +343,13 @@ func TestChangesRerunWhatDependsOnThem(t *testing.T) {
 		reused, ran string
 	}{
 		{"first", set(short...), "", fits + "," + trains},
-		{"the same", set(short...), fits, trains},
-		{"another gate", set(append(short, "model.gate.hidden=[4]")...), fits, trains},
-		{"another alpha", set(append(short, "fit.probe.alphas=[5]")...), "", fits + "," + trains},
-		{"another tree", set(append(short, "fit.probe.alphas=[5]", "fit.tree.leaf=7")...), "fit probe on ratings,fit debias on prefs", "fit tree on prefs," + trains},
+		{"the same", set(short...), fits + "," + trains, ""},
+		{"another gate", set(append(short, "model.gate.hidden=[4]")...), fits + ",train flat on prefs,train bt on prefs", "train gate on prefs"},
+		{"another alpha", set(append(short, "fit.probe.alphas=[5]")...), "train bt on prefs", fits + ",train gate on prefs,train flat on prefs"},
+		{"another tree", set(append(short, "fit.probe.alphas=[5]", "fit.tree.leaf=7")...), "fit probe on ratings,fit debias on prefs," + trains, "fit tree on prefs"},
+		{"another rate", set(append(short, "fit.probe.alphas=[5]", "fit.tree.leaf=7", "train.bt.optimizer.lr=0.02")...),
+			fits + ",train gate on prefs,train flat on prefs", "train bt on prefs"},
+		{"anew", append(set(append(short, "fit.probe.alphas=[5]", "fit.tree.leaf=7", "train.bt.optimizer.lr=0.02")...), "--anew"), "", fits + "," + trains},
 	} {
 		must(t, p, dir, "", c.args...)
 		reused, ran := reusedIn(t, dir)

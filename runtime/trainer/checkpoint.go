@@ -33,9 +33,8 @@ type checkpoint struct {
 	Stage   string            `json:"stage"`
 	Step    int               `json:"step"` // optimizer steps done
 	Steps   int               `json:"steps"`
-	Cursor  data.Cursor       `json:"cursor"`  // the next example
-	Metrics int64             `json:"metrics"` // bytes of metrics.jsonl that tell of the steps done
-	Fields  map[string]string `json:"fields"`  // what of the recipe decides the losses, by its path there
+	Cursor  data.Cursor       `json:"cursor"` // the next example
+	Fields  map[string]string `json:"fields"` // what of the recipe decides the losses, by its path there
 	Best    *bestStep         `json:"best,omitempty"`
 	State   string            `json:"state_sha256"`
 }
@@ -235,7 +234,7 @@ var neutral = []string{"train.micro", "train.buckets", "train.save", "model.tune
 // lossFields lists every value of a train stage's recipe that its losses depend
 // on, by the path that a recipe gives it.
 func lossFields(s Stage) map[string]string {
-	fields := map[string]string{"train.objective": s.Train.Objective}
+	fields := map[string]string{}
 	collect(fields, "model", reflect.ValueOf(s.Model))
 	collect(fields, "data", reflect.ValueOf(s.Data))
 	collect(fields, "train", reflect.ValueOf(s.Train))

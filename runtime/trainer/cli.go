@@ -34,7 +34,7 @@ type commandLine struct {
 	Root    string   `help:"Folder that file: sources of the recipe are relative to." default:"." placeholder:"DIR"`
 	Backend string   `help:"What computes: auto, xla or go." enum:"auto,xla,go" default:"auto"`
 
-	Train    trainCommand    `cmd:"" default:"withargs" help:"Train, evaluate and keep the model (the default)."`
+	Train    trainCommand    `cmd:"" default:"withargs" help:"Run the stages that changed, keep the others (the default)."`
 	Embed    embedCommand    `cmd:"" help:"Compute the hidden states that the stages read, or a share of them."`
 	Score    scoreCommand    `cmd:"" help:"Score JSON lines from standard input."`
 	Evaluate evaluateCommand `cmd:"" help:"Evaluate the trained model again."`
@@ -147,7 +147,8 @@ func goFlags(args []string) []string {
 // A trainCommand trains.
 type trainCommand struct {
 	Resume bool `help:"Go on where an unfinished run stopped."`
-	Force  bool `help:"Overwrite a finished or unfinished run."`
+	Force  bool `help:"Overwrite a finished or unfinished run: do again what changed or was not finished, and keep the rest."`
+	Anew   bool `help:"Overwrite it and train and fit again what did not change, too."`
 	Steps  int  `help:"Stop after so many optimizer steps." placeholder:"N"`
 }
 
@@ -163,7 +164,7 @@ func (c *trainCommand) Run(in *invocation) error {
 	}
 	defer release()
 	rec, err := readRecord(in.dir)
-	if err != nil && !c.Force {
+	if err != nil && !c.Force && !c.Anew {
 		return err
 	}
 	what, err := c.decide(rec, in.program, in.dir)
@@ -171,7 +172,7 @@ func (c *trainCommand) Run(in *invocation) error {
 		return err
 	}
 	if what == present {
-		fmt.Fprintf(in.stderr, "nothing changed since this run finished on %s; --force trains anew\n", rec.Ended.Format("2 January 2006 15:04 UTC"))
+		fmt.Fprintf(in.stderr, "nothing changed since this run finished on %s; --anew trains it all again\n", rec.Ended.Format("2 January 2006 15:04 UTC"))
 		in.summarise(rec)
 		return nil
 	}
@@ -179,25 +180,52 @@ func (c *trainCommand) Run(in *invocation) error {
 	if err != nil {
 		return err
 	}
+	r.Resume, r.Steps = what == goOn, c.Steps
+	if what == change {
+		if err := in.mayChange(r, rec); err != nil {
+			return err
+		}
+	}
 	show := newProgress(in.stderr)
-	r.Resume, r.Steps, r.OnStep, r.OnNote = what == goOn, c.Steps, show.step, show.note
-	if what == begin {
-		if err := in.makeRoom(r, rec != nil); err != nil {
+	r.OnStep, r.OnNote = show.step, show.note
+	if what != goOn {
+		if err := in.makeRoom(r, rec != nil, c.Anew); err != nil {
 			return err
 		}
 	}
 	return in.train(r)
 }
 
+// mayChange refuses to run a changed program over a finished run where that would
+// lose a model or a fit, and says which and why.
+func (in *invocation) mayChange(r *Run, rec *Record) error {
+	changes, err := r.changes(in.ctx)
+	if err != nil {
+		return fmt.Errorf("%w; the run in %s was not touched", err, in.dir)
+	}
+	var lines []string
+	for _, c := range changes {
+		if c.loses {
+			lines = append(lines, fmt.Sprintf("\n  %s: %s", c.stage, c.why))
+		}
+	}
+	if len(lines) > 0 {
+		return fmt.Errorf("%s holds a finished run that differs in %s. This would be computed again, in place of what it has:%s\n"+
+			"--force does so and keeps the rest; --out DIR keeps it all and trains elsewhere", in.dir, rec.differs(in.program), strings.Join(lines, ""))
+	}
+	fmt.Fprintf(in.stderr, "the run of %s differs in %s; what it computed is kept\n", rec.Ended.Format("2 January 2006 15:04 UTC"), rec.differs(in.program))
+	return nil
+}
+
 // makeRoom clears the directory for a new run. An older run is left alone until
 // all that the new one reads has been read.
-func (in *invocation) makeRoom(r *Run, older bool) error {
+func (in *invocation) makeRoom(r *Run, older, anew bool) error {
 	if older {
 		if err := r.readAll(in.ctx); err != nil {
 			return fmt.Errorf("%w; the run in %s was not touched", err, in.dir)
 		}
 	}
-	return clear(in.dir)
+	return clear(in.dir, anew)
 }
 
 // open is a run over the invocation's program with its backend opened.
@@ -314,9 +342,15 @@ func headline(res Result) string {
 	if len(res.Attributes) > 0 {
 		return fmt.Sprintf("%s: %d attributes", res.Stage, len(res.Attributes))
 	}
+	if res.allTie() {
+		return fmt.Sprintf("%s: all %d pairs tie: %s", res.Stage, res.Pairs, noDifference)
+	}
 	before := ""
 	if res.Before != nil {
 		before = share(res.Before.Accuracy) + " → "
+		if res.Before.allTie() {
+			before = "(all tied before) "
+		}
 	}
 	return fmt.Sprintf("%s: accuracy %s%s   95 %% interval %s to %s   %d pairs",
 		res.Stage, before, share(res.Accuracy), share(res.Interval[0]), share(res.Interval[1]), res.Pairs)

@@ -151,7 +151,7 @@ func (r *Run) compute(ctx context.Context, s Stage, m spec.Model, set *data.Set)
 func (f *fitted) ridge(set *data.Set, hidden fit.Matrix[float32]) error {
 	groups := make([]string, len(set.Train))
 	for i, e := range set.Train {
-		groups[i] = e.Prompt
+		groups[i] = groupOf(f.stage.Fit.Select, e)
 	}
 	rated := fit.Rated{Attributes: set.Attributes, Features: hidden, Ratings: ratingsOf(set, set.Train), Groups: groups}
 	var err error
@@ -178,7 +178,7 @@ func (f *fitted) grow(set *data.Set, rows fit.Matrix[float64], names []string) e
 	for i, e := range set.Train {
 		chosen, rejected := rows.Row(2*i), rows.Row(2*i+1)
 		pairs.Delta = append(pairs.Delta, difference(chosen, rejected))
-		pairs.Group = append(pairs.Group, e.Prompt)
+		pairs.Group = append(pairs.Group, groupOf(f.stage.Fit.Select, e))
 		responses = append(responses, chosen, rejected)
 	}
 	grown, err := tree.Grow(pairs, f.stage.Fit, names)
@@ -238,26 +238,13 @@ func (r *Run) through(chain []string, hidden fit.Matrix[float32]) (fit.Matrix[fl
 		case f.probe != nil:
 			rows = f.probe.Apply(hidden)
 		case f.transform != nil:
-			rows = times(rows, f.transform.Matrix)
+			rows = f.transform.Apply(rows)
 		default:
 			return rows, nil, fmt.Errorf("the fit %s is a tree, and nothing reads a tree", name)
 		}
 		names = f.attributes()
 	}
 	return rows, names, nil
-}
-
-// times is rows · matrix.
-func times(rows fit.Matrix[float64], matrix [][]float64) fit.Matrix[float64] {
-	out := fit.Zeros[float64](rows.Rows, len(matrix[0]))
-	for i := range rows.Rows {
-		for k, x := range rows.Row(i) {
-			for j, y := range matrix[k] {
-				out.Row(i)[j] += x * y
-			}
-		}
-	}
-	return out
 }
 
 // responsesOf lists the responses of examples, one after another: their

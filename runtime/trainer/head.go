@@ -244,6 +244,8 @@ type aside struct {
 	// whole says that the objective takes a statistic of all examples of a step,
 	// which micro-batches do not add up to.
 	whole bool
+	// objective is a digest of the graph that the objective is.
+	objective string
 }
 
 // parameters are those of all its networks.
@@ -274,9 +276,12 @@ func (r *Run) asideOf(ctx context.Context, s Stage, trained *network, batch shap
 		}
 	}()
 	const examples = 2
-	micro := batch.blank(g, examples)
-	states := func(size int) *Node { return Zeros(g, float32s(batch.states(examples, size))) }
-	in := batch.reading(micro, states(hidden))
+	micro, text := batch.blank(g, examples), newGraphText()
+	text.arrays(micro)
+	states := func(of string, size int) *Node {
+		return text.leaf("hidden of "+of, Zeros(g, float32s(batch.states(examples, size))))
+	}
+	in := batch.reading(micro, states("the trained", hidden))
 	in.network = func(name string) (*network, model.Params) {
 		n := trained
 		if name != trained.model.Name {
@@ -289,7 +294,7 @@ func (r *Run) asideOf(ctx context.Context, s Stage, trained *network, batch shap
 			return nil, false
 		}
 		n := r.mustOpen(ctx, a, name)
-		return batch.byView(micro, states(n.decoder.Config.Hidden)), true
+		return batch.byView(micro, states(name, n.decoder.Config.Hidden)), true
 	}
 	in.fit = func(name string) *fitted {
 		f, err := r.fitted(name)
@@ -301,11 +306,11 @@ func (r *Run) asideOf(ctx context.Context, s Stage, trained *network, batch shap
 	}
 	b := op.NewBatch(batch.inputs(micro, in))
 	objective := s.Objective(b)
-	b.Share(objective.Loss)
+	text.output("loss", b.Share(objective.Loss))
 	for _, report := range objective.Reports {
-		b.Share(report.Value)
+		text.output(report.Name, b.Share(report.Value))
 	}
-	a.whole = b.Indivisible()
+	a.whole, a.objective = b.Indivisible(), text.digest()
 	return a, nil
 }
 
@@ -351,9 +356,13 @@ func (a *aside) decoders() (all []*network) {
 
 // blank is a parameter in a graph that nothing is computed with.
 func (n *network) blank(g *Graph, name string) *Node {
+	called := n.model.Name + "." + name
+	if known := g.GetParameterByName(called); known != nil {
+		return known
+	}
 	for _, p := range n.parameters() {
 		if p.Name == name {
-			return Zeros(g, float32s(p.Shape))
+			return Parameter(g, called, float32s(p.Shape))
 		}
 	}
 	panic(fmt.Sprintf("model %s has no parameter %s", n.model.Name, name))

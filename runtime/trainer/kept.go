@@ -17,19 +17,20 @@ import (
 )
 
 // The files of the folder model: the trained parameters, float32, under their
-// own names; the contract they score under; the digest of the former, as
-// sha256sum writes and checks it.
+// own names; the contract they score under; trainingFile, and the lines that
+// metricsFile has of the steps; the digests of all these, as sha256sum writes and
+// checks them.
 const (
 	weightsFile  = "model.safetensors"
 	contractFile = "contract.json"
 	digestFile   = "SHA256SUMS"
 )
 
-// writeModel keeps what a train stage trained. It replaces the folder of an
-// earlier run only once the new one is whole.
-func (r *Run) writeModel(ctx context.Context, s Stage, n *network) error {
-	folder := r.folder("model", s.Model.Name)
-	fresh := filepath.Join(filepath.Dir(folder), "."+filepath.Base(folder)+".new")
+// writeModel keeps what a train stage trained, in so many steps. It replaces the
+// folder of an earlier run only once the new one is whole.
+func (t *training) writeModel(ctx context.Context, steps int) error {
+	folder := t.run.modelFolder(t.stage)
+	fresh := beside(folder, "new")
 	if err := os.RemoveAll(fresh); err != nil {
 		return err
 	}
@@ -37,35 +38,51 @@ func (r *Run) writeModel(ctx context.Context, s Stage, n *network) error {
 		return err
 	}
 	defer os.RemoveAll(fresh)
-	contract, err := r.contract(ctx, s.Model, s.Data)
+	contract, err := t.run.contract(ctx, t.stage.Model, t.stage.Data)
 	if err != nil {
 		return err
 	}
 	var weights []safetensors.Data
-	for _, p := range n.trained {
-		weights = append(weights, n.layout.stored(p.Name, p.Shape, p.value))
+	for _, p := range t.net.trained {
+		weights = append(weights, t.net.layout.stored(p.Name, p.Shape, p.value))
 	}
 	digest, err := safetensors.Write(filepath.Join(fresh, weightsFile), weights, map[string]string{"contract": contract.Hash})
 	if err != nil {
 		return fmt.Errorf("writing the trained model: %w; the last checkpoint has it too", err)
 	}
-	text, err := json.MarshalIndent(contract, "", "  ")
+	texts, err := t.texts(contract, steps)
 	if err != nil {
 		return err
 	}
-	if err := disk.Write(filepath.Join(fresh, contractFile), append(text, '\n')); err != nil {
+	sums := fmt.Sprintf("%s  %s\n", digest, weightsFile)
+	for _, file := range texts {
+		if err := disk.Write(filepath.Join(fresh, file.name), []byte(file.text)); err != nil {
+			return err
+		}
+		sums += fmt.Sprintf("%s  %s\n", hash(file.text), file.name)
+	}
+	if err := disk.Write(filepath.Join(fresh, digestFile), []byte(sums)); err != nil {
 		return err
 	}
-	if err := disk.Write(filepath.Join(fresh, digestFile), fmt.Appendf(nil, "%s  %s\n", digest, weightsFile)); err != nil {
-		return err
+	t.run.leave(t.stage, folder)
+	return exchange(fresh, folder)
+}
+
+// texts are the files of a trained model that people read.
+func (t *training) texts(contract *Contract, steps int) ([]textFile, error) {
+	score, err := json.MarshalIndent(contract, "", "  ")
+	if err != nil {
+		return nil, err
 	}
-	if err := os.RemoveAll(folder); err != nil {
-		return err
+	how, err := json.MarshalIndent(pastTraining{t.stage.Name(), t.key(), t.until, steps, t.at.Fields}, "", "  ")
+	if err != nil {
+		return nil, err
 	}
-	if err := os.Rename(fresh, folder); err != nil {
-		return err
+	lines, err := metricsOf(t.run.Dir, t.stage.Name())
+	if err != nil {
+		return nil, err
 	}
-	return disk.SyncFolder(filepath.Dir(folder))
+	return []textFile{{contractFile, string(score) + "\n"}, {trainingFile, string(how) + "\n"}, {metricsFile, string(lines)}}, nil
 }
 
 // trainedNetwork is a model with what an earlier run trained.
@@ -81,13 +98,13 @@ func (r *Run) trainedNetwork(ctx context.Context, m spec.Model) (*network, error
 	for _, p := range n.trained {
 		value, ok := weights[p.Name]
 		if !ok {
-			return nil, fmt.Errorf("%s has no %s: it was trained by another recipe", r.folder("model", m.Name), p.Name)
+			return nil, fmt.Errorf("%s has no %s: it was trained by another recipe", r.leftBy(m), p.Name)
 		}
 		if err := p.value.free(); err != nil {
 			return nil, err
 		}
 		if p.value, err = n.layout.place(value, p.axes); err != nil {
-			return nil, fmt.Errorf("%s: %s: %w", r.folder("model", m.Name), p.Name, err)
+			return nil, fmt.Errorf("%s: %s: %w", r.leftBy(m), p.Name, err)
 		}
 	}
 	n.restored = true
@@ -110,7 +127,7 @@ func (r *Run) keepsContract(ctx context.Context, s Stage) error {
 
 // keptContract is the scoring contract that a model was trained under.
 func (r *Run) keptContract(m spec.Model) (*Contract, error) {
-	path := filepath.Join(r.folder("model", m.Name), contractFile)
+	path := filepath.Join(r.leftBy(m), contractFile)
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, r.untrained()
@@ -131,7 +148,7 @@ func (r *Run) untrained() error {
 
 // trainedDigest is the digest of what an earlier stage or run trained of a model.
 func (r *Run) trainedDigest(m spec.Model) (string, error) {
-	digest, err := os.ReadFile(filepath.Join(r.folder("model", m.Name), digestFile))
+	digest, err := os.ReadFile(filepath.Join(r.leftBy(m), digestFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", r.untrained()
 	}
@@ -150,7 +167,7 @@ func (r *Run) weightsDigest(n *network) (string, error) {
 
 // trainedWeights reads what an earlier run trained of a model and verifies it.
 func (r *Run) trainedWeights(m spec.Model) (model.Weights, error) {
-	path := filepath.Join(r.folder("model", m.Name), weightsFile)
+	path := filepath.Join(r.leftBy(m), weightsFile)
 	sum, err := r.trainedDigest(m)
 	if err != nil {
 		return nil, err

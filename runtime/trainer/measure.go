@@ -47,6 +47,13 @@ func measure(rows []Scored) Measures {
 	return m
 }
 
+// allTie reports whether nothing tells the sides of any pair apart. An accuracy of
+// 0, which this comes to, would look like a model that is always wrong.
+func (m Measures) allTie() bool { return m.Pairs > 0 && m.Ties == m.Pairs }
+
+// noDifference says what allTie means.
+const noDifference = "the two responses of each get one score, so there is no accuracy"
+
 // difference is the logit of the probability that the chosen side is better:
 // chosen minus rejected, unless the reward says that probability itself.
 func (s Scored) difference() float64 {

@@ -11,17 +11,18 @@ import (
 
 func TestMetricsAreCutToTheCheckpoint(t *testing.T) {
 	dir := t.TempDir()
-	m, err := openMetrics(dir, 0)
+	const stage = "train rm on prefs"
+	other := []byte(`{"stage":"train gate on prefs","step":7}` + "\n")
+	if err := putMetrics(dir, "train gate on prefs", other); err != nil {
+		t.Fatal(err)
+	}
+	m, err := openMetrics(dir, stage, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var at int64
 	for step := 1; step <= 3; step++ {
-		if err := m.append(Step{Stage: "train rm on prefs", Step: step, Of: 9, Loss: 0.5, Accuracy: math.NaN()}); err != nil {
+		if err := m.append(Step{Stage: stage, Step: step, Of: 9, Loss: 0.5, Accuracy: math.NaN()}); err != nil {
 			t.Fatal(err)
-		}
-		if step == 2 {
-			at, _ = m.sync()
 		}
 	}
 	// A process that is killed leaves a part of a line.
@@ -29,11 +30,11 @@ func TestMetricsAreCutToTheCheckpoint(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.close()
-	if m, err = openMetrics(dir, at); err != nil {
+	if m, err = openMetrics(dir, stage, 2); err != nil {
 		t.Fatal(err)
 	}
 	for step := 3; step <= 4; step++ {
-		if err := m.append(Step{Step: step, Reports: map[string]float64{"accuracy": 1, "confident": 0.25}}); err != nil {
+		if err := m.append(Step{Stage: stage, Step: step, Reports: map[string]float64{"accuracy": 1, "confident": 0.25}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -44,16 +45,24 @@ func TestMetricsAreCutToTheCheckpoint(t *testing.T) {
 	}
 	defer f.Close()
 	var steps []float64
+	others := 0
 	var last map[string]any
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		last = nil
 		if err := json.Unmarshal(lines.Bytes(), &last); err != nil {
 			t.Fatalf("%s: %v", lines.Bytes(), err)
 		}
+		if last["stage"] != stage {
+			others++
+			continue
+		}
 		steps = append(steps, last["step"].(float64))
 		if len(steps) == 1 && last["accuracy"] != nil {
 			t.Errorf("no accuracy must be null: %v", last)
 		}
+	}
+	if others != 1 {
+		t.Errorf("%d lines of another stage, want 1", others)
 	}
 	if len(steps) != 4 || steps[2] != 3 || steps[3] != 4 {
 		t.Errorf("steps %v, want each of 1 to 4 once", steps)

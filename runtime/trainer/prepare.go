@@ -142,18 +142,19 @@ func (r *Run) contractOn(ctx context.Context, m spec.Model, d spec.Data) (Contra
 	return c, nil
 }
 
-// fitDigests names each fit that comes before the last training of a model, or
+// fitDigests names each fit that the training of a model reads, or, for no model,
 // each fit there is, with its digest.
-func (r *Run) fitDigests(before string) (string, error) {
-	last := len(r.Program.Stages)
-	for i, s := range r.Program.Stages {
-		if s.Kind == "train" && s.Model.Name == before {
-			last = i
+func (r *Run) fitDigests(model string) (string, error) {
+	var reads []string
+	var err error
+	if model != "" {
+		if reads, err = r.fitsOf(model); err != nil {
+			return "", err
 		}
 	}
 	var all []string
-	for _, s := range r.Program.Stages[:last] {
-		if s.Kind != "fit" {
+	for _, s := range r.Program.Stages {
+		if s.Kind != "fit" || model != "" && !slices.Contains(reads, s.Fit.Name) {
 			continue
 		}
 		f, err := r.fitted(s.Fit.Name)
@@ -163,6 +164,28 @@ func (r *Run) fitDigests(before string) (string, error) {
 		all = append(all, s.Fit.Name+" "+f.digest[:16])
 	}
 	return strings.Join(all, ", "), nil
+}
+
+// fitsOf lists the fits that the training of a model reads, in this run or in the
+// one that left the model.
+func (r *Run) fitsOf(model string) ([]string, error) {
+	if reads, ok := r.world.readFits[model]; ok {
+		return reads, nil
+	}
+	past, err := readTraining(r.leftBy(spec.Model{Name: model}))
+	if err != nil {
+		return nil, err
+	}
+	if past == nil {
+		return nil, r.untrained()
+	}
+	var all []string
+	for path := range past.Fields {
+		if name, ok := strings.CutPrefix(path, "fit."); ok {
+			all = append(all, name)
+		}
+	}
+	return all, nil
 }
 
 // Contract is the scoring contract of the program's first reward, or, where it

@@ -225,6 +225,9 @@ func (r *Run) Execute(ctx context.Context) error {
 	before := map[int]*Measures{}
 	steps := map[string]int{} // that each model was trained for
 	r.Results, r.Done = nil, nil
+	if err := r.settle(); err != nil {
+		return err
+	}
 	for i, s := range r.Program.Stages {
 		var err error
 		done := Done{Stage: s.Name()}
@@ -237,7 +240,7 @@ func (r *Run) Execute(ctx context.Context) error {
 			}
 		case "train":
 			if err = r.measureBefore(ctx, i, before); err == nil {
-				steps[s.Model.Name], err = r.train(ctx, s)
+				steps[s.Model.Name], done.Reused, err = r.train(ctx, s)
 			}
 		case "evaluate":
 			err = r.result(ctx, s, before[i], steps[s.Model.Name])
@@ -248,7 +251,7 @@ func (r *Run) Execute(ctx context.Context) error {
 		r.Done = append(r.Done, done)
 	}
 	r.Comparisons = compareAll(r.Results)
-	return nil
+	return r.orderMetrics()
 }
 
 // measureBefore measures an untrained model for the evaluations that follow its
@@ -264,7 +267,11 @@ func (r *Run) measureBefore(ctx context.Context, train int, before map[int]*Meas
 		if err != nil {
 			return err
 		}
-		r.note(fmt.Sprintf("%s, before training: accuracy %.1f %% of %d pairs", s.Name(), 100*m.Accuracy, m.Pairs))
+		said := fmt.Sprintf("accuracy %.1f %% of %d pairs", 100*m.Accuracy, m.Pairs)
+		if m.allTie() {
+			said = fmt.Sprintf("all %d pairs tie", m.Pairs)
+		}
+		r.note(fmt.Sprintf("%s, before training: %s", s.Name(), said))
 		before[i] = m
 	}
 	return nil

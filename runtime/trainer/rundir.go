@@ -220,7 +220,8 @@ func claim(dir string) (release func(), err error) {
 type decision int
 
 const (
-	begin   decision = iota // train from the start
+	begin   decision = iota // run all stages, and keep what they would compute again
+	change                  // likewise, if nothing of the finished run that is there is lost
 	goOn                    // train on from the last checkpoint
 	present                 // the very run is finished: show it
 )
@@ -228,13 +229,15 @@ const (
 // decide looks at what a directory holds and keeps finished and unfinished
 // work from being overwritten unasked.
 func (c *trainCommand) decide(rec *Record, p Program, dir string) (decision, error) {
-	if rec == nil || c.Force {
+	if rec == nil || c.Force || c.Anew {
 		return begin, nil
 	}
 	differs, finished := rec.differs(p), rec.Status == "finished"
 	switch {
-	case finished && differs != "":
+	case finished && rec.Program != p.Name:
 		return begin, fmt.Errorf("%s holds a finished run that differs in %s; --out DIR keeps it and trains elsewhere, --force overwrites it", dir, differs)
+	case finished && differs != "":
+		return change, nil
 	case finished && (rec.StoppedAfter == 0 || rec.StoppedAfter == c.Steps):
 		return present, nil
 	case !c.Resume && finished:
@@ -247,10 +250,22 @@ func (c *trainCommand) decide(rec *Record, p Program, dir string) (decision, err
 	return goOn, nil
 }
 
-// clear removes what a run wrote, and nothing else that may lie in its folder.
-// Cached stages stay: they are found by content.
-func clear(dir string) error {
-	for _, name := range []string{recordFile, metricsFile, evaluationFile, reportFile, "checkpoint", "model"} {
+// clear removes what a run wrote of itself, and nothing else that may lie in its
+// folder. What stages came to stays, for it is found by content: unless the run
+// is to be done anew, when only hidden states and a judge's answers do.
+func clear(dir string, anew bool) error {
+	names := []string{recordFile, evaluationFile, reportFile}
+	if anew {
+		names = append(names, metricsFile, "checkpoint", "model", "fits")
+		earlier, err := filepath.Glob(filepath.Join(dir, "stages", "train-*"))
+		if err != nil {
+			return err
+		}
+		for _, path := range earlier {
+			names = append(names, filepath.Join("stages", filepath.Base(path)))
+		}
+	}
+	for _, name := range names {
 		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
 			return fmt.Errorf("clearing the old run: %w", err)
 		}

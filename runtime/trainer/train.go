@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"time"
 
@@ -27,7 +27,9 @@ type training struct {
 	net        *network
 	stepper    *stepper
 	stream     data.Stream
+	aside      *aside
 	steps      int        // of the whole stage: what the schedule is spread over
+	until      int        // the last step that is done: steps, or as many as the run is to do
 	at         checkpoint // where the stage stands
 	kept       checkpoints
 	saved      int         // step of the last checkpoint; -1 when there is none
@@ -36,40 +38,47 @@ type training struct {
 }
 
 // train runs a train stage: from the start, or from where its last checkpoint
-// stands. What it leaves is a checkpoint of its last step and the model. It
-// returns how many steps that model was trained for.
-func (r *Run) train(ctx context.Context, s Stage) (steps int, err error) {
+// stands. What it leaves is a checkpoint of its last step and the model. Where an
+// earlier run left the very model, that is taken. It returns how many steps the
+// model was trained for.
+func (r *Run) train(ctx context.Context, s Stage) (steps int, reused bool, err error) {
 	t, err := r.begin(ctx, s)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
-	stop := t.steps
-	if r.Steps > 0 {
-		stop = min(stop, r.Steps)
+	if past, err := t.reuse(ctx); err != nil || past != nil {
+		return past.trained(), true, err
 	}
-	if t.at.Step < stop {
-		if t.metrics, err = openMetrics(r.Dir, t.at.Metrics); err != nil {
-			return 0, err
+	if err := t.start(ctx); err != nil {
+		return 0, false, err
+	}
+	if err := t.loop(ctx); err != nil {
+		return 0, false, err
+	}
+	trained, err := t.takeBest()
+	if err != nil {
+		return 0, false, err
+	}
+	return trained, false, t.writeModel(ctx, trained)
+}
+
+// loop does the optimizer steps that are left.
+func (t *training) loop(ctx context.Context) (err error) {
+	if t.at.Step < t.until {
+		if t.metrics, err = openMetrics(t.run.Dir, t.stage.Name(), t.at.Step); err != nil {
+			return err
 		}
 		defer t.metrics.close()
 	}
-	for t.at.Step < stop {
+	for t.at.Step < t.until {
 		if ctx.Err() != nil {
-			return 0, errors.Join(ctx.Err(), t.save())
+			return errors.Join(ctx.Err(), t.save())
 		}
 		if err := t.step(); err != nil {
-			return 0, err
+			return err
 		}
 	}
-	if err := t.save(); err != nil {
-		return 0, err
-	}
-	r.world.metrics = t.at.Metrics
-	trained, err := t.takeBest()
-	if err != nil {
-		return 0, err
-	}
-	return trained, r.writeModel(ctx, s, t.net)
+	return t.save()
 }
 
 // step does the next optimizer step, and what is due after it.
@@ -101,7 +110,7 @@ func (t *training) step() error {
 	return nil
 }
 
-// begin opens everything that the loop needs, and goes to where it starts.
+// begin finds out what a train stage is to do: all that decides what it comes to.
 func (r *Run) begin(ctx context.Context, s Stage) (*training, error) {
 	set, err := r.set(ctx, s.Model, s.Data)
 	if err == nil {
@@ -124,19 +133,36 @@ func (r *Run) begin(ctx context.Context, s Stage) (*training, error) {
 	}
 	t.steps = s.Train.StepsFor(len(t.examples))
 	t.stream = data.Stream{N: len(t.examples), Seed: uint64(s.Train.Seed), Listed: s.Train.Order == "listed", Resample: s.Train.Order == "resample"}
-	t.at.Steps, t.at.Metrics = t.steps, r.world.metrics
-	t.at.Fields["data"] = fingerprint(set.Train)
-	t.at.Fields["model"] = net.digest
+	if t.at.Steps, t.until = t.steps, t.steps; r.Steps > 0 {
+		t.until = min(t.steps, r.Steps)
+	}
+	hidden, err := r.sizeOf(ctx, net)
+	if err == nil {
+		t.aside, err = r.asideOf(ctx, s, net, shapeOf(set, s.Model), hidden)
+	}
+	if err == nil {
+		err = t.decide(ctx)
+	}
+	return t, err
+}
+
+// start opens everything that the loop needs, and goes to where it starts.
+func (t *training) start(ctx context.Context) error {
 	if err := t.open(ctx); err != nil {
-		return nil, err
+		return err
 	}
-	if r.Resume {
+	// What is trained from here on is no earlier run's.
+	t.net.restored = false
+	if t.run.Resume {
 		if err := t.resume(); err != nil {
-			return nil, err
+			return err
 		}
+	} else if err := os.RemoveAll(t.kept.dir); err != nil {
+		return fmt.Errorf("clearing the checkpoints of another training: %w", err)
 	}
-	r.note(fmt.Sprintf("%s: %d steps of %d examples out of %d; %s", s.Name(), t.steps, s.Train.Batch, len(t.examples), t.stepper))
-	return t, nil
+	t.run.note(fmt.Sprintf("%s: %d steps of %d examples out of %d; %s",
+		t.stage.Name(), t.steps, t.stage.Train.Batch, len(t.examples), t.stepper))
+	return nil
 }
 
 // open makes the optimizer's state over what the head reads: tokens, or, where
@@ -146,47 +172,12 @@ func (t *training) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	hidden, err := t.run.sizeOf(ctx, t.net)
-	if err != nil {
-		return err
-	}
 	accumulates := false
 	if through, ok := read.(tokens); ok {
 		accumulates = through.cutter.accumulates()
 	}
-	batch := shapeOf(t.set, t.net.model)
-	besides, err := t.run.asideOf(ctx, t.stage, t.net, batch, hidden)
-	if err != nil {
-		return err
-	}
-	if err := t.readsToo(besides); err != nil {
-		return err
-	}
-	t.stepper, err = newStepper(t.stage, t.net, besides, read, batch, accumulates)
+	t.stepper, err = newStepper(t.stage, t.net, t.aside, read, shapeOf(t.set, t.net.model), accumulates)
 	return err
-}
-
-// readsToo adds what the objective reads besides the model to what decides the
-// losses: a checkpoint of other fits is of another training.
-func (t *training) readsToo(besides *aside) error {
-	reads, err := t.run.Program.reads(t.stage.Model)
-	if err != nil {
-		return err
-	}
-	if reads.Name != t.stage.Model.Name {
-		collect(t.at.Fields, "encoder", reflect.ValueOf(reads))
-	}
-	for name, f := range besides.fits {
-		t.at.Fields["fit."+name] = f.digest
-	}
-	for _, n := range besides.networks {
-		sum, err := t.run.weightsDigest(n)
-		if err != nil {
-			return err
-		}
-		t.at.Fields["model."+n.model.Name] = sum
-	}
-	return nil
 }
 
 // next is the examples of the next step.
@@ -297,8 +288,7 @@ func (t *training) save() error {
 	if t.saved == t.at.Step {
 		return nil
 	}
-	var err error
-	if t.at.Metrics, err = t.metrics.sync(); err != nil {
+	if err := t.metrics.sync(); err != nil {
 		return fmt.Errorf("%s: %w", metricsFile, err)
 	}
 	if err := t.kept.save(t.at, append(t.stepper.stored(), t.storedBest()...)); err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/model"
 	"github.com/rmc-lang/rmc/runtime/safetensors"
+	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
 // A bestStep is the step with the lowest loss on the examples kept apart.
@@ -27,11 +28,7 @@ func (t *training) keepApart() error {
 		return nil
 	}
 	for _, e := range t.set.Train {
-		key := e.Prompt
-		if v.By == "row" {
-			key = fingerprint([]data.Example{{Sequences: e.Sequences, Columns: e.Columns}}) // wherever in the file it stands
-		}
-		if v.HeldOut("validate", key, t.stage.Train.Seed) {
+		if v.HeldOut("validate", groupOf(v, e), t.stage.Train.Seed) {
 			t.validation = append(t.validation, e)
 		} else {
 			t.examples = append(t.examples, e)
@@ -42,6 +39,15 @@ func (t *training) keepApart() error {
 			len(t.validation), len(t.set.Train), t.stage.Data.Name, len(t.examples))
 	}
 	return nil
+}
+
+// groupOf names what a split keeps together: the prompt of an example, or the
+// example itself, wherever in the file it stands.
+func groupOf(s spec.Split, e data.Example) string {
+	if s.By == "row" {
+		return fingerprint([]data.Example{{Sequences: e.Sequences, Columns: e.Columns}})
+	}
+	return e.Prompt
 }
 
 // validate measures the loss on the examples kept apart, and keeps the

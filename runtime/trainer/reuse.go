@@ -1,0 +1,309 @@
+package trainer
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/disk"
+	"github.com/rmc-lang/rmc/runtime/spec"
+)
+
+// trainingFile says how the model beside it came about. It is one of the files of
+// its folder, which is replaced as a whole: a model and its key are never of
+// different trainings.
+const trainingFile = "training.json"
+
+// A pastTraining is trainingFile: what a later run needs to know whether it would
+// train the same.
+type pastTraining struct {
+	Stage  string            `json:"stage"`  // Stage.Name
+	Key    string            `json:"key"`    // digest of what decides the model
+	Until  int               `json:"until"`  // optimizer steps done
+	Steps  int               `json:"steps"`  // of them, those that the model has been through
+	Fields map[string]string `json:"fields"` // what the key is made of and, of the data, where its rows are from
+}
+
+// trainingVersion is raised when the same fields come to train another model.
+const trainingVersion = 1
+
+// The fields of a training that are digests, or names for one: what they say of a
+// change to someone who made it.
+var opaque = map[string]string{
+	"contract":        "what a score means is another",
+	"data":            "its training rows are others",
+	"model":           "the weights that it is over are others",
+	"start":           "it starts from other weights",
+	"train.objective": "its objective is another",
+}
+
+// key names all that decides what a training comes to: the values that its recipe
+// gives, the rows, the weights, fits and models that it reads, the graph of its
+// objective, and how many steps are done. Where rows are from is no part of it,
+// and neither is the device, which rounds and decides nothing.
+func (t *training) key() string {
+	all := maps.Clone(t.at.Fields)
+	maps.DeleteFunc(all, func(path, _ string) bool {
+		return strings.HasPrefix(path, "data.") && path != "data.kind"
+	})
+	text, err := json.Marshal(all)
+	if err != nil {
+		panic(err) // strings always marshal
+	}
+	return hash(fmt.Sprintf("%d %s %d", trainingVersion, text, t.until))
+}
+
+// decide fills in what decides the training besides the values of its recipe.
+func (t *training) decide(ctx context.Context) error {
+	fields := t.at.Fields
+	fields["data"], fields["model"], fields["train.objective"] = rowsDigest(t.set), t.net.digest, t.aside.objective
+	reads, err := t.run.Program.reads(t.stage.Model)
+	if err != nil {
+		return err
+	}
+	if reads.Name != t.stage.Model.Name {
+		collect(fields, "encoder", reflect.ValueOf(reads))
+	}
+	t.run.world.read(t.stage.Model.Name, t.aside)
+	for name, f := range t.aside.fits {
+		fields["fit."+name] = f.digest
+	}
+	for _, n := range t.aside.networks {
+		if fields["weights."+n.model.Name], err = t.run.weightsDigest(n); err != nil {
+			return err
+		}
+	}
+	if t.run.world.left[t.stage.Model.Name] != "" && t.stage.Train.From != "base" {
+		if fields["start"], err = t.run.trainedDigest(t.stage.Model); err != nil {
+			return err
+		}
+	}
+	contract, err := t.run.contract(ctx, t.stage.Model, t.stage.Data)
+	if err != nil {
+		return err
+	}
+	fields["contract"] = contract.Hash
+	return nil
+}
+
+// read notes which fits the training of a model reads.
+func (w *world) read(model string, a *aside) {
+	if w.readFits == nil {
+		w.readFits = map[string][]string{}
+	}
+	w.readFits[model] = slices.Sorted(maps.Keys(a.fits))
+}
+
+// rowsDigest is a digest of the rows that are trained on and of what a training
+// knows of them.
+func rowsDigest(set *data.Set) string {
+	var all strings.Builder
+	fmt.Fprintf(&all, "%v %v %v %v %d %s\n", set.Columns, set.Attributes, set.Views, set.LabelIDs, set.Width, fingerprint(set.Train))
+	for _, e := range set.Train {
+		fmt.Fprintf(&all, "%s %v %d\n", e.Prompt, e.Lengths, e.Better)
+	}
+	return hash(all.String())
+}
+
+// differs says why a training is not the one that a model came out of.
+func (p *pastTraining) differs(t *training) string {
+	var plain, hidden []string
+	both := maps.Clone(p.Fields)
+	maps.Copy(both, t.at.Fields)
+	for _, path := range slices.Sorted(maps.Keys(both)) {
+		then, now := p.Fields[path], t.at.Fields[path]
+		kind, name, _ := strings.Cut(path, ".")
+		switch {
+		case then == now || path == "data.source" || path == "data.licence":
+		case kind == "fit" || kind == "weights":
+			plain = append(plain, name+" is another")
+		case opaque[path] != "":
+			hidden = append(hidden, opaque[path])
+		default:
+			plain = append(plain, fmt.Sprintf("%s was %s and is %s now", path, orNothing(then), orNothing(now)))
+		}
+	}
+	if p.Until != t.until {
+		plain = append(plain, fmt.Sprintf("it was trained for %d steps, and %d are wanted", p.Until, t.until))
+	}
+	if len(plain) == 0 {
+		plain = hidden
+	}
+	return strings.Join(plain, ", ")
+}
+
+// modelFolder is where a train stage keeps its model: the last one that trains
+// the model in model, those before it among the stages.
+func (r *Run) modelFolder(s Stage) string {
+	last, err := r.Program.trains(s.Model.Name)
+	if err == nil && last.Train.Name != s.Train.Name {
+		return filepath.Join(r.Dir, "stages", "train-"+s.Train.Name)
+	}
+	return r.folder("model", s.Model.Name)
+}
+
+// leftBy is where the last training of a model that this run came to, else the
+// last one of the program, keeps it.
+func (r *Run) leftBy(m spec.Model) string {
+	if folder, ok := r.world.left[m.Name]; ok {
+		return folder
+	}
+	return r.folder("model", m.Name)
+}
+
+// leave notes where the model that a train stage came to is kept.
+func (r *Run) leave(s Stage, folder string) {
+	if r.world.left == nil {
+		r.world.left = map[string]string{}
+	}
+	r.world.left[s.Model.Name] = folder
+}
+
+// trained is for how many steps the model was trained.
+func (p *pastTraining) trained() int {
+	if p == nil {
+		return 0
+	}
+	return p.Steps
+}
+
+// readTraining is how the model in a folder came about; nil where there is none.
+// One that cannot be read is an error.
+func readTraining(folder string) (*pastTraining, error) {
+	files, _, err := readFolder(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var p pastTraining
+	if err == nil {
+		err = json.Unmarshal(files[trainingFile], &p)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the trained model is damaged: %w; train again with train --force", err)
+	}
+	return &p, nil
+}
+
+// reuse takes the model that an earlier run trained, if this training would come
+// to the same: its weights, and the lines of its steps. A damaged one is none.
+func (t *training) reuse(ctx context.Context) (*pastTraining, error) {
+	folder := t.run.modelFolder(t.stage)
+	past, err := readTraining(folder)
+	if err != nil {
+		t.run.note(fmt.Sprintf("%s: %v", t.stage.Name(), err))
+		return nil, nil
+	}
+	if past == nil || past.Key != t.key() {
+		return nil, nil
+	}
+	before, had := t.run.world.left[t.stage.Model.Name]
+	t.run.leave(t.stage, folder)
+	t.net.restored = false
+	if _, err := t.run.trainedNetwork(ctx, t.stage.Model); err != nil {
+		if delete(t.run.world.left, t.stage.Model.Name); had {
+			t.run.world.left[t.stage.Model.Name] = before
+		}
+		t.run.note(fmt.Sprintf("%s: %v", t.stage.Name(), err))
+		return nil, nil
+	}
+	lines, err := os.ReadFile(filepath.Join(folder, metricsFile))
+	if err != nil {
+		return nil, err
+	}
+	t.run.note(t.stage.Name() + ": unchanged, kept")
+	return past, putMetrics(t.run.Dir, t.stage.Name(), lines)
+}
+
+// located is where the model of a train stage lies: in its folder, or where a
+// recipe with another number of train stages has put it.
+func (r *Run) located(s Stage) string {
+	folder := r.modelFolder(s)
+	single, named := filepath.Join(r.Dir, "model"), filepath.Join(r.Dir, "model", s.Model.Name)
+	other := map[string]string{single: named, named: single}[folder]
+	if here, err := readTraining(folder); err != nil || here != nil || other == "" {
+		return folder
+	}
+	if there, err := readTraining(other); err == nil && there != nil && there.Stage == s.Name() {
+		return other
+	}
+	return folder
+}
+
+// settle puts the models of all train stages into their folders, and ends
+// exchanges of folders that were interrupted.
+func (r *Run) settle() error {
+	for _, s := range r.Program.Stages {
+		if s.Kind != "train" {
+			continue
+		}
+		if err := r.settleOne(s); err != nil {
+			return r.Program.failed(s, err)
+		}
+	}
+	return nil
+}
+
+func (r *Run) settleOne(s Stage) error {
+	folder := r.modelFolder(s)
+	if err := unexchange(folder); err != nil {
+		return err
+	}
+	at := r.located(s)
+	if at == folder {
+		return nil
+	}
+	moved := filepath.Join(r.Dir, ".model.moved")
+	if err := errors.Join(os.RemoveAll(moved), os.Rename(at, moved)); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(folder), 0o755); err != nil {
+		return err
+	}
+	return exchange(moved, folder)
+}
+
+// beside is a name for what takes part in replacing a folder.
+func beside(folder, state string) string {
+	return filepath.Join(filepath.Dir(folder), "."+filepath.Base(folder)+"."+state)
+}
+
+// exchange puts a folder that is whole in the place of another. Whenever it is
+// interrupted, unexchange finds one of the two.
+func exchange(fresh, folder string) error {
+	old := beside(folder, "old")
+	if err := os.RemoveAll(old); err != nil {
+		return err
+	}
+	if err := os.Rename(folder, old); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.Rename(fresh, folder); err != nil {
+		return errors.Join(err, os.Rename(old, folder))
+	}
+	if err := disk.SyncFolder(filepath.Dir(folder)); err != nil {
+		return err
+	}
+	return os.RemoveAll(old)
+}
+
+// unexchange undoes an exchange that was interrupted before the new folder was in
+// its place.
+func unexchange(folder string) error {
+	old := beside(folder, "old")
+	if _, err := os.Stat(old); err != nil {
+		return nil
+	}
+	if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) {
+		return os.Rename(old, folder)
+	}
+	return os.RemoveAll(old)
+}
