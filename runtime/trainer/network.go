@@ -40,8 +40,10 @@ type network struct {
 
 // A forward is one compile without gradients: what comes out of which shape.
 type forward struct {
-	packed       bool // hidden states of packed rows; else scores
+	packed       bool   // hidden states of packed rows; else scores
+	wish         string // of packed rows, what a policy is asked; else ""
 	rows, bucket int
+	reads        int // of a wish
 }
 
 // nodes names the nodes of parameters(), given in that order.
@@ -210,7 +212,7 @@ func (n *network) forward(what forward, arrays int, build func(p model.Params, r
 func (n *network) score(ctx context.Context, r reader, all []data.Sequence, rows int) ([]float64, error) {
 	scores := make([]float64, len(all))
 	for _, m := range r.batches(all, rows) {
-		out, err := n.call(ctx, forward{false, m.Examples, m.Bucket}, r.rows(m), func(p model.Params, rows []*Node) *Node {
+		out, err := n.call(ctx, forward{rows: m.Examples, bucket: m.Bucket}, r.rows(m), func(p model.Params, rows []*Node) *Node {
 			return Reshape(Slice(n.outputs(p, r.hidden(p, rows), nil), AxisRange(), AxisElem(0)), -1)
 		})
 		if err != nil {
@@ -229,7 +231,7 @@ func (n *network) score(ctx context.Context, r reader, all []data.Sequence, rows
 // sequence, by its number, to take.
 func (n *network) states(ctx context.Context, packed []*data.Packed, take func(sequence int, state []float32)) error {
 	for _, p := range packed {
-		out, err := n.call(ctx, forward{true, p.Rows, p.Bucket}, []*tensors.Tensor{
+		out, err := n.call(ctx, forward{packed: true, rows: p.Rows, bucket: p.Bucket}, []*tensors.Tensor{
 			tensors.FromFlatDataAndDimensions(p.Tokens, p.Rows, p.Bucket),
 			tensors.FromFlatDataAndDimensions(p.Positions, p.Rows, p.Bucket),
 			tensors.FromFlatDataAndDimensions(p.Ends, p.Rows, p.Bucket),

@@ -1,0 +1,130 @@
+package trainer
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/model"
+)
+
+// An asked is a sequence of which a policy is asked what comes next after some of
+// its tokens.
+type asked struct {
+	sequence data.Sequence
+	at       []int // indices of those tokens, ascending
+}
+
+// A wish is what a policy is asked for at each place. Where the labels are known
+// there is a number for each of them, else one, of the token that does come next.
+type wish struct {
+	logProb bool // the log-probability among all tokens; else the logit
+	labels  []int32
+}
+
+// numbers is how many there are for a place.
+func (w wish) numbers() int { return max(1, len(w.labels)) }
+
+// String names a wish among others of one network.
+func (w wish) String() string { return fmt.Sprintf("logprob %v of %v", w.logProb, w.labels) }
+
+// ask is what the policy says of sequences: of each, for one place after another,
+// as many numbers as w has. Sequences that begin alike go through the layers
+// together, and all places of a sequence at once.
+func (n *network) ask(ctx context.Context, all []asked, w wish) ([][]float32, error) {
+	sequences, places := make([]data.Sequence, len(all)), make([][]int, len(all))
+	out := make([][]float32, len(all))
+	for i, a := range all {
+		sequences[i], places[i] = a.sequence, a.at
+		out[i] = make([]float32, len(a.at)*w.numbers())
+	}
+	rows := data.PackPlaces(sequences, places)
+	p := packer{ladder(rows), n.layout.fsdp}
+	if len(all) > manyAsked {
+		p = newPacker(rows, n.layout.fsdp)
+	}
+	for _, f := range p.forwards(rows) {
+		flat, err := n.call(ctx, forward{wish: w.String(), rows: f.Rows, bucket: f.Bucket, reads: f.Reads}, n.askedRows(f, w), n.answers(w))
+		if err != nil {
+			return nil, err
+		}
+		k := w.numbers()
+		for i, s := range f.Index {
+			if s >= 0 {
+				copy(out[s][f.Place[i]*k:], flat[i*k:(i+1)*k])
+			}
+		}
+	}
+	return out, nil
+}
+
+// manyAsked is from how many sequences on padded lengths are chosen for them.
+const manyAsked = 256
+
+func (n *network) askedRows(f *data.Packed, w wish) []*tensors.Tensor {
+	all := []*tensors.Tensor{
+		tensors.FromFlatDataAndDimensions(f.Tokens, f.Rows, f.Bucket),
+		tensors.FromFlatDataAndDimensions(f.Positions, f.Rows, f.Bucket),
+		tensors.FromFlatDataAndDimensions(f.Ends, f.Rows, f.Bucket),
+		tensors.FromFlatDataAndDimensions(f.At, f.Rows, f.Reads),
+	}
+	if w.labels == nil {
+		all = append(all, tensors.FromFlatDataAndDimensions(f.Next, f.Rows, f.Reads))
+	}
+	return all
+}
+
+// answers is the graph of a wish.
+func (n *network) answers(w wish) func(p model.Params, rows []*Node) *Node {
+	return func(p model.Params, rows []*Node) *Node {
+		h := n.decoder.Hidden(p, rows[0], rows[1], rows[2], n.model.Depth())
+		h = Reshape(model.AtEach(h, rows[3]), -1, n.decoder.Config.Hidden)
+		var logits *Node
+		if w.labels == nil {
+			logits = n.decoder.TokenLogits(p, h, Reshape(rows[4], -1))
+		} else {
+			logits = n.decoder.LabelLogits(p, h, w.labels)
+		}
+		if !w.logProb {
+			return logits
+		}
+		total := n.decoder.LogTotal(p, h)
+		if w.labels != nil {
+			total = BroadcastToDims(InsertAxes(total, -1), logits.Shape().Dimensions...)
+		}
+		return Sub(logits, total)
+	}
+}
+
+// askedOf is the sequence of an example with its marks.
+func askedOf(e data.Example) asked {
+	a := asked{sequence: e.Sequences[0]}
+	for _, m := range e.Marks {
+		a.at = append(a.at, m.At)
+	}
+	return a
+}
+
+// shares are the probabilities of labels among themselves, [place][label], of
+// logits or log-probabilities one place after another.
+func shares(flat []float32, labels int) [][]float64 {
+	var out [][]float64
+	for place := range slices.Chunk(flat, labels) {
+		top, total := float64(slices.Max(place)), 0.0
+		p := make([]float64, labels)
+		for i, x := range place {
+			p[i] = math.Exp(float64(x) - top)
+			total += p[i]
+		}
+		for i := range p {
+			p[i] /= total
+		}
+		out = append(out, p)
+	}
+	return out
+}

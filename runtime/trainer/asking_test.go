@@ -1,0 +1,101 @@
+package trainer
+
+import (
+	"context"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/rmc-lang/rmc/conformance"
+	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/spec"
+)
+
+// solutionsOf are several solutions of a problem, with a place after each step.
+func solutionsOf(random *rand.Rand, problem, n, steps, length, vocab int) []asked {
+	ids := make([]int32, problem)
+	for i := range ids {
+		ids[i] = int32(8 + random.IntN(vocab-8))
+	}
+	var all []asked
+	for range n {
+		a := asked{sequence: data.Sequence{IDs: slices.Clone(ids)}}
+		for range 1 + random.IntN(steps) {
+			for range 1 + random.IntN(length) {
+				a.sequence.IDs = append(a.sequence.IDs, int32(8+random.IntN(vocab-8)))
+			}
+			a.at = append(a.at, len(a.sequence.IDs)-1)
+		}
+		all = append(all, a)
+	}
+	return all
+}
+
+// prefixes are the beginnings of solutions, up to each place, one place each.
+func prefixes(all []asked) (out []asked) {
+	for _, a := range all {
+		for _, at := range a.at {
+			out = append(out, asked{data.Sequence{IDs: a.sequence.IDs[:at+1]}, []int{at}})
+		}
+	}
+	return out
+}
+
+// T11: one forward over packed solutions says at every step what one forward for
+// each beginning, alone, says: within 1e-5.
+func TestOneForwardIsOneForEachBeginning(t *testing.T) {
+	b := goBackend(t)
+	for family, w := range map[string]wish{"llama": {labels: []int32{5, 7}}, "gemma2": {labels: []int32{5, 7, 9}, logProb: true}, "qwen2": {logProb: true}} {
+		l, err := newLayout(b, spec.Mesh{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := spec.Model{Name: "pm", Kind: "policy", Layer: -1, DType: "float32", Tune: spec.Tune{Kind: "full"}}
+		n, err := openNetwork(l, m, languageModel(t, family), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		random := rand.New(rand.NewPCG(4, 4))
+		all := solutionsOf(random, 7, 6, 4, 6, 300)
+		if w.labels == nil { // the token that comes after the last place is not there
+			for i := range all {
+				all[i].sequence.IDs = append(all[i].sequence.IDs, int32(20+i))
+			}
+		}
+		got, err := n.ask(context.Background(), all, w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var together []float32
+		var alone []float64
+		for i, a := range all {
+			together = append(together, got[i]...)
+			for _, at := range a.at {
+				end := at + 1
+				if w.labels == nil {
+					end++
+				}
+				one, err := n.ask(context.Background(), []asked{{data.Sequence{IDs: a.sequence.IDs[:end]}, []int{at}}}, w)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, x := range one[0] {
+					alone = append(alone, float64(x))
+				}
+			}
+		}
+		conformance.Close(t, "one forward and one for each beginning, "+family, together, alone, 1e-5)
+	}
+}
+
+func TestShares(t *testing.T) {
+	got := shares([]float32{1000, 1000, 0, float32(math.Log(3))}, 2)
+	for i, want := range [][]float64{{0.5, 0.5}, {0.25, 0.75}} {
+		for k := range want {
+			if math.Abs(got[i][k]-want[k]) > 1e-7 {
+				t.Errorf("place %d: %v, want %v", i, got[i], want)
+			}
+		}
+	}
+}
