@@ -188,7 +188,7 @@ type From struct {
 	Orders    string   `rmr:"orders" of:"compare" default:"balanced" one_of:"balanced|both|chosen_first" doc:"which response is the first to train on: balanced: the chosen one in half of the pairs, a pure function of seed and row; both: each pair twice; chosen_first: as listed. What is held out is asked in both orders"`
 	Originals bool     `rmr:"originals" of:"augment" default:"true" doc:"whether the pairs themselves are among the result"`
 	Wins      int      `rmr:"wins" of:"augment" default:"8" min:"0" max:"8" doc:"pairs made of each in which a response to the prompt beats one to another (RRM has 8)"`
-	Ties      int      `rmr:"ties" of:"augment" default:"6" min:"0" max:"6" doc:"pairs made of each in which both responses are to other prompts, so that neither is better (RRM has 6)"`
+	Ties      int      `rmr:"ties" of:"augment" default:"6" min:"0" max:"6" doc:"pairs made of each in which both responses are to other prompts, so that neither is better (RRM has 6); compare has a third label for them, and where sides are scored they are left out"`
 	Seed      int      `rmr:"seed" of:"compare|augment" default:"0" doc:"seed of the orders, or of the prompts that are exchanged"`
 }
 
