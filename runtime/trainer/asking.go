@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/model"
+	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
 // An asked is a sequence of which a policy is asked what comes next after some of
@@ -101,13 +103,57 @@ func (n *network) answers(w wish) func(p model.Params, rows []*Node) *Node {
 	}
 }
 
-// askedOf is the sequence of an example with its marks.
-func askedOf(e data.Example) asked {
-	a := asked{sequence: e.Sequences[0]}
+// marksOf are the places of an example's labels; nil where it has none.
+func marksOf(e data.Example) []int {
+	var at []int
 	for _, m := range e.Marks {
-		a.at = append(a.at, m.At)
+		at = append(at, m.At)
 	}
-	return a
+	return at
+}
+
+// labelIDs are the tokens of the labels of d in a model's vocabulary, found where
+// a conversation of no meaning has them. What is read and scored is held against
+// them.
+func (r *Run) labelIDs(ctx context.Context, m spec.Model, d spec.Data) ([]int32, error) {
+	for d.From.Kind == "union" {
+		var err error
+		if d, err = r.Program.data(d.From.Data[0]); err != nil {
+			return nil, err
+		}
+	}
+	if d.Format == "ids" {
+		return idsOf(d.Tokens)
+	}
+	encode, err := r.encoder(ctx, m, d)
+	if err != nil {
+		return nil, err
+	}
+	d.MaxLength = math.MaxInt32
+	var ids []int32
+	if d.From.Kind == "compare" {
+		said := func(role string) []data.Message { return []data.Message{{Role: role, Content: "1"}} }
+		_, ids, err = data.Compared(d, said("user"), said("assistant"), said("assistant"), encode)
+	} else {
+		_, ids, err = data.Solution(d, "1", []string{"1"}, encode)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the labels of %s as model %s sees them: %w", d.Name, m.Name, err)
+	}
+	return ids, nil
+}
+
+// idsOf reads tokens that are written as numbers.
+func idsOf(tokens []string) ([]int32, error) {
+	out := make([]int32, len(tokens))
+	for i, t := range tokens {
+		id, err := strconv.ParseInt(t, 10, 32)
+		if err != nil {
+			return nil, fmt.Errorf("the token of a label is %q, and the rows have token ids: %w", t, err)
+		}
+		out[i] = int32(id)
+	}
+	return out, nil
 }
 
 // shares are the probabilities of labels among themselves, [place][label], of

@@ -82,6 +82,9 @@ func (r *Run) tabulate(ctx context.Context, s Stage) (Measures, []Scored, *suite
 type sayings struct {
 	scores []float64
 	parts  []Parts // of a reward; else nil
+	// steps are the probabilities of the labels at each place, [response][place][label],
+	// of what a policy says of conversations with labels; else nil.
+	steps [][][]float64
 	// beats is the probability that response i is better than j, of a reward that
 	// compares; nil where the scores say it.
 	beats func(i, j int) float64

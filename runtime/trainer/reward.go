@@ -24,6 +24,13 @@ func (r *Run) rewardsOf(ctx context.Context, s Stage, set *data.Set, examples []
 		return nil, err
 	}
 	all := answersOf(s.Data, examples)
+	if m.Kind == "policy" {
+		f, err := r.spoken(ctx, reward, s.Data)
+		if err != nil {
+			return nil, err
+		}
+		return f.say(ctx, all)
+	}
 	if m.Kind == "encoder" {
 		return r.rewarded(ctx, reward, all, func(all []data.Sequence) (fit.Matrix[float32], error) { return r.hiddenOf(ctx, m, s.Data, all) })
 	}
@@ -44,7 +51,8 @@ func (r *Run) rewardsOf(ctx context.Context, s Stage, set *data.Set, examples []
 type answered struct {
 	response data.Sequence
 	prompt   *data.Sequence
-	tokens   int // of the response alone
+	tokens   int   // of the response alone
+	marks    []int // of a conversation with labels: the index of the token before each
 }
 
 // statesOf is the hidden state that the head of a trained model reads, for each
@@ -201,7 +209,10 @@ func answersOf(d spec.Data, examples []data.Example) []answered {
 	var all []answered
 	for _, e := range examples {
 		for i, s := range responses(d, e) {
-			a := answered{response: s, tokens: e.Lengths[i]}
+			a := answered{response: s, marks: marksOf(e)}
+			if i < len(e.Lengths) {
+				a.tokens = e.Lengths[i]
+			}
 			if d.Prompts {
 				a.prompt = &e.Sequences[len(e.Sequences)-1]
 			}

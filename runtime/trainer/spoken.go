@@ -1,0 +1,240 @@
+package trainer
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/rmc-lang/rmc/runtime/op"
+	"github.com/rmc-lang/rmc/runtime/spec"
+)
+
+// A spoken is the function of a reward that reads policies: a graph over what
+// they say at the places of responses, which the layers were asked for before.
+// Axis row, views response or conversation.
+type spoken struct {
+	run    *Run
+	reward Reward
+	layout *layout
+	labels []int32  // the token of each label; nil of responses
+	names  []string // of the labels
+	reads  []given  // what it asks policies for, in the order of the graph's arrays
+	parts  []spokenPart
+}
+
+// A spokenPart is an output of a spoken's graph besides the score.
+type spokenPart struct {
+	name   string
+	places bool // a number for each place
+	labels bool // or for each label
+}
+
+// spoken opens the function of a reward, which says itself what it reads: it is
+// run over a batch of nothing.
+func (r *Run) spoken(ctx context.Context, reward Reward, d spec.Data) (*spoken, error) {
+	l, err := r.devices()
+	if err != nil {
+		return nil, err
+	}
+	s := &spoken{run: r, reward: reward, layout: l}
+	if d.Kind == "labels" {
+		m, err := r.Program.readByReward(reward)
+		if err != nil {
+			return nil, err
+		}
+		if s.labels, err = r.labelIDs(ctx, m, d); err != nil {
+			return nil, err
+		}
+		s.names = d.Labels
+	}
+	return s, s.discover()
+}
+
+// discover finds what the function reads, and names its parts.
+func (s *spoken) discover() (err error) {
+	g := NewGraph(s.layout.backend, s.reward.Name)
+	defer g.Finalize()
+	defer func() {
+		if problem := recover(); problem != nil {
+			err = fmt.Errorf("reward %s: %w", s.reward.Name, asError(problem))
+		}
+	}()
+	const rows = 2
+	s.graph(Ones(g, float32s([]int{rows})), Ones(g, float32s([]int{rows, blankPlaces})), Ones(g, float32s([]int{rows})), func(what given) *Node {
+		if !slices.Contains(s.reads, what) {
+			s.reads = append(s.reads, what)
+		}
+		return Zeros(g, float32s(s.dims(rows, blankPlaces)))
+	})
+	return nil
+}
+
+// dims is the shape of what a policy says at some places of rows.
+func (s *spoken) dims(rows, places int) []int {
+	if s.labels == nil {
+		return []int{rows, places}
+	}
+	return []int{rows, places, len(s.labels)}
+}
+
+// placeAxis is the axis of places.
+func (s *spoken) placeAxis() string {
+	if s.labels == nil {
+		return axisToken
+	}
+	return axisStep
+}
+
+// graph builds the function: the score and then the parts.
+func (s *spoken) graph(valid, marked, lengths *Node, said func(given) *Node) []*Node {
+	in := op.Inputs{Axis: "row", Valid: valid, Count: ReduceAllSum(valid), Term: func(kind, name, view string) op.Tensor {
+		switch {
+		case kind == "length":
+			return op.New(lengths, "row")
+		case kind != "logits" && kind != "logprob":
+			panic(fmt.Sprintf("it reads %s(%s) beside what a policy says of tokens", kind, view))
+		case s.labels != nil:
+			return op.New(said(given{kind, name, view}), "row", axisStep, axisLabel)
+		}
+		return op.New(said(given{kind, name, view}), "row", axisToken).WithMask(axisToken, op.New(marked, "row", axisToken))
+	}}
+	if s.labels != nil {
+		in.Ragged, in.Counts = map[string]*Node{axisStep: marked}, map[string]*Node{axisStep: ReduceAllSum(marked)}
+	}
+	b := op.NewBatch(in)
+	reward := s.reward.Score(b)
+	out := []*Node{b.Values(reward.Score)}
+	s.parts = nil
+	for _, p := range reward.Parts {
+		axes := p.Value.Axes()
+		s.parts = append(s.parts, spokenPart{p.Name, slices.Contains(axes, s.placeAxis()), slices.Contains(axes, axisLabel)})
+		out = append(out, b.Values(p.Value))
+	}
+	return out
+}
+
+// say asks the policies and computes the reward of each of all.
+func (s *spoken) say(ctx context.Context, all []answered) (*sayings, error) {
+	out := &sayings{}
+	said := make([][][]float32, len(s.reads))
+	for i, what := range s.reads {
+		n, err := s.run.frozen(ctx, what.name)
+		if err != nil || len(all) == 0 {
+			if err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if said[i], err = n.ask(ctx, askedOfAll(all), wish{what.kind == "logprob", s.labels}); err != nil {
+			return nil, err
+		}
+	}
+	for from := 0; from < len(all); {
+		slots := slotsFor(len(all)-from, s.layout.fsdp)
+		to := min(len(all), from+slots)
+		if err := s.batch(ctx, out, all[from:to], slots, said, from); err != nil {
+			return nil, fmt.Errorf("reward %s: %w", s.reward.Name, err)
+		}
+		from = to
+	}
+	if s.labels != nil && len(s.reads) > 0 {
+		out.steps = make([][][]float64, len(all))
+		for i := range all {
+			out.steps[i] = shares(said[0][i], len(s.labels))
+		}
+	}
+	return out, nil
+}
+
+// askedOfAll is what policies are asked of answers.
+func askedOfAll(all []answered) []asked {
+	out := make([]asked, len(all))
+	for i, a := range all {
+		out[i] = asked{a.response, a.places()}
+	}
+	return out
+}
+
+// places are where a policy reads an answer: its marks, or before each token of
+// the response.
+func (a answered) places() []int {
+	if a.marks != nil {
+		return a.marks
+	}
+	var all []int
+	for _, t := range targetsOf(a.response, a.tokens) {
+		all = append(all, t-1)
+	}
+	return all
+}
+
+// batch adds what the function gives for some answers, of which the first is the
+// from-th of those that were asked about.
+func (s *spoken) batch(ctx context.Context, out *sayings, all []answered, slots int, said [][][]float32, from int) error {
+	most := 1
+	for _, a := range all {
+		most = max(most, len(a.places()))
+	}
+	places := ceilPower(most)
+	host := []*tensors.Tensor{validRows(len(all), slots), s.padded(all, slots, places, 1, func(i int) []float32 { return ones(len(all[i].places())) }), tokenCounts(all, slots)}
+	k := max(1, len(s.labels))
+	for r := range s.reads {
+		host = append(host, s.padded(all, slots, places, k, func(i int) []float32 { return said[r][from+i] }))
+	}
+	name := fmt.Sprintf("reward %s, %d rows of %d places", s.reward.Name, slots, places)
+	f, err := s.run.function(name, len(host), nil, func(_, rows []*Node) []*Node {
+		return s.graph(rows[0], rows[1], rows[2], func(what given) *Node { return rows[3+slices.Index(s.reads, what)] })
+	})
+	if err != nil {
+		return err
+	}
+	flat, err := s.run.callRows(ctx, f, nil, host)
+	if err != nil {
+		return err
+	}
+	for i, a := range all {
+		parts := Parts{}
+		for p, part := range s.parts {
+			parts[part.name] = s.part(part, flat[1+p], i, slots, len(a.places()))
+		}
+		out.scores, out.parts = append(out.scores, float64(flat[0][i])), append(out.parts, parts)
+	}
+	return nil
+}
+
+// padded lays numbers of answers into float32[row, place, x], or [row, place] of
+// one number each.
+func (s *spoken) padded(all []answered, slots, places, numbers int, of func(i int) []float32) *tensors.Tensor {
+	dims := []int{slots, places}
+	if numbers > 1 {
+		dims = append(dims, numbers)
+	}
+	out := tensors.FromShape(shapes.Make(dtypes.Float32, dims...))
+	tensors.MustMutableFlatData(out, func(flat []float32) {
+		for i := range all {
+			copy(flat[i*places*numbers:], of(i))
+		}
+	})
+	return out
+}
+
+func ones(n int) []float32 { return slices.Repeat([]float32{1}, n) }
+
+// part is what one part says of row i: a number, a number for each place, or for
+// each label by its name.
+func (s *spoken) part(p spokenPart, flat []float32, i, slots, places int) any {
+	n := len(flat) / slots
+	row := flat[i*n : (i+1)*n]
+	switch {
+	case p.places:
+		return slices.Clone(row[:places])
+	case p.labels:
+		return named(s.names, row)
+	}
+	return row[0]
+}
