@@ -15,6 +15,7 @@ func (r *resolver) label(d *ast.Decl) {
 	v := reflect.ValueOf(&l.Spec).Elem()
 	if !r.made(d, v, "write label "+l.Name+" = llm on DATA, or = model on DATA") {
 		r.skipSets(path)
+		r.meant[l.Name] = true
 		return
 	}
 	l.Spec.Name = l.Name
@@ -23,6 +24,9 @@ func (r *resolver) label(d *ast.Decl) {
 		r.badData(d.On)
 	} else if l.Base = r.findData(on); l.Base != nil {
 		r.labelled(l, on)
+	}
+	if l.Data == nil { // reported, and nothing more is said of what reads it
+		r.meant[l.Name] = true
 	}
 	r.fill(v, path, "label "+l.Name, d.Name.Span, d.Body)
 	r.endpoint(l, path)

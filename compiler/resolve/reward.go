@@ -218,11 +218,11 @@ func (r *resolver) measurable(e *Evaluate) {
 func (r *resolver) rewardData() {
 	for _, s := range r.recipe.Stages {
 		e, ok := s.(*Evaluate)
-		if !ok || e.Reward == nil || e.Data == nil || e.Reward.Train == nil && e.Reward.Fit == nil {
+		if !ok || e.Reward == nil || e.Data == nil || e.Reward.Fit == nil && (e.Reward.Train == nil || e.Reward.Train.Data == nil) {
 			continue
 		}
 		wanted := "preference or ranking"
-		if t := e.Reward.Train; t != nil && t.Data != nil && t.Data.Spec.Kind == "labels" {
+		if e.Reward.Form() != nil {
 			wanted = "labels"
 		}
 		if (e.Data.Spec.Kind == "labels") != (wanted == "labels") {
