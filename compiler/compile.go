@@ -56,6 +56,7 @@ func Compile(fsys fs.FS, name string, o Options) (*Result, diag.List) {
 		r.Recipe = resolve.Library(file, known, &errs)
 	} else {
 		r.Recipe = resolve.File(file, known, o.Overrides, &errs)
+		l.prompts(r.Recipe, &errs)
 	}
 	r.check(&errs)
 	if !errs.HasErrors() && !r.Library {

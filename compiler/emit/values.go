@@ -42,6 +42,9 @@ func (p *program) values() {
 		if d.Spec.Subsets {
 			l.add("Subsets", "true", "a suite reads them")
 		}
+		if d.Spec.Unlabelled {
+			l.add("Unlabelled", "true", "a rollout makes the labels")
+		}
 		p.variable("data", d.Spec.Name, "Data", l)
 	}
 	for _, s := range p.recipe.Stages {
@@ -49,7 +52,7 @@ func (p *program) values() {
 		case *resolve.Fit:
 			p.variable("fit", s.Name, "Fit", p.literal("fit."+s.Name, reflect.ValueOf(s.Spec)))
 		case *resolve.Label:
-			p.variable("label", s.Name, "Label", p.literal("label."+s.Name, reflect.ValueOf(s.Spec)))
+			p.label(s)
 		case *resolve.Train:
 			p.variable("train", s.Name, "Train", p.literal("train."+s.Name, reflect.ValueOf(s.Spec)))
 		case *resolve.Evaluate:
@@ -111,6 +114,7 @@ func (p *program) literal(path string, v reflect.Value) *literal {
 	for i := range v.NumField() {
 		sf, tag := v.Type().Field(i), v.Type().Field(i).Tag.Get("rmr")
 		switch {
+		case sf.Name == "Text" && tag == "": // a constant of its own
 		case tag == "" && v.Field(i).Kind() == reflect.String && !v.Field(i).IsZero() || tag == ":kind" || tag == ",kind":
 			head.keys = append(head.keys, sf.Name)
 			head.values = append(head.values, jen.Lit(v.Field(i).String()))

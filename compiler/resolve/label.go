@@ -31,6 +31,7 @@ func (r *resolver) label(d *ast.Decl) {
 	r.fill(v, path, "label "+l.Name, d.Name.Span, d.Body)
 	r.endpoint(l, path)
 	r.scorer(l, path)
+	r.asked(l, path)
 	r.recipe.Labels = append(r.recipe.Labels, l)
 	r.recipe.Stages = append(r.recipe.Stages, l)
 }
@@ -39,8 +40,8 @@ func (r *resolver) label(d *ast.Decl) {
 // own.
 func (r *resolver) labelled(l *Label, on *ast.Ident) {
 	switch {
-	case l.Base.Spec.Kind != "preference":
-		r.dataKind(on, "a label", "preference", l.Base)
+	case l.Base.Spec.Kind != l.works():
+		r.dataKind(on, map[bool]string{true: "a rollout", false: "a label"}[l.Spec.Kind == rollout], l.works(), l.Base)
 		return
 	case len(l.Base.Parts) > 0:
 		r.otherKind(on, "data with a source", l.Base.Decl).Help = "label what it is made of: " + l.Base.Parts[0].Spec.Name

@@ -24,6 +24,7 @@ func (r *resolver) semantics(file *ast.File) {
 	}
 	r.order()
 	r.rewardData()
+	r.unlabelled()
 }
 
 // where returns the place of a value that a recipe set, for a message.

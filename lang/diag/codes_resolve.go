@@ -62,6 +62,7 @@ const (
 	BadEndpoint    Code = "R0223"
 	BadSuite       Code = "R0224"
 	NotAsked       Code = "R0225"
+	MissingPrompt  Code = "R0226"
 )
 
 // The examples below are this recipe with one change.
@@ -472,5 +473,11 @@ subset.`,
 		Explain: `A reward model gives each response a number. A policy is asked which of two is better, in words, and what words is what
 it was trained on: labels data with from = compare { … }, in a stage above.`,
 		Example: asking("train pm on pairs { objective = f }\n\nlabel judged = model on more { scorer = pm }\n", "label judged = model on more { scorer = pm }\n\ntrain pm on pairs { objective = f }\n"),
+	}, {
+		Code:  MissingPrompt,
+		Title: "a prompt that is not there",
+		Explain: `What a label asks is a template in Jinja: a file beside the recipe, prompt = "mine.jinja", or one of the standard library,
+prompt = "std/judge_pairwise.jinja". Its text becomes part of the program.`,
+		Example: example("train rm on prefs {", "label judged = llm on prefs { endpoint = \"http://127.0.0.1:8000/v1\", model = \"judge\", prompt = \"std/judge_pairwize.jinja\" }\n\ntrain rm on judged {"),
 	}}
 }

@@ -92,8 +92,16 @@ func (l *layout) graded(row Row, where string) (record, error) {
 	case formatConversations:
 		return l.signed(row, where)
 	}
-	var s solution
-	var err error
+	s, err := l.solution(row, where)
+	if err != nil {
+		return record{}, err
+	}
+	return l.dialogue(s).record(strings.TrimSpace(s.question)), nil
+}
+
+// solution reads a row of the layouts that have a question, steps and labels
+// apart.
+func (l *layout) solution(row Row, where string) (s solution, err error) {
 	switch l.format {
 	case formatSteps:
 		s, err = l.stepList(row, where)
@@ -116,10 +124,10 @@ func (l *layout) graded(row Row, where string) (record, error) {
 	default:
 		err = fmt.Errorf("no layout %q for labels: there are auto, %s", l.format, strings.Join(labelFormats(), ", "))
 	}
-	if err != nil {
-		return record{}, err
+	if err == nil && l.unlabelled {
+		s.open()
 	}
-	return l.dialogue(s).record(strings.TrimSpace(s.question)), nil
+	return s, err
 }
 
 // parts is how many examples a row makes.
@@ -213,6 +221,9 @@ func (l *layout) labelList(row Row, where string, s *solution) error {
 		slices.Reverse(names)
 	}
 	name, ok := l.first(row, names...)
+	if !ok && l.unlabelled {
+		return nil
+	}
 	if !ok {
 		return l.missing(row, where, names[0])
 	}

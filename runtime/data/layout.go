@@ -62,6 +62,8 @@ type layout struct {
 	subsets  bool // whether rows say of which subset they are
 	labels   labelling
 	byPrompt bool // whether the split must know the prompts
+	// unlabelled is spec.Data.Unlabelled.
+	unlabelled bool
 }
 
 // A ColumnError is a column that a row lacks, or that holds something else than
@@ -98,6 +100,7 @@ func orNothing(names []string) string {
 func newLayout(d spec.Data, first Row, where string) (*layout, error) {
 	l := &layout{kind: d.Kind, format: d.Format, rename: d.Columns.Map, numbers: d.Extra, subsets: d.Subsets, labels: newLabelling(d)}
 	l.byPrompt = d.Split.Kind == "holdout" && d.Split.By == "prompt"
+	l.unlabelled = d.Unlabelled
 	switch {
 	case !slices.Contains([]string{kindPreference, kindRanking, kindRatings, kindLabels}, l.kind):
 		return nil, fmt.Errorf("no data kind %q: there are preference, ranking, ratings and labels", l.kind)

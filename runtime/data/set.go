@@ -194,6 +194,9 @@ func (s *Set) countMissing(e Example) {
 
 func (s *Set) countMarks(e Example) {
 	for _, m := range e.Marks {
+		if len(m.Gold) == 0 {
+			continue // to be labelled yet
+		}
 		if s.Stats.Marks == nil {
 			s.Stats.Marks = map[string]int{}
 		}

@@ -2,7 +2,10 @@ package judge
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +14,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -25,6 +29,7 @@ type client struct {
 	http  *http.Client
 	pause time.Duration // before the first retry; each further pause is about twice as long
 	note  func(string)
+	sent  atomic.Int64 // requests, those that failed among them
 }
 
 const (
@@ -46,20 +51,50 @@ func newClient(l spec.Label, key string, note func(string)) (*client, error) {
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = max(2, l.Parallel)
-	return &client{l, u.JoinPath("chat", "completions").String(), key, &http.Client{Transport: transport}, firstPause, note}, nil
+	path := u.JoinPath("chat", "completions")
+	if l.API == completions {
+		path = u.JoinPath("completions")
+	}
+	return &client{label: l, url: path.String(), key: key, http: &http.Client{Transport: transport}, pause: firstPause, note: note}, nil
 }
 
-// A request is what the server gets, as OpenAI's chat completions have it.
+// completions is spec.Label.API where a text is gone on with; else there are
+// turns.
+const completions = "completions"
+
+// A request is what the server gets, as OpenAI's chat completions have it, or
+// its completions, which have a prompt in the place of messages.
 type request struct {
 	Model       string    `json:"model"`
-	Messages    []message `json:"messages"`
+	Messages    []message `json:"messages,omitempty"`
+	Prompt      string    `json:"prompt,omitempty"`
 	MaxTokens   int       `json:"max_tokens"`
 	Temperature float64   `json:"temperature"`
+	Seed        *int64    `json:"seed,omitempty"`
+	Stop        []string  `json:"stop,omitempty"`
 }
 
 type message struct {
 	Role    string `json:"role"`
 	Content string `json:"content"`
+}
+
+// request is what is sent for a query. Each sample has a seed of its own, a pure
+// function of the label's; where nothing is drawn there is none.
+func (c *client) request(q query) request {
+	l := c.label
+	r := request{Model: l.Model, MaxTokens: l.MaxTokens, Temperature: l.Temperature, Stop: l.Until}
+	if l.API == completions {
+		r.Prompt = q.text
+	} else {
+		r.Messages = []message{{"user", q.text}}
+	}
+	if l.Temperature > 0 {
+		sum := sha256.Sum256(fmt.Appendf(nil, "%d %s %d", l.Seed, q.question, q.sample))
+		seed := int64(binary.LittleEndian.Uint32(sum[:]) >> 1) // 31 bits: what every server takes
+		r.Seed = &seed
+	}
+	return r
 }
 
 // A completion is what of the server's answer is read.
@@ -70,6 +105,8 @@ type completion struct {
 			Content string `json:"content"`
 			Refusal string `json:"refusal"`
 		} `json:"message"`
+		Text   string `json:"text"` // of completions
+		Finish string `json:"finish_reason"`
 	} `json:"choices"`
 	Usage struct {
 		Prompt     int `json:"prompt_tokens"`
@@ -77,11 +114,19 @@ type completion struct {
 	} `json:"usage"`
 }
 
-// ask sends a question until there is a whole answer to it, or going ends: then
-// a request that is under way is still waited for, but not tried again. who names
-// the question in messages.
-func (c *client) ask(ctx, going context.Context, who, question string) (completion, error) {
-	body := bytes.TrimSpace(line(request{c.label.Model, []message{{"user", question}}, c.label.MaxTokens, c.label.Temperature}))
+// answer is the first choice of a completion.
+func (c completion) answer(q query) Answer {
+	one := c.Choices[0]
+	return Answer{
+		Question: q.question, Sample: q.sample, Model: c.Model, Text: cmp.Or(one.Message.Content, one.Text, one.Message.Refusal), Finish: one.Finish,
+		PromptTokens: max(0, c.Usage.Prompt), AnswerTokens: max(0, c.Usage.Completion),
+	}
+}
+
+// ask sends a query until there is a whole answer to it, or going ends: then
+// a request that is under way is still waited for, but not tried again.
+func (c *client) ask(ctx, going context.Context, q query) (Answer, error) {
+	who, body := q.who, bytes.TrimSpace(line(c.request(q)))
 	pauses := backoff.NewExponentialBackOff()
 	pauses.InitialInterval, pauses.Multiplier, pauses.MaxInterval = c.pause, 2, longestRest
 	tries := 0
@@ -100,12 +145,12 @@ func (c *client) ask(ctx, going context.Context, who, question string) (completi
 		}
 		err = errors.New(c.clean(text))
 	}
-	answer.Model = c.clean(answer.Model)
-	for i := range answer.Choices {
-		m := &answer.Choices[i].Message
-		m.Content, m.Refusal = c.clean(m.Content), c.clean(m.Refusal)
+	if err != nil {
+		return Answer{}, err
 	}
-	return answer, err
+	a := answer.answer(q)
+	a.Model, a.Text, a.Finish = c.clean(a.Model), c.clean(a.Text), c.clean(a.Finish)
+	return a, nil
 }
 
 // clean takes the key out of what a server says: some repeat it.
@@ -130,6 +175,7 @@ func (c *client) try(ctx context.Context, body []byte) (completion, error) {
 	if c.key != "" {
 		r.Header.Set("Authorization", "Bearer "+c.key)
 	}
+	c.sent.Add(1)
 	response, err := c.http.Do(r)
 	if err != nil {
 		return completion{}, timedOut(ctx, err, c.label.Timeout)

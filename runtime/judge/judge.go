@@ -1,14 +1,15 @@
-// Package judge asks a language model behind an OpenAI-compatible server which of
-// two responses is better, and keeps what it answers in a table on the disk: a
-// run that is stopped, at any moment, goes on without asking again for what is
-// answered. It trains nothing and knows no tokens.
+// Package judge asks a language model behind an OpenAI-compatible server: which of
+// two responses is better, how good one is, or how a solution goes on from one of
+// its steps. What it answers is kept in a table on the disk: a run that is
+// stopped, at any moment, goes on without asking again for what is answered. It
+// trains nothing and knows no tokens.
 package judge
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -25,136 +26,134 @@ type Judge struct {
 	pause time.Duration // client.pause; 0 is firstPause
 }
 
-// A Result is what the judge says of pairs.
-type Result struct {
-	Preferences map[int]int8 // by row: -1 the first response, +1 the second, 0 neither
-	Answers     []Answer     // in the order of the questions, of each in the order given first
-	Summary     Summary
-}
-
-// A Summary counts pairs and answers.
-type Summary struct {
-	Pairs      int `json:"pairs"`
-	First      int `json:"first"`      // pairs whose first response is preferred
-	Second     int `json:"second"`     // or the second
-	Consistent int `json:"consistent"` // pairs asked in both orders that got the same response twice
-	Swayed     int `json:"swayed"`     // pairs that got the same letter twice: the order decided
-	Undecided  int `json:"undecided"`  // pairs with an answer that says neither
-	SaysA      int `json:"says_a"`     // answers for the response shown first
-	SaysB      int `json:"says_b"`     // answers for the one shown second
-
-	Asked        int `json:"asked"`  // answers that this run asked for
-	Reused       int `json:"reused"` // answers of runs before
+// A Usage is what asking took.
+type Usage struct {
+	Requests     int `json:"requests"` // sent by this run, those that failed among them
+	Asked        int `json:"asked"`    // answers that this run asked for
+	Reused       int `json:"reused"`   // answers of runs before
+	Cut          int `json:"cut"`      // answers that ended because they were max_tokens long
 	PromptTokens int `json:"prompt_tokens"`
 	AnswerTokens int `json:"answer_tokens"` // both of all answers, as the server counts
+	// Cost of all answers, in what the label's prices are in; 0 without prices.
+	Cost float64 `json:"cost,omitempty"`
 }
 
-// Consistency is the share of consistent pairs among those with two decided
-// answers; false where there are none.
-func (s Summary) Consistency() (share float64, ok bool) {
-	n := s.Consistent + s.Swayed
-	return float64(s.Consistent) / float64(max(n, 1)), n > 0
-}
-
-// String is the summary in one line.
-func (s Summary) String() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%d pairs: first preferred %d, second %d, undecided %d", s.Pairs, s.First, s.Second, s.Undecided)
-	if share, ok := s.Consistency(); ok {
-		fmt.Fprintf(&b, ", %d depend on the order; order-consistency %.1f %%", s.Swayed, 100*share)
+// String is the usage in a few words.
+func (u Usage) String() string {
+	text := fmt.Sprintf("%d answers asked for in %d requests, %d kept from before; %d prompt and %d answer tokens", u.Asked, u.Requests, u.Reused, u.PromptTokens, u.AnswerTokens)
+	if u.Cut > 0 {
+		text += fmt.Sprintf(", %d answers cut short by max_tokens", u.Cut)
 	}
-	fmt.Fprintf(&b, "; %d answers asked for, %d kept from before; %d prompt and %d answer tokens", s.Asked, s.Reused, s.PromptTokens, s.AnswerTokens)
-	return b.String()
+	if u.Cost > 0 {
+		text += fmt.Sprintf("; cost %.4g", u.Cost)
+	}
+	return text
 }
 
-// Ask has all questions answered, in the label's orders. On failure, what was
-// answered until then is kept. The key comes from the label's environment
-// variable and goes to the server alone.
-func (j Judge) Ask(ctx context.Context, questions []Question) (*Result, error) {
-	note := j.Note
-	if note == nil {
-		note = func(string) {}
+// A session asks, of one table.
+type session struct {
+	label  spec.Label
+	prompt *prompt
+	client *client
+	table  *table
+	wanted map[place]bool // all that was asked for
+	asked  int            // of these, not in the table before
+	note   func(string)
+}
+
+// open begins a session. The key comes from the label's environment variable and
+// goes to the server alone.
+func (j Judge) open() (*session, error) {
+	s := &session{label: j.Label, wanted: map[place]bool{}, note: j.Note}
+	if s.note == nil {
+		s.note = func(string) {}
 	}
-	c, err := newClient(j.Label, strings.TrimSpace(os.Getenv(j.Label.Key)), note)
-	if err != nil {
+	var err error
+	if s.prompt, err = newPrompt(j.Label); err != nil {
 		return nil, err
 	}
-	defer c.http.CloseIdleConnections()
+	if s.client, err = newClient(j.Label, strings.TrimSpace(os.Getenv(j.Label.Key)), s.note); err != nil {
+		return nil, err
+	}
 	if j.pause > 0 {
-		c.pause = j.pause
+		s.client.pause = j.pause
 	}
-	if err := different(questions); err != nil {
-		return nil, err
-	}
-	t, err := openTable(j.Dir, headerOf(j.Label))
-	if err != nil {
-		return nil, err
-	}
-	all := j.items(questions)
-	var open []item
-	for _, one := range all {
-		if _, there := t.answers[one.place]; !there {
-			open = append(open, one)
-		}
-	}
-	err = askAll(ctx, c, t, open, j.Label.Parallel)
-	if closing := t.close(); err == nil {
-		err = closing
-	}
-	if err != nil {
-		return nil, err
-	}
-	return j.result(t, questions, all, len(open))
+	s.table, err = openTable(j.Dir, headerOf(j.Label))
+	return s, err
 }
 
-// different reports a row that is there twice.
-func different(questions []Question) error {
-	seen := map[int]bool{}
-	for _, q := range questions {
-		if seen[q.Row] {
-			return fmt.Errorf("row %d is asked about twice", q.Row+1)
-		}
-		seen[q.Row] = true
-	}
-	return nil
+func (s *session) close() error {
+	s.client.http.CloseIdleConnections()
+	return s.table.close()
 }
 
-// An item is a question in one order.
-type item struct {
+// A query asks for one answer to a text.
+type query struct {
 	place
 	text string
+	who  string // names it in messages: row 3, order given
 }
 
-func (j Judge) items(questions []Question) []item {
-	var out []item
-	for _, q := range questions {
-		for _, order := range j.orders() {
-			text := q.ask(order)
-			out = append(out, item{place{q.Row, order, digest(text)}, text})
+// queries are those for all samples of a text.
+func (s *session) queries(text, who string) []query {
+	d := digest(text)
+	out := make([]query, max(1, s.label.Samples))
+	for i := range out {
+		out[i] = query{place{d, i}, text, who}
+		if len(out) > 1 {
+			out[i].who = fmt.Sprintf("%s, sample %d", who, i+1)
 		}
 	}
 	return out
 }
 
-func (j Judge) orders() []string {
-	if j.Label.Orders == given {
-		return []string{given}
+// answers are those in the table to all samples of a text.
+func (s *session) answers(text string) []Answer {
+	d := digest(text)
+	out := make([]Answer, max(1, s.label.Samples))
+	for i := range out {
+		a, there := s.table.answers[place{d, i}]
+		if !there {
+			panic("judge: a text was not asked")
+		}
+		out[i] = a
 	}
-	return []string{given, swapped}
+	return out
+}
+
+// fill has the table answer all queries. On failure, what was answered until then
+// is kept. A text that several rows have is asked once.
+func (s *session) fill(ctx context.Context, all []query) error {
+	var open []query
+	for _, q := range all {
+		if s.wanted[q.place] {
+			continue
+		}
+		s.wanted[q.place] = true
+		if _, there := s.table.answers[q.place]; !there {
+			open = append(open, q)
+		}
+	}
+	s.asked += len(open)
+	return s.askAll(ctx, open)
 }
 
 // askAll asks several at a time. After the first failure nothing more is asked,
 // but answers that are on their way are waited for and kept.
-func askAll(ctx context.Context, c *client, t *table, open []item, parallel int) error {
+func (s *session) askAll(ctx context.Context, open []query) error {
 	going, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	next := make(chan item)
+	next := make(chan query)
 	var wg sync.WaitGroup
-	p := &progress{all: len(open), note: c.note}
-	for range min(max(1, parallel), len(open)) {
+	p := &progress{all: len(open), note: s.note}
+	for range min(max(1, s.label.Parallel), len(open)) {
 		wg.Go(func() {
-			for one := range next {
-				if err := one.ask(ctx, going, c, t); err != nil {
+			for q := range next {
+				a, err := s.client.ask(ctx, going, q)
+				if err == nil {
+					err = s.table.add(a)
+				}
+				if err != nil {
 					stop(err)
 					return
 				}
@@ -167,32 +166,40 @@ func askAll(ctx context.Context, c *client, t *table, open []item, parallel int)
 	return context.Cause(going)
 }
 
-// send hands out items until ctx ends.
-func send(ctx context.Context, next chan<- item, open []item) {
+// send hands out queries until ctx ends.
+func send(ctx context.Context, next chan<- query, open []query) {
 	defer close(next)
-	for _, one := range open {
+	for _, q := range open {
 		select {
-		case next <- one:
+		case next <- q:
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// ask gets an answer and keeps it.
-func (i item) ask(ctx, going context.Context, c *client, t *table) error {
-	got, err := c.ask(ctx, going, fmt.Sprintf("row %d, order %s", i.row+1, i.order), i.text)
+// usage counts what the session asked for.
+func (s *session) usage() Usage {
+	u := Usage{Requests: int(s.client.sent.Load()), Asked: s.asked, Reused: len(s.wanted) - s.asked}
+	for at := range s.wanted {
+		a := s.table.answers[at]
+		u.PromptTokens += a.PromptTokens
+		u.AnswerTokens += a.AnswerTokens
+		if a.cut() {
+			u.Cut++
+		}
+	}
+	u.Cost = (float64(u.PromptTokens)*s.label.PriceIn + float64(u.AnswerTokens)*s.label.PriceOut) / 1e6
+	return u
+}
+
+// with runs f in a session.
+func (j Judge) with(f func(*session) error) error {
+	s, err := j.open()
 	if err != nil {
 		return err
 	}
-	text := got.Choices[0].Message.Content
-	if text == "" {
-		text = got.Choices[0].Message.Refusal
-	}
-	return t.add(Answer{
-		Row: i.row, Order: i.order, Question: i.question, Model: got.Model, Text: text,
-		PromptTokens: max(0, got.Usage.Prompt), AnswerTokens: max(0, got.Usage.Completion),
-	})
+	return errors.Join(f(s), s.close())
 }
 
 // A progress tells of every tenth of the answers.
@@ -209,64 +216,6 @@ func (p *progress) step() {
 	if p.done*10/p.all > (p.done-1)*10/p.all {
 		p.note(fmt.Sprintf("judge: %d of %d answers", p.done, p.all))
 	}
-}
-
-// result reads the table.
-func (j Judge) result(t *table, questions []Question, all []item, asked int) (*Result, error) {
-	out := &Result{Preferences: map[int]int8{}}
-	s := &out.Summary
-	s.Asked, s.Reused = asked, len(all)-asked
-	for _, one := range all {
-		a := t.answers[one.place]
-		out.Answers = append(out.Answers, a)
-		s.PromptTokens += a.PromptTokens
-		s.AnswerTokens += a.AnswerTokens
-	}
-	var neither []int
-	for answers := range slices.Chunk(out.Answers, len(j.orders())) {
-		row := answers[0].Row
-		if out.Preferences[row] = s.pair(answers); out.Preferences[row] == 0 {
-			neither = append(neither, row+1)
-		}
-	}
-	if len(neither) > 0 && j.Label.Undecided == "error" {
-		return nil, fmt.Errorf("undecided = error, and the judge prefers neither response of %d of %d pairs (row %s): %s",
-			len(neither), len(questions), few(neither), s)
-	}
-	return out, nil
-}
-
-// pair counts the answers to one pair and says what they prefer together.
-func (s *Summary) pair(answers []Answer) int8 {
-	s.Pairs++
-	var all []int8
-	for _, a := range answers {
-		v := Parse(a.Text)
-		switch v {
-		case A:
-			s.SaysA++
-		case B:
-			s.SaysB++
-		}
-		all = append(all, v.prefers(a.Order))
-	}
-	first, last := all[0], all[len(all)-1]
-	switch {
-	case slices.Contains(all, 0):
-		s.Undecided++
-		return 0
-	case first != last:
-		s.Swayed++
-		return 0
-	case len(all) > 1:
-		s.Consistent++
-	}
-	if first < 0 {
-		s.First++
-	} else {
-		s.Second++
-	}
-	return first
 }
 
 // few lists the first of some numbers.

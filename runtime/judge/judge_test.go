@@ -73,11 +73,11 @@ func newServer(t *testing.T, reply func(w http.ResponseWriter, question string, 
 func (s *server) serve(w http.ResponseWriter, r *http.Request) {
 	content, _ := io.ReadAll(r.Body)
 	var body map[string]any
-	if err := json.Unmarshal(content, &body); err != nil || r.URL.Path != "/v1/chat/completions" || r.Method != http.MethodPost {
+	if err := json.Unmarshal(content, &body); err != nil || r.URL.Path != map[bool]string{true: "/v1/completions", false: "/v1/chat/completions"}[body["prompt"] != nil] || r.Method != http.MethodPost {
 		http.Error(w, "no such thing", http.StatusNotFound)
 		return
 	}
-	question := body["messages"].([]any)[0].(map[string]any)["content"].(string)
+	question := asked(body)
 	s.mu.Lock()
 	before := s.asked[question]
 	s.asked[question]++
@@ -93,7 +93,20 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request) {
 	if s.reply != nil && s.reply(w, question, before) {
 		return
 	}
-	say(w, honest(question)+" is the better response")
+	say(w, verdict(question))
+}
+
+// asked is the text of a request.
+func asked(body map[string]any) string {
+	if text, ok := body["prompt"].(string); ok {
+		return text
+	}
+	return body["messages"].([]any)[0].(map[string]any)["content"].(string)
+}
+
+// verdict is what an honest judge writes.
+func verdict(question string) string {
+	return "One is good, the other bad: [[" + honest(question) + "]]"
 }
 
 // honest is the letter of the response that is good.
@@ -113,7 +126,7 @@ func say(w http.ResponseWriter, answer string) {
 func completed(answer string) []byte {
 	return line(map[string]any{
 		"id": "x", "object": "chat.completion", "model": "m-1",
-		"choices": []any{map[string]any{"index": 0, "finish_reason": "length", "message": map[string]any{"role": "assistant", "content": answer}}},
+		"choices": []any{map[string]any{"index": 0, "finish_reason": "stop", "message": map[string]any{"role": "assistant", "content": answer}}},
 		"usage":   map[string]any{"prompt_tokens": 100, "completion_tokens": 5, "total_tokens": 105},
 	})
 }
@@ -134,11 +147,20 @@ func (s *server) judge(dir string) Judge { return judgeAt(s.URL+"/v1", dir) }
 func judgeAt(endpoint, dir string) Judge {
 	return Judge{
 		Label: spec.Label{
-			Name: "judged", Kind: "llm", Endpoint: endpoint, Model: "m", Key: "RMC_TEST_KEY", Orders: "both",
-			MaxTokens: 5, Parallel: 4, Retries: 6, Timeout: 5, Undecided: "drop",
+			Name: "judged", Kind: "llm", Endpoint: endpoint, Model: "m", Key: "RMC_TEST_KEY", API: "chat", Ask: "pairwise", Orders: "both", Verdict: "last",
+			Prompt: "std/judge_pairwise.jinja", Text: standard("judge_pairwise"), Samples: 1, MaxTokens: 5, Parallel: 4, Retries: 6, Timeout: 5, Undecided: "drop",
 		},
 		Dir: dir, pause: time.Millisecond,
 	}
+}
+
+// standard is a prompt of the standard library.
+func standard(name string) string {
+	text, err := os.ReadFile("../../stdlib/" + name + ".jinja")
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
 }
 
 func mustAsk(t *testing.T, j Judge, questions []Question) *Result {
@@ -151,22 +173,53 @@ func mustAsk(t *testing.T, j Judge, questions []Question) *Result {
 }
 
 // holds checks that answers are those of an honest judge to pairs(n), each once.
-func holds(t *testing.T, r *Result, n int) {
+func holds(t *testing.T, j Judge, r *Result, n int) {
 	t.Helper()
 	if fmt.Sprint(r.Preferences) != fmt.Sprint(wanted(n)) {
 		t.Errorf("preferences are %v", r.Preferences)
 	}
-	if len(r.Answers) != 2*n {
-		t.Fatalf("%d answers to %d questions", len(r.Answers), 2*n)
-	}
-	questions := pairs(n)
-	for i, a := range r.Answers {
-		order := []string{given, swapped}[i%2]
-		asked := questions[i/2].ask(order)
-		if a.Row != i/2 || a.Order != order || a.Question != digest(asked) || a.Text != honest(asked)+" is the better response" || a.Model != "m-1" || a.AnswerTokens != 5 {
-			t.Errorf("answer %d is %+v", i, a)
+	for i, row := range r.Rows {
+		if row.Row != i || row.Outcome != []string{first, second}[i%2] || len(row.Verdicts) != 2 || row.Verdicts[0] != []Verdict{A, B}[i%2] || row.Verdicts[1] != []Verdict{B, A}[i%2] {
+			t.Errorf("row %d is %+v", i, row)
 		}
 	}
+	answers := tableLines(t, j.Dir)
+	if len(r.Rows) != n || len(answers) != 2*n {
+		t.Fatalf("%d rows, %d answers to %d questions", len(r.Rows), len(answers), 2*n)
+	}
+	known := map[string]string{}
+	for _, q := range pairs(n) {
+		for _, order := range []string{given, swapped} {
+			text := shownAs(t, j, q, order)
+			known[digest(text)] = verdict(text)
+		}
+	}
+	for _, l := range answers {
+		var a Answer
+		if err := json.Unmarshal([]byte(l), &a); err != nil || a.Text != known[a.Question] || a.Text == "" || a.Model != "m-1" || a.AnswerTokens != 5 || a.Sample != 0 {
+			t.Errorf("answer %+v (%v)", a, err)
+		}
+		delete(known, a.Question)
+	}
+}
+
+// shownAs is the text of a question in an order.
+func shownAs(t *testing.T, j Judge, q Question, order string) string {
+	t.Helper()
+	p, err := newPrompt(j.Label)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &session{label: j.Label, prompt: p}
+	a, b := q.First, q.Second
+	if order == swapped {
+		a, b = b, a
+	}
+	text, err := s.text(q.Conversation, a, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }
 
 func wantError(t *testing.T, err error, want string) {
@@ -194,12 +247,13 @@ func TestAsk(t *testing.T) {
 	s := newServer(t, nil)
 	j := s.judge(t.TempDir())
 	r := mustAsk(t, j, pairs(10))
-	holds(t, r, 10)
-	want := Summary{Pairs: 10, First: 5, Second: 5, Consistent: 10, SaysA: 10, SaysB: 10, Asked: 20, PromptTokens: 2000, AnswerTokens: 100}
+	holds(t, j, r, 10)
+	want := Summary{Pairs: 10, First: 5, Second: 5, Consistent: 10, SaysA: 10, SaysB: 10, Usage: Usage{Requests: 20, Asked: 20, PromptTokens: 2000, AnswerTokens: 100}}
 	if r.Summary != want {
 		t.Errorf("summary is %+v, want %+v", r.Summary, want)
 	}
-	if got := r.Summary.String(); got != "10 pairs: first preferred 5, second 5, undecided 0, 0 depend on the order; order-consistency 100.0 %; 20 answers asked for, 0 kept from before; 2000 prompt and 100 answer tokens" {
+	if got := r.Summary.String(); got != "10 pairs: first preferred 5, second 5, tie 0, undecided 0, 0 depend on the order; order-consistency 100.0 %, 50.0 % of verdicts for the response shown first; "+
+		"20 answers asked for in 20 requests, 0 kept from before; 2000 prompt and 100 answer tokens" {
 		t.Error(got)
 	}
 	b := s.bodies[0]
@@ -208,11 +262,11 @@ func TestAsk(t *testing.T) {
 	}
 	// Again, nothing is asked; more rows, only those.
 	r = mustAsk(t, j, pairs(10))
-	holds(t, r, 10)
+	holds(t, j, r, 10)
 	if r.Summary.Asked != 0 || r.Summary.Reused != 20 || s.requests() != 20 {
 		t.Errorf("%+v, %d requests", r.Summary, s.requests())
 	}
-	holds(t, mustAsk(t, j, pairs(12)), 12)
+	holds(t, j, mustAsk(t, j, pairs(12)), 12)
 	if s.requests() != 24 {
 		t.Errorf("%d requests", s.requests())
 	}
@@ -223,7 +277,7 @@ func TestPositionBiasIsNoPreference(t *testing.T) {
 	s := newServer(t, func(w http.ResponseWriter, question string, _ int) bool {
 		switch {
 		case strings.Contains(question, "question 0"):
-			say(w, "A is the better response")
+			say(w, "[[A]]")
 		case strings.Contains(question, "question 1"):
 			say(w, "Both are fine")
 		case strings.Contains(question, "question 2") && honest(question) == "A":
@@ -233,28 +287,29 @@ func TestPositionBiasIsNoPreference(t *testing.T) {
 		}
 		return true
 	})
-	r := mustAsk(t, s.judge(t.TempDir()), pairs(4))
+	j := s.judge(t.TempDir())
+	r := mustAsk(t, j, pairs(4))
 	if fmt.Sprint(r.Preferences) != "map[0:0 1:0 2:0 3:1]" {
 		t.Errorf("preferences are %v", r.Preferences)
 	}
 	sum := r.Summary
-	if sum.Swayed != 1 || sum.Undecided != 2 || sum.Consistent != 1 || sum.First != 0 || sum.Second != 1 || sum.SaysA != 3 || sum.SaysB != 2 {
+	if sum.Swayed != 1 || sum.Undecided != 2 || sum.Consistent != 1 || sum.First != 0 || sum.Second != 1 || sum.SaysA != 3 || sum.SaysB != 2 || sum.SaysNothing != 3 || sum.AlwaysA != 1 || sum.AlwaysB != 0 {
 		t.Errorf("%+v", sum)
 	}
 	if share, ok := sum.Consistency(); !ok || share != 0.5 {
 		t.Errorf("consistency %v %v", share, ok)
 	}
-	if r.Answers[2].Text != "Both are fine" {
-		t.Errorf("the text of an undecided answer is not kept: %+v", r.Answers[2])
+	if text := strings.Join(tableLines(t, j.Dir), ""); !strings.Contains(text, "Both are fine") {
+		t.Errorf("the text of an undecided answer is not kept: %s", text)
 	}
-	j := s.judge(t.TempDir())
+	j = s.judge(t.TempDir())
 	j.Label.Undecided = "error"
 	_, err := j.Ask(context.Background(), pairs(4))
-	wantError(t, err, "undecided = error, and the judge prefers neither response of 3 of 4 pairs (row 1, 2, 3): 4 pairs: first preferred 0")
+	wantError(t, err, "undecided = error, and the judge decides nothing of 3 of 4 pairs (row 1, 2, 3): 4 pairs: first preferred 0")
 	j = s.judge(t.TempDir())
 	j.Label.Orders = "given"
 	r = mustAsk(t, j, pairs(4))
-	if _, ok := r.Summary.Consistency(); ok || fmt.Sprint(r.Preferences) != "map[0:-1 1:0 2:0 3:1]" || len(r.Answers) != 4 {
+	if _, ok := r.Summary.Consistency(); ok || fmt.Sprint(r.Preferences) != "map[0:-1 1:0 2:0 3:1]" || len(r.Rows) != 4 || len(r.Rows[0].Verdicts) != 1 {
 		t.Errorf("in one order: %v, %+v", r.Preferences, r.Summary)
 	}
 }
@@ -265,11 +320,11 @@ func TestFailuresAreAskedAgain(t *testing.T) {
 	for name, fail := range map[string]func(w http.ResponseWriter){
 		"429":       func(w http.ResponseWriter) { http.Error(w, `{"error":{"message":"slow down"}}`, 429) },
 		"408":       func(w http.ResponseWriter) { w.WriteHeader(408) },
-		"500":       func(w http.ResponseWriter) { http.Error(w, "A is the better response", 500) },
+		"500":       func(w http.ResponseWriter) { http.Error(w, "[[A]]", 500) },
 		"503":       func(w http.ResponseWriter) { w.WriteHeader(503) },
 		"timeout":   func(w http.ResponseWriter) { time.Sleep(150 * time.Millisecond); say(w, "A") },
-		"cut JSON":  func(w http.ResponseWriter) { w.Write(completed("A is the better response")[:90]) },
-		"no JSON":   func(w http.ResponseWriter) { io.WriteString(w, "A is the better response") },
+		"cut JSON":  func(w http.ResponseWriter) { w.Write(completed("[[A]]")[:90]) },
+		"no JSON":   func(w http.ResponseWriter) { io.WriteString(w, "[[A]]") },
 		"nothing":   func(w http.ResponseWriter) {},
 		"no choice": func(w http.ResponseWriter) { io.WriteString(w, `{"choices":[]}`) },
 		"an error with status 200": func(w http.ResponseWriter) {
@@ -277,7 +332,7 @@ func TestFailuresAreAskedAgain(t *testing.T) {
 		},
 		"cut body": func(w http.ResponseWriter) {
 			w.Header().Set("Content-Length", "1000")
-			w.Write(completed("A is the better response")[:90])
+			w.Write(completed("[[A]]")[:90])
 		},
 		"cut connection": func(w http.ResponseWriter) {
 			c, _, err := w.(http.Hijacker).Hijack()
@@ -299,7 +354,7 @@ func TestFailuresAreAskedAgain(t *testing.T) {
 			j := s.judge(t.TempDir())
 			j.Label.Timeout = 0.1
 			j.Note = func(text string) { mu.Lock(); notes = append(notes, text); mu.Unlock() }
-			holds(t, mustAsk(t, j, pairs(3)), 3)
+			holds(t, j, mustAsk(t, j, pairs(3)), 3)
 			if n := s.requests(); n != 6+4 {
 				t.Errorf("%d requests, want 10", n)
 			}
@@ -380,7 +435,7 @@ func TestD2ErrorsAreNeverAnswers(t *testing.T) {
 	var healed atomic.Bool
 	s := newServer(t, func(w http.ResponseWriter, question string, _ int) bool {
 		if !healed.Load() && strings.Contains(question, "question 2") {
-			http.Error(w, "B is the better response", 500)
+			http.Error(w, "[[B]]", 500)
 			return true
 		}
 		return false
@@ -388,14 +443,14 @@ func TestD2ErrorsAreNeverAnswers(t *testing.T) {
 	j := s.judge(t.TempDir())
 	j.Label.Retries, j.Label.Parallel = 2, 1
 	_, err := j.Ask(context.Background(), pairs(5))
-	wantError(t, err, "row 3, order given: the server answered 500 Internal Server Error: B is the better response (asked 3 times)")
+	wantError(t, err, "row 3, order given: the server answered 500 Internal Server Error: [[B]] (asked 3 times)")
 	lines := tableLines(t, j.Dir)
-	if len(lines) != 4 || strings.Contains(strings.Join(lines, ""), `"row":2`) {
+	if len(lines) != 4 || strings.Contains(strings.Join(lines, ""), "[[B]] ") {
 		t.Errorf("kept after the error:\n%s", strings.Join(lines, ""))
 	}
 	healed.Store(true)
 	r := mustAsk(t, j, pairs(5))
-	holds(t, r, 5)
+	holds(t, j, r, 5)
 	if r.Summary.Reused != 4 || r.Summary.Asked != 6 {
 		t.Errorf("%+v", r.Summary)
 	}
@@ -415,7 +470,7 @@ func TestD3LimitsHold(t *testing.T) {
 	})
 	j := s.judge(t.TempDir())
 	j.Label.Parallel, j.Label.MaxTokens = 3, 17
-	holds(t, mustAsk(t, j, pairs(30)), 30)
+	holds(t, j, mustAsk(t, j, pairs(30)), 30)
 	if s.most != 3 {
 		t.Errorf("%d requests were under way at once, want 3", s.most)
 	}
@@ -474,7 +529,7 @@ func TestBadEndpoints(t *testing.T) {
 		"": `endpoint "" is no address`, "127.0.0.1:8000/v1": "is no address of a server", "ftp://h/v1": "is no address of a server",
 		"http://": "is no address", "http://user:pass@h/v1": "endpoint has a name or password in it",
 	} {
-		j := Judge{Label: spec.Label{Endpoint: endpoint}, Dir: t.TempDir()}
+		j := judgeAt(endpoint, t.TempDir())
 		_, err := j.Ask(context.Background(), pairs(1))
 		wantError(t, err, want)
 		if err != nil && strings.Contains(err.Error(), "pass@") {
@@ -515,7 +570,7 @@ func TestStopped(t *testing.T) {
 		t.Errorf("%d answers were asked for after the end", kept)
 	}
 	r := mustAsk(t, j, pairs(50))
-	holds(t, r, 50)
+	holds(t, j, r, 50)
 	if r.Summary.Reused != kept {
 		t.Errorf("%d of %d answers are reused", r.Summary.Reused, kept)
 	}

@@ -60,8 +60,9 @@ func TestD1KilledAndResumed(t *testing.T) {
 		t.Fatalf("killed %d times only", kills)
 	}
 	before := s.requests()
-	r := mustAsk(t, s.judge(dir), pairs(childPairs))
-	holds(t, r, childPairs)
+	j := s.judge(dir)
+	r := mustAsk(t, j, pairs(childPairs))
+	holds(t, j, r, childPairs)
 	if r.Summary.Asked != 0 || s.requests() != before || len(tableLines(t, dir)) != 2*childPairs {
 		t.Errorf("%+v; %d lines", r.Summary, len(tableLines(t, dir)))
 	}
@@ -132,7 +133,7 @@ func TestServerDies(t *testing.T) {
 	}
 	healed.Store(true)
 	r := mustAsk(t, j, pairs(20))
-	holds(t, r, 20)
+	holds(t, j, r, 20)
 	if r.Summary.Reused != 11 {
 		t.Errorf("%+v", r.Summary)
 	}

@@ -2,6 +2,8 @@ package judge
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,37 +16,52 @@ import (
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
-// An Answer is one whole answer of the judge. What went wrong is never one.
+// An Answer is one whole answer of a model. What went wrong is never one.
 type Answer struct {
-	Row          int    `json:"row"`      // 0-based
-	Order        string `json:"order"`    // given or swapped
 	Question     string `json:"question"` // digest of the text that was asked
+	Sample       int    `json:"sample"`   // of several answers to it, which; 0-based
 	Model        string `json:"model"`    // what the server says answered
 	Text         string `json:"text"`     // as it came
+	Finish       string `json:"finish"`   // why it ends there, as the server says: stop, length
 	PromptTokens int    `json:"prompt_tokens"`
 	AnswerTokens int    `json:"answer_tokens"`
 }
 
+// cut reports whether an answer ended because it was as long as it might be.
+func (a Answer) cut() bool { return a.Finish == "length" }
+
 // A place is where in a table an answer belongs.
 type place struct {
-	row      int
-	order    string
 	question string
+	sample   int
 }
 
-func (a Answer) place() place { return place{a.Row, a.Order, a.Question} }
+func (a Answer) place() place { return place{a.Question, a.Sample} }
 
-// A header is the first line of a table: who was asked, and how.
+// digest identifies the text of a question.
+func digest(question string) string {
+	sum := sha256.Sum256([]byte(question))
+	return hex.EncodeToString(sum[:])
+}
+
+// A header is the first line of a table: who was asked, and how. What was asked
+// is in the digests of the questions.
 type header struct {
-	Wording     int     `json:"wording"`
-	Endpoint    string  `json:"endpoint"`
-	Model       string  `json:"model"`
-	MaxTokens   int     `json:"max_tokens"`
-	Temperature float64 `json:"temperature"`
+	Endpoint    string   `json:"endpoint"`
+	API         string   `json:"api"`
+	Model       string   `json:"model"`
+	MaxTokens   int      `json:"max_tokens"`
+	Temperature float64  `json:"temperature"`
+	Seed        int      `json:"seed"`
+	Until       []string `json:"until"`
 }
 
 func headerOf(l spec.Label) header {
-	return header{wording, l.Endpoint, l.Model, l.MaxTokens, l.Temperature}
+	h := header{l.Endpoint, l.API, l.Model, l.MaxTokens, l.Temperature, l.Seed, l.Until}
+	if l.Temperature == 0 {
+		h.Seed = 0 // none is sent
+	}
+	return h
 }
 
 // line is v as one line of JSON.
@@ -67,6 +84,7 @@ type table struct {
 	file    *os.File
 	unlock  func()
 	answers map[place]Answer
+	broken  error // a line that may be there in part: nothing is written after it
 }
 
 // openTable opens the table of h in a folder, or makes it. One process has it at
@@ -148,8 +166,8 @@ func parseAnswer(text []byte) (Answer, error) {
 	if !bytes.Equal(append(text[:len(text):len(text)], '\n'), line(a)) {
 		return a, fmt.Errorf("it is not as it was written: %.60q", text)
 	}
-	if a.Row < 0 || a.Order != given && a.Order != swapped || len(a.Question) != len(digest("")) || a.PromptTokens < 0 || a.AnswerTokens < 0 {
-		return a, fmt.Errorf("no answer to row %d, order %q, question %q", a.Row, a.Order, a.Question)
+	if a.Sample < 0 || len(a.Question) != len(digest("")) || a.PromptTokens < 0 || a.AnswerTokens < 0 {
+		return a, fmt.Errorf("no answer to question %q, sample %d", a.Question, a.Sample)
 	}
 	return a, nil
 }
@@ -159,16 +177,18 @@ func (t *table) add(a Answer) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if _, there := t.answers[a.place()]; there {
-		panic(fmt.Sprintf("judge: row %d, order %s was asked twice", a.Row, a.Order))
+		panic(fmt.Sprintf("judge: question %s, sample %d was asked twice", a.Question, a.Sample))
 	}
-	if _, err := t.file.Write(line(a)); err != nil {
-		return err
+	if t.broken != nil {
+		return t.broken
 	}
-	if err := t.file.Sync(); err != nil {
-		return err
+	if _, t.broken = t.file.Write(line(a)); t.broken == nil {
+		t.broken = t.file.Sync()
 	}
-	t.answers[a.place()] = a
-	return nil
+	if t.broken == nil {
+		t.answers[a.place()] = a
+	}
+	return t.broken
 }
 
 func (t *table) close() error {

@@ -14,16 +14,16 @@ import (
 
 var label = spec.Label{Endpoint: "http://h/v1", Model: "m", MaxTokens: 5}
 
-func answerTo(row int, order string) Answer {
-	return Answer{Row: row, Order: order, Question: digest(fmt.Sprint(row, order)), Model: "m", Text: "A <is>\n“better”\x00", PromptTokens: 3, AnswerTokens: 2}
+func answerTo(question, sample int) Answer {
+	return Answer{Question: digest(fmt.Sprint(question)), Sample: sample, Model: "m", Text: "A <is>\n“better”\x00", Finish: "stop", PromptTokens: 3, AnswerTokens: 2}
 }
 
-// content is a table of n rows in both orders.
+// content is a table of two answers to each of n questions.
 func content(n int) []byte {
 	out := line(headerOf(label))
-	for row := range n {
-		out = append(out, line(answerTo(row, given))...)
-		out = append(out, line(answerTo(row, swapped))...)
+	for question := range n {
+		out = append(out, line(answerTo(question, 0))...)
+		out = append(out, line(answerTo(question, 1))...)
 	}
 	return out
 }
@@ -46,9 +46,9 @@ func TestTableCutAtAnyByte(t *testing.T) {
 		if want := bytes.Count(whole[start:cut], []byte("\n")); len(tab.answers) != want {
 			t.Fatalf("cut at %d: %d answers, want %d", cut, len(tab.answers), want)
 		}
-		for row := range 3 {
-			for _, order := range []string{given, swapped} {
-				a := answerTo(row, order)
+		for question := range 3 {
+			for sample := range 2 {
+				a := answerTo(question, sample)
 				if got, there := tab.answers[a.place()]; there && got != a {
 					t.Fatalf("cut at %d: %+v, want %+v", cut, got, a)
 				} else if !there {
@@ -69,7 +69,7 @@ func TestTableCutAtAnyByte(t *testing.T) {
 
 func TestDamagedTables(t *testing.T) {
 	h := headerOf(label)
-	head, a := string(line(h)), string(line(answerTo(0, given)))
+	head, a := string(line(h)), string(line(answerTo(0, 0)))
 	for content, want := range map[string]string{
 		"":                       "line 1 is not of this judge",
 		head[:20]:                "line 1 is not of this judge",
@@ -78,11 +78,11 @@ func TestDamagedTables(t *testing.T) {
 		head + a + "x\n" + a:     "line 3 is damaged",
 		head + a + a:             "lines 2 and 3 are answers to one question",
 		head + a[:30] + "\n" + a: "line 2 is damaged",
-		head + strings.Replace(a, "given", "taken", 1):                          `line 2 is damaged: no answer to row 0, order "taken"`,
-		head + strings.Replace(a, `"row":0`, `"row":-1`, 1):                     "line 2 is damaged: no answer to row -1",
+		head + strings.Replace(a, `"question":"`, `"question":"0`, 1):           `line 2 is damaged: no answer to question "0`,
+		head + strings.Replace(a, `"sample":0`, `"sample":-1`, 1):               "sample -1",
 		head + strings.Replace(a, `"text"`, `"word"`, 1):                        `unknown field "word"`,
-		head + strings.Replace(a, `"answer_tokens":2`, `"answer_tokens":-2`, 1): "no answer to row 0",
-		head + strings.Replace(a, `"row":0`, `"row": 0`, 1):                     "it is not as it was written",
+		head + strings.Replace(a, `"answer_tokens":2`, `"answer_tokens":-2`, 1): "no answer to question",
+		head + strings.Replace(a, `"sample":0`, `"sample": 0`, 1):               "it is not as it was written",
 	} {
 		dir := t.TempDir()
 		path := filepath.Join(dir, h.name())
@@ -127,6 +127,7 @@ func TestAnswersAreOfOneJudgeAndQuestion(t *testing.T) {
 		"endpoint":    func(l *spec.Label) { l.Endpoint += "/" },
 		"max_tokens":  func(l *spec.Label) { l.MaxTokens++ },
 		"temperature": func(l *spec.Label) { l.Temperature = 0.5 },
+		"seed":        func(l *spec.Label) { l.Temperature, l.Seed = 0.5, 1 },
 	} {
 		other := j
 		change(&other.Label)
@@ -136,6 +137,7 @@ func TestAnswersAreOfOneJudgeAndQuestion(t *testing.T) {
 	}
 	for name, change := range map[string]func(*spec.Label){
 		"parallel": func(l *spec.Label) { l.Parallel = 1 }, "retries": func(l *spec.Label) { l.Retries = 0 }, "timeout": func(l *spec.Label) { l.Timeout = 1 },
+		"seed where nothing is drawn": func(l *spec.Label) { l.Seed = 7 }, "price": func(l *spec.Label) { l.PriceIn = 7 }, "verdict": func(l *spec.Label) { l.Verdict = "first" },
 	} {
 		other := j
 		change(&other.Label)
@@ -146,7 +148,7 @@ func TestAnswersAreOfOneJudgeAndQuestion(t *testing.T) {
 	changed := pairs(4)
 	changed[2].First = append(changed[2].First, turn("user", "more"))
 	r := mustAsk(t, j, changed)
-	if r.Summary.Asked != 2 || r.Summary.Reused != 6 || r.Answers[4].Question == answerOf(t, j, 2).Question {
+	if r.Summary.Asked != 2 || r.Summary.Reused != 6 || r.Rows[2].Questions[0] == judgementOf(t, j, 2).Questions[0] {
 		t.Errorf("another question: %+v", r.Summary)
 	}
 	// The old question is answered still.
@@ -155,21 +157,21 @@ func TestAnswersAreOfOneJudgeAndQuestion(t *testing.T) {
 	}
 }
 
-// answerOf is the answer to row of pairs in the given order.
-func answerOf(t *testing.T, j Judge, row int) Answer {
+// judgementOf is what is said of a row of pairs.
+func judgementOf(t *testing.T, j Judge, row int) Judgement {
 	t.Helper()
 	r, err := j.Ask(context.Background(), pairs(row+1))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return r.Answers[2*row]
+	return r.Rows[row]
 }
 
 func FuzzTable(f *testing.F) {
 	f.Add([]byte(""))
 	f.Add(content(2)[len(line(headerOf(label))):])
-	f.Add(line(answerTo(7, swapped))[:50])
-	f.Add([]byte(`{"row":0,"order":"given"}` + "\n"))
+	f.Add(line(answerTo(7, 1))[:50])
+	f.Add([]byte(`{"question":"","sample":0}` + "\n"))
 	h := headerOf(label)
 	f.Fuzz(func(t *testing.T, lines []byte) {
 		all := append(line(h), lines...)

@@ -10,6 +10,7 @@
 //	rmr:":kind"      the kind after the colon: reward in model rm: reward
 //	rmr:",rest"      takes every name that no other field has
 //	rmr:"name,call"  an objective with its arguments; resolved by the compiler
+//	rmr:"name,file"  a file whose text the compiler reads into the program
 //	rmr:"name,data"  what the field names without quotes: data, model, encoder, attribute, suite
 //	default:"value"  what holds when a recipe is silent, in recipe syntax;
 //	                 absent = the recipe must say it
@@ -178,7 +179,8 @@ type Data struct {
 	Extra      []string // data columns that objectives read, beyond the format's own
 	Prompts    bool     // whether something reads the view prompt, so that prompts are sequences too
 	Subsets    bool     // whether a suite reads of which subset a row is, and what the row is called: the columns subset and id
-	Label      string   // name of the label declaration that says which side is preferred; "" where the rows do
+	Label      string   // name of the label declaration that says which side is preferred, or what each step's label is; "" where the rows do
+	Unlabelled bool     // of labels data that a label stage goes on from: rows need no labels
 }
 
 // From says what makes the rows of a data set.
@@ -256,24 +258,40 @@ type Fit struct {
 	Seed int `rmr:"seed" of:"ridge|tree" default:"0" doc:"seed of select and of resampling"`
 }
 
-// A Label is a stage that asks for each pair of a data set which side is better,
-// a language model behind a server (llm) or a model of the recipe (model), and
-// gives the pairs under a name of their own.
+// A Label is a stage that makes labels, and gives the rows under a name of their
+// own. It asks for each pair of preference data which side is better, a language
+// model behind a server (llm) or a model of the recipe (model); or it has a
+// language model go on from each step of solutions, and counts how often that
+// leads to the right answer (rollout).
 type Label struct {
 	Name string // of the data it makes: label judged = …
-	Kind string `rmr:",kind" one_of:"llm|model" doc:"llm: a language model behind an OpenAI-compatible endpoint is asked which side is better; model: a model of the recipe is, as trained so far"`
-	Data string // whose pairs are judged
+	Kind string `rmr:",kind" one_of:"llm|model|rollout" doc:"llm: a language model behind an OpenAI-compatible endpoint is asked which side is better; model: a model of the recipe is, as trained so far; rollout: a language model goes on from each step of a solution, and the step is labelled by whether that leads to the right answer"`
+	Data string // whose pairs are judged, or whose solutions are gone on from
 
-	Endpoint    string  `rmr:"endpoint" of:"llm" doc:"base address of an OpenAI-compatible server, up to /v1"`
-	Model       string  `rmr:"model" of:"llm" doc:"the model's name there"`
-	Key         string  `rmr:"key" of:"llm" default:"\"OPENAI_API_KEY\"" doc:"environment variable with the key; it may be unset where the server wants none"`
-	Orders      string  `rmr:"orders" of:"llm|model" default:"both" one_of:"both|given" doc:"both: each pair is asked in both orders; a side is preferred by llm only if it wins in both, by model if the mean of the two probabilities says so"`
-	MaxTokens   int     `rmr:"max_tokens" of:"llm" default:"5 tokens" unit:"tokens" min:"1" doc:"longest answer"`
-	Temperature float64 `rmr:"temperature" of:"llm" default:"0" min:"0" doc:"of sampling"`
-	Parallel    int     `rmr:"parallel" of:"llm" default:"4" min:"1" max:"256" doc:"requests under way at once"`
-	Retries     int     `rmr:"retries" of:"llm" default:"6" min:"0" doc:"further tries of a request that failed, with growing pauses"`
-	Timeout     float64 `rmr:"timeout" of:"llm" default:"60 seconds" unit:"seconds" min:"0.01" doc:"longest wait for one answer"`
-	Undecided   string  `rmr:"undecided" of:"llm" default:"drop" one_of:"drop|error" doc:"what becomes of a pair without a preference: answers that disagree, or that say neither"`
+	Endpoint    string   `rmr:"endpoint" of:"llm|rollout" doc:"base address of an OpenAI-compatible server, up to /v1"`
+	Model       string   `rmr:"model" of:"llm|rollout" doc:"the model's name there"`
+	Key         string   `rmr:"key" of:"llm|rollout" default:"\"OPENAI_API_KEY\"" doc:"environment variable with the key; it may be unset where the server wants none"`
+	API         string   `rmr:"api" of:"llm|rollout" default:"chat" one_of:"chat|completions" doc:"chat: the prompt is a user's turn; completions: it is a text that the model goes on with"`
+	Ask         string   `rmr:"ask" of:"llm" default:"pairwise" one_of:"pairwise|pointwise" doc:"pairwise: which of the two responses is better; pointwise: a rating from 1 to 10 of each by itself, of which the higher mean wins"`
+	Prompt      string   `rmr:"prompt,file" of:"llm|rollout" optional:"true" doc:"a .jinja file, std/NAME.jinja or one beside the recipe; without it std/judge_pairwise.jinja, std/judge_pointwise.jinja, std/rollout.jinja or, for completions, std/rollout_text.jinja"`
+	Text        string   // of the prompt
+	Verdict     string   `rmr:"verdict" of:"llm" default:"last" one_of:"last|first" doc:"of a pairwise answer: last: the last [[A]], [[B]] or [[C]] for a tie, whatever comes before it; first: its first letter, as RLHFlow's collection for decision trees reads it"`
+	Orders      string   `rmr:"orders" of:"llm|model" default:"both" one_of:"both|given" doc:"both: each pair is asked in both orders; a side is preferred by llm only if it wins in both, by model if the mean of the two probabilities says so"`
+	Samples     int      `rmr:"samples" of:"llm|rollout" default:"1" min:"1" max:"1024" doc:"answers to each question: verdicts of which more than half must agree, ratings whose mean counts, or completions of each step (8 unless said, of rollout)"`
+	Band        float64  `rmr:"band" of:"llm" default:"0" min:"0" max:"9" doc:"mean ratings that differ by no more are a tie"`
+	Grade       string   `rmr:"grade" of:"rollout" default:"hard" one_of:"hard|soft" doc:"hard: a step is good if any completion is right; soft: its label is the share that is"`
+	StopAtWrong bool     `rmr:"stop_at_wrong" of:"rollout" default:"false" doc:"whether nothing is asked after the first step of which no completion is right; later steps have no label then"`
+	Until       []string `rmr:"until" of:"rollout" default:"[]" doc:"texts at which a completion ends"`
+	MaxTokens   int      `rmr:"max_tokens" of:"llm|rollout" default:"1024 tokens" unit:"tokens" min:"1" doc:"longest answer"`
+	Temperature float64  `rmr:"temperature" of:"llm|rollout" default:"0" min:"0" doc:"of sampling (0.7 unless said, of rollout)"`
+	Seed        int      `rmr:"seed" of:"llm|rollout" default:"0" doc:"of sampling: each answer has a seed of its own made of it, where temperature is above 0"`
+	Limit       int      `rmr:"limit" of:"llm|rollout" default:"0" unit:"pairs|rows" min:"0" doc:"ask about at most so many, the first ones, and leave out the rest; 0 is all"`
+	PriceIn     float64  `rmr:"price_in" of:"llm|rollout" default:"0" min:"0" doc:"price of a million prompt tokens, for the summary"`
+	PriceOut    float64  `rmr:"price_out" of:"llm|rollout" default:"0" min:"0" doc:"price of a million answer tokens, for the summary"`
+	Parallel    int      `rmr:"parallel" of:"llm|rollout" default:"4" min:"1" max:"256" doc:"requests under way at once"`
+	Retries     int      `rmr:"retries" of:"llm|rollout" default:"6" min:"0" doc:"further tries of a request that failed, with growing pauses"`
+	Timeout     float64  `rmr:"timeout" of:"llm|rollout" default:"60 seconds" unit:"seconds" min:"0.01" doc:"longest wait for one answer"`
+	Undecided   string   `rmr:"undecided" of:"llm" default:"drop" one_of:"drop|error" doc:"what becomes of a pair whose answers disagree or say nothing; a tie is left out either way"`
 
 	Scorer string  `rmr:"scorer,model" of:"model" doc:"the model that is asked, with the weights that it has by then"`
 	Keep   float64 `rmr:"keep" of:"model" default:"0.8" min:"0.5" max:"0.999999" doc:"a pair is kept if its better side has a higher probability than this (SSRM's threshold); the sides are exchanged where the model prefers the other"`

@@ -120,7 +120,7 @@ func (r *Run) embeddings(ctx context.Context, m spec.Model, d spec.Data) (*embed
 // sequences, and is d itself where d was not judged.
 func (p Program) unjudged(d spec.Data) spec.Data {
 	for _, s := range p.Stages {
-		if s.Kind == "label" && s.Label.Name == d.Label && (s.Data.Prompts || !d.Prompts) {
+		if s.Kind == "label" && s.Label.Name == d.Label && s.Label.Kind != "rollout" && (s.Data.Prompts || !d.Prompts) {
 			return p.unjudged(s.Data)
 		}
 	}

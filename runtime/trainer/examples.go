@@ -141,7 +141,7 @@ func (in *invocation) readTexts(d spec.Data) map[int]data.Text {
 		return nil
 	}
 	judged := map[int]int8{}
-	if d.Label != "" {
+	if d.Label != "" && d.Kind == "preference" {
 		if judged, err = r.preferences(d.Label); err != nil {
 			return nil
 		}

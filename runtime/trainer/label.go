@@ -1,6 +1,7 @@
 package trainer
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,8 +16,12 @@ import (
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
-// preferencesFile is what a judge's answers come to, in the folder labels/NAME.
-const preferencesFile = "preferences.json"
+// preferencesFile is what a judge's answers come to, in the folder labels/NAME,
+// and verdictsFile what it says of each pair, a line each.
+const (
+	preferencesFile = "preferences.json"
+	verdictsFile    = "verdicts.jsonl"
+)
 
 // A judged is preferencesFile.
 type judged struct {
@@ -26,6 +31,20 @@ type judged struct {
 }
 
 func (r *Run) labelFolder(name string) string { return filepath.Join(r.Dir, "labels", name) }
+
+// ask goes through a label stage that asks a server.
+func (r *Run) ask(ctx context.Context, s Stage, done *Done) (err error) {
+	if s.Label.Kind == "rollout" {
+		if done.Rollout, err = r.rollout(ctx, s); err == nil {
+			done.Reused = done.Rollout.Asked == 0
+		}
+		return err
+	}
+	if done.Judged, err = r.label(ctx, s); err == nil {
+		done.Reused = done.Judged.Asked == 0
+	}
+	return err
+}
 
 // label has the pairs that are kept of a data set judged. Answers of runs before
 // are not asked for again.
@@ -50,6 +69,15 @@ func (r *Run) label(ctx context.Context, s Stage) (*judge.Summary, error) {
 	if err != nil {
 		return nil, err
 	}
+	var rows bytes.Buffer
+	for enc, i := json.NewEncoder(&rows), 0; i < len(result.Rows); i++ {
+		if err := enc.Encode(result.Rows[i]); err != nil {
+			return nil, err
+		}
+	}
+	if err := disk.Write(filepath.Join(folder, verdictsFile), rows.Bytes()); err != nil {
+		return nil, err
+	}
 	text, err := json.MarshalIndent(judged{s.Label, result.Preferences, result.Summary}, "", " ")
 	if err != nil {
 		return nil, err
@@ -68,16 +96,11 @@ func (r *Run) questions(ctx context.Context, d spec.Data, set *data.Set) ([]judg
 	if err != nil {
 		return nil, fmt.Errorf("data %s: %w", d.Name, err)
 	}
-	kept := map[int]bool{}
-	for _, side := range [][]data.Example{set.Train, set.Holdout} {
-		for _, e := range side {
-			kept[e.Row] = true
-		}
-	}
+	kept := keptRows(set)
 	var all []judge.Question
 	for _, t := range texts {
 		if kept[t.Row] {
-			all = append(all, judge.Question{Row: t.Row, Conversation: t.Prompt, First: t.Responses[0], Second: t.Responses[1]})
+			all = append(all, judge.Question{Row: t.Row, Conversation: t.Prompt, First: t.Responses[0], Second: t.Responses[1], Gold: -1})
 		}
 	}
 	return all, nil

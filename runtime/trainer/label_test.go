@@ -26,6 +26,16 @@ func smolLM2(t *testing.T) string {
 	return "file:" + path
 }
 
+// pairwisePrompt is a prompt of the standard library.
+func pairwisePrompt(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("../../stdlib/judge_pairwise.jinja")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
 // aJudge prefers the shorter response, says neither of what mentions rain, and
 // counts what it is asked.
 func aJudge(t *testing.T, asked *atomic.Int64) string {
@@ -43,9 +53,9 @@ func aJudge(t *testing.T, asked *atomic.Int64) string {
 		_, a, _ := strings.Cut(text, "<|RESPONSE A|>")
 		a, b, _ := strings.Cut(a, "<|RESPONSE B|>")
 		b, _, _ = strings.Cut(b, "<|END|>")
-		answer := "A is the better response"
+		answer := "Shorter is better: [[A]]"
 		if len(b) < len(a) {
-			answer = "B is the better response"
+			answer = "Shorter is better: [[B]]"
 		}
 		if strings.Contains(text, "about rain") {
 			answer = "Neither."
@@ -71,7 +81,8 @@ func TestLabelStage(t *testing.T) {
 	how := a.train
 	how.Name, how.Objective, how.Data, how.Steps = "bt", "bradleyTerry", "judged", 3
 	p := Program{Name: "labels", Recipe: "recipe labels\n", Encoders: []spec.Model{a.backbone}, Stages: []Stage{
-		Label(spec.Label{Name: "judged", Kind: "llm", Data: "prefs", Endpoint: aJudge(t, &asked), Model: "m", Orders: "both", MaxTokens: 5,
+		Label(spec.Label{Name: "judged", Kind: "llm", Data: "prefs", Endpoint: aJudge(t, &asked), Model: "m", API: "chat", Ask: "pairwise", Verdict: "last", Samples: 1, Orders: "both", MaxTokens: 5,
+			Prompt: "std/judge_pairwise.jinja", Text: pairwisePrompt(t),
 			Parallel: 4, Retries: 1, Timeout: 10, Undecided: "drop", Key: "RMC_TEST_NO_KEY"}, prefs),
 		Train(a.bt, judged, how, func(b *op.Batch) op.Objective {
 			return op.Objective{Loss: op.Mean(op.Neg(op.LogSigmoid(op.Sub(b.Score("bt", "chosen"), b.Score("bt", "rejected")))), "pair")}

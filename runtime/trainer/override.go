@@ -126,8 +126,12 @@ func setField(v reflect.Value, path []string, value string) error {
 func fieldByTag(v reflect.Value, name string) (reflect.Value, reflect.StructField, error) {
 	for i := range v.NumField() {
 		sf := v.Type().Field(i)
-		if tag, _, _ := strings.Cut(sf.Tag.Get("rmr"), ","); tag != name {
+		tag, option, _ := strings.Cut(sf.Tag.Get("rmr"), ",")
+		if tag != name {
 			continue
+		}
+		if option == "file" {
+			return reflect.Value{}, sf, fmt.Errorf("the text of %s is compiled in: rmc build --set sets it", name)
 		}
 		if of := sf.Tag.Get("of"); of != "" {
 			if kind := v.FieldByName("Kind").String(); !slices.Contains(strings.Split(of, "|"), kind) {

@@ -162,6 +162,7 @@ type Result struct {
 	Before *Measures `json:"before,omitempty"` // of the model as training found it; nil where no train stage comes before
 	Measures
 	Attributes []fit.Measures `json:"attributes,omitempty"` // on ratings, which have no pairs
+	Marked     *Marked        `json:"marked,omitempty"`     // on conversations with labels
 	Suite      *suite.Table   `json:"suite,omitempty"`      // of a stage with a suite
 	Rows       []Scored       `json:"rows,omitempty"`       // in the order of the data
 }
@@ -170,8 +171,9 @@ type Result struct {
 type Done struct {
 	Stage  string `json:"stage"`            // Stage.Name
 	Reused bool   `json:"reused,omitempty"` // what an earlier run kept was taken, for all that it depends on is the same
-	// Judged is of a label stage.
-	Judged *judge.Summary `json:"judged,omitempty"`
+	// Judged is of a label stage that asks a judge, Rollout of one that goes on from steps.
+	Judged  *judge.Summary        `json:"judged,omitempty"`
+	Rollout *judge.RolloutSummary `json:"rollout,omitempty"`
 }
 
 // Measures compare the sides of preference pairs. A tie counts as wrong.
@@ -189,6 +191,8 @@ type Measures struct {
 	// LengthCorrelation is Pearson's, of the score and the length of the response
 	// in tokens, over all responses; 0 where one of them does not vary.
 	LengthCorrelation float64 `json:"length_correlation"`
+	// Positions are of a policy that compares two responses, in both orders.
+	Positions *data.Positions `json:"positions,omitempty"`
 }
 
 // A Bin is a group of pairs that the model is about equally sure of.
@@ -235,9 +239,7 @@ func (r *Run) Execute(ctx context.Context) error {
 		case "fit":
 			done.Reused, err = r.fit(ctx, s)
 		case "label":
-			if done.Judged, err = r.label(ctx, s); err == nil {
-				done.Reused = done.Judged.Asked == 0
-			}
+			err = r.ask(ctx, s, &done)
 		case "train":
 			if err = r.measureBefore(ctx, i, before); err == nil {
 				steps[s.Model.Name], done.Reused, err = r.train(ctx, s)
@@ -260,7 +262,7 @@ func (r *Run) measureBefore(ctx context.Context, train int, before map[int]*Meas
 	name := r.Program.Stages[train].Model.Name
 	for i := train + 1; i < len(r.Program.Stages); i++ {
 		s := r.Program.Stages[i]
-		if s.Kind != "evaluate" || s.Model.Name != name || s.Data.Kind == "ratings" {
+		if s.Kind != "evaluate" || s.Model.Name != name || s.Data.Kind == "ratings" || s.Data.Kind == "labels" {
 			continue
 		}
 		m, err := r.before(ctx, s)
@@ -281,9 +283,12 @@ func (r *Run) measureBefore(ctx context.Context, train int, before map[int]*Meas
 func (r *Run) result(ctx context.Context, s Stage, before *Measures, steps int) error {
 	res := Result{Stage: s.Name(), Part: s.Evaluate.Part, Steps: steps, Before: before}
 	var err error
-	if s.Data.Kind == "ratings" {
+	switch s.Data.Kind {
+	case "ratings":
 		res.Attributes, err = r.rated(ctx, s)
-	} else {
+	case "labels":
+		res.Marked, res.Suite, err = r.marked(ctx, s)
+	default:
 		res.Measures, res.Rows, res.Suite, err = r.tabulate(ctx, s)
 	}
 	if err != nil {

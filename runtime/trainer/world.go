@@ -120,6 +120,8 @@ func (r *Run) load(ctx context.Context, m spec.Model, d spec.Data) (*data.Set, e
 	switch {
 	case !isRows(d):
 		return r.derived(ctx, m, d)
+	case d.Label != "" && d.Kind == "labels":
+		return r.rolledOut(ctx, m, d)
 	case d.Label != "":
 		return r.relabelled(ctx, m, d)
 	}
@@ -151,8 +153,11 @@ func (r *Run) readAll(ctx context.Context) error {
 
 func (r *Run) readFor(ctx context.Context, s Stage) error {
 	m, err := r.Program.readBy(s)
+	base, rolled := r.Program.goneOnFrom(s.Data)
 	switch {
 	case err != nil:
+	case rolled:
+		_, err = r.set(ctx, m, base)
 	case r.Program.waits(s.Data):
 		err = r.fetchParts(ctx, s.Data)
 	default:
