@@ -313,7 +313,8 @@ func (b *builder) label(l *resolve.Label) {
 	s := Stage{Name: "label." + l.Name, Kind: Label, Data: l.Base.Spec.Name, Label: &l.Spec}
 	how, base := l.Spec, l.Base.Spec
 	base.Extra, base.Prompts = nil, false
-	how.Key, how.Parallel, how.Retries, how.Timeout, how.Batch, how.Form = "", 0, 0, 0, 0, "" // they change no answer
+	how.Key, how.Parallel, how.Retries, how.Timeout, how.Batch, how.Form = "", 0, 0, 0, 0, ""
+	how.PriceIn, how.PriceOut = 0, 0 // none of these changes an answer
 	own := []any{how, base}
 	if l.Scorer != nil {
 		s.Model = l.Scorer.Spec.Name
