@@ -342,6 +342,9 @@ func headline(res Result) string {
 	if len(res.Attributes) > 0 {
 		return fmt.Sprintf("%s: %d attributes", res.Stage, len(res.Attributes))
 	}
+	if res.Marked != nil {
+		return res.Stage + ": " + res.Marked.headline()
+	}
 	if res.allTie() {
 		return fmt.Sprintf("%s: all %d pairs tie: %s", res.Stage, res.Pairs, noDifference)
 	}

@@ -73,6 +73,7 @@ func (r *Run) tabulate(ctx context.Context, s Stage) (Measures, []Scored, *suite
 		}
 	}
 	m := measure(rows)
+	m.Positions = said.positions
 	m.LengthCorrelation = lengthCorrelation(examples, said.scores)
 	table, err := s.table(set, examples, said)
 	return m, rows, table, err
@@ -88,6 +89,10 @@ type sayings struct {
 	// beats is the probability that response i is better than j, of a reward that
 	// compares; nil where the scores say it.
 	beats func(i, j int) float64
+	// orders is the same in each of the two orders that a pair was asked in, and
+	// positions what the orders change; of policies that compare.
+	orders    func(i, j int) []float64
+	positions *data.Positions
 }
 
 // sayingsOf is what the model or reward of an evaluate stage says of the
@@ -95,6 +100,13 @@ type sayings struct {
 func (r *Run) sayingsOf(ctx context.Context, s Stage, set *data.Set, examples []data.Example) (*sayings, error) {
 	if s.Reward != "" {
 		return r.rewardsOf(ctx, s, set, examples)
+	}
+	if s.Model.Kind == "policy" {
+		c, err := r.comparing(ctx, Reward{}, s.Model, s.Evaluate.Form)
+		if err != nil {
+			return nil, err
+		}
+		return r.pairwise(ctx, s, c, examples)
 	}
 	net, err := r.network(ctx, s.Model)
 	if err != nil {

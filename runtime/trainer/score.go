@@ -14,6 +14,8 @@ import (
 type scoreCommand struct {
 	Model string `help:"Which reward or model; without it the recipe's only reward, or its only model." placeholder:"NAME"`
 	Bare  bool   `help:"Print the scores of a reward without what they are made of."`
+
+	Tournament bool `help:"Find the best of each line's responses by knock-out: n - 1 comparisons instead of each with each."`
 }
 
 // maxLine is the longest line that score accepts, in bytes.
@@ -35,6 +37,7 @@ type scoring struct {
 	encode func(row map[string]any) ([]answered, error)
 	say    func([]answered) (*sayings, error)
 	bare   bool // scores alone
+	rivals bool // responses are compared, in both orders
 }
 
 // scoreLines answers each line of in with a line of out, in the same order. A
@@ -96,10 +99,14 @@ func (p *pending) flush() error {
 	first := 0
 	for _, line := range p.lines {
 		var answer any = line.refusal
-		if line.refusal == nil {
+		switch {
+		case line.refusal != nil:
+		case p.scoring.rivals:
+			answer = said.told(first, line.responses)
+		default:
 			answer = said.answer(first, line.responses, p.scoring.bare)
-			first += line.responses
 		}
+		first += line.responses
 		text, err := json.Marshal(answer)
 		if err != nil {
 			return fmt.Errorf("a score that JSON cannot hold: %w", err)
@@ -173,11 +180,21 @@ func (c *scoreCommand) Run(in *invocation) error {
 	if err != nil {
 		return err
 	}
-	bad, err := scoreLines(in.stdin, in.stdout, scoring{
+	if c.Tournament && !s.rivals {
+		return errors.New("--tournament compares responses two by two, and this model scores each alone")
+	}
+	scores := scoring{
 		encode: s.Encode,
 		say:    func(all []answered) (*sayings, error) { return s.Score(in.ctx, all) },
 		bare:   c.Bare,
-	})
+		rivals: s.rivals,
+	}
+	var bad int
+	if c.Tournament {
+		bad, err = s.knockOut(in.ctx, in.stdin, in.stdout)
+	} else {
+		bad, err = scoreLines(in.stdin, in.stdout, scores)
+	}
 	if err == nil && bad > 0 {
 		err = fmt.Errorf("%d of the lines could not be scored; their answers say why", bad)
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -18,6 +19,8 @@ type Scorer struct {
 	encode data.Encode // nil where the model was trained on token ids
 	knows  func(id int32) error
 	say    func(ctx context.Context, all []answered) (*sayings, error)
+	labels []int32 // the token of each label, of what reads conversations with labels; else nil
+	rivals bool    // two responses are compared, in both orders
 }
 
 // scorerRows is how many sequences a Scorer sends through one forward.
@@ -50,6 +53,17 @@ func (r *Run) Scorer(ctx context.Context, name string) (*Scorer, error) {
 	s.knows = f.knows
 	hidden := r.statesOfAny(ctx, reads, s.data)
 	switch {
+	case reads.Kind == "policy":
+		if _, err := r.trainedNetwork(ctx, reads); err != nil {
+			return nil, err
+		}
+		if s.say, err = r.policySays(ctx, reward, reads, s.data); err == nil && s.data.Kind == "labels" {
+			s.labels, err = r.labelIDs(ctx, reads, s.data)
+			s.rivals = s.data.From.Kind == "compare"
+		}
+		if err != nil {
+			return nil, err
+		}
 	case reward.Name != "":
 		s.say = func(ctx context.Context, all []answered) (*sayings, error) {
 			return r.rewarded(ctx, reward, all, hidden)
@@ -99,7 +113,24 @@ func (p Program) modelReads(m spec.Model) (spec.Data, spec.Model, error) {
 	}
 	s.Data.Prompts = false
 	reads, err := p.reads(m)
-	return s.Data, reads, err
+	if err != nil {
+		return s.Data, reads, err
+	}
+	d, err := p.first(s.Data)
+	return d, reads, err
+}
+
+// first is the first of the data sets that a union has, whose rows are read as
+// those of all are.
+func (p Program) first(d spec.Data) (spec.Data, error) {
+	for d.From.Kind == "union" {
+		part, err := p.data(d.From.Data[0])
+		if err != nil {
+			return d, err
+		}
+		d = part
+	}
+	return d, nil
 }
 
 // rewardReads is the data whose rows a reward scores, and the model whose tokens
@@ -115,14 +146,20 @@ func (p Program) rewardReads(reward Reward) (spec.Data, spec.Model, error) {
 		s.Data.Prompts = false
 		return s.Data, m, err
 	}
+	if reward.Form != "" {
+		d, err := p.data(reward.Form)
+		return d, m, err
+	}
 	for _, one := range reward.Models {
 		if s, err := p.trains(one.Name); err == nil {
-			return s.Data, m, nil
+			d, err := p.first(s.Data)
+			return d, m, err
 		}
 	}
 	for _, s := range p.Stages {
 		if s.Reward == reward.Name {
-			return s.Data, m, nil
+			d, err := p.first(s.Data)
+			return d, m, err
 		}
 	}
 	return spec.Data{}, m, fmt.Errorf("no stage trains or evaluates the reward %s, so how its rows are read is unknown", reward.Name)
@@ -207,22 +244,74 @@ func scorerBuckets(longest int) []int {
 // or of ids, two of a preference row. The recipe's over_length applies; a row
 // that it would drop is an error.
 func (s *Scorer) Encode(row map[string]any) ([]answered, error) {
+	if s.rivals {
+		return s.rivalries(row)
+	}
 	examples, err := data.Responses(row, s.data, s.encode)
 	if err != nil {
 		return nil, err
 	}
-	var out []answered
+	return s.answers(examples)
+}
+
+// answers are examples as they are asked about.
+func (s *Scorer) answers(examples []data.Example) (out []answered, err error) {
 	for _, e := range examples {
 		for _, one := range e.Sequences {
 			err = cmp.Or(err, s.knows(slices.Max(one.IDs)))
 		}
-		a := answered{response: e.Sequences[0], tokens: e.Lengths[0]}
+		if s.labels != nil && !slices.Equal(e.LabelIDs, s.labels) {
+			err = cmp.Or(err, fmt.Errorf("the labels are the tokens %v in this row, and %v where the model was trained", e.LabelIDs, s.labels))
+		}
+		a := answered{response: e.Sequences[0], marks: marksOf(e)}
+		if len(e.Lengths) > 0 {
+			a.tokens = e.Lengths[0]
+		}
 		if s.data.Prompts {
 			a.prompt = &e.Sequences[1]
 		}
 		out = append(out, a)
 	}
 	return out, err
+}
+
+// rivalries are the comparisons of a row's responses: each two of them, in both
+// orders one after the other.
+func (s *Scorer) rivalries(row map[string]any) ([]answered, error) {
+	list, several := row["responses"].([]any)
+	if !several {
+		list = []any{nil, nil} // chosen and rejected
+	}
+	if len(list) < 2 {
+		return nil, fmt.Errorf("%d responses, and it takes two to compare", len(list))
+	}
+	var out []answered
+	for i, first := range list {
+		for _, second := range list[i+1:] {
+			pair := row
+			if several {
+				pair = paired(row, first, second)
+			}
+			examples, err := data.Responses(pair, s.data, s.encode)
+			if err != nil {
+				return nil, err
+			}
+			both, err := s.answers(examples)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, both...)
+		}
+	}
+	return out, nil
+}
+
+// paired is a row with two of its responses.
+func paired(row map[string]any, first, second any) map[string]any {
+	pair := maps.Clone(row)
+	delete(pair, "responses")
+	pair["chosen"], pair["rejected"] = first, second
+	return pair
 }
 
 // Score is what the model or reward says of each response, in their order.

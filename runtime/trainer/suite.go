@@ -35,14 +35,40 @@ func (s Stage) table(set *data.Set, examples []data.Example, said *sayings) (*su
 // suiteRows are the rows of a suite. Of pairs the first response is the better.
 func suiteRows(d spec.Data, examples []data.Example, said *sayings) []suite.Row {
 	rows := make([]suite.Row, len(examples))
+	if d.Kind == "labels" {
+		return stepRows(examples, said)
+	}
 	first := 0
 	for i, e := range examples {
 		n := len(responses(d, e))
 		rows[i] = suite.Row{Row: e.Row, Subset: e.Subset, Prompt: e.Prompt, Name: e.Name, Scores: said.scores[first : first+n], Better: max(1, e.Better)}
-		if said.beats != nil && d.Kind == "preference" {
+		switch {
+		case d.Kind != "preference":
+		case said.orders != nil:
+			p := said.orders(first, first+1)
+			rows[i].Scores, rows[i].Orders = nil, []float64{p[0] - 0.5, p[1] - 0.5}
+		case said.beats != nil:
 			rows[i].Scores, rows[i].Orders = nil, []float64{said.beats(first, first+1) - 0.5}
 		}
 		first += n
+	}
+	return rows
+}
+
+// stepRows are the rows of a suite of conversations with labels: how likely each
+// step is right, and which is wrong first.
+func stepRows(examples []data.Example, said *sayings) []suite.Row {
+	rows := make([]suite.Row, len(examples))
+	for i, e := range examples {
+		rows[i] = suite.Row{Row: e.Row, Subset: e.Subset, Prompt: e.Prompt, Name: e.Name, Error: -1}
+		for k, mark := range e.Marks {
+			if said.steps != nil {
+				rows[i].Scores = append(rows[i].Scores, said.steps[i][k][0])
+			}
+			if rows[i].Error < 0 && largest(mark.Gold) > 0 {
+				rows[i].Error = k
+			}
+		}
 	}
 	return rows
 }

@@ -1,0 +1,305 @@
+package trainer
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/spec"
+)
+
+// A comparing asks a policy, or a reward over one, which of two responses is
+// better: a conversation with one label, first, second or neither (Dong et al.
+// 2024, arXiv 2405.07863). A pair is asked in both orders, and its probability is
+// the mean of the two.
+type comparing struct {
+	form   spec.Data // how two responses become a conversation
+	encode data.Encode
+	say    func(ctx context.Context, all []answered) (*sayings, error)
+}
+
+// A contest is two responses to a prompt.
+type contest struct {
+	prompt        []data.Message
+	first, second []data.Message
+}
+
+// orders are the two conversations of a contest: as it is, and turned round.
+func (c comparing) orders(k contest) ([2]answered, error) {
+	var out [2]answered
+	for i, two := range [2][2][]data.Message{{k.first, k.second}, {k.second, k.first}} {
+		e, _, err := data.Compared(c.form, k.prompt, two[0], two[1], c.encode)
+		if err != nil {
+			return out, err
+		}
+		out[i] = answered{response: e.Sequences[0], marks: marksOf(e)}
+	}
+	return out, nil
+}
+
+// A duel is a contest's probability that the first response is better, in
+// both orders; ½ in both where it could not be asked, and why.
+type duel struct {
+	p      [2]float64
+	failed error
+}
+
+func (c duel) mean() float64 { return (c.p[0] + c.p[1]) / 2 }
+
+// compare asks all contests.
+func (c comparing) compare(ctx context.Context, all []contest) ([]duel, error) {
+	out := make([]duel, len(all))
+	var questions []answered
+	var of [][2]int // contest and order of each question
+	for i, k := range all {
+		both, err := c.orders(k)
+		if err != nil {
+			out[i] = duel{[2]float64{0.5, 0.5}, err}
+			continue
+		}
+		for order, q := range both {
+			questions, of = append(questions, q), append(of, [2]int{i, order})
+		}
+	}
+	said, err := c.say(ctx, questions)
+	if err != nil {
+		return nil, err
+	}
+	for q, which := range of {
+		p := firstIsBetter(said, q)
+		if which[1] == 1 {
+			p = 1 - p
+		}
+		out[which[0]].p[which[1]] = p
+	}
+	return out, nil
+}
+
+// firstIsBetter is the probability that the response which is shown first is the
+// better one: that of the first label and half of what is left for neither.
+func firstIsBetter(said *sayings, question int) float64 {
+	p := said.steps[question][0]
+	both := p[0]
+	for _, neither := range p[2:] {
+		both += neither / 2
+	}
+	return both
+}
+
+// positions are how often the one that is shown first wins, and both orders agree.
+func positions(all []duel) *data.Positions {
+	var examples []data.Example
+	var p []float64
+	for i, c := range all {
+		if c.failed == nil {
+			examples = append(examples, data.Example{Row: i}, data.Example{Row: i, Swapped: true})
+			p = append(p, c.p[0], c.p[1])
+		}
+	}
+	_, of := data.InBothOrders(examples, p)
+	return &of
+}
+
+// comparing opens what a policy, or the reward over one, compares with.
+func (r *Run) comparing(ctx context.Context, reward Reward, m spec.Model, form string) (*comparing, error) {
+	d, err := r.Program.data(form)
+	if err != nil {
+		return nil, err
+	}
+	if d.From.Kind != "compare" {
+		return nil, fmt.Errorf("data %s are no comparisons, and a pair is duel", form)
+	}
+	encode, err := r.encoder(ctx, m, d)
+	if err != nil {
+		return nil, err
+	}
+	say, err := r.policySays(ctx, reward, m, d)
+	return &comparing{d, encode, say}, err
+}
+
+// policySays is what a policy, or a reward that reads some, says of answers.
+func (r *Run) policySays(ctx context.Context, reward Reward, m spec.Model, d spec.Data) (func(ctx context.Context, all []answered) (*sayings, error), error) {
+	if reward.Name != "" {
+		f, err := r.spoken(ctx, reward, d)
+		if err != nil {
+			return nil, err
+		}
+		return f.say, nil
+	}
+	if d.Kind != "labels" {
+		return nil, fmt.Errorf("policy %s was trained on responses and has no labels: a reward of the recipe, such as dpo.implicit, says what its score is", m.Name)
+	}
+	labels, err := r.labelIDs(ctx, m, d)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, all []answered) (*sayings, error) {
+		n, err := r.network(ctx, m)
+		if err != nil || len(all) == 0 {
+			return &sayings{}, err
+		}
+		return n.labelled(ctx, all, labels)
+	}, nil
+}
+
+// labelled is the probabilities of the labels at the places of answers. Its score
+// is the mean of those of the best label, as RLHFlow's evaluation of process reward
+// models has it; a reward says otherwise.
+func (n *network) labelled(ctx context.Context, all []answered, labels []int32) (*sayings, error) {
+	said, err := n.ask(ctx, askedOfAll(all), wish{labels: labels})
+	if err != nil {
+		return nil, err
+	}
+	out := &sayings{}
+	for _, flat := range said {
+		steps, sum, best := shares(flat, len(labels)), 0.0, []float32(nil)
+		for _, p := range steps {
+			sum, best = sum+p[0], append(best, float32(p[0]))
+		}
+		out.steps, out.scores = append(out.steps, steps), append(out.scores, sum/float64(len(steps)))
+		out.parts = append(out.parts, Parts{"steps": best})
+	}
+	return out, nil
+}
+
+// pairwise is what a policy says of the responses of examples, one after another:
+// the score of a response is how often it is better than another of its example.
+func (r *Run) pairwise(ctx context.Context, s Stage, c *comparing, examples []data.Example) (*sayings, error) {
+	texts, err := r.textsOf(ctx, s.Data)
+	if err != nil {
+		return nil, err
+	}
+	var contests []contest
+	var of [][2]int // responses of each, counted over all examples
+	first := 0
+	for _, e := range examples {
+		t, ok := texts[e.Row]
+		n := len(responses(s.Data, e))
+		if !ok || len(t.Responses) != n {
+			return nil, fmt.Errorf("row %d of %s has no text", e.Row+1, s.Data.Name)
+		}
+		for i := range n {
+			for j := i + 1; j < n; j++ {
+				contests, of = append(contests, contest{t.Prompt, t.Responses[i], t.Responses[j]}), append(of, [2]int{first + i, first + j})
+			}
+		}
+		first += n
+	}
+	results, err := c.compare(ctx, contests)
+	if err != nil {
+		return nil, err
+	}
+	r.noteFailures(s, results)
+	return roundRobin(first, of, results), nil
+}
+
+// roundRobin is what contests come to: of so many responses each one's mean
+// probability to be better than those that it met.
+func roundRobin(responses int, of [][2]int, results []duel) *sayings {
+	byPair := map[[2]int]duel{}
+	wins, met := make([]float64, responses), make([]float64, responses)
+	for k, two := range of {
+		byPair[two] = results[k]
+		p := results[k].mean()
+		wins[two[0]] += p
+		wins[two[1]] += 1 - p
+		met[two[0]]++
+		met[two[1]]++
+	}
+	out := &sayings{scores: wins, positions: positions(results)}
+	for i := range wins {
+		wins[i] /= max(1, met[i])
+	}
+	out.orders = func(i, j int) []float64 {
+		if i > j {
+			p := byPair[[2]int{j, i}].p
+			return []float64{1 - p[0], 1 - p[1]}
+		}
+		p := byPair[[2]int{i, j}].p
+		return p[:]
+	}
+	out.beats = func(i, j int) float64 { return (out.orders(i, j)[0] + out.orders(i, j)[1]) / 2 }
+	return out
+}
+
+// noteFailures says how many contests could not be asked.
+func (r *Run) noteFailures(s Stage, results []duel) {
+	failed := 0
+	var why error
+	for _, c := range results {
+		if c.failed != nil {
+			failed, why = failed+1, c.failed
+		}
+	}
+	if failed > 0 {
+		r.note(fmt.Sprintf("%s: %d of %d comparisons could not be asked and count as ties; the last: %v", s.Name(), failed, len(results), why))
+	}
+}
+
+// textsOf are the rows of a data set in words, by Example.Row.
+func (r *Run) textsOf(ctx context.Context, d spec.Data) (map[int]data.Text, error) {
+	out := map[int]data.Text{}
+	if d.From.Kind == "augment" {
+		pairs, err := r.pairs(ctx, spec.Model{}, d)
+		for _, p := range pairs {
+			out[p.Row] = data.Text{Row: p.Row, Prompt: p.Prompt, Responses: [][]data.Message{p.Chosen, p.Rejected}}
+		}
+		return out, err
+	}
+	if !isRows(d) {
+		return nil, fmt.Errorf("data %s is made of %v: the comparisons of each of these are measured alone", d.Name, d.From.Data)
+	}
+	local, err := r.fetch(ctx, "data", d.Source)
+	if err != nil {
+		return nil, fmt.Errorf("data %s: %w", d.Name, err)
+	}
+	texts, err := data.Texts(d, local.Path)
+	if err != nil {
+		return nil, fmt.Errorf("data %s: %w", d.Name, err)
+	}
+	preferences := map[int]int8{}
+	if d.Label != "" {
+		if preferences, err = r.preferences(d.Label); err != nil {
+			return nil, err
+		}
+	}
+	for _, t := range texts {
+		if preferences[t.Row] > 0 {
+			slices.Reverse(t.Responses)
+		}
+		out[t.Row] = t
+	}
+	return out, nil
+}
+
+// told is a line of score's output for n comparisons from the first on, each two
+// of which are a pair in both orders: of one pair the probability that the chosen
+// side is better, of several responses the mean over those that each was compared
+// with.
+func (s *sayings) told(first, n int) map[string]any {
+	results := make([]duel, n/2)
+	for k := range results {
+		results[k].p = [2]float64{firstIsBetter(s, first+2*k), 1 - firstIsBetter(s, first+2*k+1)}
+	}
+	if len(results) == 1 {
+		p := results[0]
+		return map[string]any{"chosen": float32(p.mean()), "rejected": float32(1 - p.mean()), "probability": p.mean(), "orders": p.p}
+	}
+	var of [][2]int
+	responses := 2
+	for responses*(responses-1)/2 < len(results) {
+		responses++
+	}
+	for i := range responses {
+		for j := i + 1; j < responses; j++ {
+			of = append(of, [2]int{i, j})
+		}
+	}
+	round := roundRobin(responses, of, results)
+	scores := make([]float32, responses)
+	for i, x := range round.scores {
+		scores[i] = float32(x)
+	}
+	return map[string]any{"scores": scores, "best": largest(round.scores), "positions": round.positions}
+}
