@@ -231,11 +231,11 @@ func (c *checker) facts(o *Objective) []Fact {
 // pooled adds that a mean is over all that rows have, and not over rows.
 func (c *checker) pooled(facts []Fact, e *Expr) []Fact {
 	ragged := slices.DeleteFunc(slices.Clone(e.Axes), func(a string) bool { return a == c.kind.batch.Name })
-	text := short(oneLine(e.Span)) + " takes each " + overText(ragged) + " of " + c.step() + " alike: a " + c.kind.batch.Name + " counts by how many it has"
-	if slices.ContainsFunc(facts, func(f Fact) bool { return f.Span == e.Span }) {
-		return facts
+	text := " takes each " + overText(ragged) + " of " + c.step() + " alike: a " + c.kind.batch.Name + " counts by how many it has"
+	if slices.ContainsFunc(facts, func(f Fact) bool { return strings.HasSuffix(f.Text, text) }) {
+		return facts // said once, most often of the loss
 	}
-	return append(facts, Fact{e.Span, text})
+	return append(facts, Fact{e.Span, short(oneLine(e.Span)) + text})
 }
 
 // step is all examples of an optimizer step, in words.

@@ -1,5 +1,10 @@
 package check
 
+import (
+	"maps"
+	"slices"
+)
+
 // A shape is how a function treats axes.
 type shape int
 
@@ -66,11 +71,20 @@ func Describe(name string) (form, doc string, ok bool) {
 	if t := termOf(name); t != nil {
 		return t.form, t.doc, true
 	}
-	f := functionOf(name)
-	if f == nil {
-		return "", "", false
+	if f := functionOf(name); f != nil {
+		return f.form(), f.doc, true
 	}
-	return f.form(), f.doc, true
+	doc, ok = said()[name]
+	return name, doc, ok
+}
+
+// said is what data says beside its columns.
+func said() map[string]string {
+	return map[string]string{
+		"rating": "of ratings: what each row was rated, over attribute; 0 where it was not",
+		"known":  "of ratings: whether each row was rated, over attribute",
+		"gold":   "of labels: what stands at each step, over step and label: a share of each label",
+	}
 }
 
 // Words lists what Describe explains.
@@ -79,7 +93,7 @@ func Words() []string {
 	for _, t := range termTable() {
 		words = append(words, t.name)
 	}
-	return words
+	return slices.AppendSeq(words, maps.Keys(said()))
 }
 
 func functionNames() []string {

@@ -329,8 +329,8 @@ func (v *verifier) stage(s resolve.Stage) {
 			e.Help = fmt.Sprintf("write batch = %d %ss or less", max(1, f.Train/4), batchOf(s.Data.Spec.Kind))
 		}
 	case *resolve.Evaluate:
-		if f, ok := v.data(s); ok && f.Kept > 0 && s.Spec.Part == "holdout" && f.Holdout == 0 && s.Data.Spec.Split.Kind == "holdout" {
-			span := v.at(s.Data.Path()+".split", s.Decl.Name.Span)
+		if f, ok := v.data(s); ok && f.Kept > 0 && s.Spec.Part == "holdout" && f.Holdout == 0 && s.Data.Holds() {
+			span := v.at(s.Data.Roots()[0].Path()+".split", s.Decl.Name.Span)
 			e := v.errs.Addf(diag.EmptyHoldout, span, "the split of %s holds nothing out of %s", s.Data.Spec.Name, count(f.Kept, "example"))
 			e.Notes = []diag.Note{{Span: s.Decl.Name.Span, Message: "evaluated here"}}
 			e.Help = "make fraction larger"
