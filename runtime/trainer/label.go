@@ -32,8 +32,12 @@ type judged struct {
 
 func (r *Run) labelFolder(name string) string { return filepath.Join(r.Dir, "labels", name) }
 
-// ask goes through a label stage that asks a server.
+// ask goes through a label stage, which asks a server or a model of the recipe.
 func (r *Run) ask(ctx context.Context, s Stage, done *Done) (err error) {
+	if s.Label.Kind == "model" {
+		done.Pseudo, done.Reused, err = r.pseudo(ctx, s)
+		return err
+	}
 	if s.Label.Kind == "rollout" {
 		if done.Rollout, err = r.rollout(ctx, s); err == nil {
 			done.Reused = done.Rollout.Asked == 0

@@ -148,6 +148,9 @@ func (r *Run) begin(ctx context.Context, s Stage) (*training, error) {
 
 // start opens everything that the loop needs, and goes to where it starts.
 func (t *training) start(ctx context.Context) error {
+	if err := t.rebase(ctx); err != nil {
+		return err
+	}
 	if err := t.open(ctx); err != nil {
 		return err
 	}
@@ -163,6 +166,24 @@ func (t *training) start(ctx context.Context) error {
 	t.run.note(fmt.Sprintf("%s: %d steps of %d examples out of %d; %s",
 		t.stage.Name(), t.steps, t.stage.Train.Batch, len(t.examples), t.stepper))
 	return nil
+}
+
+// rebase gives the model the weights that it is declared with, where the stage
+// begins with these and one before it has trained the model.
+func (t *training) rebase(ctx context.Context) error {
+	name, networks := t.stage.Model.Name, t.run.world.networks
+	if t.stage.Train.From != "base" || t.run.world.left[name] == "" && !t.net.restored {
+		return nil
+	}
+	for _, p := range t.net.parameters() {
+		if err := p.value.free(); err != nil {
+			return fmt.Errorf("model %s: %w", name, err)
+		}
+	}
+	delete(networks, name)
+	var err error
+	t.net, err = t.run.network(ctx, t.stage.Model)
+	return err
 }
 
 // open makes the optimizer's state over what the head reads: tokens, or, where

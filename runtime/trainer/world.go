@@ -214,6 +214,9 @@ func (p Program) readBy(s Stage) (spec.Model, error) {
 // readByLabel is the model of the first stage that works with judged pairs, or
 // any encoder: what a judge is shown are texts.
 func (p Program) readByLabel(label Stage) (spec.Model, error) {
+	if label.Label.Kind == "model" {
+		return p.model(label.Label.Scorer)
+	}
 	for _, s := range p.Stages {
 		if s.Data.Name == label.Label.Name && s.Kind != "label" {
 			return p.readBy(s)

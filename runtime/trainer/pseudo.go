@@ -1,0 +1,256 @@
+package trainer
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/disk"
+	"github.com/rmc-lang/rmc/runtime/spec"
+)
+
+// pseudoFile has what a model said of each pair that it was asked about, a line
+// each, in the folder labels/NAME.
+const pseudoFile = "pseudo.jsonl"
+
+// A Pseudo is what a label stage of kind model came to (SSRM, He et al. 2024,
+// arXiv 2409.06903). Whether a judgement agrees with the side that the rows
+// themselves call better is for measuring alone.
+type Pseudo struct {
+	data.Yield
+	Scorer string  `json:"scorer"`
+	Keep   float64 `json:"keep"`
+	// Positions are of a policy, which is asked in both orders.
+	Positions *data.Positions `json:"positions,omitempty"`
+	Failed    int             `json:"failed,omitempty"` // pairs that could not be asked, which are not kept
+}
+
+// String is a line of it.
+func (p Pseudo) String() string {
+	n := max(1, p.Pairs)
+	line := fmt.Sprintf("%s is surer than %g of %d of %d pairs (%s), %d of them turned round; it agrees with the rows on %s of all and %s of those kept",
+		p.Scorer, p.Keep, p.Kept, p.Pairs, share(float64(p.Kept)/float64(n)), p.Swapped, share(float64(p.Agree)/float64(n)), share(float64(p.KeptAgree)/float64(max(1, p.Kept))))
+	if p.Positions != nil {
+		line += fmt.Sprintf("; the same in both orders %s", share(p.Positions.Consistent))
+	}
+	return line
+}
+
+// A pseudoLabels is preferencesFile of such a stage.
+type pseudoLabels struct {
+	Label       spec.Label   `json:"label"`
+	Inputs      string       `json:"inputs"` // digest of all that the labels depend on
+	Preferences map[int]int8 `json:"preferences"`
+	Summary     Pseudo       `json:"summary"`
+}
+
+// A pseudoRow is a line of pseudoFile.
+type pseudoRow struct {
+	Row        int     `json:"row"`    // 0-based
+	First      float64 `json:"first"`  // that the side listed first is better, shown first
+	Second     float64 `json:"second"` // and shown second
+	P          float64 `json:"p"`
+	Confidence float64 `json:"confidence"`
+	Kept       bool    `json:"kept"`
+	Swapped    bool    `json:"swapped"` // the model prefers the other side
+}
+
+// pseudo has a model of the recipe, with the weights that it has by now, say which
+// side of each pair is better, and keeps what it is sure of.
+func (r *Run) pseudo(ctx context.Context, s Stage) (out *Pseudo, reused bool, err error) {
+	m, err := r.Program.model(s.Label.Scorer)
+	if err != nil {
+		return nil, false, err
+	}
+	texts, err := r.textsOf(ctx, s.Data)
+	if err != nil {
+		return nil, false, err
+	}
+	inputs, err := r.pseudoInputs(ctx, s, m, texts)
+	if err != nil {
+		return nil, false, err
+	}
+	folder := r.labelFolder(s.Label.Name)
+	if kept, err := readPseudo(folder); err == nil && kept.Inputs == inputs {
+		r.note(fmt.Sprintf("%s: as labelled before, %s", s.Name(), kept.Summary))
+		return &kept.Summary, true, nil
+	}
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return nil, false, err
+	}
+	judged, of, err := r.judge(ctx, s, m, texts)
+	if err != nil {
+		return nil, false, err
+	}
+	confident, yield, err := data.Confident(judged, s.Label.Keep)
+	if err != nil {
+		return nil, false, err
+	}
+	of.Yield, of.Scorer, of.Keep = yield, m.Name, s.Label.Keep
+	r.note(fmt.Sprintf("%s: %s", s.Name(), of))
+	return of, false, writePseudo(folder, pseudoLabels{s.Label, inputs, preferencesOf(judged, confident), *of}, judged, confident)
+}
+
+// pseudoInputs is a digest of all that pseudo-labels depend on.
+func (r *Run) pseudoInputs(ctx context.Context, s Stage, m spec.Model, texts map[int]data.Text) (string, error) {
+	n, err := r.network(ctx, m)
+	if err != nil {
+		return "", err
+	}
+	weights := n.digest
+	if r.world.left[m.Name] != "" {
+		if weights, err = r.trainedDigest(m); err != nil {
+			return "", err
+		}
+	}
+	contract, err := r.contract(ctx, m, s.Data)
+	if err != nil {
+		return "", err
+	}
+	label, form := s.Label, spec.Data{}
+	label.Batch = 0
+	if label.Form != "" {
+		if form, err = r.Program.data(label.Form); err != nil {
+			return "", err
+		}
+		form.Name, form.From = "", spec.From{Kind: form.From.Kind}
+	}
+	var all []data.Text
+	for _, row := range slices.Sorted(maps.Keys(texts)) {
+		all = append(all, texts[row])
+	}
+	text, err := json.Marshal(all)
+	if err != nil {
+		return "", err
+	}
+	return hash(fmt.Sprintf("1 %+v %+v %s %s %s", label, form, weights, contract.Hash, text)), nil
+}
+
+// judge is the model's probabilities for all pairs, by row.
+func (r *Run) judge(ctx context.Context, s Stage, m spec.Model, texts map[int]data.Text) ([]data.Judgement, *Pseudo, error) {
+	if m.Kind != "policy" {
+		judged, err := r.judgeByScores(ctx, s, m)
+		return judged, &Pseudo{}, err
+	}
+	c, err := r.comparing(ctx, Reward{}, m, s.Label.Form)
+	if err != nil {
+		return nil, nil, err
+	}
+	rows := slices.Sorted(maps.Keys(texts))
+	contests := make([]contest, len(rows))
+	for i, row := range rows {
+		t := texts[row]
+		contests[i] = contest{t.Prompt, t.Responses[0], t.Responses[1]}
+	}
+	results, err := c.compare(ctx, contests)
+	if err != nil {
+		return nil, nil, err
+	}
+	r.noteFailures(s, results)
+	out := &Pseudo{Positions: positions(results)}
+	judged := make([]data.Judgement, len(rows))
+	for i, result := range results {
+		judged[i] = data.Judgement{Row: rows[i], First: result.p[0], Second: result.p[1]}
+		if s.Label.Orders == "given" {
+			judged[i].Second = result.p[0]
+		}
+		if result.failed != nil {
+			out.Failed++
+		}
+	}
+	return judged, out, nil
+}
+
+// judgeByScores is what the difference of two scores says, as in Bradley–Terry: the
+// order makes no difference.
+func (r *Run) judgeByScores(ctx context.Context, s Stage, m spec.Model) ([]data.Judgement, error) {
+	set, err := r.set(ctx, m, s.Data)
+	if err != nil {
+		return nil, err
+	}
+	evaluate := Stage{Kind: "evaluate", Model: m, Data: s.Data, Evaluate: spec.Evaluate{Name: m.Name, Data: s.Data.Name, Part: "all", Batch: s.Label.Batch}}
+	examples := part(set, evaluate)
+	said, err := r.sayingsOf(ctx, evaluate, set, examples)
+	if err != nil {
+		return nil, err
+	}
+	judged := make([]data.Judgement, len(examples))
+	for i, e := range examples {
+		p := 1 / (1 + math.Exp(said.scores[2*i+1]-said.scores[2*i]))
+		judged[i] = data.Judgement{Row: e.Row, First: p, Second: p}
+	}
+	slices.SortFunc(judged, func(a, b data.Judgement) int { return cmp.Compare(a.Row, b.Row) })
+	return judged, nil
+}
+
+// preferencesOf is what Relabel reads: -1 keeps the sides, +1 exchanges them, 0
+// leaves the pair out.
+func preferencesOf(judged []data.Judgement, confident []data.Pseudo) map[int]int8 {
+	out := map[int]int8{}
+	for _, j := range judged {
+		out[j.Row] = 0
+	}
+	for _, c := range confident {
+		if out[c.Row] = -1; c.Swap {
+			out[c.Row] = +1
+		}
+	}
+	return out
+}
+
+func readPseudo(folder string) (*pseudoLabels, error) {
+	text, err := os.ReadFile(filepath.Join(folder, preferencesFile))
+	if err != nil {
+		return nil, err
+	}
+	var p pseudoLabels
+	return &p, json.Unmarshal(text, &p)
+}
+
+// writePseudo keeps labels, and what they were made of. The labels come last: where
+// they are, all is.
+func writePseudo(folder string, labels pseudoLabels, judged []data.Judgement, confident []data.Pseudo) error {
+	kept := map[int]bool{}
+	for _, c := range confident {
+		kept[c.Row] = true
+	}
+	var rows bytes.Buffer
+	enc := json.NewEncoder(&rows)
+	for _, j := range judged {
+		p := j.P()
+		if err := enc.Encode(pseudoRow{j.Row, j.First, j.Second, p, max(p, 1-p), kept[j.Row], p < 0.5}); err != nil {
+			return err
+		}
+	}
+	if err := disk.Write(filepath.Join(folder, pseudoFile), rows.Bytes()); err != nil {
+		return err
+	}
+	text, err := json.MarshalIndent(labels, "", " ")
+	if err != nil {
+		return err
+	}
+	return disk.Write(filepath.Join(folder, preferencesFile), append(text, '\n'))
+}
+
+// model is a model of a name that a stage trains or reads.
+func (p Program) model(name string) (spec.Model, error) {
+	for _, s := range p.Stages {
+		if s.Kind == "train" && s.Model.Name == name {
+			return s.Model, nil
+		}
+	}
+	for _, m := range p.Models {
+		if m.Name == name {
+			return m, nil
+		}
+	}
+	return spec.Model{}, fmt.Errorf("the program has no model %q", name)
+}
