@@ -83,6 +83,9 @@ func gatherAt(c *console, r *compiled, o factsFlags, pins *lock.File) (*world, e
 			g.source(d.Spec)
 		}
 	}
+	for _, l := range r.Recipe.Labels {
+		g.label(l)
+	}
 	for _, u := range r.Recipe.Uses() {
 		g.tokens(u.Model.Spec, u.Data)
 	}
@@ -170,6 +173,7 @@ func (g *gathering) tokens(m spec.Model, of *resolve.Data) {
 		return
 	}
 	d := of.Spec
+	d.Unlabelled = d.Unlabelled || of.Label != nil && of.Label.Spec.Kind == "rollout"
 	path, ok := g.world.paths[strings.TrimPrefix(of.Path(), "data.")]
 	if !ok {
 		return // said already

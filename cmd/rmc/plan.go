@@ -85,12 +85,26 @@ func (t *planText) headline(s plan.Stage) {
 	case plan.Fit:
 		fmt.Fprintf(&t.b, "  fits %s by %s on %s of %s\n", s.Fit.Name, s.Fit.Kind, examples, s.Data)
 	case plan.Label:
-		fmt.Fprintf(&t.b, "  asks %s of %s which side is better, for %s\n", asked(s), t.examples(s, e.Examples), s.Label.Name)
+		if n := s.Label.Limit; n > 0 {
+			examples = t.examples(s, min(n, e.Examples))
+		}
+		fmt.Fprintf(&t.b, "  "+labelling(*s.Label)+", for %s\n", asked(s), examples, s.Label.Name)
 	case plan.Evaluate:
 		fmt.Fprintf(&t.b, "  evaluates %s on %s of %s.%s\n", measured(s), examples, s.Data, s.Evaluate.Part)
 	default:
 		t.training(s, e)
 	}
+}
+
+// labelling says what is asked, of whom and about how many.
+func labelling(l spec.Label) string {
+	switch {
+	case l.Kind == "rollout":
+		return "has %s go on from the steps of %s"
+	case l.Ask == "pointwise":
+		return "has %s rate both sides of %s"
+	}
+	return "asks %s of %s which side is better"
 }
 
 // asked is who labels: a judge, or a model of the recipe.
@@ -263,7 +277,8 @@ func (t *planText) made(s plan.Stage) {
 	case s.Kind == plan.Label && s.Label.Scorer != "":
 		t.fact("asks", "%s, each pair %s; keeps what it is surer of than %g", s.Label.Scorer, orders(s), s.Label.Keep)
 	case s.Kind == plan.Label:
-		t.fact("asks", "%s at %s, each pair %s", s.Label.Model, s.Label.Endpoint, orders(s))
+		t.fact("asks", "%s at %s, %s", s.Label.Model, s.Label.Endpoint, questions(*s.Label))
+		t.fact("prompt", "%s", s.Label.Prompt)
 	case s.Kind == plan.Evaluate && s.Evaluate.Suite != "":
 		t.suite(s.Evaluate.Suite)
 	}
@@ -274,6 +289,21 @@ func (t *planText) made(s plan.Stage) {
 			t.fact("", "%s", w.Score)
 		}
 	}
+}
+
+// questions says what one row is asked.
+func questions(l spec.Label) string {
+	switch {
+	case l.Kind == "rollout":
+		return fmt.Sprintf("%s of each step", many(l.Samples, "completion"))
+	case l.Ask == "pointwise":
+		return fmt.Sprintf("%s of each side", many(l.Samples, "rating"))
+	}
+	text := "each pair " + orders(plan.Stage{Label: &l})
+	if l.Samples > 1 {
+		text += fmt.Sprintf(", %d times", l.Samples)
+	}
+	return text
 }
 
 // orders says in which orders the sides of a pair are shown.

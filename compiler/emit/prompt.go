@@ -3,9 +3,12 @@ package emit
 import (
 	"path"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
+
+	"github.com/dave/jennifer/jen"
 
 	"github.com/rmc-lang/rmc/compiler/resolve"
 )
@@ -17,8 +20,9 @@ import (
 //	const promptJudgePairwise = `…`
 func (p *program) label(s *resolve.Label) {
 	l := p.literal("label."+s.Name, reflect.ValueOf(s.Spec))
-	if s.Spec.Text != "" {
-		l.add("Text", p.prompt(s.Spec.Prompt, s.Spec.Text), p.origin("label."+s.Name+".prompt"))
+	if i := slices.IndexFunc(l.elements, func(e element) bool { return e.keys[0] == "Prompt" }); i >= 0 {
+		e := &l.elements[i]
+		e.keys, e.values = append(e.keys, "Text"), append(e.values, jen.Id(p.prompt(s.Spec.Prompt, s.Spec.Text)))
 	}
 	p.variable("label", s.Name, "Label", l)
 }

@@ -245,7 +245,7 @@ func asked(form *resolve.Data) any {
 
 // features adds the tokens of data for one backbone, and its hidden states.
 func (b *builder) features(m *resolve.Model, d *resolve.Data) string {
-	if d.Label != nil && d.Spec.Prompts == d.Label.Base.Spec.Prompts {
+	if d.Label != nil && d.Label.Spec.Kind != "rollout" && d.Spec.Prompts == d.Label.Base.Spec.Prompts {
 		d = d.Label.Base // the same texts
 	}
 	name := m.Spec.Name + "." + d.Spec.Name

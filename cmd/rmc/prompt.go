@@ -1,0 +1,29 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/rmc-lang/rmc/compiler/resolve"
+	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/text/jinja"
+)
+
+// label looks at what a label asks: whether its prompt is a template, and whether
+// the solutions that a rollout goes on from say which answer is right. No server
+// is asked anything.
+func (g *gathering) label(l *resolve.Label) {
+	if _, err := jinja.Compile(l.Spec.Text); err != nil {
+		g.wrong("label."+l.Name+".prompt", fmt.Errorf("it is no template: %w", err))
+	}
+	if l.Spec.Kind != "rollout" || l.Base == nil {
+		return
+	}
+	path, ok := g.world.paths[strings.TrimPrefix(l.Base.Path(), "data.")]
+	if !ok {
+		return
+	}
+	if _, err := data.Solutions(l.Base.Spec, path); err != nil {
+		g.wrong(l.Base.Path()+".source", err)
+	}
+}
