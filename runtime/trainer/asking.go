@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
@@ -110,6 +111,23 @@ func marksOf(e data.Example) []int {
 		at = append(at, m.At)
 	}
 	return at
+}
+
+// labelText says what the labels of d are, and which conversations they stand in.
+func (r *Run) labelText(ctx context.Context, m spec.Model, d spec.Data) (string, error) {
+	ids, err := r.labelIDs(ctx, m, d)
+	if err != nil {
+		return "", err
+	}
+	var all []string
+	for i, name := range d.Labels {
+		all = append(all, fmt.Sprintf("%s %q token %d", name, d.Tokens[i], ids[i]))
+	}
+	where := "level=" + d.Level
+	if d.From.Kind == "compare" {
+		where = "compare"
+	}
+	return where + ": " + strings.Join(all, ", "), nil
 }
 
 // labelIDs are the tokens of the labels of d in a model's vocabulary, found where

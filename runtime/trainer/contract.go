@@ -26,6 +26,7 @@ type Contract struct {
 	OverLength string `json:"over_length"`        // what happens beyond
 	DType      string `json:"dtype"`              // of the backbone; the head is float32
 	Head       string `json:"head"`               // kind, outputs, bias, token and layer read; of an encoder the token and layer
+	Labels     string `json:"labels,omitempty"`   // of conversations with labels: where they stand, and the token of each
 	Networks   string `json:"networks,omitempty"` // over an encoder: their shapes
 	Fits       string `json:"fits,omitempty"`     // digest of each fit that may be read
 	Reward     string `json:"reward,omitempty"`   // name of the reward, and its formula as the recipe has it
@@ -42,8 +43,11 @@ func newContract(m spec.Model, d spec.Data) Contract {
 		Head:       fmt.Sprintf("%s outputs=%d bias=%t read=%s layer=%d", h.Kind, h.Outputs, h.Bias, h.Read, h.Layer),
 		Normalizer: "none",
 	}
-	if m.Kind == "encoder" {
+	switch m.Kind {
+	case "encoder":
 		c.Head = fmt.Sprintf("read=%s layer=%d", m.Read, m.Layer)
+	case "policy":
+		c.Head = fmt.Sprintf("language layer=%d", m.Layer)
 	}
 	return c
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/rmc-lang/rmc/conformance"
@@ -153,14 +154,23 @@ func dpo(b *op.Batch) op.Objective {
 // follow runs the steps of a trajectory, micro examples a forward.
 func (ref torchLabels) follow(t *testing.T, b *backend.Backend, run torchRun, micro, steps int) (losses, norms []float64) {
 	t.Helper()
+	objective := labelLoss(run.Loss == "vocabulary")
+	if run.Loss == "dpo" {
+		objective = dpo
+	}
+	return ref.followed(t, b, run, micro, steps, objective)
+}
+
+func (ref torchLabels) followed(t *testing.T, b *backend.Backend, run torchRun, micro, steps int, objective func(*op.Batch) op.Objective) (losses, norms []float64) {
+	t.Helper()
 	tr := spec.Train{
 		Name: "pm", Batch: 4, Micro: micro, Steps: 12, Order: "listed", Buckets: []int{64},
 		Optimizer: spec.Optimizer{Kind: "adamw", LR: 1e-3, Betas: [2]float64{0.9, 0.95}, Eps: 1e-8, WeightDecay: 0.01, Decay: "matrices", Clip: 1},
 		Schedule:  spec.Schedule{Kind: "cosine", Warmup: 3},
 	}
-	set, objective := ref.conversations(), labelLoss(run.Loss == "vocabulary")
+	set := ref.conversations()
 	if run.Loss == "dpo" {
-		set, objective, tr.Optimizer.LR = ref.pairs(), dpo, 2e-4
+		set, tr.Optimizer.LR = ref.pairs(), 2e-4
 	}
 	m := spec.Model{Name: "pm", Kind: "policy", Layer: -1, DType: "float32",
 		Tune: spec.Tune{Kind: run.Tune, Rank: 4, Alpha: 8, On: []string{"q_proj", "v_proj"}}}
@@ -189,6 +199,7 @@ func (ref torchLabels) follow(t *testing.T, b *backend.Backend, run torchRun, mi
 	if err != nil {
 		t.Fatal(err)
 	}
+	besides.whole = indivisible(t, b, shapeOf(set, m), net, objective)
 	st, err := newStepper(stage, net, besides, tokens{net, c, sitesOf(set, m)}, shapeOf(set, m), c.accumulates())
 	if err != nil {
 		t.Fatal(err)
@@ -202,6 +213,25 @@ func (ref torchLabels) follow(t *testing.T, b *backend.Backend, run torchRun, mi
 		losses, norms = append(losses, out.loss), append(norms, out.norm)
 	}
 	return losses, norms
+}
+
+// indivisible reports whether the losses of micro-batches do not add up.
+func indivisible(t *testing.T, b *backend.Backend, s shape, n *network, objective func(*op.Batch) op.Objective) bool {
+	t.Helper()
+	g := graph.NewGraph(b.Backend, "indivisible")
+	defer g.Finalize()
+	micro := s.blank(g, 2)
+	hidden := func() *graph.Node { return graph.Zeros(g, float32s(s.states(2, n.decoder.Config.Hidden))) }
+	r := s.reading(micro, hidden())
+	r.network = func(string) (*network, model.Params) {
+		return n, func(name string) *graph.Node { return n.blank(g, name) }
+	}
+	r.of = func(name string) (map[string]*graph.Node, bool) {
+		return s.byView(micro, hidden()), name != n.model.Name
+	}
+	batch := op.NewBatch(s.inputs(micro, r))
+	batch.Share(objective(batch).Loss)
+	return batch.Indivisible()
 }
 
 // adapters begin as the reference's.

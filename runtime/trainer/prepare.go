@@ -106,8 +106,11 @@ func (r *Run) rewardContract(ctx context.Context, reward Reward) (*Contract, err
 	}
 	var shapes []string
 	for _, m := range reward.Models {
-		if m.Kind == "mlp" {
+		switch {
+		case m.Kind == "mlp":
 			shapes = append(shapes, shapeText(m))
+		case m.Kind == "policy" && m.Name != reads.Name:
+			shapes = append(shapes, fmt.Sprintf("%s: base=%s layer=%d", m.Name, m.Base, m.Layer))
 		}
 	}
 	c.Networks, c.Reward = strings.Join(shapes, "; "), reward.Name+" = "+formulaText(r.Program.Recipe, reward.Name)
@@ -120,8 +123,16 @@ func (r *Run) rewardContract(ctx context.Context, reward Reward) (*Contract, err
 
 // contractOn is what a model whose tokens are read adds to a contract.
 func (r *Run) contractOn(ctx context.Context, m spec.Model, d spec.Data) (Contract, error) {
+	d, err := r.Program.first(d)
+	if err != nil {
+		return Contract{}, err
+	}
 	c := newContract(m, d)
-	var err error
+	if d.Kind == "labels" {
+		if c.Labels, err = r.labelText(ctx, m, d); err != nil {
+			return c, err
+		}
+	}
 	if c.BaseSHA256, err = lockedDigest(r.Program.Lock, m.Base); err != nil || d.Format == "ids" {
 		return c, err
 	}

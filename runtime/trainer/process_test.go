@@ -1,0 +1,213 @@
+package trainer
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rmc-lang/rmc/runtime/backend"
+	"github.com/rmc-lang/rmc/runtime/op"
+	"github.com/rmc-lang/rmc/runtime/spec"
+)
+
+// talk is a chat template with a generation prompt.
+const talk = `{{ bos_token }}{% for m in messages %}{{ '<' + m['role'][0] + '>' + m['content'] + eos_token }}{% endfor %}{% if add_generation_prompt %}{{ '<a>' }}{% endif %}`
+
+// talker is a tiny checkpoint with a language head, a tokenizer and a chat template.
+func talker(t *testing.T) string {
+	t.Helper()
+	dir := languageModel(t, "llama")
+	for _, name := range []string{"tokenizer.json", "tokenizer_config.json"} {
+		text, err := os.ReadFile(filepath.Join("..", "..", "testdata", "tiny", "tokenizer", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name == "tokenizer_config.json" {
+			text, err = json.Marshal(map[string]string{"bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>", "chat_template": talk})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// tinyProofs has solutions of which a step is wrong where it says "no", and of each
+// question several.
+func tinyProofs(t *testing.T, questions, solutions int) string {
+	t.Helper()
+	random := rand.New(rand.NewPCG(31, 31))
+	var b bytes.Buffer
+	for q := range questions {
+		for range solutions {
+			row := map[string]any{"question": fmt.Sprint("q", q, "?")}
+			var steps []string
+			var labels []bool
+			for range 1 + random.IntN(4) {
+				right := random.IntN(3) > 0
+				steps = append(steps, map[bool]string{true: "yes", false: "no"}[right]+fmt.Sprint(random.IntN(10)))
+				labels = append(labels, right)
+			}
+			row["steps"], row["labels"] = steps, labels
+			line, err := json.Marshal(row)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.Write(append(line, '\n'))
+		}
+	}
+	return written(t, "proofs.jsonl", b.String())
+}
+
+var (
+	tinyPolicy = spec.Model{Name: "pm", Kind: "policy", Layer: -1, DType: "float32", Tune: spec.Tune{Kind: "full"}}
+	tinySteps  = spec.Data{
+		Name: "proofs", Kind: "labels", Format: "steps", Columns: spec.Columns{Kind: "same"}, Labels: []string{"good", "bad"}, Tokens: []string{"+", "-"}, Level: "step",
+		MaxLength: 96, OverLength: "drop", Split: spec.Split{Kind: "holdout", Fraction: 0.3, By: "prompt"},
+	}
+	tinyPolicyTrain = spec.Train{
+		Name: "pm", Data: "proofs", Objective: "labelLoss", Batch: 8, Steps: 40, Order: "shuffle", Seed: 1, Save: 20, Buckets: []int{96},
+		Optimizer: spec.Optimizer{Kind: "adamw", LR: 3e-3, Betas: [2]float64{0.9, 0.999}, Eps: 1e-8, Decay: "matrices", Clip: 1},
+		Schedule:  spec.Schedule{Kind: "cosine", Warmup: 2},
+	}
+)
+
+// worst is a reward: the least probability of a step to be good.
+func worst(b *op.Batch) op.Reward {
+	surety := op.At(op.LogSoftmax(b.Logits("pm", "conversation"), "label"), "label", 0)
+	right := op.Exp(surety)
+	return op.Reward{Score: op.MinOver(right, "step"), Parts: []op.Report{{Name: "right", Value: right}}}
+}
+
+// processRun trains a process reward model; change edits its stages.
+func processRun(t *testing.T, b *backend.Backend, base, rows string, change func(*spec.Model, *spec.Data, *spec.Train)) *Run {
+	t.Helper()
+	m, d, tr := tinyPolicy, tinySteps, tinyPolicyTrain
+	m.Base, d.Source = "file:"+base, "file:"+rows
+	if change != nil {
+		change(&m, &d, &tr)
+	}
+	return &Run{
+		Program: Program{
+			Name: "process", Data: []spec.Data{d}, Rewards: []Reward{{Name: "prm", Score: worst, Models: []spec.Model{m}, Form: "proofs"}},
+			Stages: []Stage{
+				Train(m, d, tr, labelLoss(false)),
+				Evaluate(m, d, spec.Evaluate{Name: "pm", Data: "proofs", Part: "holdout", Batch: 8}),
+				EvaluateReward("prm", d, spec.Evaluate{Name: "prm", Data: "proofs", Part: "holdout", Batch: 8}),
+			},
+		},
+		Dir: t.TempDir(), Backend: b, OnNote: func(s string) { t.Log(s) },
+	}
+}
+
+// A process reward model learns which steps are wrong; what a reward says of a
+// solution is the least of what is said of its steps, in evaluation and in score.
+func TestProcessRewardModel(t *testing.T) {
+	r := processRun(t, goBackend(t), talker(t), tinyProofs(t, 20, 4), nil)
+	execute(t, r)
+	steps := losses(t, r.Dir)
+	if first, last := mean(steps[:5]), mean(steps[35:]); !(last < 0.5*first) {
+		t.Errorf("the loss goes from %v to %v", first, last)
+	}
+	got := r.Results[0].Marked
+	if got == nil || got.Accuracy <= got.Majority || got.Commonest != "good" || got.Labels[1].F1 < 0.5 || got.LogLoss <= 0 || got.Positions != nil {
+		t.Fatalf("%+v", got)
+	}
+	if o := r.Results[1].Marked.Outcome; o == nil || o.AUC < 0.4 || len(o.BestOf) != 3 || o.BestOf[0].N != 1 || o.PassAt[2].Value < o.BestOf[2].Value {
+		t.Errorf("%+v", o)
+	}
+	t.Log(r.Results[0].Marked.headline())
+	s, err := r.Scorer(context.Background(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	in := `{"prompt": "q3?", "steps": ["yes1", "no2", "yes3"]}` + "\n" + `{"prompt": "q3?", "steps": []}` + "\n" + `{"prompt": "q3?", "response": "yes1\nno2\nyes3"}` + "\n"
+	bad, err := scoreLines(strings.NewReader(in), &out, scoring{encode: s.Encode, say: func(all []answered) (*sayings, error) { return s.Score(context.Background(), all) }})
+	if err != nil || bad != 1 {
+		t.Fatalf("%d bad, %v", bad, err)
+	}
+	var lines []struct {
+		Score float64
+		Right []float64
+	}
+	for line := range strings.Lines(out.String()) {
+		lines = append(lines, struct {
+			Score float64
+			Right []float64
+		}{})
+		if err := json.Unmarshal([]byte(line), &lines[len(lines)-1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	one, two := lines[0], lines[2]
+	if len(one.Right) != 3 || one.Score != one.Right[1] || !(one.Right[1] < one.Right[0]) || one.Score != two.Score {
+		t.Errorf("%s", out.String())
+	}
+}
+
+// A training on labels that was stopped goes on bit for bit.
+func TestPolicyResumesExactly(t *testing.T) {
+	b, base, rows := goBackend(t), talker(t), tinyProofs(t, 8, 2)
+	short := func(_ *spec.Model, _ *spec.Data, tr *spec.Train) { tr.Steps, tr.Save, tr.Batch, tr.Micro = 6, 2, 4, 3 }
+	run := func() *Run {
+		r := processRun(t, b, base, rows, short)
+		r.Program.Stages = r.Program.Stages[:1]
+		return r
+	}
+	whole := run()
+	execute(t, whole)
+	stopped := run()
+	stopped.Steps = 4
+	execute(t, stopped)
+	stopped.Steps, stopped.Resume, stopped.world = 0, true, world{}
+	execute(t, stopped)
+	want := lossesOf(t, whole)
+	for i, loss := range lossesOf(t, stopped) {
+		if loss != want[i] {
+			t.Errorf("step %d: %v after going on, %v without", i+1, loss, want[i])
+		}
+	}
+}
+
+// Micro-batches have other numbers of labels, and a loss over labels is the mean of
+// all of them: losses and gradients are those of the whole step, for means over row
+// and step, for objectives that take two passes, and for responses.
+func TestPolicyLossesDoNotDependOnMicro(t *testing.T) {
+	ref, b := readLabels(t), goBackend(t)
+	run := torchRun{Family: "llama", Loss: "labels", Tune: "full"}
+	twice := func(b *op.Batch) op.Objective {
+		p := op.LogSoftmax(b.Logits("pm", "conversation"), "label")
+		mean := op.Mean(op.Sum(op.Mul(b.Gold(), p), "label"), "row", "step")
+		return op.Objective{Loss: op.Add(op.Neg(mean), op.Square(mean))}
+	}
+	tokens := func(b *op.Batch) op.Objective { // a mean over all tokens of a step, whose number no micro-batch knows
+		return op.Objective{Loss: op.Neg(op.Mean(b.LogProb("pm", "chosen"), "pair", "token"))}
+	}
+	for name, c := range map[string]struct {
+		loss      string
+		objective func(*op.Batch) op.Objective
+	}{"labels": {"labels", labelLoss(false)}, "vocabulary": {"labels", labelLoss(true)}, "square": {"labels", twice}, "tokens": {"dpo", tokens}, "dpo": {"dpo", dpo}} {
+		t.Run(name, func(t *testing.T) {
+			run := run
+			run.Loss = c.loss
+			wantLoss, wantNorm := ref.followed(t, b, run, 4, 2, c.objective)
+			gotLoss, gotNorm := ref.followed(t, b, run, 1, 2, c.objective)
+			for i := range wantLoss {
+				if math.Abs(gotLoss[i]-wantLoss[i]) > 2e-6*math.Max(1, wantLoss[i]) || math.Abs(gotNorm[i]/wantNorm[i]-1) > 1e-5 {
+					t.Errorf("step %d: %v and %v in parts, %v and %v at once", i, gotLoss[i], gotNorm[i], wantLoss[i], wantNorm[i])
+				}
+			}
+		})
+	}
+}
