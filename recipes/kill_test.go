@@ -161,7 +161,7 @@ func TestKillAndResume(t *testing.T) {
 	says(t, errs, "going on from step ")
 	sameSteps(t, filepath.Join(dir, "killed"), filepath.Join(dir, "whole"))
 	holds(t, filepath.Join(dir, "killed"), slices.Concat(checkpointAt(99), checkpointAt(100),
-		[]string{"evaluation.jsonl", "metrics.jsonl", "model/SHA256SUMS", "model/contract.json", "model/model.safetensors", "run.json"})...)
+		[]string{"evaluation.jsonl", "metrics.jsonl", "model/SHA256SUMS", "model/contract.json", "model/metrics.jsonl", "model/model.safetensors", "model/training.json", "run.json"})...)
 	t.Logf("killed %d times", kills)
 }
 
@@ -202,7 +202,7 @@ func TestInterruptAndSteps(t *testing.T) {
 	before := files(t, run)
 	for _, more := range [][]string{{}, {"--resume"}, {"--steps", "3"}} {
 		_, errs := command(t, dir, 0, trainer, append(args, more...)...)
-		says(t, errs, "nothing changed since this run finished", "--force trains anew")
+		says(t, errs, "nothing changed since this run finished", "--anew trains it all again")
 	}
 	unchanged(t, run, before)
 	command(t, dir, 0, trainer, append(args, "--force", "--steps", "2")...)

@@ -245,10 +245,7 @@ func TestA10BestStepIsKept(t *testing.T) {
 	}
 	// The loss that chose them is the loss that they have.
 	s := whole.Program.Stages[0]
-	tr, err := whole.begin(context.Background(), s)
-	if err != nil {
-		t.Fatal(err)
-	}
+	tr := started(t, whole, s)
 	if got, err := tr.stepper.measure(tr.validation); err != nil || math.Abs(got-lowest) > 1e-6 {
 		t.Errorf("the model kept has a loss of %v, want %v: %v", got, lowest, err)
 	}
@@ -259,6 +256,19 @@ func TestA10BestStepIsKept(t *testing.T) {
 			}
 		}
 	}
+}
+
+// started is a train stage before its first step.
+func started(t *testing.T, r *Run, s Stage) *training {
+	t.Helper()
+	tr, err := r.begin(t.Context(), s)
+	if err == nil {
+		err = tr.start(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tr
 }
 
 func same(x, y []float32) bool {
@@ -281,10 +291,7 @@ func TestValidationHasNoDropout(t *testing.T) {
 		s := r.Program.Stages[2]
 		r.Program.Stages = r.Program.Stages[:2]
 		execute(t, r)
-		tr, err := r.begin(context.Background(), s)
-		if err != nil {
-			t.Fatal(err)
-		}
+		tr := started(t, r, s)
 		loss, err := tr.stepper.measure(tr.validation)
 		if err != nil {
 			t.Fatal(err)
@@ -306,10 +313,7 @@ func TestValidationIsOfAllRows(t *testing.T) {
 			r := statisticRun(t, b, base, pairs, objective, c[1])
 			s := r.Program.Stages[0]
 			s.Train.Batch, s.Train.Validate = c[0], spec.Split{Kind: "holdout", Fraction: 0.5, By: "row"}
-			tr, err := r.begin(context.Background(), s)
-			if err != nil {
-				t.Fatal(err)
-			}
+			tr := started(t, r, s)
 			got, err := tr.stepper.measure(tr.validation)
 			if err != nil {
 				t.Fatal(err)

@@ -1,7 +1,6 @@
 package trainer
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -177,10 +176,7 @@ func TestOnlyStatisticsGoTwice(t *testing.T) {
 		looks     bool
 	}{{odin, 4, true}, {odin, 8, false}, {bradleyTerry, 4, false}} {
 		r := statisticRun(t, b, base, pairs, c.objective, c.micro)
-		tr, err := r.begin(context.Background(), r.Program.Stages[0])
-		if err != nil {
-			t.Fatal(err)
-		}
+		tr := started(t, r, r.Program.Stages[0])
 		if _, err := tr.stepper.step(tr.examples[:8], 0, ratesAt(tr.stage.Train, 0, 2)); err != nil {
 			t.Fatal(err)
 		}
