@@ -456,7 +456,9 @@ func (r *resolver) evaluate(d *ast.Decl) {
 	if d.As != nil {
 		e.Name = d.As.Name
 	}
-	e.Spec.Name = d.Name.Name
+	if e.Spec.Name = r.ofLastRound(d.Name).Name; e.Name != e.Spec.Name {
+		e.Spec.As = e.Name
+	}
 	r.evaluated(e, d.On)
 	r.measurable(e)
 	if !r.stageName(e.Name, "evaluate", d) {

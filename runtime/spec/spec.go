@@ -321,6 +321,7 @@ type Schedule struct {
 // Evaluate measures a model on a part of a data set.
 type Evaluate struct {
 	Name  string // of the model
+	As    string // of the stage where it is not Name: evaluate rm on prefs.train as seen
 	Data  string
 	Part  string // holdout | train | all
 	Batch int    `rmr:"batch" default:"16" unit:"pairs|rows" min:"1" doc:"examples per forward; it never changes a score"`

@@ -97,6 +97,9 @@ func (s Stage) Name() string {
 		if s.Suite.Name != "" {
 			name += " by " + s.Suite.Name
 		}
+		if s.Evaluate.As != "" {
+			name += " as " + s.Evaluate.As
+		}
 		return name
 	}
 	name := fmt.Sprintf("train %s on %s", s.Model.Name, s.Data.Name)
