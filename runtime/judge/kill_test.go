@@ -3,6 +3,7 @@ package judge
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"strings"
@@ -12,14 +13,22 @@ import (
 )
 
 // The child that TestD1 kills: it asks, as a trainer would.
-const childFolder, childEndpoint = "RMC_TEST_JUDGE_FOLDER", "RMC_TEST_JUDGE_ENDPOINT"
+const childFolder, childEndpoint, childRolls = "RMC_TEST_JUDGE_FOLDER", "RMC_TEST_JUDGE_ENDPOINT", "RMC_TEST_JUDGE_ROLLS"
 
 const childPairs = 40
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(childFolder); dir != "" {
 		j := judgeAt(os.Getenv(childEndpoint), dir)
-		if _, err := j.Ask(context.Background(), pairs(childPairs)); err != nil {
+		var err error
+		if os.Getenv(childRolls) == "" {
+			_, err = j.Ask(context.Background(), pairs(childPairs))
+		} else {
+			j = (&server{Server: &httptest.Server{URL: strings.TrimSuffix(os.Getenv(childEndpoint), "/v1")}}).solver(dir)
+			j.Label.Parallel, j.Label.StopAtWrong = 4, true
+			_, err = j.Rollout(context.Background(), solutions(childPairs/4))
+		}
+		if err != nil {
 			os.Stderr.WriteString(err.Error())
 			os.Exit(1)
 		}
@@ -71,11 +80,52 @@ func TestD1KilledAndResumed(t *testing.T) {
 	}
 }
 
+// A rollout that is killed again and again, and that asks step by step, loses no
+// completion, repeats none that is in the table and makes none up.
+func TestD1KilledRollout(t *testing.T) {
+	var answered atomic.Int64
+	s := newServer(t, func(w http.ResponseWriter, question string, _ int) bool {
+		time.Sleep(2 * time.Millisecond)
+		answered.Add(1)
+		if strings.Contains(question, "a mistake") {
+			say(w, "7")
+			return true
+		}
+		return solver(w, question, 1)
+	})
+	dir := t.TempDir()
+	kills := 0
+	for every := int64(11); ; every += 2 {
+		done, err := killAfter(t, s.URL+"/v1", dir, &answered, every, childRolls+"=1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if done {
+			break
+		}
+		kills++
+	}
+	before := s.requests()
+	j := s.solver(dir)
+	j.Label.StopAtWrong = true
+	r := mustRoll(t, j, solutions(childPairs/4))
+	const answers = childPairs / 4 * 8
+	if r.Summary.Asked != 0 || r.Summary.Reused != answers || s.requests() != before || len(tableLines(t, dir)) != answers || kills < 3 {
+		t.Errorf("%+v; %d lines after %d kills", r.Summary, len(tableLines(t, dir)), kills)
+	}
+	if got := shownRows(r); !strings.HasPrefix(got, "0: 1.00(4) 1.00(4) 1.00(-1) true; 1: 1.00(4) 0.00(0) – false; ") {
+		t.Errorf("found is %s", got)
+	}
+	if again := before - answers; again > kills*4 {
+		t.Errorf("%d questions were asked again after %d kills, at most 4 were under way at each", again, kills)
+	}
+}
+
 // killAfter runs the child until some answers were given; done says that it came
 // to its end before.
-func killAfter(t *testing.T, endpoint, dir string, answered *atomic.Int64, n int64) (done bool, err error) {
+func killAfter(t *testing.T, endpoint, dir string, answered *atomic.Int64, n int64, env ...string) (done bool, err error) {
 	child := exec.Command(os.Args[0])
-	child.Env = append(os.Environ(), childFolder+"="+dir, childEndpoint+"="+endpoint)
+	child.Env = append(append(os.Environ(), childFolder+"="+dir, childEndpoint+"="+endpoint), env...)
 	var said strings.Builder
 	child.Stderr = &said
 	start := answered.Load()
