@@ -70,7 +70,7 @@ func (r *Run) pseudo(ctx context.Context, s Stage) (out *Pseudo, reused bool, er
 	if err != nil {
 		return nil, false, err
 	}
-	texts, err := r.textsOf(ctx, s.Data)
+	texts, err := r.keptTexts(ctx, s, m)
 	if err != nil {
 		return nil, false, err
 	}
@@ -97,6 +97,22 @@ func (r *Run) pseudo(ctx context.Context, s Stage) (out *Pseudo, reused bool, er
 	of.Yield, of.Scorer, of.Keep = yield, m.Name, s.Label.Keep
 	r.note(fmt.Sprintf("%s: %s", s.Name(), of))
 	return of, false, writePseudo(folder, pseudoLabels{s.Label, inputs, preferencesOf(judged, confident), *of}, judged, confident)
+}
+
+// keptTexts are the pairs that the stage's data keep: none that is left out for its
+// length or because other data have its question.
+func (r *Run) keptTexts(ctx context.Context, s Stage, m spec.Model) (map[int]data.Text, error) {
+	set, err := r.set(ctx, m, s.Data)
+	if err != nil {
+		return nil, err
+	}
+	texts, err := r.textsOf(ctx, s.Data)
+	if err != nil {
+		return nil, err
+	}
+	kept := keptRows(set)
+	maps.DeleteFunc(texts, func(row int, _ data.Text) bool { return !kept[row] })
+	return texts, nil
 }
 
 // pseudoInputs is a digest of all that pseudo-labels depend on.
