@@ -35,9 +35,10 @@ func marks(kind string, terms, gold []float64) *eval.Batch {
 	return b
 }
 
-// Each label counts the same, be there three in a conversation or one, and what
+// The reference spends two thirds of its loss on the turns around a label. Here
+// each label counts the same, be there three in a conversation or one, and what
 // the model says of all other tokens does not.
-func TestLabelLossIsOfTheLabelsAlone(t *testing.T) {
+func TestP2LossIsOfTheLabelsAlone(t *testing.T) {
 	logits := []float64{2, 0, -1, 1, 0.5, 0.5, 3, -3, 9, 9, 9, 9}
 	gold := []float64{1, 0, 0, 1, 0.25, 0.75, 0, 1, 7, 7, 7, 7}
 	o := trained(t, policyModel, stepData, "label_loss", "").Objectives["rm"]

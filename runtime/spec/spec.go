@@ -167,7 +167,7 @@ type Data struct {
 	// Level of what compare makes is outcome: one label, after both responses.
 	Level string `rmr:"level" of:"labels" default:"step" one_of:"step|outcome" scores:"true" doc:"step: a label after each step (a process reward model); outcome: one after the whole (an outcome reward model)"`
 	// Columns renames: the column a row has, for each name the format wants.
-	Columns    Columns  `rmr:"columns" default:"same" doc:"where to find chosen, rejected, prompt, margin and the objective's columns"`
+	Columns    Columns  `rmr:"columns" default:"same" doc:"where to find chosen, rejected, prompt, margin, what else the format reads, and the objective's columns"`
 	MaxLength  int      `rmr:"max_length" default:"1024" unit:"tokens" min:"1" scores:"true" doc:"longest sequence, prompt and response together"`
 	OverLength string   `rmr:"over_length" one_of:"drop|truncate_left|truncate_right|error" scores:"true" contested:"TRL drops the pair, OpenRLHF and axolotl truncate right, RLHFlow truncates left, NeMo-RL masks the pair" doc:"what happens to a row whose longer side exceeds max_length"`
 	Split      Split    `rmr:"split" contested:"RLHFlow evaluates on training rows, OpenRLHF on the first 1 % of train, TRL on a split the user brings" doc:"what is held out, and by what rows are kept together"`
