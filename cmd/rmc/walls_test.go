@@ -89,8 +89,10 @@ func TestTableOfPackages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	_, packages, _ := strings.Cut(string(text), "\n## Packages\n")
+	packages, _, _ = strings.Cut(packages, "\n## ")
 	rows := map[string]string{}
-	for _, row := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\| .+ \\| (.+) \\|$").FindAllStringSubmatch(string(text), -1) {
+	for _, row := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\| .+ \\| (.+) \\|$").FindAllStringSubmatch(packages, -1) {
 		rows[row[1]] = row[2]
 	}
 	cmd := exec.Command("go", "list", "-f", "{{.ImportPath}} {{join .Imports \" \"}}", "./...")
