@@ -208,6 +208,37 @@ func TestP5LongComparisons(t *testing.T) {
 	}
 }
 
+// P3: where a model pads with the token that ends its turns, the reference's mask
+// hides every turn's end. Here what is attended to is what lies within a sequence,
+// whatever its tokens are: all turn ends of a comparison, as the places that are read, do.
+func TestP3TurnEndsAreNotMasked(t *testing.T) {
+	s := mustPairs(t, comparing("both"), somePairs(2))
+	const turnEnd = 2 // "$" of spelt
+	sequence := s.Train[0].Sequences[0].IDs
+	if !slices.Contains(sequence, turnEnd) {
+		t.Fatalf("%q has no turn end", spelt(sequence))
+	}
+	for _, end := range []int32{turnEnd, 0} { // 0 is what padding is filled with
+		for i, id := range sequence {
+			if id == turnEnd {
+				sequence[i] = end
+			}
+		}
+		for _, m := range Batch(s.Train[:1], s.Width, []int{512}, func(int) int { return 1 }) {
+			for i := range m.Tokens {
+				want := int32(0)
+				if i < len(sequence) {
+					want = int32(len(sequence))
+				}
+				if m.Ends[i] != want {
+					t.Fatalf("token %d of %d, id %d: ends at %d, want %d", i, len(sequence), m.Tokens[i], m.Ends[i], want)
+				}
+			}
+		}
+		holdsPack(t, []Sequence{s.Train[0].Sequences[0], s.Train[1].Sequences[0]})
+	}
+}
+
 // Comparisons of a pair are on the side of the split that the pair is on, also
 // when its label was turned round.
 func TestSplitOfComparisons(t *testing.T) {
