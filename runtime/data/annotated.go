@@ -33,6 +33,7 @@ func (l *layout) signed(row Row, where string) (record, error) {
 		}
 		s.turns, s.gold = append(s.turns, clean(turns[i].Content)), append(s.gold, gold)
 	}
+	s.answer = finalAnswer(s.turns)
 	if l.labels.level == levelOutcome && len(s.turns) > 1 {
 		s.turns, s.gold = []string{strings.Join(s.turns, "\n")}, s.gold[len(s.gold)-1:]
 	}

@@ -160,7 +160,7 @@ func (p *prepared) tokeniseSteps(d spec.Data, l *layout, encode Encode) {
 	if p.flaw = flaw; flaw != "" {
 		return
 	}
-	p.cut, p.marks = []Sequence{short}, marks
+	p.cut, p.marks, p.answer = []Sequence{short}, marks, p.record.steps.answer
 	p.place(d)
 }
 

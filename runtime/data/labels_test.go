@@ -592,3 +592,17 @@ func TestResponsesOfLabels(t *testing.T) {
 	_, err = Responses(map[string]any{"prompt": "q", "responses": []any{"a", "b", "c"}}, comparing("both"), labelEncode("A", "B"))
 	wantError(t, err, "a comparison has two responses, not 3")
 }
+
+// Solutions come to answers, also where the last step has no label.
+func TestSolutionsComeToAnswers(t *testing.T) {
+	for _, c := range []struct{ row, want string }{
+		{`{"prompt":"q","answers":["2+2 = <<2+2=4>>4\nA: 4","no idea"],"labels":[1,0]}`, "4"},
+		{`{"problem":"q","steps":["a","b","so \\boxed{7}"],"label":1,"final_answer_correct":false}`, "7"},
+		{`{"conversations":[{"role":"user","content":"q Step 1: a"},{"role":"assistant","content":"+"},{"role":"user","content":"the answer is 9."},{"role":"assistant","content":"-"}]}`, "9"},
+		{`{"prompt":"q","steps":["a","b"],"labels":[1,0]}`, ""},
+	} {
+		if got := mustLoadLabels(t, signs(), c.row).Train[0].Answer; got != c.want {
+			t.Errorf("%s comes to %q, want %q", c.row, got, c.want)
+		}
+	}
+}

@@ -185,6 +185,7 @@ type prepared struct {
 	marks    []Mark     // of labels
 	labelIDs []int32    // the tokens of labels in this row
 	swapped  bool       // Example.Swapped
+	answer   string     // Example.Answer
 	failure  error      // that stops the loading: a label that is no token
 	flaw     string     // name of the filter that leaves it out; empty when none does
 	refusal  error      // what the template said; flaw is Refused
@@ -442,7 +443,7 @@ func examples(rows []prepared) []Example {
 	for i, p := range rows {
 		out[i] = Example{Row: p.row, Sequences: p.cut, Lengths: p.lengths, Columns: p.record.columns, Prompt: p.key,
 			Better: p.record.better, Subset: p.record.place.subset, Name: p.record.place.name,
-			Marks: p.marks, Swapped: p.swapped, Question: p.question}
+			Marks: p.marks, Swapped: p.swapped, Answer: p.answer, Question: p.question}
 	}
 	return out
 }

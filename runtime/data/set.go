@@ -48,6 +48,7 @@ type Example struct {
 	Marks    []Mark
 	LabelIDs []int32 // of one that is to be scored, as Set.LabelIDs
 	Swapped  bool    // of a comparison: whether the side that is better is the second that is shown
+	Answer   string  // of a solution with labels: the final answer that it gives, see answer.Final; "" where it gives none
 	Question string  // hash of the prompt's text without case, white space and punctuation; "" for token ids
 }
 

@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/rmc-lang/rmc/runtime/answer"
 )
 
 // A stepwise is a row of labels data: what a user says, turn by turn, and after
@@ -12,6 +14,7 @@ type stepwise struct {
 	before   []Message   // a system's turn
 	turns    []string    // the user's
 	gold     [][]float32 // [turn] the label after it, see Mark.Gold; nil where none is known
+	answer   string      // Example.Answer
 	from, to int         // bytes of turns[0] that are the question's: what truncate_left may take
 	flaw     string      // found while the row was read
 
@@ -42,7 +45,7 @@ func (l *layout) dialogue(s solution) *stepwise {
 	if l.labels.level == levelOutcome {
 		s.steps, s.gold = []string{strings.Join(s.steps, "\n")}, [][]float32{s.outcome}
 	}
-	out := &stepwise{turns: s.steps, gold: s.gold, to: len(question), flaw: s.flaw}
+	out := &stepwise{turns: s.steps, gold: s.gold, answer: finalAnswer(s.steps), to: len(question), flaw: s.flaw}
 	if question == "" && out.flaw == "" {
 		out.flaw = NoPrompt
 	}
@@ -50,6 +53,12 @@ func (l *layout) dialogue(s solution) *stepwise {
 		out.turns[0] = question + " " + out.turns[0]
 	}
 	return out.upToLabel()
+}
+
+// finalAnswer is the answer that steps come to; "" where they come to none.
+func finalAnswer(steps []string) string {
+	found, _, _ := answer.Final(strings.Join(steps, "\n"))
+	return found
 }
 
 // upToLabel leaves out the turns after the last label: no label depends on them.

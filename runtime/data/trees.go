@@ -55,8 +55,8 @@ func (l *layout) bothChains(row Row) bool {
 	return err == nil && !slices.Equal(made, from)
 }
 
-// An answer is one of several solutions that a row has.
-type answer struct {
+// A candidate is one of several solutions that a row has.
+type candidate struct {
 	column string // that the label is in
 	text   any
 	label  any
@@ -65,14 +65,14 @@ type answer struct {
 // answers lists the solutions of a row: columns with objects of solution and
 // is_correct, by name, as GSM8K's; or the lists answers and labels (or label), as
 // RLHFlow's test sets.
-func (l *layout) answers(row Row) []answer {
-	var out []answer
+func (l *layout) answers(row Row) []candidate {
+	var out []candidate
 	texts, isList := l.value(row, "answers").([]any)
 	name, _ := l.first(row, "labels", "label")
 	labels, labelled := l.value(row, name).([]any)
 	for i := range texts {
 		if isList && labelled && len(texts) == len(labels) {
-			out = append(out, answer{name, texts[i], labels[i]})
+			out = append(out, candidate{name, texts[i], labels[i]})
 		}
 	}
 	if out != nil {
@@ -80,7 +80,7 @@ func (l *layout) answers(row Row) []answer {
 	}
 	for _, column := range columnNames(row.Fields) {
 		if one, ok := row.Fields[column].(map[string]any); ok && one["solution"] != nil && one["is_correct"] != nil {
-			out = append(out, answer{column + ".is_correct", one["solution"], one["is_correct"]})
+			out = append(out, candidate{column + ".is_correct", one["solution"], one["is_correct"]})
 		}
 	}
 	return out

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 
+	"github.com/rmc-lang/rmc/runtime/answer"
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/suite"
@@ -53,6 +54,10 @@ type Outcome struct {
 	// what the best choice would come to.
 	BestOf []suite.Estimate `json:"best_of,omitempty"`
 	PassAt []suite.Estimate `json:"pass_at,omitempty"`
+	// The answer that most of n solutions come to, and the one with the highest sum
+	// of scores where these are not negative; of data whose solutions give answers.
+	Majority []suite.Estimate `json:"majority,omitempty"`
+	Weighted []suite.Estimate `json:"weighted,omitempty"`
 }
 
 // markedOf measures what is said of conversations with labels.
@@ -270,14 +275,16 @@ func outcomeOf(examples []data.Example, scores []float64) (*Outcome, error) {
 		for _, i := range byQuestion[key] {
 			p.Scores, p.Right = append(p.Scores, scores[i]), append(p.Right, right[i])
 		}
+		p.Answers = ballots(examples, byQuestion[key])
 		problems, least = append(problems, p), min(least, len(p.Scores))
 	}
+	votes := slices.ContainsFunc(examples, func(e data.Example) bool { return e.Answer != "" })
 	for n := 1; n <= least && least > 1; n *= 2 {
-		if err := out.best(problems, n); err != nil {
+		if err := out.best(problems, n, votes); err != nil {
 			return nil, err
 		}
 		if n < least && 2*n > least {
-			if err := out.best(problems, least); err != nil {
+			if err := out.best(problems, least, votes); err != nil {
 				return nil, err
 			}
 		}
@@ -285,14 +292,44 @@ func outcomeOf(examples []data.Example, scores []float64) (*Outcome, error) {
 	return out, nil
 }
 
-// best adds what is chosen out of n answers.
-func (o *Outcome) best(problems []suite.Problem, n int) error {
+// ballots are the final answers of some examples, alike where they mean the same. A
+// solution without one stands alone.
+func ballots(examples []data.Example, of []int) []string {
+	out := make([]string, len(of))
+	for k, i := range of {
+		out[k] = fmt.Sprintf("solution %d", k)
+		if examples[i].Answer == "" {
+			continue
+		}
+		out[k] = "answer " + examples[i].Answer
+		for before, j := range of[:k] {
+			if answer.Same(examples[i].Answer, examples[j].Answer) {
+				out[k] = out[before]
+				break
+			}
+		}
+	}
+	return out
+}
+
+// best adds what is chosen out of n answers, by scores and, if asked, by votes.
+func (o *Outcome) best(problems []suite.Problem, n int, votes bool) error {
 	best, err := suite.BestOf(problems, n)
 	if err != nil {
 		return err
 	}
 	pass, err := suite.PassAt(problems, n)
 	o.BestOf, o.PassAt = append(o.BestOf, best), append(o.PassAt, pass)
+	if err != nil || !votes {
+		return err
+	}
+	majority, err := suite.Majority(problems, n)
+	o.Majority = append(o.Majority, majority)
+	if err != nil || slices.ContainsFunc(problems, func(p suite.Problem) bool { return slices.Min(p.Scores) < 0 }) {
+		return err
+	}
+	weighted, err := suite.Weighted(problems, n)
+	o.Weighted = append(o.Weighted, weighted)
 	return err
 }
 
@@ -385,6 +422,9 @@ func (m *Marked) headline() string {
 		line += fmt.Sprintf("   AUC %.3f", o.AUC)
 		for i, b := range o.BestOf {
 			line += fmt.Sprintf("   best of %d %s (of %s)", b.N, share(b.Value), share(o.PassAt[i].Value))
+			if o.Majority != nil {
+				line += fmt.Sprintf(", majority %s", share(o.Majority[i].Value))
+			}
 		}
 	}
 	return line
