@@ -374,6 +374,9 @@ func details(res Result) []string {
 		lines = append(lines, fmt.Sprintf("the shorter one wins: %s   margin %+.3f   log loss %.3f   ties %d   correlation with length %+.3f",
 			share(res.Shorter), res.Margin, res.LogLoss, res.Ties, res.LengthCorrelation))
 	}
+	if p := res.Positions; p != nil {
+		lines = append(lines, fmt.Sprintf("the one shown first wins: %s   the same in both orders: %s of %d pairs", share(p.First), share(p.Consistent), p.Pairs))
+	}
 	return append(lines, tableLines(res.Suite)...)
 }
 

@@ -121,7 +121,12 @@ func resultSections(rec *Record) []report.Section {
 	pairs := report.Section{Title: "Result", Head: []string{"stage", "before", "after", "95 % interval", "the shorter one wins", "log loss", "correlation with length", "pairs", "ties"}}
 	rated := report.Section{Title: "Attributes", Text: "Against the ratings of rows that nothing was fitted on, unless the stage says train.",
 		Head: []string{"stage", "attribute", "rows", "MSE", "MSE of the mean", "R²", "Pearson", "95 % interval", "Spearman"}}
+	orders := report.Section{Title: "Positions", Text: "Of responses that are compared with each other: each pair is asked in both orders. A judge without a bias prefers the one shown first half of the time.",
+		Head: []string{"stage", "the one shown first wins", "the same in both orders", "pairs"}}
 	for _, r := range rec.Results {
+		if p := r.Positions; p != nil {
+			orders.Rows = append(orders.Rows, []string{r.Stage, share(p.First), share(p.Consistent), fmt.Sprint(p.Pairs)})
+		}
 		for _, a := range r.Attributes {
 			row := []string{r.Stage, a.Attribute, fmt.Sprint(a.Rows), fmt.Sprintf("%.4g", a.MSE), fmt.Sprintf("%.4g", a.MeanMSE)}
 			if a.Undefined == "" {
@@ -145,8 +150,10 @@ func resultSections(rec *Record) []report.Section {
 		pairs.Text = "Nothing was evaluated yet."
 	}
 	out := []report.Section{pairs}
-	if len(rated.Rows) > 0 {
-		out = append(out, rated)
+	for _, more := range []report.Section{rated, orders} {
+		if len(more.Rows) > 0 {
+			out = append(out, more)
+		}
 	}
 	if len(rec.Comparisons) > 0 {
 		out = append(out, comparisonSection(rec.Comparisons))
