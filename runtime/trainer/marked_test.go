@@ -1,9 +1,13 @@
 package trainer
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/spec"
+	"github.com/rmc-lang/rmc/runtime/suite"
 )
 
 // Solutions of one question vote by what their answers mean; those without an
@@ -33,5 +37,61 @@ func TestSolutionsVoteByTheirAnswers(t *testing.T) {
 	scores[0] = -1
 	if o, err = outcomeOf(examples, scores); err != nil || o.Weighted != nil || len(o.Majority) != len(o.BestOf) {
 		t.Errorf("scores below 0 are no weights: %v, %v, %v", o.Weighted, o.Majority, err)
+	}
+}
+
+// M1: the reference's evaluation keeps a debugging cut to its first 8 problems. Here
+// every row counts, and a question with fewer solutions than the others is no reason
+// to leave it out: the choice is then of fewer.
+func TestM1EveryProblemCounts(t *testing.T) {
+	var examples []data.Example
+	var scores []float64
+	said := &sayings{}
+	for q := range 40 {
+		for k := range 2 + q%3 {
+			right := (q+k)%2 == 0
+			gold := map[bool][]float32{true: {1, 0}, false: {0, 1}}[right]
+			examples = append(examples, data.Example{Prompt: fmt.Sprint("q", q), Marks: []data.Mark{{Gold: gold}}})
+			scores = append(scores, float64(k))
+			said.steps = append(said.steps, [][]float64{{0.6, 0.4}})
+		}
+	}
+	o, err := outcomeOf(examples, scores)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.Questions != 40 || o.Solutions != len(examples) || o.BestOf[len(o.BestOf)-1].N != 2 {
+		t.Errorf("%d questions with %d solutions, best of %v; want 40, %d, and 2", o.Questions, o.Solutions, o.BestOf, len(examples))
+	}
+	set := &data.Set{Train: examples, Labels: []string{"good", "bad"}}
+	if m := markedOf(set, examples, said); m.Conversations != len(examples) || m.Places != len(examples) {
+		t.Errorf("%d places of %d conversations, want %d", m.Places, m.Conversations, len(examples))
+	}
+	if note := leftOut(data.Stats{Read: 10, Kept: 8, Filters: []data.Filter{{Reason: "a reason", Before: 10, After: 8}}}); !strings.Contains(note, "2 of 10 rows") {
+		t.Errorf("rows that were left out are not told: %q", note)
+	}
+}
+
+// M8: the reference's figure and its table give different numbers. Here the summary
+// and the page are of one table.
+func TestM8PageAndSummaryAreOneTable(t *testing.T) {
+	rows := []suite.Row{
+		{Row: 0, Subset: "gsm8k", Prompt: "a", Scores: []float64{0.9, 0.2}, Better: 2},
+		{Row: 1, Subset: "gsm8k", Prompt: "b", Scores: []float64{0.9, 0.8}, Better: 1},
+	}
+	table, err := suite.Score(spec.Suite{Name: "two", Data: "preference", Overall: "weighted", Rule: spec.Rule{Kind: "pairs", Ties: "wrong", Orders: "mean"},
+		Sections: []spec.Section{{Name: "all", Kind: "mean", Weight: 1, Absent: "mask", Of: []string{"gsm8k", "math"}}}}, rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := strings.Join(tableLines(table), "\n")
+	for _, section := range suiteSections([]Result{{Stage: "evaluate rm", Suite: table}}) {
+		for _, row := range section.Rows {
+			for _, at := range []int{3, 4} { // value and interval
+				if !strings.Contains(said, row[at]) && !strings.Contains(strings.Join(strings.Fields(said), " "), row[at]) {
+					t.Errorf("the page has %q, which is not in\n%s", row[at], said)
+				}
+			}
+		}
 	}
 }
