@@ -1,0 +1,123 @@
+package recipes
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// semiSupervised is recipes/ssrm over a tiny model, with RRM's pairs beside it.
+const semiSupervised = `recipe tiny
+
+use std/labels
+
+model pm: policy { base = "file:model", tune = full }
+model rrm: policy { base = "file:model", tune = full }
+
+data labeled: preference {
+  source      = "file:rows.jsonl"
+  limit       = 24 pairs
+  max_length  = 200 tokens
+  over_length = drop
+  split       = holdout { fraction = 50%, by = prompt }
+}
+
+data hidden: preference {
+  source      = "file:rows.jsonl"
+  max_length  = 200 tokens
+  over_length = drop
+  split       = none
+  exclude     = [labeled]
+}
+
+data pairs: labels { from = compare { data = [labeled] }, max_length = 200 tokens, over_length = drop }
+data augmented: preference { from = augment { data = [labeled], wins = 2, ties = 1 }, max_length = 200 tokens, over_length = drop }
+data more: labels {
+  from        = compare { data = [augmented] }
+  labels      = [first, second, same]
+  tokens      = ["A", "B", "C"]
+  max_length  = 200 tokens
+  over_length = drop
+}
+
+train pm on pairs { objective = label_loss, optimizer = adamw { lr = 3e-3 }, batch = 6 rows, epochs = 5 }
+evaluate pm on labeled.holdout
+
+repeat 2 as round {
+  label pseudo = model on hidden { scorer = pm, keep = 0.6 }
+  data both: labels { from = compare { data = [labeled, pseudo] }, max_length = 200 tokens, over_length = drop }
+  train pm on both {
+    objective = label_loss
+    optimizer = adamw { lr = 3e-3 }
+    batch     = 6 rows
+    epochs    = 2
+    from      = base
+    seed      = round
+  }
+  evaluate pm on labeled.holdout
+}
+
+train rrm on more { objective = label_loss, optimizer = adamw { lr = 3e-3 }, batch = 6 rows, epochs = 1 }
+evaluate rrm on labeled.holdout
+`
+
+// A pairwise model, its rounds and its augmented pairs go the whole way: from a
+// recipe to numbers with both orders beside them, and what is hidden is judged
+// whole and by itself. A second run does nothing.
+func TestPairwiseRoundsInPureGo(t *testing.T) {
+	var rows []string
+	for i := range 44 {
+		rows = append(rows, fmt.Sprintf(`{"prompt":"q%d","chosen":"yes%d","rejected":"no%d"}`, i, i%7, i%5))
+	}
+	dir := talks(t, semiSupervised, strings.Join(rows, "\n"))
+	command(t, dir, 0, rmc, "build", "--backend", "go")
+	out, errs := command(t, dir, 0, filepath.Join(dir, "trainer"))
+	if strings.Count(out, "the same in both orders") < 4 {
+		t.Errorf("the summary does not say how the orders agree:\n%s%s", out, errs)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "runs", "tiny", "run.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var run struct {
+		Stages []struct {
+			Stage  string `json:"stage"`
+			Pseudo *struct {
+				Pairs, Kept, Agree, KeptAgree int
+			} `json:"pseudo"`
+		} `json:"stages"`
+		Results []struct {
+			Stage     string  `json:"stage"`
+			Accuracy  float64 `json:"accuracy"`
+			Positions *struct {
+				Pairs int `json:"pairs"`
+			} `json:"positions"`
+		} `json:"results"`
+	}
+	if err := json.Unmarshal(text, &run); err != nil {
+		t.Fatal(err)
+	}
+	rounds := 0
+	for _, s := range run.Stages {
+		if s.Pseudo != nil {
+			rounds++
+			if s.Pseudo.Pairs != 20 || s.Pseudo.Kept > 20 || s.Pseudo.KeptAgree > s.Pseudo.Kept {
+				t.Errorf("%s: %+v; 20 pairs are hidden", s.Stage, *s.Pseudo)
+			}
+		}
+	}
+	if rounds != 2 || len(run.Results) != 4 {
+		t.Fatalf("%d rounds and %d results in %s", rounds, len(run.Results), text)
+	}
+	for _, r := range run.Results {
+		if r.Positions == nil || r.Positions.Pairs == 0 {
+			t.Errorf("%s has no positions", r.Stage)
+		}
+	}
+	if _, errs := command(t, dir, 0, filepath.Join(dir, "trainer")); !strings.Contains(errs, "nothing changed") {
+		t.Errorf("a second run says %q", errs)
+	}
+}
