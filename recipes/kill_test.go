@@ -221,7 +221,7 @@ func TestKilledWhileEmbedding(t *testing.T) {
 	command(t, dir, 0, trainer, "--out", "whole")
 	p := start(t, dir, trainer, "--out", "killed")
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
-		if found, _ := filepath.Glob(filepath.Join(dir, "killed/stages/embed-*/hidden-00003.safetensors")); len(found) == 1 {
+		if found, _ := filepath.Glob(filepath.Join(dir, "killed/stages/embed-*/hidden-*-00003-of-*.safetensors")); len(found) == 1 {
 			break
 		}
 		if time.Now().After(deadline) {
