@@ -134,3 +134,19 @@ func TestLabelStage(t *testing.T) {
 		t.Errorf("%+v", d.Filters)
 	}
 }
+
+// What a label makes may be read as part of a sum alone.
+func TestLabelsAreReadByWhatReadsTheirSum(t *testing.T) {
+	prefs := spec.Data{Name: "prefs", Kind: "preference"}
+	judged := spec.Data{Name: "judged", Kind: "preference", Label: "judged"}
+	both := spec.Data{Name: "both", Kind: "preference", From: spec.From{Kind: "union", Data: []string{"prefs", "judged"}}}
+	label := Label(spec.Label{Name: "judged", Kind: "llm"}, prefs)
+	p := Program{Data: []spec.Data{prefs, judged, both}, Stages: []Stage{label, Train(spec.Model{Name: "rm", Kind: "reward"}, both, spec.Train{}, nil)}}
+	if m, err := p.readBy(label); err != nil || m.Name != "rm" {
+		t.Errorf("%+v, %v", m, err)
+	}
+	p.Stages = p.Stages[:1]
+	if _, err := p.readBy(label); err == nil || !strings.Contains(err.Error(), "no stage reads judged") {
+		t.Error(err)
+	}
+}

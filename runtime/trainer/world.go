@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/rmc-lang/rmc/runtime/data"
@@ -217,8 +218,9 @@ func (p Program) readByLabel(label Stage) (spec.Model, error) {
 	if label.Label.Kind == "model" {
 		return p.model(label.Label.Scorer)
 	}
+	made := func(d spec.Data) bool { return d.Name == label.Label.Name }
 	for _, s := range p.Stages {
-		if s.Data.Name == label.Label.Name && s.Kind != "label" {
+		if s.Kind != "label" && (made(s.Data) || slices.ContainsFunc(p.partsOf(s.Data), made)) {
 			return p.readBy(s)
 		}
 	}
