@@ -1,0 +1,57 @@
+package trainer
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// select keeps prompts together, or parts rows of one prompt, as the recipe says.
+func TestSelectByRow(t *testing.T) {
+	var rows strings.Builder
+	for i := range 60 {
+		fmt.Fprintf(&rows, `{"prompt_ids":[1,2],"ids":[1,2,%d,%d],"helpful":%d,"brief":%d}`+"\n", 20+i%7, 10+i%4, i%2, i/2%2)
+	}
+	ratings := written(t, "ratings.jsonl", rows.String())
+	base, pairs := tinyModel(t), tinyDomains(t, 40)
+	run := func(by string) *Run {
+		a := newArmoOn(base, ratings, pairs)
+		a.probe.Select.By = by
+		r := a.run(t, goBackend(t), false)
+		r.Program.Rewards, r.Program.Stages = nil, r.Program.Stages[:1]
+		return r
+	}
+	if err := run("prompt").Execute(t.Context()); err == nil || !strings.Contains(err.Error(), "attribute helpful") {
+		t.Errorf("one prompt on one side: %v", err)
+	}
+	r := run("row")
+	execute(t, r)
+	probe := r.world.fits["probe"].probe
+	if c := probe.Chosen[0]; c.SelectRows == 0 || c.Rows == 0 || c.SelectRows >= c.Rows {
+		t.Errorf("by row: %+v", c)
+	}
+}
+
+// A tree that is pruned to a single leaf says
+// nothing: that is not an accuracy of 0 %.
+func TestTreeOfOneLeafTies(t *testing.T) {
+	a := newArmo(t)
+	a.tree.Prune, a.tree.Cost = "cost", 100
+	r := a.run(t, goBackend(t), false)
+	stages := r.Program.Stages
+	r.Program.Rewards, r.Program.Stages = r.Program.Rewards[2:], []Stage{stages[0], stages[2], stages[9]}
+	execute(t, r)
+	got := headline(r.Results[0])
+	if !strings.Contains(got, fmt.Sprintf("all %d pairs tie", r.Results[0].Pairs)) || strings.Contains(got, "%") {
+		t.Errorf("%s", got)
+	}
+	some := Result{Stage: "evaluate", Measures: measure([]Scored{{Chosen: 1, Rejected: 1}, {Chosen: 0, Rejected: 1}})}
+	if got := headline(some); !strings.Contains(got, "accuracy 0.0 %") {
+		t.Errorf("a pair that is lost: %s", got)
+	}
+	before := measure([]Scored{{}, {}})
+	some.Before = &before
+	if got := headline(some); !strings.Contains(got, "accuracy (all tied before) 0.0 %") {
+		t.Errorf("tied before: %s", got)
+	}
+}
