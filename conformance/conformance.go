@@ -66,7 +66,7 @@ func Transformers(t testing.TB, jobs ...Job) []Answer {
 var rewardScript string
 
 // Rewards runs the Python in the card of exported rewards: the score of each row,
-// which is a list of messages. t is skipped where there is no Python for it.
+// which is a list of messages or {"of": …}, the arguments. t is skipped where there is no Python for it.
 func Rewards(t testing.TB, jobs ...Job) [][]float64 {
 	t.Helper()
 	var scores [][]float64

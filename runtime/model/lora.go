@@ -123,7 +123,8 @@ func (l *LoRA) merge(w, a, b *tensors.Tensor) error {
 }
 
 // WriteAdapter writes a folder that PEFT's PeftModel.from_pretrained loads: the
-// adapter and, as modules_to_save, the head. layers is how many layers the
+// adapter and, as modules_to_save, the score head where there is one; else it is of
+// a language model. layers is how many layers the
 // adapter is on; -1 is all. base is what adapter_config.json names as the model
 // the adapter belongs to.
 func (l *LoRA) WriteAdapter(folder, base string, layers int, adapter Weights) error {
@@ -134,7 +135,8 @@ func (l *LoRA) WriteAdapter(folder, base string, layers int, adapter Weights) er
 	if _, err := safetensors.Write(filepath.Join(folder, "adapter_model.safetensors"), stored(all), map[string]string{"format": "pt"}); err != nil {
 		return err
 	}
-	text, err := json.MarshalIndent(l.peft(base, layers), "", "  ")
+	_, classifies := adapter[arch.ScoreWeight]
+	text, err := json.MarshalIndent(l.peft(base, layers, classifies), "", "  ")
 	if err != nil {
 		return err
 	}
@@ -142,12 +144,16 @@ func (l *LoRA) WriteAdapter(folder, base string, layers int, adapter Weights) er
 }
 
 // peft is PEFT's LoraConfig.
-func (l *LoRA) peft(base string, layers int) map[string]any {
+func (l *LoRA) peft(base string, layers int, classifies bool) map[string]any {
 	m := map[string]any{
 		"peft_type": "LORA", "task_type": "SEQ_CLS", "base_model_name_or_path": base,
 		"r": l.Rank, "lora_alpha": l.Alpha, "lora_dropout": 0.0, "bias": "none",
 		"target_modules": l.On, "modules_to_save": []string{"score"},
 		"fan_in_fan_out": false, "inference_mode": true, "init_lora_weights": true,
+	}
+	if !classifies {
+		m["task_type"] = "CAUSAL_LM"
+		delete(m, "modules_to_save")
 	}
 	if layers >= 0 {
 		on := make([]int, layers)

@@ -201,11 +201,15 @@ func (e *exporting) config(config arch.Config) error {
 	}
 	fields := config.HF(max(1, e.model.Head.Outputs), e.model.DType)
 	if e.model.Head.Outputs == 0 {
+		kind := "Model"
+		if e.model.Kind == "policy" {
+			kind = "ForCausalLM"
+		}
 		for _, name := range []string{"num_labels", "id2label", "label2id", "problem_type"} {
 			delete(fields, name)
 		}
 		class := fields["architectures"].([]string)[0]
-		fields["architectures"] = []string{strings.Replace(class, "ForSequenceClassification", "Model", 1)}
+		fields["architectures"] = []string{strings.Replace(class, "ForSequenceClassification", kind, 1)}
 	}
 	return e.json("config.json", fields)
 }
@@ -214,7 +218,7 @@ func (e *exporting) config(config arch.Config) error {
 // adapters added in.
 func (e *exporting) merged(base string, config arch.Config) error {
 	m := e.model
-	weights, err := model.Load(base, config, model.Options{DType: backboneType(m), Layers: m.Depth()})
+	weights, err := model.Load(base, config, model.Options{DType: backboneType(m), Layers: m.Depth(), LMHead: m.Kind == "policy"})
 	if err != nil {
 		return err
 	}
@@ -289,13 +293,19 @@ func (e *exporting) json(name string, content any) error {
 func (e *exporting) card() []byte {
 	var b bytes.Buffer
 	tag := "text-classification"
-	if e.parts != nil {
+	switch {
+	case e.parts != nil:
 		tag = "feature-extraction"
+	case e.model.Kind == "policy":
+		tag = "text-generation"
 	}
 	fmt.Fprintf(&b, "---\nbase_model: %q\npipeline_tag: %s\ntags: [reward-model]\n---\n\n# %s\n\n", e.model.Base, tag, e.run.Program.Name)
-	if e.parts != nil {
+	switch {
+	case e.parts != nil:
 		b.WriteString(e.parts.card())
-	} else {
+	case e.model.Kind == "policy":
+		b.WriteString(e.policyCard())
+	default:
 		fmt.Fprintf(&b, "A reward model: one forward gives one score a text, higher is better. Trained with rmc from the recipe below; %s.\n\n", e.about)
 	}
 	for _, res := range e.record.Results {
@@ -304,7 +314,7 @@ func (e *exporting) card() []byte {
 	for _, c := range e.record.Comparisons {
 		fmt.Fprintf(&b, "- %s\n", c)
 	}
-	if e.parts == nil {
+	if e.parts == nil && e.model.Kind != "policy" {
 		fmt.Fprintf(&b, "\nRender with the chat template in this folder, tokenise without adding special tokens, score with no activation. "+
 			"scoring_contract.json has what, with the weights, decides a score.\n")
 	}

@@ -70,8 +70,11 @@ func (e *exporting) ofReward(reward Reward) error {
 	if e.contract, err = e.run.rewardContract(e.in.ctx, reward); err != nil {
 		return err
 	}
-	if m.Kind == "reward" {
+	switch m.Kind {
+	case "reward":
 		return e.oneHead(reward)
+	case "policy":
+		return e.ofPolicy(reward)
 	}
 	e.parts = &rewardParts{reward: reward, text: formulaText(e.run.Program.Recipe, reward.Name)}
 	if reward.Fit == "" {

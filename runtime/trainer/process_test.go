@@ -29,6 +29,8 @@ func talker(t *testing.T) string {
 		if err != nil {
 			t.Fatal(err)
 		}
+		// transformers wants a decoder in full.
+		text = bytes.Replace(text, []byte(`"decoder":{"type":"ByteLevel"}`), []byte(`"decoder":{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true,"use_regex":true}`), 1)
 		if name == "tokenizer_config.json" {
 			text, err = json.Marshal(map[string]string{"bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>", "chat_template": talk})
 			if err != nil {
