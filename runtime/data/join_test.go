@@ -64,8 +64,8 @@ func TestMadePairsKeepTheirSides(t *testing.T) {
 
 func TestApartLeavesOutQuestions(t *testing.T) {
 	other := &Set{Train: []Example{{Question: questionKey(texts("WHY, a?")[0].Prompt)}}}
-	got := Apart(PairsOf(spec.Data{}, texts("why a", "why b")), other)
-	if len(got) != 1 || got[0].Prompt[0].Content != "why b" || got[0].Row != 0 {
+	got := Apart(texts("why a", "why b"), other)
+	if len(got) != 1 || got[0].Prompt[0].Content != "why b" || got[0].Row != 3 {
 		t.Errorf("%+v", got)
 	}
 }

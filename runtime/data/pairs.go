@@ -62,19 +62,16 @@ func PairsOf(d spec.Data, texts []Text) []Pair {
 	return all
 }
 
-// Apart leaves out the pairs whose question some sets have as well, see Overlap.
-func Apart(pairs []Pair, others ...*Set) []Pair {
+// Apart leaves out the rows whose question some sets have as well, see Overlap.
+func Apart(texts []Text, others ...*Set) []Text {
 	has := map[string]bool{}
 	for _, o := range others {
 		maps.Copy(has, questions(o))
 	}
-	var out []Pair
-	for _, p := range pairs {
-		if key := questionKey(p.Prompt); key == "" || !has[key] {
-			out = append(out, p)
-		}
-	}
-	return Union(out)
+	return slices.DeleteFunc(slices.Clone(texts), func(t Text) bool {
+		key := questionKey(t.Prompt)
+		return key != "" && has[key]
+	})
 }
 
 // Pairs lists the pairs of rows, as Texts has them, one data set after another,

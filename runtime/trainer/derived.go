@@ -82,6 +82,24 @@ func (r *Run) pairs(ctx context.Context, m spec.Model, d spec.Data) ([]data.Pair
 
 // rowPairs is the pairs of a source, with the sides that a label gave them.
 func (r *Run) rowPairs(ctx context.Context, m spec.Model, d spec.Data) ([]data.Pair, error) {
+	texts, err := r.rowTexts(ctx, m, d)
+	if err != nil {
+		return nil, err
+	}
+	pairs := data.PairsOf(d, texts)
+	if d.Label == "" {
+		return pairs, nil
+	}
+	preferences, err := r.preferences(d.Label)
+	if err != nil {
+		return nil, err
+	}
+	return data.Relabelled(pairs, texts, preferences), nil
+}
+
+// rowTexts is the rows of a source in words, but for those with questions of data
+// that it excludes.
+func (r *Run) rowTexts(ctx context.Context, m spec.Model, d spec.Data) ([]data.Text, error) {
 	local, err := r.fetch(ctx, "data", d.Source)
 	if err != nil {
 		return nil, fmt.Errorf("data %s: %w", d.Name, err)
@@ -90,19 +108,11 @@ func (r *Run) rowPairs(ctx context.Context, m spec.Model, d spec.Data) ([]data.P
 	if err != nil {
 		return nil, fmt.Errorf("data %s: %w", d.Name, err)
 	}
-	pairs := data.PairsOf(d, texts)
-	if d.Label != "" {
-		preferences, err := r.preferences(d.Label)
-		if err != nil {
-			return nil, err
-		}
-		pairs = data.Relabelled(pairs, texts, preferences)
-	}
 	others, err := r.excluded(ctx, m, d)
 	if err != nil {
 		return nil, err
 	}
-	return data.Apart(pairs, others...), nil
+	return data.Apart(texts, others...), nil
 }
 
 // excluded is the data whose questions d must not have.

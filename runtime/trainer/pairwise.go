@@ -166,7 +166,7 @@ func (n *network) labelled(ctx context.Context, all []answered, labels []int32) 
 // pairwise is what a policy says of the responses of examples, one after another:
 // the score of a response is how often it is better than another of its example.
 func (r *Run) pairwise(ctx context.Context, s Stage, c *comparing, examples []data.Example) (*sayings, error) {
-	texts, err := r.textsOf(ctx, s.Data)
+	texts, err := r.textsOf(ctx, s.Model, s.Data)
 	if err != nil {
 		return nil, err
 	}
@@ -238,10 +238,10 @@ func (r *Run) noteFailures(s Stage, results []duel) {
 }
 
 // textsOf are the rows of a data set in words, by Example.Row.
-func (r *Run) textsOf(ctx context.Context, d spec.Data) (map[int]data.Text, error) {
+func (r *Run) textsOf(ctx context.Context, m spec.Model, d spec.Data) (map[int]data.Text, error) {
 	out := map[int]data.Text{}
 	if d.From.Kind == "augment" {
-		pairs, err := r.pairs(ctx, spec.Model{}, d)
+		pairs, err := r.pairs(ctx, m, d)
 		for _, p := range pairs {
 			out[p.Row] = data.Text{Row: p.Row, Prompt: p.Prompt, Responses: [][]data.Message{p.Chosen, p.Rejected}}
 		}
@@ -250,13 +250,9 @@ func (r *Run) textsOf(ctx context.Context, d spec.Data) (map[int]data.Text, erro
 	if !isRows(d) {
 		return nil, fmt.Errorf("data %s is made of %v: the comparisons of each of these are measured alone", d.Name, d.From.Data)
 	}
-	local, err := r.fetch(ctx, "data", d.Source)
+	texts, err := r.rowTexts(ctx, m, d)
 	if err != nil {
-		return nil, fmt.Errorf("data %s: %w", d.Name, err)
-	}
-	texts, err := data.Texts(d, local.Path)
-	if err != nil {
-		return nil, fmt.Errorf("data %s: %w", d.Name, err)
+		return nil, err
 	}
 	preferences := map[int]int8{}
 	if d.Label != "" {

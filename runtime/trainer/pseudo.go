@@ -106,7 +106,7 @@ func (r *Run) keptTexts(ctx context.Context, s Stage, m spec.Model) (map[int]dat
 	if err != nil {
 		return nil, err
 	}
-	texts, err := r.textsOf(ctx, s.Data)
+	texts, err := r.textsOf(ctx, m, s.Data)
 	if err != nil {
 		return nil, err
 	}
