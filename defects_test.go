@@ -35,7 +35,7 @@ func TestGuardsOfDefectsExist(t *testing.T) {
 	for _, m := range regexp.MustCompile(`(?m)^\| ([A-Z][0-9]+) \|.*\| ([^|]*) \|$`).FindAllStringSubmatch(string(page), -1) {
 		rows[m[1]] = m[2]
 	}
-	for letter, n := range map[string]int{"A": 11, "O": 7, "D": 6, "P": 8, "R": 6, "S": 4} {
+	for letter, n := range map[string]int{"A": 11, "O": 7, "D": 6, "P": 8, "R": 6, "S": 4, "M": 8} {
 		for i := 1; i <= n; i++ {
 			defect := fmt.Sprint(letter, i)
 			if rows[defect] == "" {
