@@ -57,13 +57,12 @@ func (g *gathering) pairs(m spec.Model, of *resolve.Data) ([]data.Pair, error) {
 			return nil, nil
 		}
 		texts, err := data.Texts(root.Spec, path)
-		pairs := data.PairsOf(root.Spec, texts)
 		for _, other := range root.Exclude {
 			if set := g.excluded(m, root, other); set != nil {
-				pairs = data.Apart(pairs, set)
+				texts = data.Apart(texts, set)
 			}
 		}
-		return pairs, err
+		return data.PairsOf(root.Spec, texts), err
 	}
 	var all [][]data.Pair
 	for _, p := range of.Parts {
