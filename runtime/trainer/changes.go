@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
@@ -192,6 +193,11 @@ func (r *Run) forget() error {
 		delete(r.world.networks, name)
 	}
 	r.world.fits, r.world.left, r.world.readFits = nil, nil, nil
-	r.world.sets = nil // judged ones may get other sides
+	for key := range r.world.sets {
+		_, name, _ := strings.Cut(key, " ")
+		if d, err := r.Program.data(name); err != nil || len(r.Program.madeOf(d)) > 0 { // labels may come to be others
+			delete(r.world.sets, key)
+		}
+	}
 	return nil
 }

@@ -101,9 +101,8 @@ func (f *fitted) sum() string {
 // keepFit writes the folder of a fit beside its place and puts it there when it
 // is whole.
 func (r *Run) keepFit(f *fitted) error {
-	name := f.stage.Fit.Name
-	folder := r.fitFolder(name)
-	fresh := filepath.Join(filepath.Dir(folder), "."+name+".new")
+	folder := r.fitFolder(f.stage.Fit.Name)
+	fresh := beside(folder, "new")
 	if err := os.RemoveAll(fresh); err != nil {
 		return err
 	}
@@ -114,13 +113,7 @@ func (r *Run) keepFit(f *fitted) error {
 	if err := f.write(fresh); err != nil {
 		return err
 	}
-	if err := os.RemoveAll(folder); err != nil {
-		return err
-	}
-	if err := os.Rename(fresh, folder); err != nil {
-		return err
-	}
-	return disk.SyncFolder(filepath.Dir(folder))
+	return exchange(fresh, folder)
 }
 
 // write fills a folder, the digests last.

@@ -32,8 +32,8 @@ func TestSelectByRow(t *testing.T) {
 	}
 }
 
-// A tree that is pruned to a single leaf says
-// nothing: that is not an accuracy of 0 %.
+// A tree that is pruned to a single leaf says nothing: that is not an accuracy of
+// 0 %.
 func TestTreeOfOneLeafTies(t *testing.T) {
 	a := newArmo(t)
 	a.tree.Prune, a.tree.Cost = "cost", 100

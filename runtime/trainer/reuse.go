@@ -78,10 +78,12 @@ func (t *training) decide(ctx context.Context) error {
 		fields["fit."+name] = f.digest
 	}
 	for _, n := range t.aside.networks {
+		collect(fields, "reads."+n.model.Name, reflect.ValueOf(n.model))
 		if fields["weights."+n.model.Name], err = t.run.weightsDigest(n); err != nil {
 			return err
 		}
 	}
+	fields["start"] = fmt.Sprintf("as declared, seed %d", t.run.seed(t.stage.Model.Name))
 	if t.run.world.left[t.stage.Model.Name] != "" && t.stage.Train.From != "base" {
 		if fields["start"], err = t.run.trainedDigest(t.stage.Model); err != nil {
 			return err
@@ -239,13 +241,17 @@ func (r *Run) located(s Stage) string {
 }
 
 // settle puts the models of all train stages into their folders, and ends
-// exchanges of folders that were interrupted.
+// exchanges of folders, of fits too, that were interrupted.
 func (r *Run) settle() error {
 	for _, s := range r.Program.Stages {
-		if s.Kind != "train" {
-			continue
+		var err error
+		switch s.Kind {
+		case "fit":
+			err = unexchange(r.fitFolder(s.Fit.Name))
+		case "train":
+			err = r.settleOne(s)
 		}
-		if err := r.settleOne(s); err != nil {
+		if err != nil {
 			return r.Program.failed(s, err)
 		}
 	}

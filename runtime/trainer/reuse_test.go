@@ -134,6 +134,24 @@ func TestBothTrainingsOfAModelAreKept(t *testing.T) {
 	if a, b := again.Results[0].Measures, whole.Results[0].Measures; !reflect.DeepEqual(a, b) {
 		t.Errorf("evaluated %+v, want %+v", a, b)
 	}
+	// From the declared weights the second stage does not depend on the first, but
+	// for the seed of the head.
+	fromBase := func(change func(*spec.Train)) []Done {
+		r := twice(t, base, pairs, 3e-2)
+		r.Dir, r.Program.Stages[1].Train.From = first.Dir, "base"
+		change(&r.Program.Stages[0].Train)
+		execute(t, r)
+		return r.Done
+	}
+	if d := fromBase(func(*spec.Train) {}); !d[0].Reused || d[1].Reused {
+		t.Errorf("from base: %+v", d)
+	}
+	if d := fromBase(func(s *spec.Train) { s.Batch = 5 }); d[0].Reused || !d[1].Reused {
+		t.Errorf("from base, after another first stage: %+v", d)
+	}
+	if d := fromBase(func(s *spec.Train) { s.Batch, s.Seed = 5, 7 }); d[0].Reused || d[1].Reused {
+		t.Errorf("from base, with another seed: %+v", d)
+	}
 	other := twice(t, base, pairs, 3e-2)
 	other.Dir, other.Program.Stages[0].Train.Batch = first.Dir, 4
 	execute(t, other)

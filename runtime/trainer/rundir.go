@@ -245,7 +245,7 @@ func (c *trainCommand) decide(rec *Record, p Program, dir string) (decision, err
 	case !c.Resume:
 		return begin, fmt.Errorf("%s holds a run that did not finish (%s); --resume goes on where it stopped, --force starts over", dir, rec.Status)
 	case differs != "":
-		return begin, fmt.Errorf("%s cannot be resumed, it differs in %s; --force starts over", dir, differs)
+		return begin, fmt.Errorf("%s cannot be resumed, it differs in %s; --force starts over, and keeps the stages that were done and are unchanged", dir, differs)
 	}
 	return goOn, nil
 }
