@@ -9,6 +9,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
@@ -92,7 +93,41 @@ type chunk struct {
 // They are computed, or read where an earlier run computed them from the same
 // weights and tokens; the backbone is opened only for what is still to compute.
 func (r *Run) embeddings(ctx context.Context, m spec.Model, d spec.Data) (*embeddings, error) {
-	d = r.Program.unjudged(d)
+	parts := r.Program.embedded(d)
+	if len(parts) == 1 {
+		return r.embeddingsOf(ctx, m, parts[0])
+	}
+	all := &embeddings{places: map[data.Digest]int{}}
+	for _, part := range parts {
+		e, err := r.embeddingsOf(ctx, m, part)
+		if err != nil {
+			return nil, err
+		}
+		for sequence, place := range e.places {
+			all.places[sequence] = len(all.values)/e.size + place
+		}
+		all.size, all.ways, all.values = e.size, e.ways, append(all.values, e.values...)
+	}
+	return all, nil
+}
+
+// embedded are the data sets whose hidden states are those of d: of a union its
+// parts, so that nothing is computed anew for it.
+func (p Program) embedded(d spec.Data) (all []spec.Data) {
+	d = p.unjudged(d)
+	if d.From.Kind != "union" {
+		return []spec.Data{d}
+	}
+	for _, name := range d.From.Data {
+		if part, err := p.data(name); err == nil { // what is not there, set has said
+			part.Prompts = d.Prompts
+			all = append(all, p.embedded(part)...)
+		}
+	}
+	return all
+}
+
+func (r *Run) embeddingsOf(ctx context.Context, m spec.Model, d spec.Data) (*embeddings, error) {
 	name := m.Name + " " + d.Name
 	if e, ok := r.world.embeddings[name]; ok {
 		return e, nil
@@ -209,19 +244,42 @@ func (r *Run) manifest(ctx context.Context, m spec.Model, d spec.Data, s data.St
 	if err != nil {
 		return embed.Manifest{}, err
 	}
-	rows, err := r.fetch(ctx, "data", d.Source)
+	about, err := r.rowsFrom(ctx, d)
 	if err != nil {
 		return embed.Manifest{}, err
 	}
+	about.Licence, about.Read, about.Filters, about.Kept = d.Licence, s.Read, []embed.Filter{}, s.Kept
 	out := embed.Manifest{
 		Model: embed.Model{Source: m.Base, Revision: weights.Revision, Layer: m.Depth(), DType: m.DType},
-		Data: embed.Data{
-			Source: d.Source, Revision: rows.Revision, SHA256: digestOf(rows), Licence: d.Licence,
-			Read: s.Read, Filters: []embed.Filter{}, Kept: s.Kept,
-		},
+		Data:  about,
 	}
 	for _, f := range s.Filters {
 		out.Data.Filters = append(out.Data.Filters, embed.Filter{Name: f.Name, Before: f.Before, After: f.After})
+	}
+	return out, nil
+}
+
+// rowsFrom says where the rows of a data set are from: of one that is made of
+// others, where theirs are.
+func (r *Run) rowsFrom(ctx context.Context, d spec.Data) (embed.Data, error) {
+	parts := []spec.Data{d}
+	if !isRows(d) {
+		parts = r.Program.partsOf(d)
+	}
+	var sources, revisions, digests []string
+	for _, part := range parts {
+		rows, err := r.fetch(ctx, "data", part.Source)
+		if err != nil {
+			return embed.Data{}, err
+		}
+		sources, digests = append(sources, part.Source), append(digests, digestOf(rows))
+		if rows.Revision != "" {
+			revisions = append(revisions, rows.Revision)
+		}
+	}
+	out := embed.Data{Source: strings.Join(sources, " + "), Revision: strings.Join(revisions, " + "), SHA256: digests[0]}
+	if len(digests) > 1 {
+		out.SHA256 = hash(strings.Join(digests, "\n"))
 	}
 	return out, nil
 }

@@ -58,14 +58,18 @@ func (r *Run) Embed(ctx context.Context, s Shard) error {
 		if err != nil {
 			return r.Program.failed(stage, err)
 		}
-		d := r.Program.unjudged(stage.Data)
-		name := m.Name + " " + d.Name
-		if !isFrozen(m) || stage.Kind == "label" || done[name] {
+		if !isFrozen(m) || stage.Kind == "label" {
 			continue
 		}
-		done[name] = true
-		if err := r.embedShard(ctx, m, d, s); err != nil {
-			return r.Program.failed(stage, err)
+		for _, d := range r.Program.embedded(stage.Data) {
+			name := m.Name + " " + d.Name
+			if done[name] {
+				continue
+			}
+			done[name] = true
+			if err := r.embedShard(ctx, m, d, s); err != nil {
+				return r.Program.failed(stage, err)
+			}
 		}
 	}
 	if len(done) == 0 {
