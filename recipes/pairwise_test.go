@@ -121,3 +121,69 @@ func TestPairwiseRoundsInPureGo(t *testing.T) {
 		t.Errorf("a second run says %q", errs)
 	}
 }
+
+// headRounds are rounds of a reward model of which only the head is trained.
+const headRounds = `recipe tiny
+
+use std/preference
+
+model rm: reward { base = "file:model", head = linear { init = normal }, tune = head }
+
+data labeled: preference {
+  source      = "file:rows.jsonl"
+  limit       = 16 pairs
+  max_length  = 64 tokens
+  over_length = drop
+  split       = holdout { fraction = 50%, by = prompt }
+}
+
+data hidden: preference {
+  source      = "file:rows.jsonl"
+  max_length  = 64 tokens
+  over_length = drop
+  split       = none
+  exclude     = [labeled]
+}
+
+train rm on labeled { objective = bradley_terry, optimizer = adamw { lr = 1e-1 }, batch = 4 pairs, steps = 20 }
+
+repeat 2 as round {
+  label pseudo = model on hidden { scorer = rm, keep = 0.5 }
+  train rm on labeled + pseudo { objective = bradley_terry, batch = 4 pairs, steps = 3, from = base }
+  evaluate rm on labeled.holdout
+}
+`
+
+// The hidden states of a union are those of its parts: rounds of a head compute
+// each text once.
+func TestRoundsOfAHeadComputeNothingTwice(t *testing.T) {
+	var rows []string
+	for i := range 36 {
+		rows = append(rows, fmt.Sprintf(`{"prompt":"q%d","chosen":"yes%d","rejected":"no%d"}`, i, i%7, i%5))
+	}
+	dir := talks(t, headRounds, strings.Join(rows, "\n"))
+	command(t, dir, 0, rmc, "build", "--backend", "go")
+	_, errs := command(t, dir, 0, filepath.Join(dir, "trainer"))
+	if n := strings.Count(errs, "20 pairs"); n < 2 {
+		t.Errorf("20 pairs are hidden, which two rounds say %d times:\n%s", n, errs)
+	}
+	manifests, err := filepath.Glob(filepath.Join(dir, "runs", "tiny", "stages", "embed-*", "manifest.json"))
+	if err != nil || len(manifests) != 2 {
+		t.Fatalf("hidden states of %d data sets (%v), and the recipe has two with rows of their own", len(manifests), err)
+	}
+	sequences := 0
+	for _, path := range manifests {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var m struct{ Sequences int }
+		if err := json.Unmarshal(text, &m); err != nil {
+			t.Fatal(err)
+		}
+		sequences += m.Sequences
+	}
+	if sequences != 2*36 {
+		t.Errorf("%d sequences were computed, of 36 pairs", sequences)
+	}
+}
