@@ -49,7 +49,7 @@ var trainOM = spec.Train{
 	Schedule: spec.Schedule{Kind: "cosine", Warmup: 0.03}, // default
 	Batch:    16,                                          // orm.rmr:24
 	Epochs:   1,                                           // default
-	Steps:    100,                                         // orm.rmr:25
+	Steps:    60,                                          // orm.rmr:25
 	Order:    "shuffle", Save: 50,                         // default
 }
 
