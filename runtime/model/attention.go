@@ -100,16 +100,42 @@ func (f *forward) heads(i int, x *Node, module string, heads int) *Node {
 
 // mix is softmax(q·k)·v over the keys that mask leaves, [row*token, head*dim].
 //
+// In a long row it goes part by part: the queries of a part see no key behind
+// the part's end, and those need not be looked at.
+func (f *forward) mix(q, k, v, mask *Node) *Node {
+	var parts []*Node
+	size := partOf(f.length)
+	for from := 0; from < f.length; from += size {
+		to := min(f.length, from+size)
+		upTo := func(x *Node) *Node { return Slice(x, AxisRange(), AxisRange(0, to)) }
+		queries, seen := Slice(q, AxisRange(), AxisRange(from, to)), Slice(mask, AxisRange(), AxisRange(from, to), AxisRange(0, to))
+		parts = append(parts, f.mixPart(queries, upTo(k), upTo(v), seen))
+	}
+	return Reshape(Concatenate(parts, 1), f.rows*f.length, f.Heads*f.HeadDim)
+}
+
+// partOf is how many queries of a row are mixed at once. Four parts spare three
+// eighths of the work; a short row is not worth the compile.
+func partOf(length int) int {
+	if length < 512 {
+		return length
+	}
+	return (length/4 + 31) / 32 * 32
+}
+
+// mixPart is the part of mix for some queries q [row, token, head, dim] and the
+// keys that they may see, [row, token, head*dim].
+//
 // The query heads that share a key head are laid side by side, so keys and
 // values are never repeated. The softmax divides after the product with the
 // values: exponentials are row*head*token*key numbers, the result only
 // row*head*token*dim, and the gradient needs no sum over the keys.
-func (f *forward) mix(q, k, v, mask *Node) *Node {
-	groups := f.Heads / f.KVHeads
+func (f *forward) mixPart(q, k, v, mask *Node) *Node {
+	groups, length, keys := f.Heads/f.KVHeads, q.Shape().Dim(1), k.Shape().Dim(1)
 	q = MulScalar(q, f.AttnScale)
-	q = Reshape(q, f.rows, f.length, f.KVHeads, groups, f.HeadDim)
+	q = Reshape(q, f.rows, length, f.KVHeads, groups, f.HeadDim)
 	q = TransposeAllAxes(q, 0, 2, 3, 1, 4) // [row, kvhead, group, token, dim]
-	q = Reshape(q, f.rows, f.KVHeads, groups*f.length, f.HeadDim)
+	q = Reshape(q, f.rows, f.KVHeads, groups*length, f.HeadDim)
 	k = TransposeAllAxes(k, 0, 2, 1, 3) // [row, kvhead, key, dim]
 	v = TransposeAllAxes(v, 0, 2, 1, 3)
 
@@ -118,15 +144,15 @@ func (f *forward) mix(q, k, v, mask *Node) *Node {
 	if f.AttnCap > 0 {
 		scores = MulScalar(Tanh(MulScalar(scores, 1/f.AttnCap)), f.AttnCap)
 	}
-	scores = Reshape(scores, f.rows, f.KVHeads, groups, f.length, f.length)
+	scores = Reshape(scores, f.rows, f.KVHeads, groups, length, keys)
 	scores = Add(scores, InsertAxes(mask, 1, 1))
 	weights := Exp(Sub(scores, StopGradient(ReduceAndKeep(scores, ReduceMax, -1))))
 	total := ReduceAndKeep(weights, ReduceSum, -1) // [row, kvhead, group, token, 1]
 
-	weights = Reshape(ConvertDType(weights, v.DType()), f.rows, f.KVHeads, groups*f.length, f.length)
+	weights = Reshape(ConvertDType(weights, v.DType()), f.rows, f.KVHeads, groups*length, keys)
 	y := dot(weights, v, []int{3}, batch, []int{2}, batch)
-	y = Reshape(y, f.rows, f.KVHeads, groups, f.length, f.HeadDim)
+	y = Reshape(y, f.rows, f.KVHeads, groups, length, f.HeadDim)
 	y = ConvertDType(Div(ConvertDType(y, dtypes.Float32), total), v.DType())
 	y = TransposeAllAxes(y, 0, 3, 1, 2, 4) // [row, token, kvhead, group, dim]
-	return Reshape(y, f.rows*f.length, f.Heads*f.HeadDim)
+	return Reshape(y, f.rows, length, f.Heads*f.HeadDim)
 }
