@@ -48,6 +48,7 @@ type RolloutSummary struct {
 	Completions int `json:"completions"` // of the others
 	Right       int `json:"right"`
 	Silent      int `json:"silent"` // completions without an answer, which count as wrong
+	Alike       int `json:"alike"`  // steps of which all completions, if several, are one text: where most are, the server does not sample
 	// Outcome of the solutions that give an answer.
 	RightAnswers int       `json:"right_answers"`
 	WrongAnswers int       `json:"wrong_answers"`
@@ -59,6 +60,9 @@ type RolloutSummary struct {
 func (s RolloutSummary) String() string {
 	text := fmt.Sprintf("%d solutions, %d right and %d wrong in the end: %d steps good, %d bad; %d of %d completions right, %d without an answer",
 		s.Solutions, s.RightAnswers, s.WrongAnswers, s.Good, s.Bad, s.Right, s.Completions, s.Silent)
+	if s.Alike > 0 {
+		text += fmt.Sprintf("; all completions of %d steps are alike", s.Alike)
+	}
 	if g := s.Gold; g.Of > 0 {
 		text += fmt.Sprintf("; agrees with the rows in %.1f %% of %d steps (95 %%: %.1f to %.1f)", 100*g.Share, g.Of, 100*g.Interval[0], 100*g.Interval[1])
 	}
@@ -288,10 +292,15 @@ func (s *session) stepped(a *attempt, sum *RolloutSummary) Stepped {
 // grade is the label of a step by its completions.
 func (s *session) grade(a *attempt, step int, sum *RolloutSummary) *float64 {
 	all := s.answers(a.texts[step])
+	alike := len(all) > 1
 	for _, one := range all {
 		if _, ok := a.reached(step, one); !ok {
 			sum.Silent++
 		}
+		alike = alike && one.Text == all[0].Text
+	}
+	if alike {
+		sum.Alike++
 	}
 	sum.Completions += len(all)
 	sum.Right += a.right[step]

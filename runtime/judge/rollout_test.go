@@ -91,13 +91,13 @@ func TestRollout(t *testing.T) {
 		t.Errorf("hard:\n%s, want\n%s", got, want)
 	}
 	want := RolloutSummary{
-		Solutions: 4, Steps: 12, Good: 10, Bad: 2, Own: 4, Completions: 32, Right: 26, RightAnswers: 2, WrongAnswers: 2, Gold: agreement(10, 12),
+		Solutions: 4, Steps: 12, Good: 10, Bad: 2, Own: 4, Completions: 32, Right: 26, Alike: 6, RightAnswers: 2, WrongAnswers: 2, Gold: agreement(10, 12),
 		Usage: Usage{Requests: 32, Asked: 32, PromptTokens: 3200, AnswerTokens: 160},
 	}
 	if r.Summary != want {
 		t.Errorf("%+v, want\n%+v", r.Summary, want)
 	}
-	if got := r.Summary.String(); !strings.HasPrefix(got, "4 solutions, 2 right and 2 wrong in the end: 10 steps good, 2 bad; 26 of 32 completions right, 0 without an answer; agrees with the rows in 83.3 % of 12 steps (95 %: 55.2 to 95.3); 32 answers") {
+	if got := r.Summary.String(); !strings.HasPrefix(got, "4 solutions, 2 right and 2 wrong in the end: 10 steps good, 2 bad; 26 of 32 completions right, 0 without an answer; all completions of 6 steps are alike; agrees with the rows in 83.3 % of 12 steps (95 %: 55.2 to 95.3); 32 answers") {
 		t.Error(got)
 	}
 	// Each request has the solution so far, and a seed of its own; the same again asks nothing.
