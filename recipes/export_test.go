@@ -166,7 +166,7 @@ func TestExportOfSeveralModels(t *testing.T) {
 		fails(t, dir, []string{"the recipe trains frozen and full and lora; --model says which"}, trainer, verb)
 		fails(t, dir, []string{`the recipe trains no model "full2"`}, trainer, verb, "--model", "full2")
 	}
-	fails(t, dir, []string{"--adapter: model full has no adapter; its recipe says tune = full"}, trainer, "export", "--adapter", "--model", "full")
+	fails(t, dir, []string{"--adapter: full has no adapter; only a model with tune = lora has"}, trainer, "export", "--adapter", "--model", "full")
 	fails(t, dir, []string{"lora is there already; --force overwrites it"}, trainer, "export", "--model", "lora", "lora")
 	command(t, dir, 0, trainer, "export", "--force", "--model", "lora", "lora")
 }
