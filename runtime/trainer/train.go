@@ -336,7 +336,12 @@ func (t *training) resume() error {
 		return err
 	}
 	t.run.note(fmt.Sprintf("%s: going on from step %d of %d", t.stage.Name(), table.Step, t.steps))
-	return nil
+	// A kill between writing and pruning leaves one too many; where the newest is
+	// damaged, all stay.
+	if names, err := t.kept.names(); err != nil || filepath.Base(folder) != names[0] {
+		return err
+	}
+	return t.kept.prune()
 }
 
 // The names under which a checkpoint keeps the moments of a parameter.
