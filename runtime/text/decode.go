@@ -3,6 +3,7 @@ package text
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -227,6 +228,13 @@ func showBytes(raw string) string {
 func (t *Tokenizer) Token(id int32) string {
 	text, _ := t.spelling(id)
 	return text
+}
+
+// SameTokens reports whether ids mean the same tokens in both: those that both
+// have. One may have more, as a model that was trained to converse has.
+func (t *Tokenizer) SameTokens(o *Tokenizer) bool {
+	n := min(len(t.tokens), len(o.tokens))
+	return slices.Equal(t.tokens[:n], o.tokens[:n])
 }
 
 // spelling is a token as the vocabulary spells it.

@@ -47,7 +47,7 @@ func (n *network) ask(ctx context.Context, all []asked, w wish) ([][]float32, er
 		out[i] = make([]float32, len(a.at)*w.numbers())
 	}
 	rows := data.PackPlaces(sequences, places)
-	p := packer{ladder(rows), n.layout.fsdp}
+	p := packer{rungs(rows), n.layout.fsdp}
 	if len(all) > manyAsked {
 		p = newPacker(rows, n.layout.fsdp)
 	}
@@ -64,6 +64,14 @@ func (n *network) ask(ctx context.Context, all []asked, w wish) ([][]float32, er
 		}
 	}
 	return out, nil
+}
+
+// rungs is a ladder with a rung between each two: rows are few and long.
+func rungs(rows []data.Tree) (all []int) {
+	for _, length := range ladder(rows) {
+		all = append(all, roundUp(length*3/4, spec.BucketMultiple), length)
+	}
+	return slices.Compact(all)
 }
 
 // manyAsked is from how many sequences on padded lengths are chosen for them.
@@ -111,6 +119,43 @@ func marksOf(e data.Example) []int {
 		at = append(at, m.At)
 	}
 	return at
+}
+
+// knowsAll demands that a model has all tokens of a set, and a policy the labels
+// that it was trained on.
+func (r *Run) knowsAll(ctx context.Context, m spec.Model, d spec.Data, set *data.Set) error {
+	f, err := r.features(ctx, m)
+	if err != nil {
+		return err
+	}
+	if err := f.knows(set.Stats.LargestID); err != nil {
+		return fmt.Errorf("data %s: row %d: %w", d.Name, set.Stats.LargestIDAt+1, err)
+	}
+	ids, err := r.labelIDs(ctx, m, d)
+	if err == nil && !slices.Equal(ids, set.LabelIDs) {
+		err = fmt.Errorf("data %s: the labels are the tokens %v in its rows, and %v where a model is asked", d.Name, set.LabelIDs, ids)
+	}
+	return err
+}
+
+// sameTokens demands that a model which is read beside another has its tokenizer:
+// it is given the other's token ids.
+func (r *Run) sameTokens(ctx context.Context, m, other spec.Model, d spec.Data) error {
+	if m.Name == other.Name || d.Format == "ids" || m.Base == other.Base && m.Tokenizer == other.Tokenizer {
+		return nil
+	}
+	one, err := r.tokenizer(ctx, m)
+	if err != nil {
+		return err
+	}
+	two, err := r.tokenizer(ctx, other)
+	if err != nil {
+		return err
+	}
+	if !one.SameTokens(two) {
+		return fmt.Errorf("the tokenizer of %s is not that of %s, whose token ids it is given: take a model of the same family, or name its tokenizer in %s", other.Name, m.Name, other.Name)
+	}
+	return nil
 }
 
 // labelText says what the labels of d are, and which conversations they stand in.

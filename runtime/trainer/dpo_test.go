@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"math"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -113,6 +115,26 @@ func TestPolicyWithoutLabelsHasNoScore(t *testing.T) {
 	r.Program.Rewards, r.Program.Stages = nil, r.Program.Stages[:1]
 	execute(t, r)
 	if _, err := r.Scorer(context.Background(), ""); err == nil || !strings.Contains(err.Error(), "a reward of the recipe") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A reference is given the token ids of the policy, and so must have its tokenizer.
+func TestReferenceWithAnotherTokenizer(t *testing.T) {
+	r := dpoRun(t, goBackend(t), func(tr *spec.Train) { tr.Steps = 1 })
+	other := talker(t)
+	path := filepath.Join(other, "tokenizer.json")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	swapped := strings.NewReplacer(`"+":46`, `"+":48`, `"-":48`, `"-":46`).Replace(string(text))
+	if err := os.WriteFile(path, []byte(swapped), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r.Program.Models[0].Base = "file:" + other
+	err = r.Execute(context.Background())
+	if err == nil || !strings.Contains(err.Error(), "the tokenizer of ref is not that of pm") {
 		t.Errorf("got %v", err)
 	}
 }

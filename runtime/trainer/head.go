@@ -310,6 +310,11 @@ func (r *Run) asideOf(ctx context.Context, s Stage, trained *network, batch shap
 	for _, report := range objective.Reports {
 		text.output(report.Name, b.Share(report.Value))
 	}
+	for _, n := range a.decoders() {
+		if err := r.sameTokens(ctx, trained.model, n.model, s.Data); err != nil {
+			return nil, err
+		}
+	}
 	a.whole, a.objective = b.Indivisible(), text.digest()
 	return a, nil
 }

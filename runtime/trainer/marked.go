@@ -369,6 +369,9 @@ func auc(scores []float64, right []bool) float64 {
 // on conversations with labels.
 func (r *Run) marked(ctx context.Context, s Stage) (*Marked, *suite.Table, error) {
 	m, set, examples, err := r.measured(ctx, s)
+	if err == nil {
+		err = r.knowsAll(ctx, m, s.Data, set)
+	}
 	if err != nil {
 		return nil, nil, err
 	}

@@ -52,7 +52,28 @@ func (r *Run) spoken(ctx context.Context, reward Reward, d spec.Data) (*spoken, 
 		}
 		s.names = d.Labels
 	}
-	return s, s.discover()
+	if err := s.discover(); err != nil {
+		return nil, err
+	}
+	return s, s.oneTokenizer(ctx, d)
+}
+
+// oneTokenizer demands that all policies it reads have one tokenizer.
+func (s *spoken) oneTokenizer(ctx context.Context, d spec.Data) error {
+	for _, what := range s.reads {
+		first, err := s.run.Program.model(s.reads[0].name)
+		if err != nil {
+			return err
+		}
+		other, err := s.run.Program.model(what.name)
+		if err == nil {
+			err = s.run.sameTokens(ctx, first, other, d)
+		}
+		if err != nil {
+			return fmt.Errorf("reward %s: %w", s.reward.Name, err)
+		}
+	}
+	return nil
 }
 
 // discover finds what the function reads, and names its parts.
