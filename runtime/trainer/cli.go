@@ -291,7 +291,7 @@ func (r *Run) stoppedAfter() int {
 func withoutRows(results []Result) []Result {
 	out := append([]Result(nil), results...)
 	for i := range out {
-		out[i].Rows = nil
+		out[i].Rows, out[i].Conversations = nil, nil
 	}
 	return out
 }
@@ -355,8 +355,12 @@ func headline(res Result) string {
 			before = "(all tied before) "
 		}
 	}
-	return fmt.Sprintf("%s: accuracy %s%s   95 %% interval %s to %s   %d pairs",
+	line := fmt.Sprintf("%s: accuracy %s%s   95 %% interval %s to %s   %d pairs",
 		res.Stage, before, share(res.Accuracy), share(res.Interval[0]), share(res.Interval[1]), res.Pairs)
+	if p := res.Positions; p != nil {
+		line += fmt.Sprintf("   the first wins %s   the same in both orders %s", share(p.First), share(p.Consistent))
+	}
+	return line
 }
 
 // details are the further lines of an evaluation.

@@ -7,9 +7,11 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 
 	"github.com/rmc-lang/rmc/runtime/answer"
 	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/report"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/suite"
 )
@@ -367,17 +369,17 @@ func auc(scores []float64, right []bool) float64 {
 
 // marked measures the policy, the reward or the reward model of an evaluate stage
 // on conversations with labels.
-func (r *Run) marked(ctx context.Context, s Stage) (*Marked, *suite.Table, error) {
+func (r *Run) marked(ctx context.Context, s Stage) (*Marked, []Conversation, *suite.Table, error) {
 	m, set, examples, err := r.measured(ctx, s)
 	if err == nil {
 		err = r.knowsAll(ctx, m, s.Data, set)
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	said, err := r.saidOfMarked(ctx, s, m, set, examples)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	var out *Marked
 	if said.steps != nil {
@@ -388,11 +390,33 @@ func (r *Run) marked(ctx context.Context, s Stage) (*Marked, *suite.Table, error
 	}
 	if out.Positions == nil {
 		if out.Outcome, err = outcomeOf(examples, said.scores); err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 	}
 	table, err := s.table(set, examples, said)
-	return out, table, err
+	return out, conversations(set, examples, said), table, err
+}
+
+// A Conversation is one with labels and what was said of it.
+type Conversation struct {
+	Row   int       `json:"row"` // 0-based, in the data as read
+	Score float64   `json:"score"`
+	Right []float64 `json:"right,omitempty"` // the probability of the best label at each place
+	Gold  []string  `json:"gold"`            // the label that stands there, the likeliest of a soft one
+}
+
+func conversations(set *data.Set, examples []data.Example, said *sayings) []Conversation {
+	out := make([]Conversation, len(examples))
+	for i, e := range examples {
+		out[i] = Conversation{Row: e.Row, Score: said.scores[i]}
+		for k, m := range e.Marks {
+			out[i].Gold = append(out[i].Gold, set.Labels[largest(m.Gold)])
+			if said.steps != nil {
+				out[i].Right = append(out[i].Right, said.steps[i][k][0])
+			}
+		}
+	}
+	return out
 }
 
 // saidOfMarked is what is said of conversations, one after another.
@@ -408,6 +432,48 @@ func (r *Run) saidOfMarked(ctx context.Context, s Stage, m spec.Model, set *data
 		return say(ctx, answersOf(s.Data, examples))
 	}
 	return r.sayingsOf(ctx, s, set, examples)
+}
+
+// markedSections are a table, and a calibration plot each, of the results on
+// conversations with labels.
+func markedSections(results []Result) ([]report.Section, error) {
+	s := report.Section{Title: "Labels", Head: []string{"stage", "accuracy", "95 % interval", "always the commonest", "log loss", "labels", "F1 of each", "AUC of the whole", "best of n, and the best choice"}}
+	for _, r := range results {
+		m := r.Marked
+		if m == nil {
+			continue
+		}
+		row := []string{r.Stage, "–", "–", "–", "–", "–", "–", "–", "–"}
+		if m.Places > 0 {
+			var each []string
+			for _, l := range m.Labels {
+				each = append(each, fmt.Sprintf("%s %.3f", l.Label, l.F1))
+			}
+			copy(row[1:], []string{share(m.Accuracy), share(m.Interval[0]) + " to " + share(m.Interval[1]), m.Commonest + " " + share(m.Majority),
+				fmt.Sprintf("%.4f", m.LogLoss), fmt.Sprintf("%d in %d conversations", m.Places, m.Conversations), strings.Join(each, ", ")})
+			var bins []report.Bin
+			for _, b := range m.Calibration {
+				bins = append(bins, report.Bin{Predicted: b.Predicted, Observed: b.Observed, Count: b.Pairs})
+			}
+			plot, err := report.Calibration(r.Stage, bins)
+			if err != nil {
+				return nil, err
+			}
+			s.Plots = append(s.Plots, plot)
+		}
+		if o := m.Outcome; o != nil {
+			var best []string
+			for i, b := range o.BestOf {
+				best = append(best, fmt.Sprintf("%d: %s of %s", b.N, share(b.Value), share(o.PassAt[i].Value)))
+			}
+			row[7], row[8] = fmt.Sprintf("%.3f", o.AUC), strings.Join(best, ", ")
+		}
+		s.Rows = append(s.Rows, row)
+	}
+	if len(s.Rows) == 0 {
+		return nil, nil
+	}
+	return []report.Section{s}, nil
 }
 
 // headline is what a line of the summary says of it.

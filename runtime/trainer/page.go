@@ -70,6 +70,7 @@ func (c *reportCommand) page(in *invocation, rec *Record) (report.Page, error) {
 	}
 	for _, section := range []func() ([]report.Section, error){
 		func() ([]report.Section, error) { return resultSections(rec), nil },
+		func() ([]report.Section, error) { return markedSections(rec.Results) },
 		func() ([]report.Section, error) { return suiteSections(rec.Results), nil },
 		func() ([]report.Section, error) { return c.exampleSections(in, rec, rows) },
 		func() ([]report.Section, error) { return fitSections(in) },
@@ -136,7 +137,7 @@ func resultSections(rec *Record) []report.Section {
 			}
 			rated.Rows = append(rated.Rows, row)
 		}
-		if len(r.Attributes) > 0 {
+		if len(r.Attributes) > 0 || r.Marked != nil {
 			continue
 		}
 		before := "–"
@@ -149,7 +150,10 @@ func resultSections(rec *Record) []report.Section {
 	if len(rec.Results) == 0 {
 		pairs.Text = "Nothing was evaluated yet."
 	}
-	out := []report.Section{pairs}
+	var out []report.Section
+	if len(pairs.Rows) > 0 || pairs.Text != "" {
+		out = append(out, pairs)
+	}
 	for _, more := range []report.Section{rated, orders} {
 		if len(more.Rows) > 0 {
 			out = append(out, more)
@@ -231,7 +235,7 @@ func curveNames(steps []map[string]any) []string {
 func scoreSections(results []Result, rows []evaluated) ([]report.Section, error) {
 	s := report.Section{Title: "Scores"}
 	for _, r := range results {
-		if len(r.Attributes) > 0 {
+		if len(r.Attributes) > 0 || r.Marked != nil {
 			continue
 		}
 		var chosen, rejected report.Series

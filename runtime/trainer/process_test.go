@@ -158,6 +158,36 @@ func TestProcessRewardModel(t *testing.T) {
 	}
 }
 
+// What was said of each step is kept, and the page shows what it comes to.
+func TestLabelsOnThePage(t *testing.T) {
+	p, dir := processRun(t, goBackend(t), talker(t), tinyProofs(t, 6, 2), func(_ *spec.Model, _ *spec.Data, tr *spec.Train) { tr.Steps = 2 }).Program, t.TempDir()
+	told := must(t, p, dir, "", "--backend", "go", "train")
+	if !strings.Contains(told, "always good") {
+		t.Error(told)
+	}
+	must(t, p, dir, "", "--backend", "go", "report")
+	page, err := os.ReadFile(filepath.Join(dir, reportFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(page), "F1 of each") || strings.Contains(string(page), "the shorter one wins") {
+		t.Error("the page is not of labels")
+	}
+	rows, err := readLines[struct {
+		Stage string
+		Conversation
+	}](filepath.Join(dir, evaluationFile))
+	if err != nil || len(rows) == 0 {
+		t.Fatal(len(rows), err)
+	}
+	for _, row := range rows {
+		if len(row.Gold) == 0 || len(row.Right) != len(row.Gold) {
+			t.Errorf("%+v", row)
+		}
+	}
+	must(t, p, dir, "", "--backend", "go", "inspect")
+}
+
 // A training on labels that was stopped goes on bit for bit.
 func TestPolicyResumesExactly(t *testing.T) {
 	b, base, rows := goBackend(t), talker(t), tinyProofs(t, 8, 2)

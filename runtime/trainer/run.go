@@ -168,6 +168,8 @@ type Result struct {
 	Marked     *Marked        `json:"marked,omitempty"`     // on conversations with labels
 	Suite      *suite.Table   `json:"suite,omitempty"`      // of a stage with a suite
 	Rows       []Scored       `json:"rows,omitempty"`       // in the order of the data
+	// Conversations are those with labels, in the order of the data.
+	Conversations []Conversation `json:"conversations,omitempty"`
 }
 
 // Done is a stage that was gone through.
@@ -292,7 +294,7 @@ func (r *Run) result(ctx context.Context, s Stage, before *Measures, steps int) 
 	case "ratings":
 		res.Attributes, err = r.rated(ctx, s)
 	case "labels":
-		res.Marked, res.Suite, err = r.marked(ctx, s)
+		res.Marked, res.Conversations, res.Suite, err = r.marked(ctx, s)
 	default:
 		res.Measures, res.Rows, res.Suite, err = r.tabulate(ctx, s)
 	}

@@ -273,8 +273,8 @@ func clear(dir string, anew bool) error {
 	return nil
 }
 
-// writeRows writes one line per evaluated pair, for the report and for whoever
-// wants to look at single pairs.
+// writeRows writes one line per evaluated pair or conversation, for the report and
+// for whoever wants to look at single ones.
 func writeRows(dir string, results []Result) error {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -283,6 +283,15 @@ func writeRows(dir string, results []Result) error {
 			line := struct {
 				Stage string `json:"stage"`
 				Scored
+			}{res.Stage, row}
+			if err := enc.Encode(line); err != nil {
+				return fmt.Errorf("%s: %w", evaluationFile, err)
+			}
+		}
+		for _, row := range res.Conversations {
+			line := struct {
+				Stage string `json:"stage"`
+				Conversation
 			}{res.Stage, row}
 			if err := enc.Encode(line); err != nil {
 				return fmt.Errorf("%s: %w", evaluationFile, err)
