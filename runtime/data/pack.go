@@ -28,9 +28,10 @@ type Read struct {
 // longer one costs more than sharing gives, see rowCost.
 const longestRow = 2048
 
-// attention is the length of a row at which a token's share of attention costs
-// as much as all else. Eight layers of SmolLM2-135M, forward, XLA on 2 cores, take
-// 295 µs a token in rows of 64 tokens, 358 in 512, 417 in 1,024 and 560 in 2,048.
+// attention is about the length of a row at which a token's share of attention
+// costs as much as all else. Six layers of SmolLM2-135M, forward, XLA on 2 cores,
+// take 535 µs of processor time a token in rows of 128 tokens, 550 in 512, 630 in
+// 1,024 and 855 in 2,048; with other work on the machine, attention costs more.
 const attention = 2048
 
 // placesAttention is the same where several places of a sequence are read. It is

@@ -29,6 +29,8 @@ type torchRun struct {
 		Loss     float64 `json:"loss"`
 		GradNorm float64 `json:"grad_norm"`
 	}
+
+	mesh spec.Mesh // that it is followed on
 }
 
 // torchLabels is testdata/conformance/labels.json.
@@ -174,7 +176,7 @@ func (ref torchLabels) followed(t *testing.T, b *backend.Backend, run torchRun, 
 	}
 	m := spec.Model{Name: "pm", Kind: "policy", Layer: -1, DType: "float32",
 		Tune: spec.Tune{Kind: run.Tune, Rank: 4, Alpha: 8, On: []string{"q_proj", "v_proj"}}}
-	l, err := newLayout(b, spec.Mesh{})
+	l, err := newLayout(b, run.mesh)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -270,6 +272,24 @@ func TestTrajectoriesOfLabels(t *testing.T) {
 				conformance.Close(t, "torch, "+name+": losses", losses, want, 3e-4)
 				conformance.Close(t, "torch, "+name+": gradient norms, relative", norms, ones, 0.01)
 			})
+		}
+	}
+}
+
+// On several devices, with batch and language head split among them, a policy is
+// trained as on one.
+func TestPolicyOnAMesh(t *testing.T) {
+	ref, b := readLabels(t), xla(t)
+	for _, run := range ref.Trajectories {
+		if run.Family != "llama" && run.Loss != "vocabulary" {
+			continue
+		}
+		run.mesh = spec.Mesh{Devices: 4, FSDP: 2, Tensor: 2}
+		losses, norms := ref.follow(t, b, run, 4, 3)
+		for i, s := range run.Steps[:3] {
+			if math.Abs(losses[i]-s.Loss) > 3e-4 || math.Abs(norms[i]/s.GradNorm-1) > 0.01 {
+				t.Errorf("%s %s, step %d: %v and %v on four devices, torch %v and %v", run.Family, run.Loss, i, losses[i], norms[i], s.Loss, s.GradNorm)
+			}
 		}
 	}
 }
