@@ -173,6 +173,38 @@ func lay(all []Sequence, places [][]int, members, shared []int) Tree {
 	return r
 }
 
+// Fill lays rows one behind the other into as few rows of at most size tokens as
+// first fit finds, the longest first, so that hardly a token of what is computed is
+// padding. None of them sees another. Longer rows stay as they are.
+func Fill(rows []Tree, size int) []Tree {
+	rows = slices.Clone(rows)
+	SortTrees(rows)
+	var out []Tree
+	for _, r := range rows {
+		at := slices.IndexFunc(out, func(o Tree) bool { return len(o.Tokens)+len(r.Tokens) <= size })
+		if at < 0 {
+			out = append(out, r)
+			continue
+		}
+		out[at] = out[at].before(r)
+	}
+	return out
+}
+
+// before is a row of r and then another.
+func (r Tree) before(next Tree) Tree {
+	n := len(r.Tokens)
+	out := Tree{Tokens: slices.Concat(r.Tokens, next.Tokens), Positions: slices.Concat(r.Positions, next.Positions), Ends: slices.Clone(r.Ends), Reads: slices.Clone(r.Reads)}
+	for _, end := range next.Ends {
+		out.Ends = append(out.Ends, end+int32(n))
+	}
+	for _, read := range next.Reads {
+		read.At += n
+		out.Reads = append(out.Reads, read)
+	}
+	return out
+}
+
 // A Packed is what one forward takes: rows padded to one fixed shape.
 type Packed struct {
 	Rows   int // equal in all forwards of one bucket

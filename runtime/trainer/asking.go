@@ -46,12 +46,8 @@ func (n *network) ask(ctx context.Context, all []asked, w wish) ([][]float32, er
 		sequences[i], places[i] = a.sequence, a.at
 		out[i] = make([]float32, len(a.at)*w.numbers())
 	}
-	rows := data.PackPlaces(sequences, places)
-	p := packer{rungs(rows), n.layout.fsdp}
-	if len(all) > manyAsked {
-		p = newPacker(rows, n.layout.fsdp)
-	}
-	for _, f := range p.forwards(rows) {
+	rows, buckets := filled(data.PackPlaces(sequences, places))
+	for _, f := range (packer{buckets, n.layout.fsdp}).forwards(rows) {
 		flat, err := n.call(ctx, forward{wish: w.String(), rows: f.Rows, bucket: f.Bucket, reads: f.Reads}, n.askedRows(f, w), n.answers(w))
 		if err != nil {
 			return nil, err
@@ -66,16 +62,27 @@ func (n *network) ask(ctx context.Context, all []asked, w wish) ([][]float32, er
 	return out, nil
 }
 
-// rungs is a ladder with a rung between each two: rows are few and long.
-func rungs(rows []data.Tree) (all []int) {
-	for _, length := range ladder(rows) {
-		all = append(all, roundUp(length*3/4, spec.BucketMultiple), length)
-	}
-	return slices.Compact(all)
+// filledRow is how many tokens of shorter rows go into one. Rows twice as long
+// cost a third more a token.
+const filledRow = 1024
+
+// filled fills rows up to one length, so that there are few shapes and hardly any
+// padding.
+func filled(rows []data.Tree) (full []data.Tree, buckets []int) {
+	full = data.Fill(rows, filledRow)
+	_, longest := rowLengths(full)
+	return full, rungs(longest)
 }
 
-// manyAsked is from how many sequences on padded lengths are chosen for them.
-const manyAsked = 256
+// rungs are lengths up to one that holds so many tokens: powers of two, and from
+// 256 on multiples of it.
+func rungs(tokens int) []int {
+	all := []int{2 * spec.BucketMultiple}
+	for last := all[0]; last < tokens; all = append(all, last) {
+		last += min(last, 8*spec.BucketMultiple)
+	}
+	return all
+}
 
 func (n *network) askedRows(f *data.Packed, w wish) []*tensors.Tensor {
 	all := []*tensors.Tensor{
