@@ -14,6 +14,7 @@ import (
 	"github.com/rmc-lang/rmc/compiler/facts"
 	"github.com/rmc-lang/rmc/compiler/plan"
 	"github.com/rmc-lang/rmc/compiler/resolve"
+	"github.com/rmc-lang/rmc/compiler/typed"
 	"github.com/rmc-lang/rmc/compiler/verify"
 	"github.com/rmc-lang/rmc/lang/ast"
 	"github.com/rmc-lang/rmc/lang/diag"
@@ -31,8 +32,8 @@ type Result struct {
 	Library    bool        // File is a library: its objectives are checked, and there is no plan
 	Libraries  []*ast.File // that the recipe uses, directly or not
 	Recipe     *resolve.Recipe
-	Objectives map[string]*check.Objective // by name of the training stage
-	Rewards    map[string]*check.Reward    // by name; of those that are lets of objectives
+	Objectives map[string]*typed.Objective // by name of the training stage
+	Rewards    map[string]*typed.Reward    // by name; of those that are lets of objectives
 	Plan       *plan.Plan                  // nil when the recipe has errors
 }
 
@@ -46,7 +47,7 @@ func Compile(fsys fs.FS, name string, o Options) (*Result, diag.List) {
 		return nil, l.errs
 	}
 	errs := l.errs
-	r := &Result{File: file, Libraries: l.libraries, Objectives: map[string]*check.Objective{}, Rewards: map[string]*check.Reward{}}
+	r := &Result{File: file, Libraries: l.libraries, Objectives: map[string]*typed.Objective{}, Rewards: map[string]*typed.Reward{}}
 	known := l.libraries
 	if l.missing {
 		known = append(slices.Clone(known), nil)
@@ -130,8 +131,8 @@ func (r *Result) checkRewards(errs *diag.List) {
 }
 
 // readPrompts reports whether a term reads prompts on their own.
-func readPrompts(terms []*check.Term) bool {
-	return slices.ContainsFunc(terms, func(t *check.Term) bool { return t.View == "prompt" })
+func readPrompts(terms []*typed.Term) bool {
+	return slices.ContainsFunc(terms, func(t *typed.Term) bool { return t.View == "prompt" })
 }
 
 // atCall moves what is wrong in the standard library, where nobody can mend it,

@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"github.com/rmc-lang/rmc/compiler"
-	"github.com/rmc-lang/rmc/compiler/check"
 	"github.com/rmc-lang/rmc/compiler/eval"
+	"github.com/rmc-lang/rmc/compiler/typed"
 )
 
 // armorm compiles a recipe with the library's gate.
@@ -53,15 +53,15 @@ func responses() *eval.Batch {
 }
 
 // at is one number of an expression that has axes.
-func at(e *check.Expr, b *eval.Batch, row int, element string) float64 {
+func at(e *typed.Expr, b *eval.Batch, row int, element string) float64 {
 	one := *b
 	one.Valid = make([]bool, len(b.Valid))
 	one.Valid[row] = true
 	if element != "" {
 		axis := e.Type.Axes[1]
-		e = &check.Expr{Kind: check.Index, Axes: []string{axis.Name}, Pos: slices.Index(axis.Elements, element), Args: []*check.Expr{e}}
+		e = &typed.Expr{Kind: typed.Index, Axes: []string{axis.Name}, Pos: slices.Index(axis.Elements, element), Args: []*typed.Expr{e}}
 	}
-	return eval.Value(&check.Expr{Kind: check.Call, Name: "sum", Axes: []string{"row"}, Args: []*check.Expr{e}}, &one)
+	return eval.Value(&typed.Expr{Kind: typed.Call, Name: "sum", Axes: []string{"row"}, Args: []*typed.Expr{e}}, &one)
 }
 
 // The gates of a response add up to the learnt scale, are those of its prompt

@@ -5,8 +5,8 @@ import (
 	"testing"
 
 	"github.com/rmc-lang/rmc/compiler"
-	"github.com/rmc-lang/rmc/compiler/check"
 	"github.com/rmc-lang/rmc/compiler/eval"
+	"github.com/rmc-lang/rmc/compiler/typed"
 )
 
 // trained is what a recipe that trains rm on data d comes to.
@@ -105,8 +105,8 @@ func TestStepsMakeAScore(t *testing.T) {
 }
 
 // of is a score of one row.
-func of(row int, score *check.Expr) *check.Expr {
-	return &check.Expr{Kind: check.Index, Axes: []string{"row"}, Args: []*check.Expr{score}, Pos: row}
+func of(row int, score *typed.Expr) *typed.Expr {
+	return &typed.Expr{Kind: typed.Index, Axes: []string{"row"}, Args: []*typed.Expr{score}, Pos: row}
 }
 
 // An outcome model's loss stays finite, and has a slope, for scores that a

@@ -7,13 +7,13 @@ import (
 	"testing/fstest"
 
 	"github.com/rmc-lang/rmc/compiler"
-	"github.com/rmc-lang/rmc/compiler/check"
 	"github.com/rmc-lang/rmc/compiler/eval"
+	"github.com/rmc-lang/rmc/compiler/typed"
 	"github.com/rmc-lang/rmc/lang/diag"
 )
 
 // odin is the library's objective with the given arguments.
-func odin(t *testing.T, args string) *check.Objective {
+func odin(t *testing.T, args string) *typed.Objective {
 	t.Helper()
 	r, errs := compileText(`recipe r
 

@@ -1,5 +1,5 @@
-// Package check gives every expression of an objective its type and axes and
-// decides whether the whole is a loss. It knows no objective by name and asks
+// Package check gives every expression of an objective its type and axes, in the
+// terms of package typed, and decides whether the whole is a loss. It knows no objective by name and asks
 // nothing: what it needs of the stage comes in an Env.
 //
 // New goes over the tree three times: names and types (everything that can be
@@ -11,6 +11,7 @@ package check
 import (
 	"slices"
 
+	"github.com/rmc-lang/rmc/compiler/typed"
 	"github.com/rmc-lang/rmc/lang/ast"
 	"github.com/rmc-lang/rmc/lang/diag"
 	"github.com/rmc-lang/rmc/lang/source"
@@ -20,7 +21,7 @@ import (
 // All problems go to errs; the result is nil when one is an error, or when
 // something of env is not known. A declaration
 // that is broken or on another kind of data than env's has been reported before.
-func New(decl *ast.Decl, env Env, errs *diag.List) *Objective {
+func New(decl *ast.Decl, env Env, errs *diag.List) *typed.Objective {
 	kind, ok := kindOf(env.Data.Kind)
 	on, _ := decl.On.(*ast.Ident)
 	if !ok || decl.Broken || on == nil || on.Name != env.Data.Kind {
@@ -32,17 +33,17 @@ func New(decl *ast.Decl, env Env, errs *diag.List) *Objective {
 		decl = &empty
 	}
 	c := newChecker(decl, env, kind)
-	o := &Objective{Name: decl.Name.Name, Span: decl.Name.Span, Data: env.Data.Kind, Axis: kind.batch.Name}
+	o := &typed.Objective{Name: decl.Name.Name, Span: decl.Name.Span, Data: env.Data.Kind, Axis: kind.batch.Name}
 	c.params(o)
 	c.body(o)
 	c.unused()
 	whole := !env.loose() && len(decl.Body.Lost) == 0 &&
-		!slices.ContainsFunc(o.outputs(), func(out Output) bool { return out.Value.Type.poisoned() })
+		!slices.ContainsFunc(o.Outputs(), func(out typed.Output) bool { return out.Value.Type.Poisoned() })
 	switch {
 	case c.errs.HasErrors():
 	case whole:
 		c.finish(o)
-	case !o.Loss.Value.Type.poisoned():
+	case !o.Loss.Value.Type.Poisoned():
 		c.checkLoss(o)
 		c.reducedFirst(o)
 		c.sums(o)
@@ -72,16 +73,16 @@ type checker struct {
 	scored  string            // of a reward, the view that is scored: response
 	aliases map[string]string // models and fits by the parameters that stand for them
 	within  []string          // calls of lets that are being inlined, outermost first
-	terms   []*Term
-	asked   []source.Span   // where each of terms is asked for first
-	calls   map[string]*Let // inlined calls by name and arguments
-	lets    []*Let          // in order of computation
+	terms   []*typed.Term
+	asked   []source.Span         // where each of terms is asked for first
+	calls   map[string]*typed.Let // inlined calls by name and arguments
+	lets    []*typed.Let          // in order of computation
 }
 
 func newChecker(decl *ast.Decl, env Env, kind dataKind) *checker {
 	return &checker{
 		env: env, kind: kind, decl: decl,
-		seen: map[mistake]bool{}, several: map[string]bool{}, byName: map[string]*binding{}, aliases: map[string]string{}, calls: map[string]*Let{},
+		seen: map[mistake]bool{}, several: map[string]bool{}, byName: map[string]*binding{}, aliases: map[string]string{}, calls: map[string]*typed.Let{},
 	}
 }
 
@@ -93,16 +94,16 @@ type mistake struct {
 // A binding is what a name of the objective means.
 type binding struct {
 	name  *ast.Ident
-	param *Param   // of a parameter
-	let   *ast.Let // of a let
-	value *Let     // of a let without parameters, once it is typed
-	lost  bool     // it could not be parsed, and may be anything
+	param *typed.Param // of a parameter
+	let   *ast.Let     // of a let
+	value *typed.Let   // of a let without parameters, once it is typed
+	lost  bool         // it could not be parsed, and may be anything
 }
 
 // A local is what a parameter of a let stands for in one call.
 type local struct {
 	view  string
-	value *Expr
+	value *typed.Expr
 }
 
 // report adds an error unless the same was said of the same text before.
@@ -119,9 +120,9 @@ func (c *checker) report(code diag.Code, span source.Span, format string, args .
 }
 
 // poison is the expression of a mistake that has been reported.
-func poison(span source.Span) *Expr { return &Expr{Kind: Literal, Span: span} }
+func poison(span source.Span) *typed.Expr { return &typed.Expr{Kind: typed.Literal, Span: span} }
 
-func (c *checker) body(o *Objective) {
+func (c *checker) body(o *typed.Objective) {
 	var loss *ast.Field
 	o.Loss.Value = poison(c.decl.Name.Span)
 	for _, name := range c.decl.Body.Lost {
@@ -173,11 +174,11 @@ func (c *checker) field(f, loss *ast.Field) bool {
 	return true
 }
 
-func (c *checker) output(name string, span source.Span, value ast.Expr) Output {
-	return Output{Name: name, Text: text(value), Span: span, Value: c.expr(value)}
+func (c *checker) output(name string, span source.Span, value ast.Expr) typed.Output {
+	return typed.Output{Name: name, Text: text(value), Span: span, Value: c.expr(value)}
 }
 
-func (c *checker) reportItem(o *Objective, r *ast.Report) {
+func (c *checker) reportItem(o *typed.Objective, r *ast.Report) {
 	for _, other := range o.Reports {
 		if other.Name == r.Name.Name {
 			d := c.report(diag.NameTaken, r.Name.Span, "%q is reported twice", r.Name.Name)
@@ -187,7 +188,7 @@ func (c *checker) reportItem(o *Objective, r *ast.Report) {
 		}
 	}
 	out := c.output(r.Name.Name, r.Name.Span, r.Value)
-	if t := out.Value.Type; !t.poisoned() && (!t.scalar() || t.Elem == Bool) {
+	if t := out.Value.Type; !t.Poisoned() && (!t.Scalar() || t.Elem == typed.Bool) {
 		d := c.report(diag.ReportNotScalar, r.Value.Pos(), "a report is one number, and this is %s", t)
 		d.Help = scalarHelp(t, text(r.Value))
 	}
@@ -195,7 +196,7 @@ func (c *checker) reportItem(o *Objective, r *ast.Report) {
 }
 
 // scalarHelp tells how to make one number of an expression.
-func scalarHelp(t Type, expr string) string {
+func scalarHelp(t typed.Type, expr string) string {
 	if len(expr) > 30 {
 		expr = "…"
 	}
@@ -205,7 +206,7 @@ func scalarHelp(t Type, expr string) string {
 	if len(t.Axes) == 0 {
 		return "count it: where(" + expr + ", 1, 0)"
 	}
-	return "reduce it over " + list(t.names())
+	return "reduce it over " + list(t.Names())
 }
 
 // let types a let without parameters; those with parameters are typed by each
@@ -219,7 +220,7 @@ func (c *checker) let(l *ast.Let) {
 		c.expr(l.Value) // its name was taken; for what else is wrong with it
 		return
 	}
-	value := &Let{Name: l.Name.Name, Head: l.Name.Name, Text: text(l.Value), Span: l.Span, Value: c.expr(l.Value)}
+	value := &typed.Let{Name: l.Name.Name, Head: l.Name.Name, Text: text(l.Value), Span: l.Span, Value: c.expr(l.Value)}
 	b.value = value
 	c.lets = append(c.lets, value)
 }
@@ -245,15 +246,15 @@ func (c *checker) unused() {
 }
 
 // finish simplifies and applies the rules of a loss.
-func (c *checker) finish(o *Objective) {
+func (c *checker) finish(o *typed.Objective) {
 	c.checkLoss(o)
 	if c.errs.HasErrors() {
 		return
 	}
-	s := &simplifier{lets: map[*Let]*Let{}}
-	o.Loss.Value = s.expr(o.Loss.Value)
+	s := &typed.Simplifier{Lets: map[*typed.Let]*typed.Let{}}
+	o.Loss.Value = s.Expr(o.Loss.Value)
 	for i := range o.Reports {
-		o.Reports[i].Value = s.expr(o.Reports[i].Value)
+		o.Reports[i].Value = s.Expr(o.Reports[i].Value)
 	}
 	c.finite(o)
 	c.constants(o)
@@ -262,28 +263,28 @@ func (c *checker) finish(o *Objective) {
 	}
 	c.reducedFirst(o)
 	c.sums(o)
-	o.Lets, o.Terms, o.Columns = c.collect(o.outputs(), s)
+	o.Lets, o.Terms, o.Columns = c.collect(o.Outputs(), s)
 	c.checkGradient(o)
-	o.Facts = append(s.facts, c.facts(o)...)
+	o.Facts = append(s.Facts, c.facts(o)...)
 }
 
 // collect lists what simplified outputs still need.
-func (c *checker) collect(outputs []Output, s *simplifier) (lets []*Let, terms []*Term, columns []string) {
+func (c *checker) collect(outputs []typed.Output, s *typed.Simplifier) (lets []*typed.Let, terms []*typed.Term, columns []string) {
 	needs := map[any]bool{}
 	for _, out := range outputs {
-		visit(out.Value, func(e *Expr) {
+		typed.Visit(out.Value, func(e *typed.Expr) {
 			switch e.Kind {
-			case LetRef:
+			case typed.LetRef:
 				needs[e.Let] = true
-			case TermRef:
+			case typed.TermRef:
 				needs[e.Term] = true
-			case Column:
+			case typed.Column:
 				needs[e.Name] = !e.Absent
 			}
 		})
 	}
 	for _, l := range c.lets {
-		if simple := s.lets[l]; simple != nil && needs[simple] {
+		if simple := s.Lets[l]; simple != nil && needs[simple] {
 			lets = append(lets, simple)
 		}
 	}
@@ -299,27 +300,4 @@ func (c *checker) collect(outputs []Output, s *simplifier) (lets []*Let, terms [
 	}
 	slices.Sort(columns)
 	return lets, terms, columns
-}
-
-// outputs are the loss and the reports.
-func (o *Objective) outputs() []Output { return append([]Output{o.Loss}, o.Reports...) }
-
-// visit calls f for e and all that it is computed from, each once.
-func visit(e *Expr, f func(*Expr)) {
-	seen := map[*Expr]bool{}
-	var walk func(*Expr)
-	walk = func(e *Expr) {
-		if seen[e] {
-			return
-		}
-		seen[e] = true
-		f(e)
-		if e.Kind == LetRef {
-			walk(e.Let.Value)
-		}
-		for _, a := range e.Args {
-			walk(a)
-		}
-	}
-	walk(e)
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/rmc-lang/rmc/compiler/check"
+	"github.com/rmc-lang/rmc/compiler/typed"
 	"github.com/rmc-lang/rmc/lang/ast"
 	"github.com/rmc-lang/rmc/lang/diag"
 	"github.com/rmc-lang/rmc/lang/parse"
@@ -44,12 +45,12 @@ func twoHeads() check.Env {
 func onPairs(body string) string { return "objective f on preference {\n" + body + "\n}\n" }
 
 // must checks an objective that has nothing wrong with it.
-func must(t *testing.T, env check.Env, text string) *check.Objective {
+func must(t *testing.T, env check.Env, text string) *typed.Objective {
 	t.Helper()
 	return mustDecl(t, env, declaration(t, text))
 }
 
-func mustDecl(t *testing.T, env check.Env, decl *ast.Decl) *check.Objective {
+func mustDecl(t *testing.T, env check.Env, decl *ast.Decl) *typed.Objective {
 	t.Helper()
 	var errs diag.List
 	o := check.New(decl, env, &errs)
@@ -190,11 +191,11 @@ func TestParametersTakeWhatTheStageSays(t *testing.T) {
 		return env
 	}
 	o := must(t, args("center", "-2.5"), text)
-	for i, want := range []check.Param{
-		{Name: "center", Elem: check.Real, Value: -2.5, Text: "-2.5", Origin: "stage.rmr:9"},
-		{Name: "steps", Elem: check.Int, Value: 2, Text: "2", Origin: "test.rmr:1"},
-		{Name: "on", Elem: check.Bool, Value: 0, Text: "false", Origin: "test.rmr:1"},
-		{Name: "share", Elem: check.Real, Value: 0.05, Text: "5%", Origin: "test.rmr:1"},
+	for i, want := range []typed.Param{
+		{Name: "center", Elem: typed.Real, Value: -2.5, Text: "-2.5", Origin: "stage.rmr:9"},
+		{Name: "steps", Elem: typed.Int, Value: 2, Text: "2", Origin: "test.rmr:1"},
+		{Name: "on", Elem: typed.Bool, Value: 0, Text: "false", Origin: "test.rmr:1"},
+		{Name: "share", Elem: typed.Real, Value: 0.05, Text: "5%", Origin: "test.rmr:1"},
 	} {
 		if o.Params[i] != want {
 			t.Errorf("parameter %d is %+v, want %+v", i, o.Params[i], want)

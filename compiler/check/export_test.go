@@ -3,12 +3,13 @@ package check
 import (
 	"strings"
 
+	"github.com/rmc-lang/rmc/compiler/typed"
 	"github.com/rmc-lang/rmc/lang/ast"
 	"github.com/rmc-lang/rmc/lang/diag"
 )
 
 // TypeOf types an expression on its own.
-func TypeOf(decl *ast.Decl, env Env, e ast.Expr) (Type, diag.List) {
+func TypeOf(decl *ast.Decl, env Env, e ast.Expr) (typed.Type, diag.List) {
 	kind, _ := kindOf(env.Data.Kind)
 	c := newChecker(decl, env, kind)
 	t := c.expr(e).Type
@@ -16,10 +17,10 @@ func TypeOf(decl *ast.Decl, env Env, e ast.Expr) (Type, diag.List) {
 }
 
 // AsWritten returns the loss of an objective before it is simplified.
-func AsWritten(decl *ast.Decl, env Env) *Expr {
+func AsWritten(decl *ast.Decl, env Env) *typed.Expr {
 	kind, _ := kindOf(env.Data.Kind)
 	c := newChecker(decl, env, kind)
-	o := &Objective{}
+	o := &typed.Objective{}
 	c.params(o)
 	c.body(o)
 	return o.Loss.Value
@@ -28,8 +29,8 @@ func AsWritten(decl *ast.Decl, env Env) *Expr {
 // Tables are the generated tables of lang/SPEC.md, by name.
 func Tables() map[string]string {
 	functions := "| function | is | axes |\n|---|---|---|\n"
-	for _, f := range functionTable() {
-		functions += "| `" + f.form() + "` | " + f.doc + " | " + [...]string{"elementwise", "reduces", "along"}[f.shape] + " |\n"
+	for _, f := range typed.Functions() {
+		functions += "| `" + f.Form() + "` | " + f.Doc + " | " + [...]string{"elementwise", "reduces", "along"}[f.Shape] + " |\n"
 	}
 	terms := "| term | is |\n|---|---|\n"
 	for _, t := range termTable() {
@@ -39,8 +40,8 @@ func Tables() map[string]string {
 	for _, k := range kindTable() {
 		var views []string
 		for _, v := range k.views {
-			axes, _, _, _ := union([]Axis{k.batch}, v.axes)
-			views = append(views, "`"+v.name+"` `"+strings.TrimPrefix(Type{Real, axes}.String(), "real")+"`")
+			axes, _, _, _ := typed.Union([]typed.Axis{k.batch}, v.axes)
+			views = append(views, "`"+v.name+"` `"+strings.TrimPrefix(typed.Type{Elem: typed.Real, Axes: axes}.String(), "real")+"`")
 		}
 		kinds += "| `" + k.name + "` | `" + k.batch.Name + "` | " + strings.Join(views, ", ") + " | " + strings.Join(k.zeroColumns, ", ") + " |\n"
 	}

@@ -7,13 +7,14 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/rmc-lang/rmc/compiler/typed"
 	"github.com/rmc-lang/rmc/lang/ast"
 	"github.com/rmc-lang/rmc/lang/diag"
 	"github.com/rmc-lang/rmc/lang/source"
 )
 
 // expr types an expression. One that is wrong is reported and poisoned.
-func (c *checker) expr(e ast.Expr) *Expr {
+func (c *checker) expr(e ast.Expr) *typed.Expr {
 	switch e := e.(type) {
 	case *ast.Number:
 		return c.number(e)
@@ -34,22 +35,22 @@ func (c *checker) expr(e ast.Expr) *Expr {
 			return x
 		}
 	}
-	c.report(diag.NotAnExpression, e.Pos(), "%s is no number", short(text(e))).Help =
+	c.report(diag.NotAnExpression, e.Pos(), "%s is no number", typed.Short(text(e))).Help =
 		"an objective computes with numbers, views, columns and functions of them"
 	return poison(e.Pos())
 }
 
 // number types a literal; one that is written like an integer is int, and
 // becomes real beside a real.
-func (c *checker) number(n *ast.Number) *Expr {
+func (c *checker) number(n *ast.Number) *typed.Expr {
 	value, err := strconv.ParseFloat(n.Text, 64)
 	if err != nil || value > math.MaxFloat32 {
 		c.report(diag.NotFinite, n.Span, "%s is too large: objectives are computed in float32", n.Text).Help = "the largest number is 3.4e38"
 		return poison(n.Span)
 	}
-	elem := Int
+	elem := typed.Int
 	if strings.ContainsAny(n.Text, ".eE") {
-		elem = Real
+		elem = typed.Real
 	}
 	if n.Unit != nil {
 		if n.Unit.Name != "%" {
@@ -57,47 +58,40 @@ func (c *checker) number(n *ast.Number) *Expr {
 				"write " + n.Text + "; only % is understood here"
 			return poison(n.Span)
 		}
-		return &Expr{Kind: Literal, Type: Type{Elem: Real}, Span: n.Span, Value: value / 100, Text: formatNumber(value / 100)}
+		return &typed.Expr{Kind: typed.Literal, Type: typed.Type{Elem: typed.Real}, Span: n.Span, Value: value / 100, Text: typed.FormatNumber(value / 100)}
 	}
-	return &Expr{Kind: Literal, Type: Type{Elem: elem}, Span: n.Span, Value: value, Text: n.Text}
+	return &typed.Expr{Kind: typed.Literal, Type: typed.Type{Elem: elem}, Span: n.Span, Value: value, Text: n.Text}
 }
 
 // goText is a constant as Go can read it, as the recipe wrote it if it may be.
 func goText(text string, value float64) string {
 	if strings.ContainsAny(text, "%()") {
-		return formatNumber(value)
+		return typed.FormatNumber(value)
 	}
 	return text
 }
 
-// formatNumber prints a number shortly: 0.03, 1e-5.
-func formatNumber(v float64) string {
-	s := strconv.FormatFloat(v, 'g', -1, 64)
-	s = strings.Replace(s, "e-0", "e-", 1)
-	return strings.Replace(s, "e+0", "e", 1)
-}
-
-func (c *checker) unary(e *ast.Unary) *Expr {
+func (c *checker) unary(e *ast.Unary) *typed.Expr {
 	name := map[string]string{"-": "neg", "!": "not"}[e.Op]
 	return c.apply(name, e.Op+"x", e.Span, c.expr(e.X))
 }
 
-func (c *checker) binary(e *ast.Binary) *Expr {
+func (c *checker) binary(e *ast.Binary) *typed.Expr {
 	x, y := c.expr(e.X), c.expr(e.Y)
-	return c.apply(operators()[e.Op], e.Op, e.Span, x, y)
+	return c.apply(typed.Operators()[e.Op], e.Op, e.Span, x, y)
 }
 
 // apply types an elementwise function or operator; shown is what it is called
 // in messages.
-func (c *checker) apply(name, shown string, span source.Span, args ...*Expr) *Expr {
+func (c *checker) apply(name, shown string, span source.Span, args ...*typed.Expr) *typed.Expr {
 	elem, ok := c.elements(name, shown, args)
-	t := Type{Elem: elem}
+	t := typed.Type{Elem: elem}
 	for i, a := range args {
-		if a.Type.poisoned() {
+		if a.Type.Poisoned() {
 			ok = false
 			continue
 		}
-		axes, p, q, fits := union(t.Axes, a.Type.Axes)
+		axes, p, q, fits := typed.Union(t.Axes, a.Type.Axes)
 		if !fits && ok {
 			c.neverMeet(span, args[:i+1], p, q)
 		}
@@ -107,38 +101,38 @@ func (c *checker) apply(name, shown string, span source.Span, args ...*Expr) *Ex
 	if !ok {
 		return poison(span)
 	}
-	return newCall(name, span, t, nil, args...)
+	return typed.NewCall(name, span, t, nil, args...)
 }
 
 // elements checks bool against number and returns the element of the result.
-func (c *checker) elements(name, shown string, args []*Expr) (Elem, bool) {
+func (c *checker) elements(name, shown string, args []*typed.Expr) (typed.Elem, bool) {
 	ok, integers := true, true
 	for i, a := range args {
 		wantBool := name == "not" || name == "and" || name == "or" || name == "where" && i == 0
-		if a.Type.poisoned() {
+		if a.Type.Poisoned() {
 			continue
 		}
-		if (a.Type.Elem == Bool) != wantBool {
+		if (a.Type.Elem == typed.Bool) != wantBool {
 			ok = false
 			c.wrongElement(shown, a, wantBool)
 		}
-		if a.Type.Elem == Real {
+		if a.Type.Elem == typed.Real {
 			integers = false
 		}
 	}
 	switch name {
 	case "not", "and", "or", "lt", "le", "gt", "ge", "eq", "ne":
-		return Bool, ok
+		return typed.Bool, ok
 	case "add", "sub", "mul", "neg", "where", "abs", "square", "min", "max", "relu", "stop_gradient":
 		if integers {
-			return Int, ok
+			return typed.Int, ok
 		}
 	}
-	return Real, ok
+	return typed.Real, ok
 }
 
-func (c *checker) wrongElement(shown string, a *Expr, wantBool bool) {
-	expr := short(oneLine(a.Span))
+func (c *checker) wrongElement(shown string, a *typed.Expr, wantBool bool) {
+	expr := typed.Short(typed.OneLine(a.Span))
 	if wantBool {
 		c.report(diag.WrongElement, a.Span, "%s takes a bool, and this is %s", shown, a.Type).Help =
 			"compare it: " + expr + " > 0"
@@ -148,16 +142,14 @@ func (c *checker) wrongElement(shown string, a *Expr, wantBool bool) {
 		"count it: where(" + expr + ", 1, 0)"
 }
 
-func oneLine(s source.Span) string { return strings.Join(strings.Fields(s.Text()), " ") }
-
 // neverMeet reports axes that have one name and are not the same.
-func (c *checker) neverMeet(span source.Span, args []*Expr, p, q Axis) {
+func (c *checker) neverMeet(span source.Span, args []*typed.Expr, p, q typed.Axis) {
 	switch {
 	case p.Name != q.Name && (p.Name == "head" || q.Name == "head"):
 		c.report(diag.AxesNeverMeet, span, "outputs of a head and attributes are matched by no name").Help =
 			"take one of each, heads(x)[a] and rating[a], or train a model of kind mlp with outputs = attribute"
 		return
-	case p.Name == q.Name && p.Kind == FixedAxis:
+	case p.Name == q.Name && p.Kind == typed.FixedAxis:
 		d := c.report(diag.AxesNeverMeet, span, "two axes are called `%s` and have different elements", p.Name)
 		d.Notes = append(d.Notes, diag.Note{Message: elements(p) + " and " + elements(q)})
 		d.Help = "take the elements that both have by name, or reduce one of the two first"
@@ -165,7 +157,7 @@ func (c *checker) neverMeet(span source.Span, args []*Expr, p, q Axis) {
 	case p.Of != q.Of:
 		d := c.report(diag.AxesNeverMeet, span, "`%s` of %s and `%s` of %s are different axes", p.Name, p.Of, q.Name, q.Of)
 		last := args[len(args)-1]
-		d.Notes = append(d.Notes, diag.Note{Span: last.Span, Message: short(oneLine(last.Span)) + " is " + last.Type.String() +
+		d.Notes = append(d.Notes, diag.Note{Span: last.Span, Message: typed.Short(typed.OneLine(last.Span)) + " is " + last.Type.String() +
 			": position 7 of one response has nothing to do with position 7 of another"})
 		d.Help = "reduce each first: sum(…, over " + p.Name + ")"
 		return
@@ -175,10 +167,10 @@ func (c *checker) neverMeet(span source.Span, args []*Expr, p, q Axis) {
 }
 
 // call types f(…): a let with parameters, a model term or a function.
-func (c *checker) call(e *ast.Call) *Expr {
+func (c *checker) call(e *ast.Call) *typed.Expr {
 	id, ok := e.Fun.(*ast.Ident)
 	if !ok {
-		c.report(diag.UnknownFunction, e.Fun.Pos(), "%s is no function", short(text(e.Fun))).Help =
+		c.report(diag.UnknownFunction, e.Fun.Pos(), "%s is no function", typed.Short(text(e.Fun))).Help =
 			"a function is called by its name: sigmoid(x)"
 		return poison(e.Span)
 	}
@@ -188,7 +180,7 @@ func (c *checker) call(e *ast.Call) *Expr {
 	if t := termOf(id.Name); t != nil {
 		return c.term(e, t)
 	}
-	if f := functionOf(id.Name); f != nil {
+	if f := typed.FunctionOf(id.Name); f != nil {
 		return c.function(e, f)
 	}
 	if !c.shadowed(id.Name) {
@@ -214,14 +206,14 @@ func (c *checker) unknownFunction(id *ast.Ident) {
 		return
 	}
 	d := c.report(diag.UnknownFunction, id.Span, "there is no function %q", id.Name)
-	d.Help = "functions: " + strings.Join(functionNames(), ", ")
+	d.Help = "functions: " + strings.Join(typed.FunctionNames(), ", ")
 	if near := diag.Suggest(id.Name, c.callable()); near != "" {
 		d.Help = "did you mean `" + near + "`?"
 	}
 }
 
 // elements lists what is along a fixed axis.
-func elements(a Axis) string {
+func elements(a typed.Axis) string {
 	if len(a.Elements) == 0 {
 		return "one without names"
 	}
@@ -229,27 +221,27 @@ func elements(a Axis) string {
 }
 
 // arguments splits a call into positional arguments and its axes.
-func (c *checker) arguments(e *ast.Call, f *function) (values []*Expr, over []*ast.Arg, ok bool) {
+func (c *checker) arguments(e *ast.Call, f *typed.Function) (values []*typed.Expr, over []*ast.Arg, ok bool) {
 	ok = true
 	for _, a := range e.Args {
 		switch {
 		case a.Name != nil:
-			c.report(diag.WrongArguments, a.Span, "%s has no argument %q", f.name, a.Name.Name).Help = "write " + f.form()
+			c.report(diag.WrongArguments, a.Span, "%s has no argument %q", f.Name, a.Name.Name).Help = "write " + f.Form()
 			ok = false
-		case !a.Over && len(values) == f.args && c.axisNamed(a.Value, values):
-			c.report(diag.WrongArguments, a.Span, "the axis of %s stands after `over`", f.name).Help = "write over " + text(a.Value)
+		case !a.Over && len(values) == f.Args && c.axisNamed(a.Value, values):
+			c.report(diag.WrongArguments, a.Span, "the axis of %s stands after `over`", f.Name).Help = "write over " + text(a.Value)
 			ok = false
 		case a.Over && slices.ContainsFunc(over, func(o *ast.Arg) bool { return text(o.Value) == text(a.Value) }):
 			c.report(diag.WrongArguments, a.Span, "`%s` is named twice", text(a.Value)).Help = "name each axis once"
 			ok = false
-		case a.Over && len(over) > 0 && f.ordered():
-			c.report(diag.WrongArguments, a.Span, "%s works along one axis", f.name).Help = "write " + f.form()
+		case a.Over && len(over) > 0 && f.Ordered():
+			c.report(diag.WrongArguments, a.Span, "%s works along one axis", f.Name).Help = "write " + f.Form()
 			ok = false
 		case a.Over:
 			over = append(over, a)
 		default:
 			v := c.expr(a.Value)
-			ok = ok && !v.Type.poisoned()
+			ok = ok && !v.Type.Poisoned()
 			values = append(values, v)
 		}
 	}
@@ -257,39 +249,39 @@ func (c *checker) arguments(e *ast.Call, f *function) (values []*Expr, over []*a
 }
 
 // axisNamed reports whether e is the name of an axis of values, and no value.
-func (c *checker) axisNamed(e ast.Expr, values []*Expr) bool {
+func (c *checker) axisNamed(e ast.Expr, values []*typed.Expr) bool {
 	id, ok := e.(*ast.Ident)
 	if !ok || c.byName[id.Name] != nil || c.hasColumn(id.Name) {
 		return false
 	}
-	return slices.ContainsFunc(values, func(v *Expr) bool { _, has := v.Type.Axis(id.Name); return has })
+	return slices.ContainsFunc(values, func(v *typed.Expr) bool { _, has := v.Type.Axis(id.Name); return has })
 }
 
-func (c *checker) function(e *ast.Call, f *function) *Expr {
+func (c *checker) function(e *ast.Call, f *typed.Function) *typed.Expr {
 	values, over, ok := c.arguments(e, f)
-	extreme := f.name == "min" || f.name == "max"
+	extreme := f.Name == "min" || f.Name == "max"
 	if extreme && len(values) == 1 {
-		f = &function{f.name, reduction, 1, f.doc}
+		f = &typed.Function{Name: f.Name, Shape: typed.Reduction, Args: 1, Doc: f.Doc}
 	}
-	if len(values) != f.args {
+	if len(values) != f.Args {
 		if ok || len(values) == 0 {
-			c.report(diag.WrongArguments, e.Span, "%s takes %s, not %d", f.name, count(f.args, "argument"), len(values)).Help =
-				"write " + f.form()
+			c.report(diag.WrongArguments, e.Span, "%s takes %s, not %d", f.Name, count(f.Args, "argument"), len(values)).Help =
+				"write " + f.Form()
 		}
 		return poison(e.Span)
 	}
-	if f.shape != elementwise {
+	if f.Shape != typed.Elementwise {
 		return c.reduce(e, f, values, over, ok)
 	}
 	if over != nil {
-		c.report(diag.WrongArguments, over[0].Span, "%s is elementwise and takes no axis", f.form()).Help =
+		c.report(diag.WrongArguments, over[0].Span, "%s is elementwise and takes no axis", f.Form()).Help =
 			"it applies to every element"
 		return poison(e.Span)
 	}
 	if !ok {
 		return poison(e.Span)
 	}
-	return c.apply(f.name, f.name, e.Span, values...)
+	return c.apply(f.Name, f.Name, e.Span, values...)
 }
 
 func count(n int, what string) string {
@@ -300,13 +292,13 @@ func count(n int, what string) string {
 }
 
 // index types x[element].
-func (c *checker) index(e *ast.Index) *Expr {
+func (c *checker) index(e *ast.Index) *typed.Expr {
 	x := c.expr(e.X)
-	if x.Type.poisoned() {
+	if x.Type.Poisoned() {
 		return poison(e.Span)
 	}
 	var named []string
-	var holds []Axis // that have the element, or may have it
+	var holds []typed.Axis // that have the element, or may have it
 	for _, a := range x.Type.Axes {
 		if slices.Contains(a.Elements, e.Elem.Name) {
 			holds = append(holds, a)
@@ -322,21 +314,21 @@ func (c *checker) index(e *ast.Index) *Expr {
 	case 0:
 	case 1:
 		a := holds[0]
-		return derived(&Expr{Kind: Index, Type: x.Type.without(a.Name), Span: e.Span, Axes: []string{a.Name}, Args: []*Expr{x},
+		return typed.Derived(&typed.Expr{Kind: typed.Index, Type: x.Type.Without(a.Name), Span: e.Span, Axes: []string{a.Name}, Args: []*typed.Expr{x},
 			Elem: e.Elem.Name, Pos: max(0, slices.Index(a.Elements, e.Elem.Name))})
 	default:
 		d := c.report(diag.UnknownElement, e.Elem.Span, "%s is an element of `%s` and of `%s`", e.Elem.Name, holds[0].Name, holds[1].Name)
 		d.Help = "reduce one of the two first, or give the element another name"
 		return poison(e.Span)
 	}
-	d := c.report(diag.UnknownElement, e.Elem.Span, "%s has no element %q", short(text(e.X)), e.Elem.Name)
-	d.Notes = append(d.Notes, diag.Note{Span: e.X.Pos(), Message: short(text(e.X)) + " is " + x.Type.String()})
+	d := c.report(diag.UnknownElement, e.Elem.Span, "%s has no element %q", typed.Short(text(e.X)), e.Elem.Name)
+	d.Notes = append(d.Notes, diag.Note{Span: e.X.Pos(), Message: typed.Short(text(e.X)) + " is " + x.Type.String()})
 	switch near := diag.Suggest(e.Elem.Name, named); {
 	case near != "":
 		d.Help = "did you mean `[" + near + "]`?"
 	case len(named) > 0:
 		d.Help = "elements: " + list(named)
-	case c.trained() != nil && c.trained().Kind != "mlp" && slices.Contains(x.Type.names(), "head"):
+	case c.trained() != nil && c.trained().Kind != "mlp" && slices.Contains(x.Type.Names(), "head"):
 		d.Help = fmt.Sprintf("name the outputs in model %s: head = linear { outputs = %d, labels = [%s, …] }",
 			c.trained().Name, max(2, c.trained().Outputs), e.Elem.Name)
 	default:
@@ -347,7 +339,7 @@ func (c *checker) index(e *ast.Index) *Expr {
 
 // inline types the body of a let with parameters for the arguments of a call.
 // Equal calls are one value.
-func (c *checker) inline(e *ast.Call, l *ast.Let) *Expr {
+func (c *checker) inline(e *ast.Call, l *ast.Let) *typed.Expr {
 	locals, shown, ok := c.bind(e, l)
 	if !ok {
 		return poison(e.Span)
@@ -361,17 +353,17 @@ func (c *checker) inline(e *ast.Call, l *ast.Let) *Expr {
 	if value == nil {
 		c.locals = append(c.locals, locals)
 		c.within = append(c.within, key)
-		value = &Let{Name: key, Text: text(l.Value), Span: l.Span, Value: c.expr(l.Value)}
+		value = &typed.Let{Name: key, Text: text(l.Value), Span: l.Span, Value: c.expr(l.Value)}
 		value.Head, value.Args = callForm(l, shown)
 		c.locals = c.locals[:len(c.locals)-1]
 		c.within = c.within[:len(c.within)-1]
 		c.calls[key] = value
 		c.lets = append(c.lets, value)
 	}
-	if value.Value.Type.poisoned() {
+	if value.Value.Type.Poisoned() {
 		return poison(e.Span)
 	}
-	return &Expr{Kind: LetRef, Type: value.Value.Type, Span: e.Span, Let: value, batch: value.Value.batch, grad: value.Value.grad}
+	return &typed.Expr{Kind: typed.LetRef, Type: value.Value.Type, Span: e.Span, Let: value, Batch: value.Value.Batch, Grad: value.Value.Grad}
 }
 
 // callForm is how a let with parameters was declared, and what they stand for.
@@ -406,7 +398,7 @@ func (c *checker) bind(e *ast.Call, l *ast.Let) (locals map[string]local, shown 
 			continue
 		}
 		v := c.expr(a.Value)
-		ok = ok && !v.Type.poisoned()
+		ok = ok && !v.Type.Poisoned()
 		locals[l.Params[i].Name] = local{value: v}
 		shown = append(shown, v.String())
 	}

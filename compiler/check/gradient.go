@@ -4,22 +4,23 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rmc-lang/rmc/compiler/typed"
 	"github.com/rmc-lang/rmc/lang/diag"
 )
 
 // checkTrained demands that the loss, as written, trains what the stage trains.
-func (c *checker) checkTrained(o *Objective) {
-	if m := c.trained(); m != nil && !o.Loss.Value.grad {
+func (c *checker) checkTrained(o *typed.Objective) {
+	if m := c.trained(); m != nil && !o.Loss.Value.Grad {
 		c.noGradient(o, m)
 	}
 }
 
 // checkGradient demands that the simplified loss trains all that the stage
 // trains.
-func (c *checker) checkGradient(o *Objective) {
+func (c *checker) checkGradient(o *typed.Objective) {
 	c.checkTrained(o)
 	m := c.trained()
-	if m == nil || !o.Loss.Value.grad {
+	if m == nil || !o.Loss.Value.Grad {
 		return
 	}
 	r := newReach(c, m)
@@ -49,7 +50,7 @@ func (c *checker) checkGradient(o *Objective) {
 }
 
 // untrained reports a part of the trained model that the loss does not move.
-func (c *checker) untrained(o *Objective, m *Model, what, help string) {
+func (c *checker) untrained(o *typed.Objective, m *Model, what, help string) {
 	d := &diag.Diagnostic{Code: diag.HeadUntrained, Span: o.Loss.Span, Message: what + " of " + m.Name + " gets no gradient from this loss", Help: help}
 	d.Notes = append(d.Notes, diag.Note{Span: m.Span, Message: m.Name + " is declared here"})
 	c.errs = append(c.errs, *d)
@@ -65,10 +66,10 @@ func (c *checker) anOutput(m *Model) string {
 
 // asksOutputs reports whether the objective names the outputs of m.
 func (c *checker) asksOutputs(m *Model) bool {
-	return slices.ContainsFunc(c.terms, func(t *Term) bool { return t.Model == m.Name && t.Kind != "scalar" })
+	return slices.ContainsFunc(c.terms, func(t *typed.Term) bool { return t.Model == m.Name && t.Kind != "scalar" })
 }
 
-func (c *checker) noGradient(o *Objective, m *Model) {
+func (c *checker) noGradient(o *typed.Objective, m *Model) {
 	d := c.report(diag.NoGradient, o.Loss.Span, "the loss sends no gradient to %s, which the stage trains", m.Name)
 	d.Help = "a loss needs a term of " + m.Name + ": score(" + c.kind.views[0].name + ")"
 	if m.Kind == "policy" {
@@ -77,10 +78,10 @@ func (c *checker) noGradient(o *Objective, m *Model) {
 	if m.Kind == "mlp" && m.Outputs > 1 {
 		d.Help = "a loss needs a term of " + m.Name + ": " + m.Name + "(" + c.kind.views[0].name + ")"
 	}
-	visit(o.Loss.Value, func(e *Expr) {
+	typed.Visit(o.Loss.Value, func(e *typed.Expr) {
 		for i, a := range e.Args {
-			if a.grad && !e.flows(i) && len(d.Notes) == 0 {
-				d.Notes = append(d.Notes, diag.Note{Span: e.Span, Message: short(oneLine(e.Span)) + " has no slope to follow"})
+			if a.Grad && !e.Flows(i) && len(d.Notes) == 0 {
+				d.Notes = append(d.Notes, diag.Note{Span: e.Span, Message: typed.Short(typed.OneLine(e.Span)) + " has no slope to follow"})
 				d.Help = "a comparison becomes a loss as log_sigmoid of the difference; rank and stop_gradient belong in reports and weights"
 			}
 		}
@@ -91,19 +92,19 @@ func (c *checker) noGradient(o *Objective, m *Model) {
 // their axes. Their results are the same whatever the model says: a known script
 // of ArmoRM normalised its gate over the two sides of a pair, for which the
 // prompt, and so the gate, is one.
-func (c *checker) constants(o *Objective) {
+func (c *checker) constants(o *typed.Objective) {
 	v := variation{c: c, known: map[variationKey]bool{}}
-	for _, out := range o.outputs() {
-		visit(out.Value, func(e *Expr) {
-			if e.Kind != Call || e.Name != "softmax" && e.Name != "log_softmax" && e.Name != "corr" {
+	for _, out := range o.Outputs() {
+		typed.Visit(out.Value, func(e *typed.Expr) {
+			if e.Kind != typed.Call || e.Name != "softmax" && e.Name != "log_softmax" && e.Name != "corr" {
 				return
 			}
 			for _, a := range e.Args {
-				if _, ok := known(a); ok || v.along(a, e.Axes) {
+				if _, ok := typed.Known(a); ok || v.along(a, e.Axes) {
 					continue
 				}
 				d := c.report(diag.ConstantAlong, a.Span, "%s over %s of %s, which is the same for %s: it is a constant",
-					e.Name, overText(e.Axes), short(oneLine(a.Span)), each(e.Axes))
+					e.Name, overText(e.Axes), typed.Short(typed.OneLine(a.Span)), each(e.Axes))
 				d.Help = "normalise over an axis that it varies along"
 				if own := slices.DeleteFunc(v.axes(a), func(x string) bool { return x == c.kind.batch.Name }); len(own) > 0 {
 					d.Help = "did you mean `over " + own[len(own)-1] + "`?"
@@ -134,13 +135,13 @@ type variation struct {
 }
 
 type variationKey struct {
-	e    *Expr
+	e    *typed.Expr
 	axes string
 }
 
 // along reports whether e varies along one of the axes.
-func (v *variation) along(e *Expr, axes []string) bool {
-	if _, ok := known(e); ok || !e.Type.hasAny(axes) {
+func (v *variation) along(e *typed.Expr, axes []string) bool {
+	if _, ok := typed.Known(e); ok || !e.Type.HasAny(axes) {
 		return false
 	}
 	key := variationKey{e, strings.Join(axes, " ")}
@@ -149,23 +150,23 @@ func (v *variation) along(e *Expr, axes []string) bool {
 		return varies
 	}
 	switch {
-	case e.Kind == LetRef:
+	case e.Kind == typed.LetRef:
 		varies = v.along(e.Let.Value, axes)
-	case e.Kind == TermRef:
+	case e.Kind == typed.TermRef:
 		m := v.c.model(e.Term.Model)
-		varies = m == nil || !m.blind() || Type{Axes: m.axes()}.hasAny(axes)
+		varies = m == nil || !m.blind() || typed.Type{Axes: m.axes()}.HasAny(axes)
 	case len(e.Args) == 0 || e.Name == "suffix_logsumexp":
 		varies = true
 	default:
-		varies = slices.ContainsFunc(e.Args, func(a *Expr) bool { return v.along(a, axes) })
+		varies = slices.ContainsFunc(e.Args, func(a *typed.Expr) bool { return v.along(a, axes) })
 	}
 	v.known[key] = varies
 	return varies
 }
 
 // axes are those that e varies along.
-func (v *variation) axes(e *Expr) []string {
-	return slices.DeleteFunc(e.Type.names(), func(name string) bool { return !v.along(e, []string{name}) })
+func (v *variation) axes(e *typed.Expr) []string {
+	return slices.DeleteFunc(e.Type.Names(), func(name string) bool { return !v.along(e, []string{name}) })
 }
 
 // A reach collects what of a model a gradient flows to: its outputs, "" for all
@@ -179,17 +180,17 @@ type reach struct {
 	scalars map[string]bool
 	unseen  []diag.Note // why something is not reached
 	seen    map[reached]bool
-	sums    map[*Expr][]part
+	sums    map[*typed.Expr][]part
 }
 
 type reached struct {
-	e      *Expr
+	e      *typed.Expr
 	output string
 }
 
 // A part is a summand and the number that it is multiplied by.
 type part struct {
-	e     *Expr
+	e     *typed.Expr
 	times float64
 }
 
@@ -197,7 +198,7 @@ func newReach(c *checker, m *Model) *reach {
 	r := &reach{
 		variation: variation{c: c, known: map[variationKey]bool{}},
 		model:     m, outputs: map[string]bool{}, scalars: map[string]bool{},
-		seen: map[reached]bool{}, sums: map[*Expr][]part{},
+		seen: map[reached]bool{}, sums: map[*typed.Expr][]part{},
 	}
 	for _, a := range m.axes() {
 		r.axis = a.Name
@@ -213,11 +214,11 @@ func (r *reach) explain(errs diag.List) {
 }
 
 // parts are the summands of e, less those that cancel.
-func (r *reach) parts(e *Expr) []part {
-	if _, ok := known(e); ok {
+func (r *reach) parts(e *typed.Expr) []part {
+	if _, ok := typed.Known(e); ok {
 		return nil
 	}
-	if e.Kind == LetRef {
+	if e.Kind == typed.LetRef {
 		return r.parts(e.Let.Value)
 	}
 	sum, ok := r.sums[e]
@@ -225,7 +226,7 @@ func (r *reach) parts(e *Expr) []part {
 		return sum
 	}
 	switch {
-	case e.Kind != Call:
+	case e.Kind != typed.Call:
 		sum = []part{{e, 1}}
 	case e.Name == "add":
 		sum = r.add(r.parts(e.Args[0]), r.parts(e.Args[1]), 1)
@@ -241,15 +242,15 @@ func (r *reach) parts(e *Expr) []part {
 }
 
 // multiple are the parts of a product with a known number.
-func (r *reach) multiple(e *Expr) []part {
+func (r *reach) multiple(e *typed.Expr) []part {
 	if e.Name == "mul" || e.Name == "div" {
-		if k, ok := known(e.Args[1]); ok && k != 0 {
+		if k, ok := typed.Known(e.Args[1]); ok && k != 0 {
 			if e.Name == "div" {
 				k = 1 / k
 			}
 			return r.add(nil, r.parts(e.Args[0]), k)
 		}
-		if k, ok := known(e.Args[0]); ok && e.Name == "mul" {
+		if k, ok := typed.Known(e.Args[0]); ok && e.Name == "mul" {
 			return r.add(nil, r.parts(e.Args[1]), k)
 		}
 	}
@@ -268,15 +269,15 @@ func (r *reach) add(x, y []part, k float64) []part {
 		sum[i].times += k * p.times
 	}
 	return slices.DeleteFunc(sum, func(p part) bool {
-		if p.times == 0 && p.e.grad {
-			r.unseen = append(r.unseen, diag.Note{Span: p.e.Span, Message: short(oneLine(p.e.Span)) + " cancels"})
+		if p.times == 0 && p.e.Grad {
+			r.unseen = append(r.unseen, diag.Note{Span: p.e.Span, Message: typed.Short(typed.OneLine(p.e.Span)) + " cancels"})
 		}
 		return p.times == 0
 	})
 }
 
 // name is the same for what has the same value.
-func (r *reach) name(e *Expr) string {
+func (r *reach) name(e *typed.Expr) string {
 	name := e.String()
 	for _, t := range r.c.terms {
 		if m := r.c.model(t.Model); m != nil && m.blind() && t.Kind != "scalar" {
@@ -287,8 +288,8 @@ func (r *reach) name(e *Expr) string {
 }
 
 // walk follows the gradient of e at one output of the model.
-func (r *reach) walk(e *Expr, output string) {
-	if !e.grad || r.seen[reached{e, output}] {
+func (r *reach) walk(e *typed.Expr, output string) {
+	if !e.Grad || r.seen[reached{e, output}] {
 		return
 	}
 	r.seen[reached{e, output}] = true
@@ -297,21 +298,21 @@ func (r *reach) walk(e *Expr, output string) {
 	}
 }
 
-func (r *reach) part(e *Expr, output string) {
+func (r *reach) part(e *typed.Expr, output string) {
 	switch {
-	case !e.grad:
+	case !e.Grad:
 		return
-	case e.Kind == TermRef:
+	case e.Kind == typed.TermRef:
 		r.term(e.Term, output)
-	case e.Kind == Index && e.Axes[0] == r.axis:
+	case e.Kind == typed.Index && e.Axes[0] == r.axis:
 		output = e.Elem
-	case e.Kind == Transform || slices.Contains(e.Axes, r.axis): // every output counts
+	case e.Kind == typed.Transform || slices.Contains(e.Axes, r.axis): // every output counts
 		output = ""
 	}
 	for i, a := range e.Args {
 		switch {
-		case !e.flows(i):
-		case e.Kind == Call && len(e.Axes) > 0:
+		case !e.Flows(i):
+		case e.Kind == typed.Call && len(e.Axes) > 0:
 			r.reduction(e, a, output)
 		default:
 			r.walk(a, output)
@@ -319,7 +320,7 @@ func (r *reach) part(e *Expr, output string) {
 	}
 }
 
-func (r *reach) term(t *Term, output string) {
+func (r *reach) term(t *typed.Term, output string) {
 	switch {
 	case t.Model != r.model.Name || t.Kind == "weights":
 	case t.Kind == "scalar":
@@ -330,11 +331,11 @@ func (r *reach) term(t *Term, output string) {
 }
 
 // reduction follows the summands of a reduction's argument that it sees.
-func (r *reach) reduction(e, arg *Expr, output string) {
+func (r *reach) reduction(e, arg *typed.Expr, output string) {
 	for _, p := range r.parts(arg) {
 		shifted := e.Name == "softmax" || e.Name == "log_softmax" || e.Name == "corr"
 		whole := e.Name == "sum" || e.Name == "mean"
-		normal := p.e.Kind == Call && p.e.Name == "softmax" && !slices.ContainsFunc(p.e.Axes, func(a string) bool { return !slices.Contains(e.Axes, a) })
+		normal := p.e.Kind == typed.Call && p.e.Name == "softmax" && !slices.ContainsFunc(p.e.Axes, func(a string) bool { return !slices.Contains(e.Axes, a) })
 		switch {
 		case shifted && !r.along(p.e, e.Axes):
 			r.missed(p.e, "is the same for "+each(e.Axes)+", which "+e.Name+" does not see")
@@ -346,8 +347,8 @@ func (r *reach) reduction(e, arg *Expr, output string) {
 	}
 }
 
-func (r *reach) missed(e *Expr, why string) {
-	if e.grad {
-		r.unseen = append(r.unseen, diag.Note{Span: e.Span, Message: short(oneLine(e.Span)) + " " + why})
+func (r *reach) missed(e *typed.Expr, why string) {
+	if e.Grad {
+		r.unseen = append(r.unseen, diag.Note{Span: e.Span, Message: typed.Short(typed.OneLine(e.Span)) + " " + why})
 	}
 }

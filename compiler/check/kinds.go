@@ -1,11 +1,15 @@
 package check
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/rmc-lang/rmc/compiler/typed"
+)
 
 // A dataKind is what the rows of one kind of data offer to an objective.
 type dataKind struct {
 	name  string
-	batch Axis
+	batch typed.Axis
 	views []view
 	rated bool // has rating and known
 	// labelled data has gold, and terms over step and label.
@@ -17,19 +21,19 @@ type dataKind struct {
 // A view is a part of a row that a model can read.
 type view struct {
 	name string
-	axes []Axis // beyond the batch
+	axes []typed.Axis // beyond the batch
 }
 
 // kindTable has all kinds of data.
 func kindTable() []dataKind {
-	row := Axis{Name: "row", Kind: BatchAxis}
+	row := typed.Axis{Name: "row", Kind: typed.BatchAxis}
 	return []dataKind{
 		{
 			name:  "preference",
-			batch: Axis{Name: "pair", Kind: BatchAxis},
+			batch: typed.Axis{Name: "pair", Kind: typed.BatchAxis},
 			views: []view{
 				{name: "chosen"}, {name: "rejected"},
-				{"responses", []Axis{{Name: "side", Kind: FixedAxis, Elements: []string{"chosen", "rejected"}}}},
+				{"responses", []typed.Axis{{Name: "side", Kind: typed.FixedAxis, Elements: []string{"chosen", "rejected"}}}},
 				{name: "prompt"},
 			},
 			zeroColumns: []string{"margin"},
@@ -38,7 +42,7 @@ func kindTable() []dataKind {
 			// Candidates are listed best first.
 			name:  "ranking",
 			batch: row,
-			views: []view{{"candidates", []Axis{{Name: "candidate", Kind: RaggedAxis}}}, {name: "prompt"}},
+			views: []view{{"candidates", []typed.Axis{{Name: "candidate", Kind: typed.RaggedAxis}}}, {name: "prompt"}},
 		},
 		{name: "ratings", batch: row, views: []view{{name: "response"}, {name: "prompt"}}, rated: true},
 		{name: "labels", batch: row, views: []view{{name: "conversation"}}, labelled: true},
@@ -52,7 +56,7 @@ func (k dataKind) scoredKind() dataKind {
 	if k.labelled {
 		return k // less gold
 	}
-	return dataKind{name: "response", batch: Axis{Name: "row", Kind: BatchAxis}, views: []view{{name: "response"}, {name: "prompt"}}}
+	return dataKind{name: "response", batch: typed.Axis{Name: "row", Kind: typed.BatchAxis}, views: []view{{name: "response"}, {name: "prompt"}}}
 }
 
 func kindOf(name string) (dataKind, bool) {
@@ -76,7 +80,7 @@ func (k dataKind) view(name string) *view {
 // hasAxis reports whether some view is over the named axis.
 func (k dataKind) hasAxis(name string) bool {
 	return slices.ContainsFunc(k.views, func(v view) bool {
-		return slices.ContainsFunc(v.axes, func(a Axis) bool { return a.Name == name })
+		return slices.ContainsFunc(v.axes, func(a typed.Axis) bool { return a.Name == name })
 	})
 }
 

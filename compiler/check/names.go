@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rmc-lang/rmc/compiler/typed"
 	"github.com/rmc-lang/rmc/lang/ast"
 	"github.com/rmc-lang/rmc/lang/diag"
 )
@@ -106,7 +107,7 @@ func (c *checker) builtin(name string) string {
 		return "what " + c.kind.name + " data says"
 	case c.kind.labelled && name == "gold":
 		return "what " + c.kind.name + " data says"
-	case functionOf(name) != nil:
+	case typed.FunctionOf(name) != nil:
 		return "a function"
 	case termOf(name) != nil:
 		return "a model term"
@@ -127,7 +128,7 @@ func (c *checker) local(name string) (local, bool) {
 }
 
 // ident types a name that stands for a value.
-func (c *checker) ident(id *ast.Ident) *Expr {
+func (c *checker) ident(id *ast.Ident) *typed.Expr {
 	name := id.Name
 	if l, ok := c.local(name); ok {
 		if l.view != "" {
@@ -138,26 +139,26 @@ func (c *checker) ident(id *ast.Ident) *Expr {
 	if b := c.byName[name]; b != nil {
 		return c.bound(id, b)
 	}
-	axes := []Axis{c.kind.batch}
+	axes := []typed.Axis{c.kind.batch}
 	if c.notOfResponse(id) {
 		return poison(id.Span)
 	}
 	switch {
 	case name == "true" || name == "false":
-		return &Expr{Kind: Literal, Type: Type{Elem: Bool}, Span: id.Span, Text: name, Value: truth(name == "true")}
+		return &typed.Expr{Kind: typed.Literal, Type: typed.Type{Elem: typed.Bool}, Span: id.Span, Text: name, Value: typed.Truth(name == "true")}
 	case c.kind.rated && (name == "rating" || name == "known"):
 		return c.rated(id)
 	case c.kind.labelled && name == "gold":
-		t := Type{Elem: Real}
-		t.Axes, _, _, _ = union([]Axis{c.kind.batch}, c.labelAxes())
-		return c.ask(id.Span, &Term{Kind: "gold", Type: t}, false)
+		t := typed.Type{Elem: typed.Real}
+		t.Axes, _, _, _ = typed.Union([]typed.Axis{c.kind.batch}, c.labelAxes())
+		return c.ask(id.Span, &typed.Term{Kind: "gold", Type: t}, false)
 	case c.hasColumn(name):
-		return &Expr{Kind: Column, Type: Type{Real, axes}, Span: id.Span, Name: name}
+		return &typed.Expr{Kind: typed.Column, Type: typed.Type{Elem: typed.Real, Axes: axes}, Span: id.Span, Name: name}
 	case slices.Contains(c.kind.zeroColumns, name):
-		return &Expr{Kind: Column, Type: Type{Real, axes}, Span: id.Span, Name: name, Absent: true}
+		return &typed.Expr{Kind: typed.Column, Type: typed.Type{Elem: typed.Real, Axes: axes}, Span: id.Span, Name: name, Absent: true}
 	case c.kind.view(name) != nil:
 		return c.notAValue(id, "is a view of the data, not a number", "score("+name+") is what the model makes of it")
-	case functionOf(name) != nil || termOf(name) != nil:
+	case typed.FunctionOf(name) != nil || termOf(name) != nil:
 		return c.notAValue(id, "is a function", "call it: "+name+"(…)")
 	case c.model(name) != nil:
 		return c.notAValue(id, "is a model, not a number", name+"("+c.kind.views[0].name+") is what it gives")
@@ -168,20 +169,20 @@ func (c *checker) ident(id *ast.Ident) *Expr {
 }
 
 // rated types rating and known.
-func (c *checker) rated(id *ast.Ident) *Expr {
-	attribute := Axis{Name: "attribute", Kind: FixedAxis, Elements: c.env.Data.Attributes, Loose: c.env.Data.Attributes == nil}
-	t := Type{Real, []Axis{c.kind.batch, attribute}}
+func (c *checker) rated(id *ast.Ident) *typed.Expr {
+	attribute := typed.Axis{Name: "attribute", Kind: typed.FixedAxis, Elements: c.env.Data.Attributes, Loose: c.env.Data.Attributes == nil}
+	t := typed.Type{Elem: typed.Real, Axes: []typed.Axis{c.kind.batch, attribute}}
 	if id.Name == "known" {
-		t.Elem = Bool
+		t.Elem = typed.Bool
 	}
-	return c.ask(id.Span, &Term{Kind: id.Name, Type: t}, false)
+	return c.ask(id.Span, &typed.Term{Kind: id.Name, Type: t}, false)
 }
 
 // labelAxes are those along which labels stand.
-func (c *checker) labelAxes() []Axis {
-	return []Axis{
-		{Name: "step", Kind: RaggedAxis},
-		{Name: "label", Kind: FixedAxis, Elements: c.env.Data.Labels, Loose: c.env.Data.Labels == nil},
+func (c *checker) labelAxes() []typed.Axis {
+	return []typed.Axis{
+		{Name: "step", Kind: typed.RaggedAxis},
+		{Name: "label", Kind: typed.FixedAxis, Elements: c.env.Data.Labels, Loose: c.env.Data.Labels == nil},
 	}
 }
 
@@ -200,32 +201,25 @@ func (c *checker) anyObject(name string) bool {
 	if b == nil || b.param == nil || c.aliases[name] != "" {
 		return false
 	}
-	return b.param.Elem == Object || b.param.Elem == Poison
+	return b.param.Elem == typed.Object || b.param.Elem == typed.Poison
 }
 
 // shadowed reports whether a let or a parameter hides a model or fit of its name.
 func (c *checker) shadowed(name string) bool { return c.byName[name] != nil && c.aliases[name] == "" }
 
-func truth(b bool) float64 {
-	if b {
-		return 1
-	}
-	return 0
-}
-
 // bound is the value of a parameter or let.
-func (c *checker) bound(id *ast.Ident, b *binding) *Expr {
+func (c *checker) bound(id *ast.Ident, b *binding) *typed.Expr {
 	switch {
 	case b.lost:
 		return poison(id.Span)
 	case b.param != nil:
 		switch b.param.Elem {
-		case Poison:
+		case typed.Poison:
 			return poison(id.Span)
-		case Object:
+		case typed.Object:
 			return c.notAValue(id, "stands for a model or a fit, not a number", id.Name+"("+c.kind.views[0].name+") is what it gives")
 		}
-		return &Expr{Kind: Literal, Type: Type{Elem: b.param.Elem}, Span: id.Span,
+		return &typed.Expr{Kind: typed.Literal, Type: typed.Type{Elem: b.param.Elem}, Span: id.Span,
 			Name: b.name.Name, Value: b.param.Value, Text: goText(b.param.Text, b.param.Value)}
 	case len(b.let.Params) > 0:
 		return c.notAValue(id, "is a let with parameters", "call it: "+id.Name+"("+b.let.Params[0].Name+")")
@@ -238,8 +232,8 @@ func (c *checker) bound(id *ast.Ident, b *binding) *Expr {
 		c.early(id, b)
 		return poison(id.Span)
 	}
-	return &Expr{Kind: LetRef, Type: b.value.Value.Type, Span: id.Span, Let: b.value,
-		batch: b.value.Value.batch, grad: b.value.Value.grad}
+	return &typed.Expr{Kind: typed.LetRef, Type: b.value.Value.Type, Span: id.Span, Let: b.value,
+		Batch: b.value.Value.Batch, Grad: b.value.Value.Grad}
 }
 
 // early reports a name that is used before its value exists.
@@ -254,13 +248,13 @@ func (c *checker) early(id *ast.Ident, b *binding) {
 	}
 }
 
-func (c *checker) notAValue(id *ast.Ident, what, help string) *Expr {
+func (c *checker) notAValue(id *ast.Ident, what, help string) *typed.Expr {
 	c.report(diag.NotAValue, id.Span, "%s %s", id.Name, what).Help = help
 	return poison(id.Span)
 }
 
 // unknown reports a name that means nothing.
-func (c *checker) unknown(id *ast.Ident) *Expr {
+func (c *checker) unknown(id *ast.Ident) *typed.Expr {
 	near := diag.Suggest(id.Name, c.values())
 	if near == "" && c.env.Data.Loose {
 		return poison(id.Span) // some column, or what was to be a scalar
@@ -319,23 +313,14 @@ func (c *checker) callable() []string {
 		names = append(names, t.name)
 	}
 	names = append(append(names, c.names("model")...), c.names("fit")...)
-	for _, f := range functionTable() {
-		names = append(names, f.name)
+	for _, f := range typed.Functions() {
+		names = append(names, f.Name)
 	}
 	return names
 }
 
 // text is the source of an expression on one line.
 func text(e ast.Expr) string { return strings.Join(strings.Fields(e.Pos().Text()), " ") }
-
-// short is an expression as a message can quote it.
-func short(s string) string {
-	const most = 40
-	if r := []rune(s); len(r) > most {
-		return string(r[:most-1]) + "…"
-	}
-	return s
-}
 
 // list joins names as prose: a, b and c.
 func list(names []string) string {

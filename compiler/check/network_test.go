@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/rmc-lang/rmc/compiler/check"
+	"github.com/rmc-lang/rmc/compiler/typed"
 	"github.com/rmc-lang/rmc/lang/ast"
 	"github.com/rmc-lang/rmc/lang/diag"
 	"github.com/rmc-lang/rmc/lang/parse"
@@ -222,7 +223,7 @@ func TestA1SoftmaxOverTheWrongAxis(t *testing.T) {
 }
 
 // reward checks a let of an objective as a reward.
-func reward(t *testing.T, env check.Env, text, let string) (*check.Reward, diag.List) {
+func reward(t *testing.T, env check.Env, text, let string) (*typed.Reward, diag.List) {
 	t.Helper()
 	var errs diag.List
 	decl := declaration(t, text)

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/rmc-lang/rmc/compiler/typed"
 	"github.com/rmc-lang/rmc/lang/ast"
 	"github.com/rmc-lang/rmc/lang/diag"
 	"github.com/rmc-lang/rmc/lang/source"
@@ -13,7 +14,7 @@ import (
 
 // params binds the parameters of the objective to what the stage says, else to
 // their defaults.
-func (c *checker) params(o *Objective) {
+func (c *checker) params(o *typed.Objective) {
 	for _, p := range c.decl.Params {
 		o.Params = append(o.Params, c.param(p))
 		c.declare(&binding{name: p.Name, param: &o.Params[len(o.Params)-1]})
@@ -29,7 +30,7 @@ func (c *checker) params(o *Objective) {
 }
 
 // bindings points the bindings at the parameters where they came to lie.
-func (c *checker) bindings(o *Objective) {
+func (c *checker) bindings(o *typed.Objective) {
 	for i := range o.Params {
 		if b := c.byName[o.Params[i].Name]; b != nil && b.param != nil {
 			b.param = &o.Params[i]
@@ -37,8 +38,8 @@ func (c *checker) bindings(o *Objective) {
 	}
 }
 
-func (c *checker) param(p *ast.Param) Param {
-	bound := Param{Name: p.Name.Name, Elem: c.paramType(p)}
+func (c *checker) param(p *ast.Param) typed.Param {
+	bound := typed.Param{Name: p.Name.Name, Elem: c.paramType(p)}
 	for _, a := range c.env.Args {
 		if a.Name == p.Name.Name {
 			bound.Origin = a.Origin
@@ -53,7 +54,7 @@ func (c *checker) param(p *ast.Param) Param {
 	}
 	if p.Default == nil {
 		c.missing(p)
-		bound.Elem = Poison
+		bound.Elem = typed.Poison
 		return bound
 	}
 	bound.Origin = origin(p.Span)
@@ -92,45 +93,45 @@ func (c *checker) misspelt(param string) bool {
 // origin is a place as generated programs name it: std/preference.rmr:9.
 func origin(s source.Span) string { return s.File.Name + ":" + strconv.Itoa(s.Line()) }
 
-func (c *checker) paramType(p *ast.Param) Elem {
+func (c *checker) paramType(p *ast.Param) typed.Elem {
 	help := "write " + p.Name.Name + ": real = …"
 	if p.Type == nil {
 		c.report(diag.ParamType, p.Name.Span, "parameter %s has no type", p.Name.Name).Help = help
-		return Poison
+		return typed.Poison
 	}
 	if p.Type.Name == "model" || p.Type.Name == "fit" {
-		return Object
+		return typed.Object
 	}
-	for _, e := range []Elem{Real, Int, Bool} {
+	for _, e := range []typed.Elem{typed.Real, typed.Int, typed.Bool} {
 		if e.String() == p.Type.Name {
 			return e
 		}
 	}
 	c.report(diag.ParamType, p.Type.Span, "there is no type %q for a parameter", p.Type.Name).Help = "types: real, int and bool; model and fit for what the objective calls"
-	return Poison
+	return typed.Poison
 }
 
 // constant reads the value of a parameter into p.
-func (c *checker) constant(p *Param, e ast.Expr) {
-	if p.Elem == Object {
+func (c *checker) constant(p *typed.Param, e ast.Expr) {
+	if p.Elem == typed.Object {
 		c.object(p, e)
 		return
 	}
 	value, elem, ok := constantOf(e)
 	p.Text, p.Value = text(e), value
 	switch {
-	case p.Elem == Poison:
+	case p.Elem == typed.Poison:
 	case !ok:
-		c.wrongParam(p, e, short(p.Text)+" is none")
-	case p.Elem == Bool != (elem == Bool):
+		c.wrongParam(p, e, typed.Short(p.Text)+" is none")
+	case p.Elem == typed.Bool != (elem == typed.Bool):
 		c.wrongParam(p, e, p.Text+" is "+elem.String())
-	case p.Elem == Int && value != math.Trunc(value):
+	case p.Elem == typed.Int && value != math.Trunc(value):
 		c.wrongParam(p, e, p.Text+" is no whole number")
 	}
 }
 
 // object reads the model or fit that a parameter stands for.
-func (c *checker) object(p *Param, e ast.Expr) {
+func (c *checker) object(p *typed.Param, e ast.Expr) {
 	i := slices.IndexFunc(c.decl.Params, func(q *ast.Param) bool { return q.Name.Name == p.Name })
 	what, known := c.decl.Params[i].Type.Name, c.names(c.decl.Params[i].Type.Name)
 	p.Text = text(e)
@@ -139,7 +140,7 @@ func (c *checker) object(p *Param, e ast.Expr) {
 		c.aliases[p.Name] = p.Text
 		return
 	case !slices.Contains(c.env.Meant, p.Text):
-		d := c.report(diag.NotAModel, e.Pos(), "parameter %s is a %s, and %s is none", p.Name, what, short(p.Text))
+		d := c.report(diag.NotAModel, e.Pos(), "parameter %s is a %s, and %s is none", p.Name, what, typed.Short(p.Text))
 		d.Help = what + "s: " + list(known)
 		if near := diag.Suggest(p.Text, known); near != "" {
 			d.Help = "did you mean `" + near + "`?"
@@ -147,7 +148,7 @@ func (c *checker) object(p *Param, e ast.Expr) {
 			d.Help = "the recipe declares none"
 		}
 	}
-	p.Elem = Poison
+	p.Elem = typed.Poison
 }
 
 // names are those of the models or the fits in scope.
@@ -165,34 +166,34 @@ func (c *checker) names(what string) []string {
 	return names
 }
 
-func (c *checker) wrongParam(p *Param, e ast.Expr, but string) {
-	help := map[Elem]string{Real: "a number such as 0.5 or 3%", Int: "a whole number such as 2", Bool: "true or false"}[p.Elem]
+func (c *checker) wrongParam(p *typed.Param, e ast.Expr, but string) {
+	help := map[typed.Elem]string{typed.Real: "a number such as 0.5 or 3%", typed.Int: "a whole number such as 2", typed.Bool: "true or false"}[p.Elem]
 	c.report(diag.WrongParam, e.Pos(), "parameter %s is %s, and %s", p.Name, p.Elem, but).Help = help
-	p.Elem = Poison
+	p.Elem = typed.Poison
 }
 
 // constantOf evaluates a value that a parameter can take.
-func constantOf(e ast.Expr) (float64, Elem, bool) {
+func constantOf(e ast.Expr) (float64, typed.Elem, bool) {
 	switch e := e.(type) {
 	case *ast.Paren:
 		return constantOf(e.X)
 	case *ast.Unary:
 		v, elem, ok := constantOf(e.X)
-		return -v, elem, ok && e.Op == "-" && elem != Bool
+		return -v, elem, ok && e.Op == "-" && elem != typed.Bool
 	case *ast.Ident:
-		return truth(e.Name == "true"), Bool, e.Name == "true" || e.Name == "false"
+		return typed.Truth(e.Name == "true"), typed.Bool, e.Name == "true" || e.Name == "false"
 	case *ast.Number:
 		v, err := strconv.ParseFloat(e.Text, 64)
-		elem := Int
+		elem := typed.Int
 		if strings.ContainsAny(e.Text, ".eE") || e.Unit != nil {
-			elem = Real
+			elem = typed.Real
 		}
 		if e.Unit != nil {
 			return v / 100, elem, err == nil && e.Unit.Name == "%"
 		}
 		return v, elem, err == nil
 	}
-	return 0, Poison, false
+	return 0, typed.Poison, false
 }
 
 func (c *checker) unknownArg(a Arg, names []string) {

@@ -3,12 +3,13 @@ package check
 import (
 	"slices"
 
+	"github.com/rmc-lang/rmc/compiler/typed"
 	"github.com/rmc-lang/rmc/lang/ast"
 	"github.com/rmc-lang/rmc/lang/diag"
 )
 
 // reduce types a function that names axes.
-func (c *checker) reduce(e *ast.Call, f *function, values []*Expr, over []*ast.Arg, ok bool) *Expr {
+func (c *checker) reduce(e *ast.Call, f *typed.Function, values []*typed.Expr, over []*ast.Arg, ok bool) *typed.Expr {
 	if !ok {
 		return poison(e.Span)
 	}
@@ -24,30 +25,30 @@ func (c *checker) reduce(e *ast.Call, f *function, values []*Expr, over []*ast.A
 	for _, a := range axes {
 		names = append(names, a.Name)
 	}
-	t := x.as(Real)
-	if f.shape == reduction {
-		t = t.without(names...)
+	t := x.As(typed.Real)
+	if f.Shape == typed.Reduction {
+		t = t.Without(names...)
 	}
-	switch f.name {
+	switch f.Name {
 	case "dot":
-		product := newCall("mul", e.Span, x.as(Real), nil, values...)
-		return newCall("sum", e.Span, t, names, product)
+		product := typed.NewCall("mul", e.Span, x.As(typed.Real), nil, values...)
+		return typed.NewCall("sum", e.Span, t, names, product)
 	case "min", "max":
-		return newCall(f.name+"_over", e.Span, t, names, values...)
+		return typed.NewCall(f.Name+"_over", e.Span, t, names, values...)
 	}
-	return newCall(f.name, e.Span, t, names, values...)
+	return typed.NewCall(f.Name, e.Span, t, names, values...)
 }
 
 // operand is the type that a reduction works on: the union of its arguments,
 // which are numbers, or for sum and mean a bool that is counted.
-func (c *checker) operand(e *ast.Call, f *function, values []*Expr) (Type, bool) {
-	t, ok := Type{Elem: Real}, true
+func (c *checker) operand(e *ast.Call, f *typed.Function, values []*typed.Expr) (typed.Type, bool) {
+	t, ok := typed.Type{Elem: typed.Real}, true
 	for i, v := range values {
-		if v.Type.Elem == Bool && f.name != "sum" && f.name != "mean" {
-			c.wrongElement(f.name, v, false)
+		if v.Type.Elem == typed.Bool && f.Name != "sum" && f.Name != "mean" {
+			c.wrongElement(f.Name, v, false)
 			ok = false
 		}
-		axes, p, q, fits := union(t.Axes, v.Type.Axes)
+		axes, p, q, fits := typed.Union(t.Axes, v.Type.Axes)
 		if !fits {
 			c.neverMeet(e.Span, values[:i+1], p, q)
 		}
@@ -59,20 +60,20 @@ func (c *checker) operand(e *ast.Call, f *function, values []*Expr) (Type, bool)
 
 // axesOf finds the axes that a call works on. They may go unnamed where there is
 // no choice to make a mistake in: the batch is the only axis.
-func (c *checker) axesOf(e *ast.Call, f *function, x Type, values []*Expr, over []*ast.Arg) ([]Axis, bool) {
+func (c *checker) axesOf(e *ast.Call, f *typed.Function, x typed.Type, values []*typed.Expr, over []*ast.Arg) ([]typed.Axis, bool) {
 	switch {
-	case x.scalar():
+	case x.Scalar():
 		c.scalarReduced(e, f, values, over)
 		return nil, false
-	case len(over) == 0 && len(x.Axes) == 1 && x.Axes[0].Kind == BatchAxis:
+	case len(over) == 0 && len(x.Axes) == 1 && x.Axes[0].Kind == typed.BatchAxis:
 		return x.Axes, true
 	case len(over) == 0:
-		d := c.report(diag.AxisNotNamed, e.Span, "%s does not say over which axis", f.name)
+		d := c.report(diag.AxisNotNamed, e.Span, "%s does not say over which axis", f.Name)
 		d.Notes = append(d.Notes, diag.Note{Span: operandArg(e).Span, Message: operandText(e) + " is " + x.String()})
 		d.Help = "add over " + x.Axes[len(x.Axes)-1].Name + ", or others of its axes"
 		return nil, false
 	}
-	var axes []Axis
+	var axes []typed.Axis
 	for _, o := range over {
 		axis, ok := x.Axis(o.Value.(*ast.Ident).Name)
 		if !ok {
@@ -85,7 +86,7 @@ func (c *checker) axesOf(e *ast.Call, f *function, x Type, values []*Expr, over 
 }
 
 // noSuchAxis reports an axis that what is reduced does not have.
-func (c *checker) noSuchAxis(e *ast.Call, f *function, x Type, over *ast.Arg) {
+func (c *checker) noSuchAxis(e *ast.Call, f *typed.Function, x typed.Type, over *ast.Arg) {
 	expr, name := operandText(e), text(over.Value)
 	d := c.report(diag.NoSuchAxis, over.Value.Pos(), "%s has no axis `%s`", expr, name)
 	note := expr + " is " + x.String()
@@ -108,11 +109,11 @@ func (c *checker) noSuchAxis(e *ast.Call, f *function, x Type, over *ast.Arg) {
 }
 
 // axesFor lists the axes of x that f makes sense over.
-func axesFor(f *function, x Type) []string {
-	if batch, ok := x.Batch(); ok && mixes(f.name) {
-		x = x.without(batch.Name)
+func axesFor(f *typed.Function, x typed.Type) []string {
+	if batch, ok := x.Batch(); ok && mixes(f.Name) {
+		x = x.Without(batch.Name)
 	}
-	return x.names()
+	return x.Names()
 }
 
 // mixes reports whether a function makes its results depend on each other.
@@ -125,24 +126,24 @@ func mixes(name string) bool {
 }
 
 // scalarReduced reports the reduction of a single number.
-func (c *checker) scalarReduced(e *ast.Call, f *function, values []*Expr, over []*ast.Arg) {
+func (c *checker) scalarReduced(e *ast.Call, f *typed.Function, values []*typed.Expr, over []*ast.Arg) {
 	expr := operandText(e)
 	span := e.Span
 	if len(over) > 0 {
 		span = over[0].Value.Pos()
 	}
-	if values[0].batch != batchNone {
+	if values[0].Batch != typed.BatchNone {
 		c.report(diag.ReducedTwice, span, "`%s` is reduced twice", c.kind.batch.Name).Help =
 			expr + " is one number already; take one of the two reductions away"
 		return
 	}
-	d := c.report(diag.NoSuchAxis, span, "%s is one number, with nothing to take the %s of", expr, f.name)
-	d.Help = "take " + f.name + "(…) away, or reduce something that has axes"
+	d := c.report(diag.NoSuchAxis, span, "%s is one number, with nothing to take the %s of", expr, f.Name)
+	d.Help = "take " + f.Name + "(…) away, or reduce something that has axes"
 }
 
 // mayReduce keeps a function from axes that it makes no sense over.
-func (c *checker) mayReduce(e *ast.Call, f *function, x Type, over []*ast.Arg, axes []Axis) bool {
-	i := slices.IndexFunc(axes, func(a Axis) bool { return a.Kind == BatchAxis })
+func (c *checker) mayReduce(e *ast.Call, f *typed.Function, x typed.Type, over []*ast.Arg, axes []typed.Axis) bool {
+	i := slices.IndexFunc(axes, func(a typed.Axis) bool { return a.Kind == typed.BatchAxis })
 	if i < 0 {
 		return true
 	}
@@ -152,17 +153,17 @@ func (c *checker) mayReduce(e *ast.Call, f *function, x Type, over []*ast.Arg, a
 	}
 	expr := operandText(e)
 	if c.reward {
-		c.report(diag.NotAReward, span, "%s is over all responses of a batch", f.name)
+		c.report(diag.NotAReward, span, "%s is over all responses of a batch", f.Name)
 		return false
 	}
-	if mixes(f.name) {
-		d := c.report(diag.MixesExamples, span, "%s over `%s` mixes unrelated examples", f.name, axis.Name)
+	if mixes(f.Name) {
+		d := c.report(diag.MixesExamples, span, "%s over `%s` mixes unrelated examples", f.Name, axis.Name)
 		d.Notes = append(d.Notes, diag.Note{Span: operandArg(e).Span, Message: expr + " is " + x.String() + "; `" + axis.Name + "` is the axis of the batch"})
 		d.Help = batchHelp(x, axis)
 		return false
 	}
 	for _, a := range x.Axes {
-		if a.Kind == RaggedAxis && !slices.ContainsFunc(axes, func(o Axis) bool { return o.Name == a.Name }) {
+		if a.Kind == typed.RaggedAxis && !slices.ContainsFunc(axes, func(o typed.Axis) bool { return o.Name == a.Name }) {
 			d := c.report(diag.RaggedLeft, span, "`%s` is reduced before `%s`, which differs from %s to %s", axis.Name, a.Name, axis.Name, axis.Name)
 			d.Notes = append(d.Notes, diag.Note{Span: operandArg(e).Span, Message: expr + " is " + x.String()})
 			d.Help = "reduce over " + a.Name + " first"
@@ -174,8 +175,8 @@ func (c *checker) mayReduce(e *ast.Call, f *function, x Type, over []*ast.Arg, a
 
 const noOtherAxis = "it has no other axis: heads(…) has `head`, a ranking has `candidate`, labels have `step`"
 
-func batchHelp(x Type, batch Axis) string {
-	rest := x.without(batch.Name).names()
+func batchHelp(x typed.Type, batch typed.Axis) string {
+	rest := x.Without(batch.Name).Names()
 	switch len(rest) {
 	case 0:
 		return noOtherAxis
@@ -186,7 +187,7 @@ func batchHelp(x Type, batch Axis) string {
 }
 
 // operandText is what a reduction is of, as a message quotes it.
-func operandText(e *ast.Call) string { return short(text(operandArg(e).Value)) }
+func operandText(e *ast.Call) string { return typed.Short(text(operandArg(e).Value)) }
 
 // operandArg is the first argument that is no axis; there is one.
 func operandArg(e *ast.Call) *ast.Arg {

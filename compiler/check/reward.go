@@ -4,34 +4,16 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rmc-lang/rmc/compiler/typed"
 	"github.com/rmc-lang/rmc/lang/ast"
 	"github.com/rmc-lang/rmc/lang/diag"
-	"github.com/rmc-lang/rmc/lang/source"
 )
-
-// A Reward is a let of an objective as it scores a response on its own.
-type Reward struct {
-	Objective string // that the let is of: gated
-	View      string // what is scored: response or, of an objective on labels, conversation
-	Let       string // s
-	Param     string // the let's parameter, which stands for the response: x
-	Span      source.Span
-	Params    []Param
-	Terms     []*Term
-	Lets      []*Let
-	Score     Output   // real[row]
-	Parts     []Output // named lets that the score is made of: one number for each response, one for each element, step or token
-	// Model and Head are set where the score is an output of a reward model as it
-	// is, so that the reward exports as a model of that one output. Head is "" for
-	// one without names.
-	Model, Head string
-}
 
 // NewReward checks the let of decl that let names, with the arguments and models
 // of env, on responses of which nothing is known but the text. The objective
 // itself must have been found right with the same env. A let that cannot score
 // goes to errs at let, and the result is nil.
-func NewReward(decl *ast.Decl, let *ast.Ident, env Env, errs *diag.List) *Reward {
+func NewReward(decl *ast.Decl, let *ast.Ident, env Env, errs *diag.List) *typed.Reward {
 	if env.loose() {
 		return nil
 	}
@@ -40,8 +22,8 @@ func NewReward(decl *ast.Decl, let *ast.Ident, env Env, errs *diag.List) *Reward
 	c := newChecker(decl, env, kind)
 	c.reward, c.scored = true, kind.views[0].name
 	c.env.Views = kind.viewNames()
-	r := &Reward{Objective: decl.Name.Name, Let: let.Name, View: c.scored}
-	o := &Objective{}
+	r := &typed.Reward{Objective: decl.Name.Name, Let: let.Name, View: c.scored}
+	o := &typed.Objective{}
 	c.params(o)
 	r.Params = o.Params
 	l := c.rewardLet(let)
@@ -51,7 +33,7 @@ func NewReward(decl *ast.Decl, let *ast.Ident, env Env, errs *diag.List) *Reward
 	}
 	r.Param, r.Span = l.Params[0].Name, l.Span
 	c.locals = append(c.locals, map[string]local{r.Param: {view: c.scored}})
-	r.Score = Output{Name: let.Name, Text: text(l.Value), Span: l.Span, Value: c.expr(l.Value)}
+	r.Score = typed.Output{Name: let.Name, Text: text(l.Value), Span: l.Span, Value: c.expr(l.Value)}
 	if c.scores(r, let) {
 		c.finishReward(r)
 	}
@@ -102,32 +84,32 @@ func (c *checker) rewardLet(let *ast.Ident) *ast.Let {
 }
 
 // scores reports whether the let is a number for each response.
-func (c *checker) scores(r *Reward, let *ast.Ident) bool {
+func (c *checker) scores(r *typed.Reward, let *ast.Ident) bool {
 	t := r.Score.Value.Type
-	if t.poisoned() || c.errs.HasErrors() {
+	if t.Poisoned() || c.errs.HasErrors() {
 		return false
 	}
-	if t.Elem == Real && len(t.Axes) == 1 && t.Axes[0].Kind == BatchAxis {
+	if t.Elem == typed.Real && len(t.Axes) == 1 && t.Axes[0].Kind == typed.BatchAxis {
 		return true
 	}
 	c.report(diag.NotAReward, r.Span, "%s(%s) is %s, and a score is real[row]", let.Name, c.scored, t).Help = rewardHelp(t, let.Name)
 	return false
 }
 
-func rewardHelp(t Type, let string) string {
+func rewardHelp(t typed.Type, let string) string {
 	if batch, ok := t.Batch(); ok && len(t.Axes) > 1 {
-		return "make one number of it: sum(…, over " + list(t.without(batch.Name).names()) + ")"
+		return "make one number of it: sum(…, over " + list(t.Without(batch.Name).Names()) + ")"
 	}
 	return "a score is made of what a model or a fit says of the response"
 }
 
 // finishReward simplifies the score and lists what it needs.
-func (c *checker) finishReward(r *Reward) {
-	s := &simplifier{lets: map[*Let]*Let{}}
-	r.Score.Value = s.expr(r.Score.Value)
-	r.Lets, r.Terms, _ = c.collect([]Output{r.Score}, s)
-	if !slices.ContainsFunc(r.Terms, func(t *Term) bool { return t.Model != "" && t.View == c.scored }) {
-		c.report(diag.NotAReward, r.Span, "%s reads no model or fit of the %s", r.Let, c.scored).Help = rewardHelp(Type{}, r.Let)
+func (c *checker) finishReward(r *typed.Reward) {
+	s := &typed.Simplifier{Lets: map[*typed.Let]*typed.Let{}}
+	r.Score.Value = s.Expr(r.Score.Value)
+	r.Lets, r.Terms, _ = c.collect([]typed.Output{r.Score}, s)
+	if !slices.ContainsFunc(r.Terms, func(t *typed.Term) bool { return t.Model != "" && t.View == c.scored }) {
+		c.report(diag.NotAReward, r.Span, "%s reads no model or fit of the %s", r.Let, c.scored).Help = rewardHelp(typed.Type{}, r.Let)
 		return
 	}
 	c.parts(r)
@@ -136,21 +118,21 @@ func (c *checker) finishReward(r *Reward) {
 }
 
 // parts lists the lets whose numbers tell what a score is made of.
-func (c *checker) parts(r *Reward) {
+func (c *checker) parts(r *typed.Reward) {
 	for _, l := range r.Lets {
 		t := l.Value.Type
 		_, batch := t.Batch()
-		named := len(t.Axes) == 2 && (len(t.Axes[1].Elements) > 0 || t.Axes[1].Kind == RaggedAxis)
-		if t.Elem != Real || !batch || len(t.Axes) > 1 && !named {
+		named := len(t.Axes) == 2 && (len(t.Axes[1].Elements) > 0 || t.Axes[1].Kind == typed.RaggedAxis)
+		if t.Elem != typed.Real || !batch || len(t.Axes) > 1 && !named {
 			continue
 		}
 		name := c.partName(r, l)
-		r.Parts = append(r.Parts, Output{Name: name, Text: l.Text, Span: l.Span, Value: &Expr{Kind: LetRef, Type: t, Span: l.Span, Let: l}})
+		r.Parts = append(r.Parts, typed.Output{Name: name, Text: l.Text, Span: l.Span, Value: &typed.Expr{Kind: typed.LetRef, Type: t, Span: l.Span, Let: l}})
 	}
 }
 
 // partName is the let's name alone where it is called once.
-func (c *checker) partName(r *Reward, l *Let) string {
+func (c *checker) partName(r *typed.Reward, l *typed.Let) string {
 	short, _, _ := strings.Cut(l.Head, "(")
 	for _, other := range r.Lets {
 		if name, _, _ := strings.Cut(other.Head, "("); other != l && name == short {
@@ -161,12 +143,12 @@ func (c *checker) partName(r *Reward, l *Let) string {
 }
 
 // exported finds out whether the score is an output of a reward model as it is.
-func (c *checker) exported(r *Reward) {
-	e, head := behind(r.Score.Value), ""
-	if e.Kind == Index {
-		e, head = behind(e.Args[0]), e.Elem
+func (c *checker) exported(r *typed.Reward) {
+	e, head := typed.Behind(r.Score.Value), ""
+	if e.Kind == typed.Index {
+		e, head = typed.Behind(e.Args[0]), e.Elem
 	}
-	if e.Kind != TermRef || e.Term.View != c.scored || e.Term.Kind != "score" && (e.Term.Kind != "heads" || head == "") {
+	if e.Kind != typed.TermRef || e.Term.View != c.scored || e.Term.Kind != "score" && (e.Term.Kind != "heads" || head == "") {
 		return
 	}
 	m := c.model(e.Term.Model)

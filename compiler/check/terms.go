@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rmc-lang/rmc/compiler/typed"
 	"github.com/rmc-lang/rmc/lang/ast"
 	"github.com/rmc-lang/rmc/lang/diag"
 	"github.com/rmc-lang/rmc/lang/source"
@@ -14,24 +15,26 @@ type term struct {
 	name string
 	form string
 	doc  string
-	of   []string                           // kinds of model that have it; none for what the data has
-	axes func(m *Model, view string) []Axis // beyond those of the view
+	of   []string                                 // kinds of model that have it; none for what the data has
+	axes func(m *Model, view string) []typed.Axis // beyond those of the view
 }
 
 func termTable() []term {
-	hidden := Axis{Name: "hidden", Kind: FixedAxis}
-	fixed := func(axes ...Axis) func(*Model, string) []Axis {
-		return func(*Model, string) []Axis { return axes }
+	hidden := typed.Axis{Name: "hidden", Kind: typed.FixedAxis}
+	fixed := func(axes ...typed.Axis) func(*Model, string) []typed.Axis {
+		return func(*Model, string) []typed.Axis { return axes }
 	}
-	outputs := func(m *Model, _ string) []Axis { return m.axes() }
+	outputs := func(m *Model, _ string) []typed.Axis { return m.axes() }
 	return []term{
 		{"score", "score(x)", "what a model with one output gives each sequence", []string{"reward", "mlp"}, fixed()},
 		{"heads", "heads(x)", "all outputs of the model, over head; of an mlp, over the axis of its outputs", []string{"reward", "mlp"}, outputs},
 		{"embed", "embed(x)", "the hidden state that the head reads, or that an encoder gives, over hidden", []string{"reward", "encoder"}, fixed(hidden)},
 		{"weights", "weights()", "the matrix of the trained linear head, over head and hidden", []string{"reward"},
-			func(m *Model, _ string) []Axis { return append(m.axes(), hidden) }},
+			func(m *Model, _ string) []typed.Axis { return append(m.axes(), hidden) }},
 		{"logprob", "logprob(x)", "the log-probability of each token of the response, over token; on labels, of each label among all tokens, over step and label", []string{"policy"},
-			func(_ *Model, view string) []Axis { return []Axis{{Name: "token", Kind: RaggedAxis, Of: view}} }},
+			func(_ *Model, view string) []typed.Axis {
+				return []typed.Axis{{Name: "token", Kind: typed.RaggedAxis, Of: view}}
+			}},
 		{"logits", "logits(x)", "on labels: the logit of each label, over step and label", []string{"policy"}, fixed()},
 		{"length", "length(x)", "how many tokens the response has, after truncation", nil, fixed()},
 	}
@@ -50,7 +53,7 @@ func termOf(name string) *term {
 func (t *term) views() int { return strings.Count(t.form, "x") - strings.Count(t.name, "x") }
 
 // axes is the axis of m's outputs, unless m is an mlp with one.
-func (m *Model) axes() []Axis {
+func (m *Model) axes() []typed.Axis {
 	name := m.Axis
 	switch {
 	case name == "" && m.Kind == "mlp":
@@ -58,7 +61,7 @@ func (m *Model) axes() []Axis {
 	case name == "":
 		name = "head"
 	}
-	return []Axis{{Name: name, Kind: FixedAxis, Elements: m.Labels, Loose: m.Loose}}
+	return []typed.Axis{{Name: name, Kind: typed.FixedAxis, Elements: m.Labels, Loose: m.Loose}}
 }
 
 // blind reports whether m reads no text, and gives every view the same.
@@ -99,7 +102,7 @@ func (c *checker) looseModel() bool {
 }
 
 // term types a call like score(chosen) or heads(x, model = ref).
-func (c *checker) term(call *ast.Call, t *term) *Expr {
+func (c *checker) term(call *ast.Call, t *term) *typed.Expr {
 	m, views, ok := c.termArgs(call, t)
 	if !ok {
 		return poison(call.Span)
@@ -114,20 +117,20 @@ func (c *checker) term(call *ast.Call, t *term) *Expr {
 	case !c.ofResponse(t, view, views):
 		return poison(call.Span)
 	case t.of == nil:
-		return c.ask(call.Span, &Term{Kind: t.name, View: view, Type: c.viewType(view)}, false)
+		return c.ask(call.Span, &typed.Term{Kind: t.name, View: view, Type: c.viewType(view)}, false)
 	case m == nil || !c.hasTerm(call, t, m) || !c.oneOutput(call, t, m):
 		return poison(call.Span)
 	}
 	typ, kind := c.viewType(view), t.name
 	if c.kind.labelled && (kind == "logits" || kind == "logprob") {
-		typ.Axes, _, _, _ = union(typ.Axes, c.labelAxes())
+		typ.Axes, _, _, _ = typed.Union(typ.Axes, c.labelAxes())
 	} else {
-		typ.Axes, _, _, _ = union(typ.Axes, t.axes(m, view))
+		typ.Axes, _, _, _ = typed.Union(typ.Axes, t.axes(m, view))
 	}
 	if kind == "heads" && m.Kind == "mlp" {
 		kind = "model" // along the axis of its outputs, whatever that is
 	}
-	return c.ask(call.Span, &Term{Kind: kind, Model: m.Name, View: view, Type: typ}, m.Trained)
+	return c.ask(call.Span, &typed.Term{Kind: kind, Model: m.Name, View: view, Type: typ}, m.Trained)
 }
 
 // ofResponse reports whether a view has what t is of: the tokens of one response,
@@ -193,23 +196,23 @@ func (t *term) help() string {
 
 // viewType is what a number for each text of a view is; without a view it is
 // one number.
-func (c *checker) viewType(view string) Type {
-	t := Type{Elem: Real}
+func (c *checker) viewType(view string) typed.Type {
+	t := typed.Type{Elem: typed.Real}
 	if view != "" {
-		t.Axes, _, _, _ = union([]Axis{c.kind.batch}, c.kind.view(view).axes)
+		t.Axes, _, _, _ = typed.Union([]typed.Axis{c.kind.batch}, c.kind.view(view).axes)
 	}
 	return t
 }
 
 // ask is the one expression of a term; asking twice costs one forward.
-func (c *checker) ask(span source.Span, t *Term, grad bool) *Expr {
-	i := slices.IndexFunc(c.terms, func(o *Term) bool { return o.Kind == t.Kind && o.Model == t.Model && o.View == t.View })
+func (c *checker) ask(span source.Span, t *typed.Term, grad bool) *typed.Expr {
+	i := slices.IndexFunc(c.terms, func(o *typed.Term) bool { return o.Kind == t.Kind && o.Model == t.Model && o.View == t.View })
 	if i < 0 {
 		i = len(c.terms)
 		c.asked = append(c.asked, span)
 		c.terms = append(c.terms, t)
 	}
-	return &Expr{Kind: TermRef, Type: c.terms[i].Type, Span: span, Term: c.terms[i], grad: grad}
+	return &typed.Expr{Kind: typed.TermRef, Type: c.terms[i].Type, Span: span, Term: c.terms[i], Grad: grad}
 }
 
 // hasTerm reports whether a model of m's kind has the term.
@@ -260,7 +263,7 @@ func (c *checker) modelArg(a *ast.Arg) *Model {
 	if slices.Contains(c.env.Meant, text(a.Value)) || ok && c.anyObject(id.Name) || c.looseModel() && c.trained() != nil && diag.Suggest(text(a.Value), names) == "" {
 		return c.trained() // some model: it was reported, or is not known
 	}
-	d := c.report(diag.NotAModel, a.Value.Pos(), "%s is no model", short(text(a.Value)))
+	d := c.report(diag.NotAModel, a.Value.Pos(), "%s is no model", typed.Short(text(a.Value)))
 	d.Help = "models: " + list(names)
 	switch near := diag.Suggest(text(a.Value), names); {
 	case ok && c.fit(id.Name) != nil:
@@ -295,10 +298,10 @@ func (c *checker) viewArg(reader string, e ast.Expr) (string, bool) {
 	}
 	// A value that is wrong in itself is the mistake to speak of, but a misspelt
 	// view is best called one.
-	if !ok && c.expr(e).Type.poisoned() {
+	if !ok && c.expr(e).Type.Poisoned() {
 		return "", false
 	}
-	d := c.report(diag.NotAView, e.Pos(), "%s reads a view of the data, and %s is none", reader, short(text(e)))
+	d := c.report(diag.NotAView, e.Pos(), "%s reads a view of the data, and %s is none", reader, typed.Short(text(e)))
 	d.Help = "views of " + c.kind.name + " data: " + list(c.kind.viewNames())
 	if near := diag.Suggest(text(e), c.kind.viewNames()); near != "" {
 		d.Help = "did you mean `" + near + "`?"
@@ -308,7 +311,7 @@ func (c *checker) viewArg(reader string, e ast.Expr) (string, bool) {
 
 // called types a call of a model or a fit by its name: gate(prompt),
 // probe(chosen), debias(t). ok is false where the name is of neither.
-func (c *checker) called(e *ast.Call, id *ast.Ident) (x *Expr, ok bool) {
+func (c *checker) called(e *ast.Call, id *ast.Ident) (x *typed.Expr, ok bool) {
 	m, f := c.model(id.Name), c.fit(id.Name)
 	switch {
 	case m == nil && f == nil:
@@ -331,13 +334,13 @@ func (c *checker) called(e *ast.Call, id *ast.Ident) (x *Expr, ok bool) {
 		return poison(e.Span), true
 	}
 	t := c.viewType(view)
-	t.Axes, _, _, _ = union(t.Axes, []Axis{f.axis()})
-	return c.ask(e.Span, &Term{Kind: "fit", Model: f.Name, View: view, Type: t}, false), true
+	t.Axes, _, _, _ = typed.Union(t.Axes, []typed.Axis{f.axis()})
+	return c.ask(e.Span, &typed.Term{Kind: "fit", Model: f.Name, View: view, Type: t}, false), true
 }
 
 // callModel is all that a model gives for a view: what score or heads is of a
 // reward model.
-func (c *checker) callModel(e *ast.Call, m *Model) *Expr {
+func (c *checker) callModel(e *ast.Call, m *Model) *typed.Expr {
 	kind := "heads"
 	if m.Kind == "encoder" || m.Kind == "policy" {
 		c.hasTerm(e, &term{name: "outputs"}, m)
@@ -352,51 +355,51 @@ func (c *checker) callModel(e *ast.Call, m *Model) *Expr {
 	case m.Kind == "mlp":
 		kind = "model"
 	case m.Outputs == 1:
-		return c.ask(e.Span, &Term{Kind: "score", Model: m.Name, View: view, Type: t}, m.Trained)
+		return c.ask(e.Span, &typed.Term{Kind: "score", Model: m.Name, View: view, Type: t}, m.Trained)
 	}
-	t.Axes, _, _, _ = union(t.Axes, m.axes())
-	return c.ask(e.Span, &Term{Kind: kind, Model: m.Name, View: view, Type: t}, m.Trained)
+	t.Axes, _, _, _ = typed.Union(t.Axes, m.axes())
+	return c.ask(e.Span, &typed.Term{Kind: kind, Model: m.Name, View: view, Type: t}, m.Trained)
 }
 
 // axis is what a fit's numbers stand along.
-func (f *Fit) axis() Axis {
-	return Axis{Name: "attribute", Kind: FixedAxis, Elements: f.Attributes, Loose: f.Attributes == nil}
+func (f *Fit) axis() typed.Axis {
+	return typed.Axis{Name: "attribute", Kind: typed.FixedAxis, Elements: f.Attributes, Loose: f.Attributes == nil}
 }
 
 // transform types debias(t), where t is over attribute.
-func (c *checker) transform(e *ast.Call, f *Fit) *Expr {
+func (c *checker) transform(e *ast.Call, f *Fit) *typed.Expr {
 	arg := e.Args[0].Value
 	if view := c.viewNamed(arg); view != "" {
-		d := c.report(diag.NotAValue, arg.Pos(), "%s changes attributes, and %s is a text", f.Name, short(text(arg)))
+		d := c.report(diag.NotAValue, arg.Pos(), "%s changes attributes, and %s is a text", f.Name, typed.Short(text(arg)))
 		d.Notes = append(d.Notes, diag.Note{Span: f.Span, Message: f.Name + " is declared here"})
 		d.Help = "write " + f.Name + "(" + f.Of + "(" + text(arg) + "))"
 		return poison(e.Span)
 	}
 	x := c.expr(arg)
-	if x.Type.poisoned() {
+	if x.Type.Poisoned() {
 		return poison(e.Span)
 	}
-	if x.Type.Elem == Bool {
+	if x.Type.Elem == typed.Bool {
 		c.wrongElement(f.Name, x, false)
 		return poison(e.Span)
 	}
 	axis, has := x.Type.Axis("attribute")
 	switch {
 	case !has:
-		d := c.report(diag.NoSuchAxis, arg.Pos(), "%s changes attributes, and %s has no axis `attribute`", f.Name, short(text(arg)))
-		d.Notes = append(d.Notes, diag.Note{Span: arg.Pos(), Message: short(text(arg)) + " is " + x.Type.String()})
+		d := c.report(diag.NoSuchAxis, arg.Pos(), "%s changes attributes, and %s has no axis `attribute`", f.Name, typed.Short(text(arg)))
+		d.Notes = append(d.Notes, diag.Note{Span: arg.Pos(), Message: typed.Short(text(arg)) + " is " + x.Type.String()})
 		d.Help = "write " + f.Name + "(" + f.Of + "(x))"
 		return poison(e.Span)
-	case !together(axis, f.axis()):
-		c.neverMeet(e.Span, []*Expr{x}, f.axis(), axis)
+	case !typed.Together(axis, f.axis()):
+		c.neverMeet(e.Span, []*typed.Expr{x}, f.axis(), axis)
 		return poison(e.Span)
 	}
-	return derived(&Expr{Kind: Transform, Name: f.Name, Type: x.Type.as(Real), Span: e.Span, Args: []*Expr{x}})
+	return typed.Derived(&typed.Expr{Kind: typed.Transform, Name: f.Name, Type: x.Type.As(typed.Real), Span: e.Span, Args: []*typed.Expr{x}})
 }
 
 // scalar types gate.scale; ok is false where the name before the point is of no
 // model or fit.
-func (c *checker) scalar(e *ast.Select) (x *Expr, ok bool) {
+func (c *checker) scalar(e *ast.Select) (x *typed.Expr, ok bool) {
 	id, ok := e.X.(*ast.Ident)
 	if ok && c.anyObject(id.Name) {
 		return poison(e.Span), true
@@ -414,7 +417,7 @@ func (c *checker) scalar(e *ast.Select) (x *Expr, ok bool) {
 	case m == nil:
 		return nil, false
 	case slices.Contains(m.Scalars, e.Name.Name):
-		return c.ask(e.Span, &Term{Kind: "scalar", Model: m.Name, View: e.Name.Name, Type: Type{Elem: Real}}, m.Trained), true
+		return c.ask(e.Span, &typed.Term{Kind: "scalar", Model: m.Name, View: e.Name.Name, Type: typed.Type{Elem: typed.Real}}, m.Trained), true
 	case m.Loose:
 		return poison(e.Span), true
 	}
@@ -441,14 +444,14 @@ func (c *checker) served() {
 		why, help := c.unserved(t)
 		if key := why + " " + t.Kind + " " + t.Model; why != "" && !said[key] {
 			said[key] = true
-			c.report(diag.TermNotServed, c.asked[i], "%s type-checks, but the trainer %s", short(oneLine(c.asked[i])), why).Help = help
+			c.report(diag.TermNotServed, c.asked[i], "%s type-checks, but the trainer %s", typed.Short(typed.OneLine(c.asked[i])), why).Help = help
 		}
 	}
 }
 
 // unserved says why the trainer cannot compute a term, and what to do; "" where
 // it can.
-func (c *checker) unserved(t *Term) (why, help string) {
+func (c *checker) unserved(t *typed.Term) (why, help string) {
 	trained := c.trained()
 	switch {
 	case !slices.Contains(c.env.Serves, t.Kind):

@@ -12,8 +12,8 @@ import (
 
 	"github.com/dave/jennifer/jen"
 
-	"github.com/rmc-lang/rmc/compiler/check"
 	"github.com/rmc-lang/rmc/compiler/resolve"
+	"github.com/rmc-lang/rmc/compiler/typed"
 	"github.com/rmc-lang/rmc/runtime/lock"
 )
 
@@ -37,7 +37,7 @@ func Embeds(r *resolve.Recipe) []string { return []string{path.Base(r.Source), l
 // Program prints main.go. Objectives are by name of training stage, rewards that
 // are lets of them by their own. An error is a bug of ours: source that does not
 // parse.
-func Program(r *resolve.Recipe, objectives map[string]*check.Objective, rewards map[string]*check.Reward) ([]File, error) {
+func Program(r *resolve.Recipe, objectives map[string]*typed.Objective, rewards map[string]*typed.Reward) ([]File, error) {
 	p := &program{recipe: r, file: jen.NewFile("main"), names: names{}, objectives: objectives, scores: rewards}
 	p.head()
 	p.values()
@@ -57,8 +57,8 @@ type program struct {
 	recipe     *resolve.Recipe
 	file       *jen.File
 	names      names
-	objectives map[string]*check.Objective
-	scores     map[string]*check.Reward
+	objectives map[string]*typed.Objective
+	scores     map[string]*typed.Reward
 }
 
 // head prints
@@ -255,7 +255,7 @@ func (p *program) reward(w *resolve.Reward) []jen.Code {
 	elements := []jen.Code{name, field("Score").Add(p.id("reward", w.Name))}
 	var models []jen.Code
 	for _, m := range p.recipe.Models {
-		reads := func(t *check.Term) bool { return t.Model == m.Spec.Name }
+		reads := func(t *typed.Term) bool { return t.Model == m.Spec.Name }
 		if m.Spec.Kind != "encoder" && slices.ContainsFunc(score.Terms, reads) {
 			models = append(models, p.id("model", m.Spec.Name))
 		}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/dave/jennifer/jen"
 
-	"github.com/rmc-lang/rmc/compiler/check"
+	"github.com/rmc-lang/rmc/compiler/typed"
 )
 
 // width is the column after which a call is broken over lines, tabs counted as 4.
@@ -27,7 +27,7 @@ const width = 100
 //		loss := op.Mean(op.Neg(op.LogSigmoid(d)), "pair")
 //		return op.Objective{Loss: loss}
 //	}
-func objective(name string, o *check.Objective) []jen.Code {
+func objective(name string, o *typed.Objective) []jen.Code {
 	w := &writer{ids: map[any]string{}, taken: []string{"b", "op", "loss"}}
 	doc := comment(objectiveDoc(name, o))
 	return append(doc, jen.Func().Id(name).Params(jen.Id("b").Op("*").Qual(opPath, "Batch")).Qual(opPath, "Objective").
@@ -43,7 +43,7 @@ func objective(name string, o *check.Objective) []jen.Code {
 //		s := op.Sum(response, "attribute")
 //		return op.Reward{Score: s}
 //	}
-func rewardFunction(name string, r *check.Reward) []jen.Code {
+func rewardFunction(name string, r *typed.Reward) []jen.Code {
 	w := &writer{ids: map[any]string{}, taken: []string{"b", "op"}}
 	at := fmt.Sprintf("%s:%d", r.Span.File.Name, r.Span.Line())
 	doc := comment(fmt.Sprintf("%s is %s.%s (%s)%s: the score of a %s.", name, r.Objective, r.Let, at, paramText(r.Params), r.View))
@@ -52,13 +52,13 @@ func rewardFunction(name string, r *check.Reward) []jen.Code {
 }
 
 // objectiveDoc says where the objective and its numbers come from.
-func objectiveDoc(name string, o *check.Objective) string {
+func objectiveDoc(name string, o *typed.Objective) string {
 	at := fmt.Sprintf("%s is %s:%d", name, o.Span.File.Name, o.Span.Line())
 	return at + paramText(o.Params) + ", on " + o.Data + "."
 }
 
 // paramText tells parameters, their values and who set them.
-func paramText(params []check.Param) string {
+func paramText(params []typed.Param) string {
 	text := ""
 	for i, p := range params {
 		text += []string{" with ", ", "}[min(i, 1)] + fmt.Sprintf("%s = %s (%s)", p.Name, p.Text, p.Origin)
@@ -83,14 +83,14 @@ func comment(text string) []jen.Code {
 	return append(lines, jen.Comment(line))
 }
 
-// A writer prints one function. ids holds the variable of each *check.Term,
-// *check.Let and column name.
+// A writer prints one function. ids holds the variable of each *typed.Term,
+// *typed.Let and column name.
 type writer struct {
 	ids   map[any]string
 	taken []string
 }
 
-func (w *writer) body(g *jen.Group, o *check.Objective) {
+func (w *writer) body(g *jen.Group, o *typed.Objective) {
 	w.terms(g, o.Terms)
 	for _, c := range o.Columns {
 		w.ids[c] = w.fresh(camel(c))
@@ -102,14 +102,14 @@ func (w *writer) body(g *jen.Group, o *check.Objective) {
 	g.Return(w.reports(g, o))
 }
 
-func (w *writer) terms(g *jen.Group, terms []*check.Term) {
+func (w *writer) terms(g *jen.Group, terms []*typed.Term) {
 	for _, t := range terms {
 		w.ids[t] = w.fresh(termName(t, terms))
 		g.Id(w.ids[t]).Op(":=").Id("b").Dot(termMethod(t.Kind)).Call(termArgs(t)...).Comment(t.Type.String())
 	}
 }
 
-func (w *writer) lets(g *jen.Group, lets []*check.Let) {
+func (w *writer) lets(g *jen.Group, lets []*typed.Let) {
 	for _, l := range lets {
 		w.comment(g, letText(l))
 		id := w.fresh(letName(l))
@@ -118,10 +118,10 @@ func (w *writer) lets(g *jen.Group, lets []*check.Let) {
 	}
 }
 
-func (w *writer) reward(g *jen.Group, r *check.Reward) {
+func (w *writer) reward(g *jen.Group, r *typed.Reward) {
 	w.terms(g, r.Terms)
 	w.lets(g, r.Lets)
-	score := &check.Let{Head: r.Let + "(" + r.Param + ")", Args: r.Param + " = " + r.View, Text: r.Score.Text, Value: r.Score.Value}
+	score := &typed.Let{Head: r.Let + "(" + r.Param + ")", Args: r.Param + " = " + r.View, Text: r.Score.Text, Value: r.Score.Value}
 	w.comment(g, letText(score))
 	id := w.fresh(camel(r.Let))
 	w.assign(g, id, r.Score.Value)
@@ -154,7 +154,7 @@ func result(kind, first, id, second string, rest [][2]string) *jen.Statement {
 }
 
 // reports prints the reports and returns what the function returns.
-func (w *writer) reports(g *jen.Group, o *check.Objective) *jen.Statement {
+func (w *writer) reports(g *jen.Group, o *typed.Objective) *jen.Statement {
 	var entries [][2]string
 	for _, r := range o.Reports {
 		w.comment(g, "report "+r.Name+" = "+r.Text)
@@ -171,12 +171,12 @@ func (w *writer) comment(g *jen.Group, text string) {
 	}
 }
 
-func (w *writer) assign(g *jen.Group, id string, value *check.Expr) {
+func (w *writer) assign(g *jen.Group, id string, value *typed.Expr) {
 	g.Id(id).Op(":=").Add(w.expr(value, 4, len(id)+4))
 }
 
 // letText is a let as the recipe has it, with its type.
-func letText(l *check.Let) string {
+func letText(l *typed.Let) string {
 	text := "let " + l.Head + " = " + l.Text
 	if l.Args != "" {
 		text += ", for " + l.Args
@@ -185,7 +185,7 @@ func letText(l *check.Let) string {
 }
 
 // letName is the variable of a let, sChosen for the call s(chosen).
-func letName(l *check.Let) string {
+func letName(l *typed.Let) string {
 	var words []string
 	word := func(r rune) bool {
 		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '_')
@@ -200,7 +200,7 @@ func letName(l *check.Let) string {
 
 // termName is the variable of a term: its view, or what it is where it has none,
 // and its kind and model where another term has the same name.
-func termName(t *check.Term, all []*check.Term) string {
+func termName(t *typed.Term, all []*typed.Term) string {
 	kind, model := "", ""
 	for _, other := range all {
 		if other == t || stem(other) != stem(t) {
@@ -217,7 +217,7 @@ func termName(t *check.Term, all []*check.Term) string {
 }
 
 // stem is what the variable of a term is called if no other is.
-func stem(t *check.Term) string {
+func stem(t *typed.Term) string {
 	if t.View == "" {
 		return t.Kind
 	}
@@ -232,7 +232,7 @@ func termMethod(kind string) string {
 }
 
 // termArgs are the model and the view of a term, as far as it has them.
-func termArgs(t *check.Term) []jen.Code {
+func termArgs(t *typed.Term) []jen.Code {
 	var args []jen.Code
 	for _, arg := range []string{t.Model, t.View} {
 		if arg != "" {
@@ -254,19 +254,19 @@ func (w *writer) fresh(name string) string {
 
 // expr prints e, on lines of its own where it is too long for the rest of this
 // one: indent is where a new line would start, used what this one already has.
-func (w *writer) expr(e *check.Expr, indent, used int) *jen.Statement {
+func (w *writer) expr(e *typed.Expr, indent, used int) *jen.Statement {
 	if id, ok := w.variable(e); ok {
 		return jen.Id(id)
 	}
 	name, rest := opName(e), extra(e)
-	if e.Kind == check.Literal {
+	if e.Kind == typed.Literal {
 		return jen.Qual(opPath, name).Call(jen.Op(rest[0]))
 	}
-	if e.Kind == check.Column {
+	if e.Kind == typed.Column {
 		return jen.Id("b").Dot(name).Call(jen.Op(rest[0]))
 	}
 	head := jen.Qual(opPath, name)
-	if e.Kind == check.Transform {
+	if e.Kind == typed.Transform {
 		head = jen.Id("b").Dot(name)
 	}
 	multi := indent+used+len(w.flat(e)) > width
@@ -276,7 +276,7 @@ func (w *writer) expr(e *check.Expr, indent, used int) *jen.Statement {
 		used += len("op." + name + "(")
 	}
 	var args []jen.Code
-	if e.Kind == check.Transform {
+	if e.Kind == typed.Transform {
 		args = append(args, jen.Lit(e.Name))
 	}
 	for _, a := range e.Args {
@@ -293,12 +293,12 @@ func (w *writer) expr(e *check.Expr, indent, used int) *jen.Statement {
 }
 
 // flat is e on one line.
-func (w *writer) flat(e *check.Expr) string {
+func (w *writer) flat(e *typed.Expr) string {
 	if id, ok := w.variable(e); ok {
 		return id
 	}
 	var args []string
-	if e.Kind == check.Transform {
+	if e.Kind == typed.Transform {
 		args = append(args, strconv.Quote(e.Name))
 	}
 	for _, a := range e.Args {
@@ -308,14 +308,14 @@ func (w *writer) flat(e *check.Expr) string {
 }
 
 // variable is the identifier that holds e already.
-func (w *writer) variable(e *check.Expr) (string, bool) {
+func (w *writer) variable(e *typed.Expr) (string, bool) {
 	var key any
 	switch e.Kind {
-	case check.TermRef:
+	case typed.TermRef:
 		key = e.Term
-	case check.LetRef:
+	case typed.LetRef:
 		key = e.Let
-	case check.Column:
+	case typed.Column:
 		key = e.Name
 	default:
 		return "", false
@@ -325,15 +325,15 @@ func (w *writer) variable(e *check.Expr) (string, bool) {
 }
 
 // extra is what stands after the tensors of a call.
-func extra(e *check.Expr) []string {
+func extra(e *typed.Expr) []string {
 	switch {
-	case e.Kind == check.Literal && e.Type.Elem == check.Bool:
+	case e.Kind == typed.Literal && e.Type.Elem == typed.Bool:
 		return []string{strconv.FormatFloat(e.Value, 'g', -1, 64)}
-	case e.Kind == check.Literal:
+	case e.Kind == typed.Literal:
 		return []string{e.Text}
-	case e.Kind == check.Column:
+	case e.Kind == typed.Column:
 		return []string{"0"}
-	case e.Kind == check.Index:
+	case e.Kind == typed.Index:
 		return []string{strconv.Quote(e.Axes[0]), strconv.Itoa(e.Pos) + " /* " + e.Elem + " */"}
 	}
 	var axes []string
@@ -344,15 +344,15 @@ func extra(e *check.Expr) []string {
 }
 
 // opName is the function of runtime/op, or the method of its Batch, for e.
-func opName(e *check.Expr) string {
+func opName(e *typed.Expr) string {
 	switch {
-	case e.Kind == check.Literal:
+	case e.Kind == typed.Literal:
 		return "Real"
-	case e.Kind == check.Column:
+	case e.Kind == typed.Column:
 		return "Constant"
-	case e.Kind == check.Index:
+	case e.Kind == typed.Index:
 		return "At"
-	case e.Kind == check.Transform:
+	case e.Kind == typed.Transform:
 		return "Transform"
 	case e.Name == "logsumexp":
 		return "LogSumExp"

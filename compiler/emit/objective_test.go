@@ -11,6 +11,7 @@ import (
 	"github.com/dave/jennifer/jen"
 
 	"github.com/rmc-lang/rmc/compiler/check"
+	"github.com/rmc-lang/rmc/compiler/typed"
 	"github.com/rmc-lang/rmc/lang/ast"
 	"github.com/rmc-lang/rmc/lang/diag"
 	"github.com/rmc-lang/rmc/lang/parse"
@@ -58,7 +59,7 @@ func TestObjectivesAsGo(t *testing.T) {
 	golden(t, "objectives.go.golden", fmt.Sprintf("%#v", file))
 }
 
-func checked(t *testing.T, d *ast.Decl) *check.Objective {
+func checked(t *testing.T, d *ast.Decl) *typed.Objective {
 	t.Helper()
 	var errs diag.List
 	o := check.New(d, stage(d), &errs)
@@ -69,7 +70,7 @@ func checked(t *testing.T, d *ast.Decl) *check.Objective {
 }
 
 // rewarded is a let of d as a reward.
-func rewarded(t *testing.T, d *ast.Decl, let string) *check.Reward {
+func rewarded(t *testing.T, d *ast.Decl, let string) *typed.Reward {
 	t.Helper()
 	var errs diag.List
 	r := check.NewReward(d, &ast.Ident{Span: d.Name.Span, Name: let}, stage(d), &errs)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/rmc-lang/rmc/compiler/check"
 	"github.com/rmc-lang/rmc/compiler/eval"
+	"github.com/rmc-lang/rmc/compiler/typed"
 	"github.com/rmc-lang/rmc/lang/diag"
 	"github.com/rmc-lang/rmc/lang/parse"
 	"github.com/rmc-lang/rmc/lang/source"
@@ -151,8 +152,8 @@ var chosenObjectives = []string{
 
 type oracleCase struct {
 	text      string
-	objective *check.Objective
-	terms     []*check.Term // that the program is given: those of single sides where the objective asks for both
+	objective *typed.Objective
+	terms     []*typed.Term // that the program is given: those of single sides where the objective asks for both
 	batch     *eval.Batch
 }
 
@@ -230,10 +231,10 @@ func newCase(t *testing.T, g *generator, text string) oracleCase {
 }
 
 // sides replaces terms of both sides of a pair by those of each.
-func sides(terms []*check.Term) []*check.Term {
-	var all []*check.Term
-	add := func(t *check.Term) {
-		if !slices.ContainsFunc(all, func(o *check.Term) bool { return eval.Key(o) == eval.Key(t) }) {
+func sides(terms []*typed.Term) []*typed.Term {
+	var all []*typed.Term
+	add := func(t *typed.Term) {
+		if !slices.ContainsFunc(all, func(o *typed.Term) bool { return eval.Key(o) == eval.Key(t) }) {
 			all = append(all, t)
 		}
 	}
@@ -245,7 +246,7 @@ func sides(terms []*check.Term) []*check.Term {
 		for _, view := range []string{"chosen", "rejected"} {
 			one := *t
 			one.View = view
-			one.Type.Axes = slices.DeleteFunc(slices.Clone(t.Type.Axes), func(a check.Axis) bool { return a.Name == "side" })
+			one.Type.Axes = slices.DeleteFunc(slices.Clone(t.Type.Axes), func(a typed.Axis) bool { return a.Name == "side" })
 			add(&one)
 		}
 	}

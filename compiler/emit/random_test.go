@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/rmc-lang/rmc/compiler/check"
 	"github.com/rmc-lang/rmc/compiler/eval"
+	"github.com/rmc-lang/rmc/compiler/typed"
 )
 
 // A generator writes random objectives that are well typed and whose numbers
@@ -273,7 +273,7 @@ func (g *generator) number(valid bool) float64 {
 }
 
 // term is an array of random numbers with padding where the batch has it.
-func (g *generator) term(t *check.Term, b *eval.Batch) eval.Array {
+func (g *generator) term(t *typed.Term, b *eval.Batch) eval.Array {
 	var a eval.Array
 	n := 1
 	for _, axis := range t.Type.Axes {

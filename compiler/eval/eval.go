@@ -8,7 +8,7 @@ import (
 	"math"
 	"slices"
 
-	"github.com/rmc-lang/rmc/compiler/check"
+	"github.com/rmc-lang/rmc/compiler/typed"
 )
 
 // A Batch is the examples of one optimizer step.
@@ -36,13 +36,13 @@ type Array struct {
 }
 
 // Key is what Batch.Terms calls a term.
-func Key(t *check.Term) string { return t.Kind + " " + t.Model + " " + t.View }
+func Key(t *typed.Term) string { return t.Kind + " " + t.Model + " " + t.View }
 
 // Loss returns the objective's loss over the batch.
-func Loss(o *check.Objective, b *Batch) float64 { return Value(o.Loss.Value, b) }
+func Loss(o *typed.Objective, b *Batch) float64 { return Value(o.Loss.Value, b) }
 
 // Value returns an expression without axes.
-func Value(e *check.Expr, b *Batch) float64 { return b.at(e, index{}) }
+func Value(e *typed.Expr, b *Batch) float64 { return b.at(e, index{}) }
 
 // An index is a position on each axis of an expression.
 type index map[string]int
@@ -59,22 +59,22 @@ func (i index) with(axis string, position int) index {
 
 // at is one element of e; true is 1. Positions on axes that e does not have
 // are ignored.
-func (b *Batch) at(e *check.Expr, i index) float64 {
+func (b *Batch) at(e *typed.Expr, i index) float64 {
 	switch e.Kind {
-	case check.Literal:
+	case typed.Literal:
 		return e.Value
-	case check.Column:
+	case typed.Column:
 		if e.Absent {
 			return 0
 		}
 		return b.Columns[e.Name][i[b.Axis]]
-	case check.TermRef:
+	case typed.TermRef:
 		return b.term(e.Term, i)
-	case check.LetRef:
+	case typed.LetRef:
 		return b.at(e.Let.Value, i)
-	case check.Index:
+	case typed.Index:
 		return b.at(e.Args[0], i.with(e.Axes[0], e.Pos))
-	case check.Transform:
+	case typed.Transform:
 		return b.transform(e, i)
 	}
 	if len(e.Axes) > 0 {
@@ -87,10 +87,10 @@ func (b *Batch) at(e *check.Expr, i index) float64 {
 	for j, a := range e.Args {
 		args[j] = b.at(a, i)
 	}
-	return check.Apply(e.Name, args)
+	return typed.Apply(e.Name, args)
 }
 
-func (b *Batch) term(t *check.Term, i index) float64 {
+func (b *Batch) term(t *typed.Term, i index) float64 {
 	a := b.Terms[Key(t)]
 	offset := 0
 	for _, axis := range a.Axes {
@@ -100,7 +100,7 @@ func (b *Batch) term(t *check.Term, i index) float64 {
 }
 
 // transform is one attribute of a fit's changed attributes.
-func (b *Batch) transform(e *check.Expr, i index) float64 {
+func (b *Batch) transform(e *typed.Expr, i index) float64 {
 	total := 0.0
 	for in, row := range b.Transforms[e.Name] {
 		total += row[i["attribute"]] * b.at(e.Args[0], i.with("attribute", in))
@@ -135,7 +135,7 @@ func (b *Batch) holds(axes []string, at index) bool {
 }
 
 // line is argument n of a reduction at the positions that it is over.
-func (b *Batch) line(e *check.Expr, n int, positions []index) []float64 {
+func (b *Batch) line(e *typed.Expr, n int, positions []index) []float64 {
 	var xs []float64
 	for _, at := range positions {
 		xs = append(xs, b.at(e.Args[n], at))
@@ -143,7 +143,7 @@ func (b *Batch) line(e *check.Expr, n int, positions []index) []float64 {
 	return xs
 }
 
-func (b *Batch) reduce(e *check.Expr, i index) float64 {
+func (b *Batch) reduce(e *typed.Expr, i index) float64 {
 	positions := b.positions(e.Axes, i)
 	xs := b.line(e, 0, positions)
 	switch e.Name {

@@ -6,12 +6,13 @@ import (
 
 	"github.com/rmc-lang/rmc/compiler/check"
 	"github.com/rmc-lang/rmc/compiler/eval"
+	"github.com/rmc-lang/rmc/compiler/typed"
 	"github.com/rmc-lang/rmc/lang/diag"
 	"github.com/rmc-lang/rmc/lang/parse"
 	"github.com/rmc-lang/rmc/lang/source"
 )
 
-func objective(t *testing.T, kind, text string) *check.Objective {
+func objective(t *testing.T, kind, text string) *typed.Objective {
 	t.Helper()
 	file, errs := parse.File(source.New("test.rmr", text))
 	if len(errs) > 0 {

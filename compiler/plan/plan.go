@@ -11,8 +11,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/rmc-lang/rmc/compiler/check"
 	"github.com/rmc-lang/rmc/compiler/resolve"
+	"github.com/rmc-lang/rmc/compiler/typed"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -100,7 +100,7 @@ type Named struct {
 
 // New plans a recipe without errors; objectives are by name of training stage,
 // rewards that are lets of them by their own.
-func New(r *resolve.Recipe, objectives map[string]*check.Objective, rewards map[string]*check.Reward) *Plan {
+func New(r *resolve.Recipe, objectives map[string]*typed.Objective, rewards map[string]*typed.Reward) *Plan {
 	p := &Plan{Version: spec.PlanVersion1, Name: r.Name, Source: r.Source, Mesh: r.Mesh, From: map[string]string{}}
 	for _, m := range r.Models {
 		p.Models = append(p.Models, m.Spec)
@@ -135,7 +135,7 @@ func New(r *resolve.Recipe, objectives map[string]*check.Objective, rewards map[
 }
 
 // reward writes down what decides a score.
-func reward(w *resolve.Reward, o *check.Reward) Reward {
+func reward(w *resolve.Reward, o *typed.Reward) Reward {
 	if w.Fit != nil {
 		return Reward{Name: w.Name, Is: w.Fit.Name, Stage: "fit." + w.Fit.Name}
 	}
@@ -143,11 +143,11 @@ func reward(w *resolve.Reward, o *check.Reward) Reward {
 }
 
 // objective writes down what decides a loss.
-func objective(stage string, o *check.Objective) Objective {
+func objective(stage string, o *typed.Objective) Objective {
 	out := Objective{Stage: stage, Name: o.Name, Columns: o.Columns, Loss: o.Loss.Text}
 	for _, p := range o.Params {
 		param := Param{Name: p.Name, Is: p.Value, From: p.Origin}
-		if p.Elem == check.Object {
+		if p.Elem == typed.Object {
 			param.Names = p.Text
 		}
 		out.Params = append(out.Params, param)

@@ -1,6 +1,10 @@
-package check
+package typed
 
-import "math"
+import (
+	"math"
+	"strconv"
+	"strings"
+)
 
 // Apply evaluates an elementwise function or operator on numbers; bools are 0
 // and 1. It is what folding and the interpreter compute with.
@@ -34,7 +38,7 @@ func Apply(name string, args []float64) float64 {
 		return z
 	}
 	if v, ok := compare(name, x, y); ok {
-		return truth(v)
+		return Truth(v)
 	}
 	return applyOne(name, x)
 }
@@ -90,7 +94,22 @@ func applyOne(name string, x float64) float64 {
 	case "stop_gradient":
 		return x
 	}
-	panic("check: no function " + name)
+	panic("typed: no function " + name)
 }
 
 func softplus(x float64) float64 { return math.Max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }
+
+// FormatNumber prints a number shortly: 0.03, 1e-5.
+func FormatNumber(v float64) string {
+	s := strconv.FormatFloat(v, 'g', -1, 64)
+	s = strings.Replace(s, "e-0", "e-", 1)
+	return strings.Replace(s, "e+0", "e", 1)
+}
+
+// Truth is a bool as a number: 1 or 0.
+func Truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,4 +1,6 @@
-package check
+// Package typed is an objective after checking: expressions with their types and
+// axes, what follows from the parts of each, and their simplification.
+package typed
 
 import (
 	"strings"
@@ -93,10 +95,10 @@ type Expr struct {
 	Term   *Term
 	Let    *Let
 	Absent bool
+	Batch  BatchUse // how it has reduced the batch axis
+	Grad   bool     // a gradient flows from it to a trained model
 
-	fixed bool     // Value is known, though the form is kept for its axes
-	batch batchUse // how it has reduced the batch axis
-	grad  bool     // a gradient flows from it to a trained model
+	fixed bool // Value is known, though the form is kept for its axes
 }
 
 // String prints e as a recipe would, names of lets unexpanded. Equal strings
@@ -149,10 +151,33 @@ func (t *Term) String() string {
 
 // symbol is the operator of a function, or "".
 func symbol(name string) string {
-	for op, f := range operators() {
+	for op, f := range Operators() {
 		if f == name {
 			return op
 		}
 	}
 	return ""
+}
+
+// Outputs are the loss and the reports.
+func (o *Objective) Outputs() []Output { return append([]Output{o.Loss}, o.Reports...) }
+
+// Visit calls f for e and all that it is computed from, each once.
+func Visit(e *Expr, f func(*Expr)) {
+	seen := map[*Expr]bool{}
+	var walk func(*Expr)
+	walk = func(e *Expr) {
+		if seen[e] {
+			return
+		}
+		seen[e] = true
+		f(e)
+		if e.Kind == LetRef {
+			walk(e.Let.Value)
+		}
+		for _, a := range e.Args {
+			walk(a)
+		}
+	}
+	walk(e)
 }

@@ -1,4 +1,4 @@
-package check
+package typed
 
 import (
 	"fmt"
@@ -8,16 +8,16 @@ import (
 	"github.com/rmc-lang/rmc/lang/source"
 )
 
-// A simplifier takes out what known parameters make void, and puts stable forms
+// A Simplifier takes out what known parameters make void, and puts stable forms
 // in place of unstable ones. It changes no value but those that float32 would
 // get wrong.
-type simplifier struct {
-	lets  map[*Let]*Let // simplified, by what they were
-	facts []Fact
+type Simplifier struct {
+	Lets  map[*Let]*Let // simplified, by what they were
+	Facts []Fact
 }
 
-// expr simplifies e from the leaves up.
-func (s *simplifier) expr(e *Expr) *Expr {
+// Expr simplifies e from the leaves up.
+func (s *Simplifier) Expr(e *Expr) *Expr {
 	switch e.Kind {
 	case Column:
 		if e.Absent {
@@ -31,14 +31,14 @@ func (s *simplifier) expr(e *Expr) *Expr {
 	case Index, Transform, Call:
 		args := make([]*Expr, len(e.Args))
 		for i, a := range e.Args {
-			args[i] = s.expr(a)
+			args[i] = s.Expr(a)
 		}
 		if e.Kind == Call && len(e.Axes) == 0 {
 			narrow(args, e.Type)
 		}
 		again := *e
 		again.Args = args
-		if derived(&again); e.Kind != Call {
+		if Derived(&again); e.Kind != Call {
 			return &again
 		}
 		return s.stable(fold(&again))
@@ -49,48 +49,49 @@ func (s *simplifier) expr(e *Expr) *Expr {
 // narrow makes numbers of known arguments whose axes the others bring anyway.
 func narrow(args []*Expr, t Type) {
 	for i, a := range args {
-		if !a.fixed || a.Type.scalar() {
+		if !a.fixed || a.Type.Scalar() {
 			continue
 		}
 		var axes []Axis
 		for j, b := range args {
 			if j != i {
-				axes, _, _, _ = union(axes, b.Type.Axes)
+				axes, _, _, _ = Union(axes, b.Type.Axes)
 			}
 		}
-		if slices.Equal(Type{Axes: axes}.names(), t.names()) {
-			args[i] = &Expr{Kind: Literal, Type: Type{Elem: a.Type.Elem}, Span: a.Span, Value: a.Value, Text: formatNumber(a.Value)}
+		if slices.Equal(Type{Axes: axes}.Names(), t.Names()) {
+			args[i] = &Expr{Kind: Literal, Type: Type{Elem: a.Type.Elem}, Span: a.Span, Value: a.Value, Text: FormatNumber(a.Value)}
 		}
 	}
 }
 
-func (s *simplifier) let(e *Expr) *Expr {
-	l := s.lets[e.Let]
+func (s *Simplifier) let(e *Expr) *Expr {
+	l := s.Lets[e.Let]
 	if l == nil {
 		copied := *e.Let
 		l = &copied
-		s.lets[e.Let] = l
-		l.Value = s.expr(e.Let.Value)
+		s.Lets[e.Let] = l
+		l.Value = s.Expr(e.Let.Value)
 	}
 	ref := *e
-	ref.Let, ref.batch, ref.grad = l, l.Value.batch, l.Value.grad
-	if v, ok := known(l.Value); ok {
+	ref.Let, ref.Batch, ref.Grad = l, l.Value.Batch, l.Value.Grad
+	if v, ok := Known(l.Value); ok {
 		ref.fixed, ref.Value = true, v
 	}
 	return &ref
 }
 
-func (s *simplifier) fact(span source.Span, text string) {
-	if !slices.ContainsFunc(s.facts, func(f Fact) bool { return f.Text == text }) {
-		s.facts = append(s.facts, Fact{span, text})
+func (s *Simplifier) fact(span source.Span, text string) {
+	if !slices.ContainsFunc(s.Facts, func(f Fact) bool { return f.Text == text }) {
+		s.Facts = append(s.Facts, Fact{span, text})
 	}
 }
 
-// known returns the value of an expression that is the same for every element.
-func known(e *Expr) (float64, bool) { return e.Value, e.Kind == Literal || e.fixed }
+// Known returns the value of an expression that is the same for every element.
+func Known(e *Expr) (float64, bool) { return e.Value, e.Kind == Literal || e.fixed }
 
-func is(e *Expr, value float64) bool {
-	v, ok := known(e)
+// Is reports whether e is known to have that value.
+func Is(e *Expr, value float64) bool {
+	v, ok := Known(e)
 	return ok && v == value
 }
 
@@ -104,17 +105,17 @@ func fold(e *Expr) *Expr {
 	case len(e.Axes) == 0:
 		args := make([]float64, len(e.Args))
 		for i, a := range e.Args {
-			v, ok := known(a)
+			v, ok := Known(a)
 			if !ok {
 				return e
 			}
 			args[i] = v
 		}
 		return fixed(e, Apply(e.Name, args))
-	case is(e.Args[0], 0) && e.Name == "sum":
+	case Is(e.Args[0], 0) && e.Name == "sum":
 		return fixed(e, 0)
 	case e.Name == "mean" || e.Name == "max_over" || e.Name == "min_over" || e.Name == "last":
-		if v, ok := known(e.Args[0]); ok {
+		if v, ok := Known(e.Args[0]); ok {
 			return fixed(e, v)
 		}
 	}
@@ -123,7 +124,7 @@ func fold(e *Expr) *Expr {
 
 // fixed is e, known to have a value.
 func fixed(e *Expr, value float64) *Expr {
-	if !e.Type.scalar() {
+	if !e.Type.Scalar() {
 		e.fixed, e.Value = true, value
 		return e
 	}
@@ -134,7 +135,7 @@ func fixed(e *Expr, value float64) *Expr {
 func foldedText(e *Expr, value float64) string {
 	plain := !slices.ContainsFunc(e.Args, func(a *Expr) bool { return a.Kind != Literal || a.Type.Elem == Bool })
 	if !plain || value == 0 || value == 1 {
-		return formatNumber(value)
+		return FormatNumber(value)
 	}
 	switch e.Name {
 	case "neg":
@@ -142,7 +143,7 @@ func foldedText(e *Expr, value float64) string {
 	case "add", "sub", "mul":
 		return operandOf(e.Args[0]) + " " + symbol(e.Name) + " " + operandOf(e.Args[1])
 	}
-	return formatNumber(value)
+	return FormatNumber(value)
 }
 
 func operandOf(e *Expr) string {
@@ -156,7 +157,7 @@ func operandOf(e *Expr) string {
 // and nil where that changes nothing.
 func shortcut(e *Expr) *Expr {
 	same := func(x *Expr) *Expr {
-		if slices.Equal(x.Type.names(), e.Type.names()) {
+		if slices.Equal(x.Type.Names(), e.Type.Names()) {
 			return x
 		}
 		return nil
@@ -169,33 +170,33 @@ func shortcut(e *Expr) *Expr {
 		}
 	case "add":
 		switch {
-		case is(x, 0):
+		case Is(x, 0):
 			return same(e.Args[1])
-		case is(e.Args[1], 0):
+		case Is(e.Args[1], 0):
 			return same(x)
 		}
 	case "sub":
 		return subShortcut(e, same)
 	case "mul":
 		switch {
-		case is(x, 0) || is(e.Args[1], 0):
+		case Is(x, 0) || Is(e.Args[1], 0):
 			return fixed(e, 0)
-		case is(x, 1):
+		case Is(x, 1):
 			return same(e.Args[1])
-		case is(e.Args[1], 1):
+		case Is(e.Args[1], 1):
 			return same(x)
 		}
 	case "div":
 		switch {
-		case is(x, 0):
+		case Is(x, 0):
 			return fixed(e, 0)
-		case is(e.Args[1], 1):
+		case Is(e.Args[1], 1):
 			return same(x)
 		}
 	case "pow":
 		return powShortcut(e)
 	case "where":
-		if v, ok := known(x); ok {
+		if v, ok := Known(x); ok {
 			return same(e.Args[2-int(v)])
 		}
 	case "and", "or":
@@ -206,32 +207,32 @@ func shortcut(e *Expr) *Expr {
 
 func subShortcut(e *Expr, same func(*Expr) *Expr) *Expr {
 	switch {
-	case is(e.Args[1], 0):
+	case Is(e.Args[1], 0):
 		return same(e.Args[0])
-	case is(e.Args[0], 0) && same(e.Args[1]) != nil:
-		return fold(newCall("neg", e.Span, e.Type, nil, e.Args[1]))
+	case Is(e.Args[0], 0) && same(e.Args[1]) != nil:
+		return fold(NewCall("neg", e.Span, e.Type, nil, e.Args[1]))
 	}
 	return nil
 }
 
 func powShortcut(e *Expr) *Expr {
 	switch {
-	case is(e.Args[1], 0):
+	case Is(e.Args[1], 0):
 		return fixed(e, 1)
-	case !slices.Equal(e.Args[0].Type.names(), e.Type.names()):
+	case !slices.Equal(e.Args[0].Type.Names(), e.Type.Names()):
 		return nil
-	case is(e.Args[1], 1):
+	case Is(e.Args[1], 1):
 		return e.Args[0]
-	case is(e.Args[1], 2) && e.Args[0].Kind != Literal:
-		return newCall("square", e.Span, e.Type, nil, e.Args[0])
+	case Is(e.Args[1], 2) && e.Args[0].Kind != Literal:
+		return NewCall("square", e.Span, e.Type, nil, e.Args[0])
 	}
 	return nil
 }
 
 func logicShortcut(e *Expr, same func(*Expr) *Expr) *Expr {
-	neutral := truth(e.Name == "and")
+	neutral := Truth(e.Name == "and")
 	for i, a := range e.Args {
-		switch v, ok := known(a); {
+		switch v, ok := Known(a); {
 		case ok && v == neutral:
 			return same(e.Args[1-i])
 		case ok:
@@ -242,25 +243,25 @@ func logicShortcut(e *Expr, same func(*Expr) *Expr) *Expr {
 }
 
 // stable replaces forms that lose all digits or overflow in float32.
-func (s *simplifier) stable(e *Expr) *Expr {
+func (s *Simplifier) stable(e *Expr) *Expr {
 	to := stableForm(e)
 	if to == nil {
 		return e
 	}
 	of := to.Args[0]
-	text := short(oneLine(of.Span))
+	text := Short(OneLine(of.Span))
 	if of.Name == "neg" {
-		text = "-(" + short(oneLine(of.Args[0].Span)) + ")"
+		text = "-(" + Short(OneLine(of.Args[0].Span)) + ")"
 	}
-	s.fact(e.Span, fmt.Sprintf("%s is computed as %s(%s), which float32 gets right", short(oneLine(e.Span)), to.Name, text))
+	s.fact(e.Span, fmt.Sprintf("%s is computed as %s(%s), which float32 gets right", Short(OneLine(e.Span)), to.Name, text))
 	return to
 }
 
 func stableForm(e *Expr) *Expr {
-	elementwise := func(name string, x *Expr) *Expr { return newCall(name, e.Span, e.Type, nil, x) }
+	elementwise := func(name string, x *Expr) *Expr { return NewCall(name, e.Span, e.Type, nil, x) }
 	switch e.Name {
 	case "log":
-		x := behind(e.Args[0])
+		x := Behind(e.Args[0])
 		if y := argOf(x, "sigmoid"); y != nil {
 			return elementwise("log_sigmoid", y)
 		}
@@ -268,14 +269,14 @@ func stableForm(e *Expr) *Expr {
 			return elementwise("softplus", y)
 		}
 		if y := argOf(x, "softmax"); y != nil {
-			return newCall("log_softmax", e.Span, e.Type, x.Axes, y)
+			return NewCall("log_softmax", e.Span, e.Type, x.Axes, y)
 		}
 		if y := sumOfExp(x); y != nil {
-			return newCall("logsumexp", e.Span, e.Type, x.Axes, y)
+			return NewCall("logsumexp", e.Span, e.Type, x.Axes, y)
 		}
 	case "sub":
-		if y := argOf(behind(e.Args[1]), "sigmoid"); y != nil && is(e.Args[0], 1) {
-			return elementwise("sigmoid", fold(newCall("neg", y.Span, y.Type, nil, y)))
+		if y := argOf(Behind(e.Args[1]), "sigmoid"); y != nil && Is(e.Args[0], 1) {
+			return elementwise("sigmoid", fold(NewCall("neg", y.Span, y.Type, nil, y)))
 		}
 	case "div":
 		return stableQuotient(e)
@@ -285,19 +286,19 @@ func stableForm(e *Expr) *Expr {
 
 // stableQuotient knows 1 / (1 + e^-x) and e^x / sum(e^x).
 func stableQuotient(e *Expr) *Expr {
-	x, y := behind(e.Args[0]), behind(e.Args[1])
-	if z := onePlusExp(y); z != nil && is(x, 1) {
-		return newCall("sigmoid", e.Span, e.Type, nil, fold(newCall("neg", z.Span, z.Type, nil, z)))
+	x, y := Behind(e.Args[0]), Behind(e.Args[1])
+	if z := onePlusExp(y); z != nil && Is(x, 1) {
+		return NewCall("sigmoid", e.Span, e.Type, nil, fold(NewCall("neg", z.Span, z.Type, nil, z)))
 	}
 	z := sumOfExp(y)
 	if w := argOf(x, "exp"); w != nil && z != nil && w.String() == z.String() {
-		return newCall("softmax", e.Span, e.Type, y.Axes, w)
+		return NewCall("softmax", e.Span, e.Type, y.Axes, w)
 	}
 	return nil
 }
 
-// behind looks through names.
-func behind(e *Expr) *Expr {
+// Behind looks through names.
+func Behind(e *Expr) *Expr {
 	for e.Kind == LetRef {
 		e = e.Let.Value
 	}
@@ -318,7 +319,7 @@ func onePlusExp(e *Expr) *Expr {
 		return nil
 	}
 	for i, a := range e.Args {
-		if x := argOf(behind(e.Args[1-i]), "exp"); x != nil && is(a, 1) {
+		if x := argOf(Behind(e.Args[1-i]), "exp"); x != nil && Is(a, 1) {
 			return x
 		}
 	}
@@ -327,8 +328,8 @@ func onePlusExp(e *Expr) *Expr {
 
 // sumOfExp is x of sum(e^x, over a) where a is not the batch, or nil.
 func sumOfExp(e *Expr) *Expr {
-	if e.Kind != Call || e.Name != "sum" || overBatch(e) {
+	if e.Kind != Call || e.Name != "sum" || OverBatch(e) {
 		return nil
 	}
-	return argOf(behind(e.Args[0]), "exp")
+	return argOf(Behind(e.Args[0]), "exp")
 }

@@ -1,4 +1,4 @@
-package check
+package typed
 
 import (
 	"slices"
@@ -18,6 +18,7 @@ const (
 	Object // a model or a fit, that a parameter stands for
 )
 
+// String spells e as a recipe does.
 func (e Elem) String() string {
 	return [...]string{"an error", "bool", "int", "real", "a model or fit"}[e]
 }
@@ -54,10 +55,11 @@ func (t Type) String() string {
 	if len(t.Axes) == 0 {
 		return t.Elem.String()
 	}
-	return t.Elem.String() + "[" + strings.Join(t.names(), ", ") + "]"
+	return t.Elem.String() + "[" + strings.Join(t.Names(), ", ") + "]"
 }
 
-func (t Type) names() []string {
+// Names returns the names of t's axes in their order.
+func (t Type) Names() []string {
 	var names []string
 	for _, a := range t.Axes {
 		names = append(names, a.Name)
@@ -83,33 +85,35 @@ func (t Type) Batch() (Axis, bool) {
 	return t.Axes[i], true
 }
 
-func (t Type) poisoned() bool { return t.Elem == Poison }
+// Poisoned reports whether t is of a mistake that has been reported.
+func (t Type) Poisoned() bool { return t.Elem == Poison }
 
-func (t Type) scalar() bool { return len(t.Axes) == 0 }
+// Scalar reports whether t has no axes.
+func (t Type) Scalar() bool { return len(t.Axes) == 0 }
 
-// without returns t less the named axes.
-func (t Type) without(axes ...string) Type {
+// Without returns t less the named axes.
+func (t Type) Without(axes ...string) Type {
 	kept := slices.DeleteFunc(slices.Clone(t.Axes), func(a Axis) bool { return slices.Contains(axes, a.Name) })
 	return Type{t.Elem, kept}
 }
 
-// hasAny reports whether t has one of the named axes.
-func (t Type) hasAny(axes []string) bool {
+// HasAny reports whether t has one of the named axes.
+func (t Type) HasAny(axes []string) bool {
 	return slices.ContainsFunc(t.Axes, func(a Axis) bool { return slices.Contains(axes, a.Name) })
 }
 
-// as returns t with another element.
-func (t Type) as(e Elem) Type { return Type{e, t.Axes} }
+// As returns t with another element.
+func (t Type) As(e Elem) Type { return Type{e, t.Axes} }
 
-// union returns the axes of both, or the two axes that cannot meet: two
+// Union returns the axes of both, or the two axes that cannot meet: two
 // batches, the ragged axes of two different views, fixed axes of other elements,
 // or the outputs of a head beside attributes: those are matched by no name, and
 // every output would be held against every attribute.
-func union(x, y []Axis) (axes []Axis, a, b Axis, ok bool) {
+func Union(x, y []Axis) (axes []Axis, a, b Axis, ok bool) {
 	axes = slices.Clone(x)
 	for _, b := range y {
 		for _, a := range x {
-			if !together(a, b) {
+			if !Together(a, b) {
 				return nil, a, b, false
 			}
 		}
@@ -126,7 +130,8 @@ func union(x, y []Axis) (axes []Axis, a, b Axis, ok bool) {
 	return axes, Axis{}, Axis{}, true
 }
 
-func together(a, b Axis) bool {
+// Together reports whether values with a and b can meet in one expression.
+func Together(a, b Axis) bool {
 	if a.Name != b.Name {
 		outputs := a.Name == "head" && b.Name == "attribute" || a.Name == "attribute" && b.Name == "head"
 		return (a.Kind != BatchAxis || b.Kind != BatchAxis) && !outputs
