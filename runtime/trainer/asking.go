@@ -47,7 +47,7 @@ func (n *network) ask(ctx context.Context, all []asked, w wish) ([][]float32, er
 		out[i] = make([]float32, len(a.at)*w.numbers())
 	}
 	rows, buckets := filled(data.PackPlaces(sequences, places))
-	for _, f := range (packer{buckets, n.layout.fsdp}).forwards(rows) {
+	for _, f := range (packer{buckets, n.layout.FSDP}).forwards(rows) {
 		flat, err := n.call(ctx, forward{wish: w.String(), rows: f.Rows, bucket: f.Bucket, reads: f.Reads}, n.askedRows(f, w), n.answers(w))
 		if err != nil {
 			return nil, err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rmc-lang/rmc/conformance"
 	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/mesh"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -47,7 +48,7 @@ func prefixes(all []asked) (out []asked) {
 func TestOneForwardIsOneForEachBeginning(t *testing.T) {
 	b := goBackend(t)
 	for family, w := range map[string]wish{"llama": {labels: []int32{5, 7}}, "gemma2": {labels: []int32{5, 7, 9}, logProb: true}, "qwen2": {logProb: true}} {
-		l, err := newLayout(b, spec.Mesh{})
+		l, err := mesh.New(b, spec.Mesh{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -186,7 +186,7 @@ func (r *Run) forget() error {
 			continue
 		}
 		for _, p := range n.parameters() {
-			if err := p.value.free(); err != nil {
+			if err := p.value.Free(); err != nil {
 				return fmt.Errorf("model %s: %w", name, err)
 			}
 		}

@@ -178,7 +178,7 @@ func (r *Run) embedding(ctx context.Context, m spec.Model, d spec.Data) (*embedd
 	e := &embedding{of: m.Name + " on " + d.Name, model: m, hidden: f.decoder.Config.Hidden}
 	all := set.Distinct()
 	rows := data.Pack(all)
-	e.packer = newPacker(rows, f.layout.fsdp)
+	e.packer = newPacker(rows, f.layout.FSDP)
 	for _, rows := range e.packer.chunks(rows) {
 		e.chunks = append(e.chunks, newChunk(rows, all))
 	}
@@ -313,7 +313,7 @@ func (r *Run) hidden(ctx context.Context, m spec.Model, all []data.Sequence) ([]
 		return nil, err
 	}
 	rows := data.Pack(all)
-	return n.embed(ctx, packer{ladder(rows), n.layout.fsdp}, rows, len(all))
+	return n.embed(ctx, packer{ladder(rows), n.layout.FSDP}, rows, len(all))
 }
 
 // embed is the hidden states of the sequences that rows read: [sequence, hidden].
@@ -386,7 +386,7 @@ func (r *Run) reader(ctx context.Context, n *network, s Stage) (reader, error) {
 		if err := n.knows(set.Stats.LargestID); err != nil {
 			return nil, fmt.Errorf("data %s: row %d: %w", s.Data.Name, set.Stats.LargestIDAt+1, err)
 		}
-		c, err := newCutter(s.Train, s.Data, set.Width, part(set, s), n.layout.fsdp)
+		c, err := newCutter(s.Train, s.Data, set.Width, part(set, s), n.layout.FSDP)
 		return tokens{n, c, sitesOf(set, s.Model)}, err
 	}
 	e, err := r.embeddings(ctx, reads, s.Data)
@@ -400,13 +400,13 @@ func (r *Run) reader(ctx context.Context, n *network, s Stage) (reader, error) {
 // set and have at most longest tokens.
 func (r *Run) readerOf(ctx context.Context, n *network, all []data.Sequence, longest int) (reader, error) {
 	if n.model.Tune.Kind != "head" {
-		return tokens{n, cutter{width: 1, buckets: scorerBuckets(longest), ways: n.layout.fsdp}, atEnd}, nil
+		return tokens{n, cutter{width: 1, buckets: scorerBuckets(longest), ways: n.layout.FSDP}, atEnd}, nil
 	}
 	values, err := r.hidden(ctx, n.model, all)
 	if err != nil {
 		return nil, err
 	}
-	e := newEmbeddings(all, n.decoder.Config.Hidden, n.layout.fsdp)
+	e := newEmbeddings(all, n.decoder.Config.Hidden, n.layout.FSDP)
 	e.values = values
 	return e, nil
 }

@@ -215,7 +215,7 @@ func (p *rewardParts) write(e *exporting) error {
 	for _, n := range p.networks {
 		table.Networks = append(table.Networks, exportedNetwork{n.model.Name, n.model.Input != "", len(n.model.Hidden) + 1, n.model.Activation, n.model.Labels})
 		for _, q := range n.trained {
-			weights = append(weights, n.layout.stored(n.model.Name+"."+q.Name, q.Shape, q.value))
+			weights = append(weights, n.layout.Stored(n.model.Name+"."+q.Name, q.Shape, q.value))
 		}
 	}
 	slices.SortFunc(weights, func(a, b safetensors.Data) int { return strings.Compare(a.Name, b.Name) })

@@ -9,6 +9,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/rmc-lang/rmc/runtime/fit"
+	"github.com/rmc-lang/rmc/runtime/mesh"
 	"github.com/rmc-lang/rmc/runtime/model"
 	"github.com/rmc-lang/rmc/runtime/op"
 )
@@ -19,7 +20,7 @@ import (
 type formula struct {
 	run      *Run
 	reward   Reward
-	layout   *layout
+	layout   *mesh.Layout
 	networks []*network
 	parts    []formulaPart // of the outputs after the score; known once a graph was built
 	reads    []string      // the fits that it reads; known then, too
@@ -74,7 +75,7 @@ func slotsFor(rows, ways int) int {
 func (f *formula) say(ctx context.Context, all []answered, response, prompt fit.Matrix[float32]) (*sayings, error) {
 	out := &sayings{}
 	for from := 0; from < len(all); {
-		slots := slotsFor(len(all)-from, f.layout.fsdp)
+		slots := slotsFor(len(all)-from, f.layout.FSDP)
 		to := min(len(all), from+slots)
 		host := []*tensors.Tensor{validRows(to-from, slots), tokenCounts(all[from:to], slots), padded(response, from, to, slots)}
 		if prompt.Rows > 0 {
@@ -113,8 +114,8 @@ func tokenCounts(all []answered, slots int) *tensors.Tensor {
 
 // batch adds what the formula gives for the first rows of some slots.
 func (f *formula) batch(ctx context.Context, out *sayings, slots, rows int, host []*tensors.Tensor) error {
-	var in []input
-	var places []axes
+	var in []mesh.Input
+	var places []mesh.Axes
 	for _, n := range f.networks {
 		in = append(in, n.values()...)
 		places = append(places, placesOf(n)...)
@@ -143,7 +144,7 @@ func (f *formula) batch(ctx context.Context, out *sayings, slots, rows int, host
 	return nil
 }
 
-func placesOf(n *network) []axes { return places(n.parameters()) }
+func placesOf(n *network) []mesh.Axes { return places(n.parameters()) }
 
 // build is the graph of a formula. Its outputs are the score and then the parts.
 func (f *formula) build(parameters, rows []*Node) []*Node {

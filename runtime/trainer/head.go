@@ -9,6 +9,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/rmc-lang/rmc/runtime/arch"
+	"github.com/rmc-lang/rmc/runtime/mesh"
 	"github.com/rmc-lang/rmc/runtime/model"
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/spec"
@@ -16,7 +17,7 @@ import (
 
 // openMLP puts a small network on the devices as a fresh training starts: a pure
 // function of m and seed. hidden is the size of what it reads.
-func openMLP(l *layout, m spec.Model, hidden, seed int) (*network, error) {
+func openMLP(l *mesh.Layout, m spec.Model, hidden, seed int) (*network, error) {
 	n := &network{model: m, layout: l, mlp: mlpOf(m, hidden)}
 	weights := n.mlp.Init(seed)
 	for _, p := range n.mlp.Parameters() {
@@ -268,11 +269,11 @@ func (a *aside) fit(name string) *fitted {
 // nothing.
 func (r *Run) asideOf(ctx context.Context, s Stage, trained *network, batch shape, hidden int) (a *aside, err error) {
 	a = &aside{fits: map[string]*fitted{}}
-	g := NewGraph(trained.layout.backend, s.Name())
+	g := NewGraph(trained.layout.Backend, s.Name())
 	defer g.Finalize()
 	defer func() {
 		if problem := recover(); problem != nil {
-			err = asError(problem)
+			err = mesh.AsError(problem)
 		}
 	}()
 	const examples = 2

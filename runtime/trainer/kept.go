@@ -44,7 +44,7 @@ func (t *training) writeModel(ctx context.Context, steps int) error {
 	}
 	var weights []safetensors.Data
 	for _, p := range t.net.trained {
-		weights = append(weights, t.net.layout.stored(p.Name, p.Shape, p.value))
+		weights = append(weights, t.net.layout.Stored(p.Name, p.Shape, p.value))
 	}
 	digest, err := safetensors.Write(filepath.Join(fresh, weightsFile), weights, map[string]string{"contract": contract.Hash})
 	if err != nil {
@@ -100,10 +100,10 @@ func (r *Run) trainedNetwork(ctx context.Context, m spec.Model) (*network, error
 		if !ok {
 			return nil, fmt.Errorf("%s has no %s: it was trained by another recipe", r.leftBy(m), p.Name)
 		}
-		if err := p.value.free(); err != nil {
+		if err := p.value.Free(); err != nil {
 			return nil, err
 		}
-		if p.value, err = n.layout.place(value, p.axes); err != nil {
+		if p.value, err = n.layout.Place(value, p.axes); err != nil {
 			return nil, fmt.Errorf("%s: %s: %w", r.leftBy(m), p.Name, err)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rmc-lang/rmc/runtime/arch"
 	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/mesh"
 	"github.com/rmc-lang/rmc/runtime/model"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
@@ -18,8 +19,8 @@ import (
 type parameter struct {
 	arch.Param
 	dtype dtypes.DType
-	axes  axes
-	value *array
+	axes  mesh.Axes
+	value *mesh.Array
 }
 
 // A network is a model on the devices: its parameters, and the graph from
@@ -27,7 +28,7 @@ type parameter struct {
 // alone, which reads hidden states: Run.backbone has the rest.
 type network struct {
 	model    spec.Model
-	layout   *layout
+	layout   *mesh.Layout
 	decoder  *model.Decoder // nil of a small network
 	mlp      *model.MLP     // of a small network
 	digest   string         // of the base's files
@@ -35,7 +36,7 @@ type network struct {
 	frozen   []*parameter
 	trained  []*parameter // float32: the masters where the backbone is bfloat16
 
-	forwards map[forward]*function
+	forwards map[forward]*mesh.Function
 }
 
 // A forward is one compile without gradients: what comes out of which shape.
@@ -73,17 +74,17 @@ func (n *network) parameters() []*parameter {
 }
 
 // values are the inputs of a function that takes all parameters and keeps them.
-func (n *network) values() []input {
-	var in []input
+func (n *network) values() []mesh.Input {
+	var in []mesh.Input
 	for _, p := range n.parameters() {
-		in = append(in, input{array: p.value})
+		in = append(in, mesh.Input{Array: p.value})
 	}
 	return in
 }
 
 // places is how each of parameters lies on the mesh.
-func places(all []*parameter) []axes {
-	out := make([]axes, len(all))
+func places(all []*parameter) []mesh.Axes {
+	out := make([]mesh.Axes, len(all))
 	for i, p := range all {
 		out[i] = p.axes
 	}
@@ -172,29 +173,29 @@ func (n *network) call(ctx context.Context, what forward, rows []*tensors.Tensor
 	}
 	in := n.values()
 	for _, t := range rows {
-		a, err := n.layout.place(t, axes{axisFSDP})
+		a, err := n.layout.Place(t, mesh.Axes{mesh.AxisFSDP})
 		if err != nil {
 			return nil, err
 		}
-		in = append(in, input{a, true})
+		in = append(in, mesh.Input{Array: a, Donate: true})
 	}
-	out, err := f.call(in)
+	out, err := f.Call(in)
 	if err != nil {
 		return nil, fmt.Errorf("%d rows of %d tokens through model %s: %w", what.rows, what.bucket, n.model.Name, err)
 	}
-	return n.layout.numbers(out[0])
+	return n.layout.Numbers(out[0])
 }
 
 // forward returns the compiled function of a shape, with so many arrays of rows.
-func (n *network) forward(what forward, arrays int, build func(p model.Params, rows []*Node) *Node) (*function, error) {
+func (n *network) forward(what forward, arrays int, build func(p model.Params, rows []*Node) *Node) (*mesh.Function, error) {
 	if f, ok := n.forwards[what]; ok {
 		return f, nil
 	}
 	in := places(n.parameters())
 	for range arrays {
-		in = append(in, axes{axisFSDP})
+		in = append(in, mesh.Axes{mesh.AxisFSDP})
 	}
-	f, err := n.layout.compiled("forward of "+n.model.Name, in, nil, func(nodes []*Node) []*Node {
+	f, err := n.layout.Compiled("forward of "+n.model.Name, in, nil, func(nodes []*Node) []*Node {
 		all := len(n.parameters())
 		return []*Node{build(n.nodes(nodes[:all]), nodes[all:])}
 	})
@@ -202,7 +203,7 @@ func (n *network) forward(what forward, arrays int, build func(p model.Params, r
 		return nil, err
 	}
 	if n.forwards == nil {
-		n.forwards = map[forward]*function{}
+		n.forwards = map[forward]*mesh.Function{}
 	}
 	n.forwards[what] = f
 	return f, nil

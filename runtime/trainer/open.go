@@ -9,6 +9,7 @@ import (
 	"github.com/gomlx/compute/dtypes"
 
 	"github.com/rmc-lang/rmc/runtime/arch"
+	"github.com/rmc-lang/rmc/runtime/mesh"
 	"github.com/rmc-lang/rmc/runtime/model"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
@@ -17,7 +18,7 @@ import (
 // and head as a fresh training starts: a pure function of m and seed. Of a model
 // of which only the head is trained it is the head alone; of an encoder, which
 // has none, the frozen decoder; of a policy the decoder with its language head.
-func openNetwork(l *layout, m spec.Model, path string, seed int) (*network, error) {
+func openNetwork(l *mesh.Layout, m spec.Model, path string, seed int) (*network, error) {
 	config, err := arch.Load(path)
 	if err != nil {
 		return nil, err
@@ -142,10 +143,10 @@ func (r *Run) freeBackbones(but map[string]*network) {
 			continue
 		}
 		for _, p := range n.parameters() {
-			_ = p.value.free() // what is not freed now is when it is collected
+			_ = p.value.Free() // what is not freed now is when it is collected
 		}
 		for _, f := range n.forwards {
-			f.exec.Finalize()
+			f.Free()
 		}
 		delete(r.world.backbones, key)
 	}
@@ -183,7 +184,7 @@ func (n *network) add(p arch.Param, from model.Weights, trained bool) error {
 	}
 	placed := &parameter{Param: p, dtype: value.DType(), axes: n.placement(p)}
 	var err error
-	if placed.value, err = n.layout.place(value, placed.axes); err != nil {
+	if placed.value, err = n.layout.Place(value, placed.axes); err != nil {
 		return fmt.Errorf("%s: %w", p.Name, err)
 	}
 	if trained {
@@ -195,11 +196,11 @@ func (n *network) add(p arch.Param, from model.Weights, trained bool) error {
 }
 
 // placement is the recipe's where it speaks of p, else the runtime's policy.
-func (n *network) placement(p arch.Param) axes {
+func (n *network) placement(p arch.Param) mesh.Axes {
 	if placed, ok := n.model.Placed(p.Name); ok {
 		return placed
 	}
-	return axes(arch.Sharding(p, n.layout.fsdp, n.layout.tensor).Axes)
+	return mesh.Axes(arch.Sharding(p, n.layout.FSDP, n.layout.Tensor).Axes)
 }
 
 func isAdapter(name string) bool { return strings.Contains(name, ".lora_") }

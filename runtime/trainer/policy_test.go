@@ -17,6 +17,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/arch"
 	"github.com/rmc-lang/rmc/runtime/backend"
 	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/mesh"
 	"github.com/rmc-lang/rmc/runtime/model"
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/spec"
@@ -176,7 +177,7 @@ func (ref torchLabels) followed(t *testing.T, b *backend.Backend, run torchRun, 
 	}
 	m := spec.Model{Name: "pm", Kind: "policy", Layer: -1, DType: "float32",
 		Tune: spec.Tune{Kind: run.Tune, Rank: 4, Alpha: 8, On: []string{"q_proj", "v_proj"}}}
-	l, err := newLayout(b, run.mesh)
+	l, err := mesh.New(b, run.mesh)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +198,7 @@ func (ref torchLabels) followed(t *testing.T, b *backend.Backend, run torchRun, 
 	}
 	adapters(t, net)
 	stage := Train(m, spec.Data{Name: "conversations"}, tr, objective)
-	c, err := newCutter(tr, stage.Data, set.Width, set.Train, l.fsdp)
+	c, err := newCutter(tr, stage.Data, set.Width, set.Train, l.FSDP)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -248,7 +249,7 @@ func adapters(t *testing.T, n *network) {
 			scale = 0.1
 		}
 		var err error
-		if p.value, err = n.layout.place(wave(scale, p.Shape...), p.axes); err != nil {
+		if p.value, err = n.layout.Place(wave(scale, p.Shape...), p.axes); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/fit"
+	"github.com/rmc-lang/rmc/runtime/mesh"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -82,7 +83,7 @@ func (r *Run) statesOf(ctx context.Context, n *network, read reader, all []data.
 
 // function is a compiled function of parameters and of arrays of rows, by its
 // name: one is made where there is none of that name yet.
-func (r *Run) function(name string, arrays int, parameters []axes, build func(parameters, rows []*Node) []*Node) (*function, error) {
+func (r *Run) function(name string, arrays int, parameters []mesh.Axes, build func(parameters, rows []*Node) []*Node) (*mesh.Function, error) {
 	if f, ok := r.world.functions[name]; ok {
 		return f, nil
 	}
@@ -92,14 +93,14 @@ func (r *Run) function(name string, arrays int, parameters []axes, build func(pa
 	}
 	in := parameters[:len(parameters):len(parameters)]
 	for range arrays {
-		in = append(in, axes{axisFSDP})
+		in = append(in, mesh.Axes{mesh.AxisFSDP})
 	}
-	f, err := l.compiled(name, in, nil, func(nodes []*Node) []*Node { return build(nodes[:len(parameters)], nodes[len(parameters):]) })
+	f, err := l.Compiled(name, in, nil, func(nodes []*Node) []*Node { return build(nodes[:len(parameters)], nodes[len(parameters):]) })
 	if err != nil {
 		return nil, err
 	}
 	if r.world.functions == nil {
-		r.world.functions = map[string]*function{}
+		r.world.functions = map[string]*mesh.Function{}
 	}
 	r.world.functions[name] = f
 	return f, nil
@@ -107,24 +108,24 @@ func (r *Run) function(name string, arrays int, parameters []axes, build func(pa
 
 // callRows calls a function on parameters that stay and arrays of rows that go.
 // What comes out is flat.
-func (r *Run) callRows(ctx context.Context, f *function, in []input, rows []*tensors.Tensor) ([][]float32, error) {
+func (r *Run) callRows(ctx context.Context, f *mesh.Function, in []mesh.Input, rows []*tensors.Tensor) ([][]float32, error) {
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
 	for _, t := range rows {
-		a, err := f.layout.place(t, axes{axisFSDP})
+		a, err := f.Layout.Place(t, mesh.Axes{mesh.AxisFSDP})
 		if err != nil {
 			return nil, err
 		}
-		in = append(in, input{a, true})
+		in = append(in, mesh.Input{Array: a, Donate: true})
 	}
-	out, err := f.call(in)
+	out, err := f.Call(in)
 	if err != nil {
 		return nil, err
 	}
 	flat := make([][]float32, len(out))
 	for i, a := range out {
-		if flat[i], err = f.layout.numbers(a); err != nil {
+		if flat[i], err = f.Layout.Numbers(a); err != nil {
 			return nil, err
 		}
 	}
@@ -235,7 +236,7 @@ func (r *Run) outputsOf(ctx context.Context, m spec.Model, hidden fit.Matrix[flo
 		return out, nil, err
 	}
 	for from := 0; from < hidden.Rows; {
-		slots := slotsFor(hidden.Rows-from, n.layout.fsdp)
+		slots := slotsFor(hidden.Rows-from, n.layout.FSDP)
 		to := min(hidden.Rows, from+slots)
 		f, err := r.function(fmt.Sprintf("outputs of %s, %d rows", m.Name, slots), 1, places(n.parameters()), func(parameters, rows []*Node) []*Node {
 			return []*Node{n.outputs(n.nodes(parameters), rows[0], nil)}

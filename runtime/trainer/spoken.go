@@ -10,6 +10,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
+	"github.com/rmc-lang/rmc/runtime/mesh"
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
@@ -20,7 +21,7 @@ import (
 type spoken struct {
 	run    *Run
 	reward Reward
-	layout *layout
+	layout *mesh.Layout
 	labels []int32  // the token of each label; nil of responses
 	names  []string // of the labels
 	reads  []given  // what it asks policies for, in the order of the graph's arrays
@@ -78,11 +79,11 @@ func (s *spoken) oneTokenizer(ctx context.Context, d spec.Data) error {
 
 // discover finds what the function reads, and names its parts.
 func (s *spoken) discover() (err error) {
-	g := NewGraph(s.layout.backend, s.reward.Name)
+	g := NewGraph(s.layout.Backend, s.reward.Name)
 	defer g.Finalize()
 	defer func() {
 		if problem := recover(); problem != nil {
-			err = fmt.Errorf("reward %s: %w", s.reward.Name, asError(problem))
+			err = fmt.Errorf("reward %s: %w", s.reward.Name, mesh.AsError(problem))
 		}
 	}()
 	const rows = 2
@@ -156,7 +157,7 @@ func (s *spoken) say(ctx context.Context, all []answered) (*sayings, error) {
 		}
 	}
 	for from := 0; from < len(all); {
-		slots := slotsFor(len(all)-from, s.layout.fsdp)
+		slots := slotsFor(len(all)-from, s.layout.FSDP)
 		to := min(len(all), from+slots)
 		if err := s.batch(ctx, out, all[from:to], slots, said, from); err != nil {
 			return nil, fmt.Errorf("reward %s: %w", s.reward.Name, err)

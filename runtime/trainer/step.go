@@ -8,6 +8,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/mesh"
 	"github.com/rmc-lang/rmc/runtime/model"
 	"github.com/rmc-lang/rmc/runtime/op"
 )
@@ -29,8 +30,8 @@ type stepper struct {
 	// accumulates says that a step may have several micro-batches.
 	accumulates bool
 
-	m, v, sums []*array // one for each trained parameter, float32
-	functions  map[variant]*function
+	m, v, sums []*mesh.Array // one for each trained parameter, float32
+	functions  map[variant]*mesh.Function
 	reports    []string // names, in the order of the outputs; known once a graph was built
 }
 
@@ -38,15 +39,15 @@ type stepper struct {
 // shape, split as the parameter is.
 func newStepper(s Stage, net *network, besides *aside, r reader, batch shape, accumulates bool) (*stepper, error) {
 	batch.drops = net.mlp != nil && net.mlp.Dropout > 0
-	st := &stepper{stage: s, net: net, aside: besides, reader: r, batch: batch, accumulates: accumulates, functions: map[variant]*function{}}
-	kinds := []*[]*array{&st.m, &st.v}
+	st := &stepper{stage: s, net: net, aside: besides, reader: r, batch: batch, accumulates: accumulates, functions: map[variant]*mesh.Function{}}
+	kinds := []*[]*mesh.Array{&st.m, &st.v}
 	if accumulates {
 		kinds = append(kinds, &st.sums)
 	}
 	for _, p := range net.trained {
 		for _, kind := range kinds {
 			zeros := tensors.FromShape(float32s(p.Shape))
-			a, err := net.layout.place(zeros, p.axes)
+			a, err := net.layout.Place(zeros, p.axes)
 			if err != nil {
 				return nil, fmt.Errorf("optimizer state of %s: %w", p.Name, err)
 			}
@@ -114,7 +115,7 @@ func (st *stepper) step(examples []data.Example, step int, r rates) (*outcome, e
 		return st.stepWhole(micros, examples, keys, r)
 	}
 	out := newOutcome(len(examples))
-	results := make([][]*array, len(micros))
+	results := make([][]*mesh.Array, len(micros))
 	for i, m := range micros {
 		host := st.batch.host(m, examples, examples, keys)
 		got, err := st.micro(m, host, i == len(micros)-1, r)
@@ -156,32 +157,32 @@ type variant struct {
 // that takes them apart.
 type call struct {
 	variant
-	layout  *layout
-	in      []input
-	places  []axes // of in
-	outputs []axes // of the first outputs; the others are whole on every device
+	layout  *mesh.Layout
+	in      []mesh.Input
+	places  []mesh.Axes // of in
+	outputs []mesh.Axes // of the first outputs; the others are whole on every device
 	build   func(take func(n int) []*Node) []*Node
 	err     error
 }
 
 // keep passes arrays that stay where they are.
-func (c *call) keep(all ...*array) {
+func (c *call) keep(all ...*mesh.Array) {
 	for _, a := range all {
-		c.in, c.places = append(c.in, input{a, false}), append(c.places, a.axes)
+		c.in, c.places = append(c.in, mesh.Input{Array: a, Donate: false}), append(c.places, a.Axes)
 	}
 }
 
 // give passes arrays whose memory the function may reuse.
-func (c *call) give(all ...*array) {
+func (c *call) give(all ...*mesh.Array) {
 	for _, a := range all {
-		c.in, c.places = append(c.in, input{a, true}), append(c.places, a.axes)
+		c.in, c.places = append(c.in, mesh.Input{Array: a, Donate: true}), append(c.places, a.Axes)
 	}
 }
 
 // upload passes arrays of the host, split as split says.
-func (c *call) upload(split axes, all ...*tensors.Tensor) {
+func (c *call) upload(split mesh.Axes, all ...*tensors.Tensor) {
 	for _, t := range all {
-		a, err := c.layout.place(t, split)
+		a, err := c.layout.Place(t, split)
 		if err != nil {
 			c.err = err
 			return
@@ -191,8 +192,8 @@ func (c *call) upload(split axes, all ...*tensors.Tensor) {
 }
 
 // arrays are those of parameters.
-func arrays(all []*parameter) []*array {
-	out := make([]*array, len(all))
+func arrays(all []*parameter) []*mesh.Array {
+	out := make([]*mesh.Array, len(all))
 	for i, p := range all {
 		out[i] = p.value
 	}
@@ -204,14 +205,14 @@ func (st *stepper) call(what string, m *data.Micro) *call {
 }
 
 // run compiles a call's function, the first time, and calls it.
-func (st *stepper) run(c *call) ([]*array, error) {
+func (st *stepper) run(c *call) ([]*mesh.Array, error) {
 	if c.err != nil {
 		return nil, c.err
 	}
 	f, ok := st.functions[c.variant]
 	if !ok {
 		var err error
-		f, err = st.net.layout.compiled(st.stage.Name(), c.places, c.outputs, func(nodes []*Node) []*Node {
+		f, err = st.net.layout.Compiled(st.stage.Name(), c.places, c.outputs, func(nodes []*Node) []*Node {
 			return c.build(func(n int) []*Node {
 				taken := nodes[:n:n]
 				nodes = nodes[n:]
@@ -223,7 +224,7 @@ func (st *stepper) run(c *call) ([]*array, error) {
 		}
 		st.functions[c.variant] = f
 	}
-	out, err := f.call(c.in)
+	out, err := f.Call(c.in)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %d sequences of %d tokens: %w", st.stage.Name(), c.examples*st.batch.width, c.bucket, err)
 	}
@@ -231,11 +232,11 @@ func (st *stepper) run(c *call) ([]*array, error) {
 }
 
 // state lists the arrays that a call replaces besides the parameters.
-func (st *stepper) state(apply bool) [][]*array {
+func (st *stepper) state(apply bool) [][]*mesh.Array {
 	if apply {
-		return [][]*array{st.sums, st.m, st.v}
+		return [][]*mesh.Array{st.sums, st.m, st.v}
 	}
-	return [][]*array{st.sums}
+	return [][]*mesh.Array{st.sums}
 }
 
 // passState passes the state and the parameters, and says how what replaces
@@ -256,7 +257,7 @@ func (st *stepper) passState(c *call, apply bool) {
 
 // replace puts the new state and parameters in place of the old and returns the
 // other outputs.
-func (st *stepper) replace(out []*array, apply bool) []*array {
+func (st *stepper) replace(out []*mesh.Array, apply bool) []*mesh.Array {
 	for _, kind := range st.state(apply) {
 		copy(kind, out[:len(kind)])
 		out = out[len(kind):]
@@ -272,7 +273,7 @@ func (st *stepper) replace(out []*array, apply bool) []*array {
 
 // micro runs one micro-batch. What comes out besides the state is what told
 // takes apart.
-func (st *stepper) micro(m *data.Micro, host []*tensors.Tensor, apply bool, r rates) ([]*array, error) {
+func (st *stepper) micro(m *data.Micro, host []*tensors.Tensor, apply bool, r rates) ([]*mesh.Array, error) {
 	if !apply && !st.accumulates {
 		panic("trainer: a step of one micro-batch became one of several")
 	}
@@ -282,7 +283,7 @@ func (st *stepper) micro(m *data.Micro, host []*tensors.Tensor, apply bool, r ra
 	c.upload(nil, host...)
 	c.upload(nil, r.tensor())
 	rows := st.reader.rows(m)
-	c.upload(axes{axisFSDP}, rows...)
+	c.upload(mesh.Axes{mesh.AxisFSDP}, rows...)
 	c.build = func(take func(n int) []*Node) []*Node {
 		state := st.takeState(take, apply)
 		p := st.takeParameters(take)
@@ -464,10 +465,10 @@ type tale struct {
 }
 
 // told takes apart what a call gave besides the state.
-func (st *stepper) told(results []*array, applied bool) (tale, error) {
+func (st *stepper) told(results []*mesh.Array, applied bool) (tale, error) {
 	var numbers [][]float32
 	for _, a := range results {
-		flat, err := st.net.layout.numbers(a)
+		flat, err := st.net.layout.Numbers(a)
 		if err != nil {
 			return tale{}, err
 		}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/mesh"
 	"github.com/rmc-lang/rmc/runtime/model"
 	"github.com/rmc-lang/rmc/runtime/safetensors"
 )
@@ -176,7 +176,7 @@ func (t *training) rebase(ctx context.Context) error {
 		return nil
 	}
 	for _, p := range t.net.parameters() {
-		if err := p.value.free(); err != nil {
+		if err := p.value.Free(); err != nil {
 			return fmt.Errorf("model %s: %w", name, err)
 		}
 	}
@@ -354,20 +354,10 @@ const (
 func (st *stepper) stored() []safetensors.Data {
 	var all []safetensors.Data
 	for i, p := range st.net.trained {
-		all = append(all, st.net.layout.stored(p.Name, p.Shape, p.value),
-			st.net.layout.stored(momentM+p.Name, p.Shape, st.m[i]), st.net.layout.stored(momentV+p.Name, p.Shape, st.v[i]))
+		all = append(all, st.net.layout.Stored(p.Name, p.Shape, p.value),
+			st.net.layout.Stored(momentM+p.Name, p.Shape, st.m[i]), st.net.layout.Stored(momentV+p.Name, p.Shape, st.v[i]))
 	}
 	return all
-}
-
-// stored is a float32 array as an entry of a file; it is copied from the
-// devices when its turn comes.
-func (l *layout) stored(name string, dims []int, x *array) safetensors.Data {
-	return safetensors.Data{Name: name, DType: safetensors.F32, Shape: dims, Write: func(w io.Writer) error {
-		var writing error
-		reading := l.read(x, func(bytes []byte) { _, writing = w.Write(bytes) })
-		return errors.Join(reading, writing)
-	}}
 }
 
 // restore puts the state of a checkpoint on the devices.
@@ -377,15 +367,15 @@ func (st *stepper) restore(path string) error {
 		return err
 	}
 	for i, p := range st.net.trained {
-		for name, into := range map[string]**array{p.Name: &p.value, momentM + p.Name: &st.m[i], momentV + p.Name: &st.v[i]} {
+		for name, into := range map[string]**mesh.Array{p.Name: &p.value, momentM + p.Name: &st.m[i], momentV + p.Name: &st.v[i]} {
 			value, ok := state[name]
 			if !ok {
 				return fmt.Errorf("%s has no %s", path, name)
 			}
-			if err := (*into).free(); err != nil {
+			if err := (*into).Free(); err != nil {
 				return err
 			}
-			if *into, err = st.net.layout.place(value, p.axes); err != nil {
+			if *into, err = st.net.layout.Place(value, p.axes); err != nil {
 				return err
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/rmc-lang/rmc/conformance"
 	"github.com/rmc-lang/rmc/runtime/backend"
 	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/mesh"
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
@@ -115,7 +116,7 @@ func bradleyTerry(b *op.Batch) op.Objective {
 func trajectory(t *testing.T, b *backend.Backend, micro, steps int) []*outcome {
 	t.Helper()
 	ref, path := readTRL(t)
-	l, err := newLayout(b, spec.Mesh{})
+	l, err := mesh.New(b, spec.Mesh{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +127,7 @@ func trajectory(t *testing.T, b *backend.Backend, micro, steps int) []*outcome {
 	stage := Train(trlModel, spec.Data{Name: "prefs"}, trlTrain, bradleyTerry)
 	all := ref.examples()
 	stage.Train.Micro = micro
-	c, err := newCutter(stage.Train, stage.Data, 2, all, l.fsdp)
+	c, err := newCutter(stage.Train, stage.Data, 2, all, l.FSDP)
 	if err != nil {
 		t.Fatal(err)
 	}

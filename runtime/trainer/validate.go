@@ -69,7 +69,7 @@ func (t *training) copyBest() error {
 	t.best = nil
 	for _, p := range t.net.trained {
 		var copied []byte
-		if err := t.net.layout.read(p.value, func(b []byte) { copied = bytes.Clone(b) }); err != nil {
+		if err := t.net.layout.Read(p.value, func(b []byte) { copied = bytes.Clone(b) }); err != nil {
 			return err
 		}
 		t.best = append(t.best, copied)
@@ -90,10 +90,10 @@ func (t *training) takeBest() (step int, err error) {
 		if err := value.MutableBytes(func(b []byte) { copy(b, t.best[i]) }); err != nil {
 			return 0, err
 		}
-		if err := p.value.free(); err != nil {
+		if err := p.value.Free(); err != nil {
 			return 0, err
 		}
-		if p.value, err = t.net.layout.place(value, p.axes); err != nil {
+		if p.value, err = t.net.layout.Place(value, p.axes); err != nil {
 			return 0, err
 		}
 	}

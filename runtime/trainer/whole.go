@@ -7,6 +7,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/mesh"
 )
 
 // A loss that is a statistic of a batch, a correlation or the square of a mean,
@@ -98,7 +99,7 @@ func (st *stepper) stepWhole(micros []*data.Micro, examples []data.Example, keys
 		}
 	}
 	for _, a := range direct {
-		if err := a.free(); err != nil {
+		if err := a.Free(); err != nil {
 			return nil, err
 		}
 	}
@@ -110,7 +111,7 @@ func (st *stepper) stepWhole(micros []*data.Micro, examples []data.Example, keys
 // slots is so many examples and as few more as make their rows divide among the
 // devices.
 func (st *stepper) slots(examples int) int {
-	for examples*st.batch.width%st.net.layout.fsdp != 0 {
+	for examples*st.batch.width%st.net.layout.FSDP != 0 {
 		examples++
 	}
 	return examples
@@ -141,7 +142,7 @@ func (st *stepper) look(micros []*data.Micro, all *data.Micro) (states, error) {
 		c.keep(arrays(st.net.trained)...)
 		c.keep(arrays(st.frozen())...)
 		rows := st.reader.rows(m)
-		c.upload(axes{axisFSDP}, rows...)
+		c.upload(mesh.Axes{mesh.AxisFSDP}, rows...)
 		c.build = func(take func(n int) []*Node) []*Node {
 			p := st.takeParameters(take)
 			return []*Node{st.hidden(p, take(len(rows)))}
@@ -150,7 +151,7 @@ func (st *stepper) look(micros []*data.Micro, all *data.Micro) (states, error) {
 		if err != nil {
 			return out, err
 		}
-		flat, err := st.net.layout.numbers(got[0])
+		flat, err := st.net.layout.Numbers(got[0])
 		if err != nil {
 			return out, err
 		}
@@ -168,7 +169,7 @@ func (st *stepper) look(micros []*data.Micro, all *data.Micro) (states, error) {
 
 // all runs the objective over the hidden states of a whole step. direct are the
 // gradients that do not go through them, one for each parameter of the head.
-func (st *stepper) all(m *data.Micro, examples []data.Example, keys []uint32, seen states) (direct []*array, adjoint states, t tale, err error) {
+func (st *stepper) all(m *data.Micro, examples []data.Example, keys []uint32, seen states) (direct []*mesh.Array, adjoint states, t tale, err error) {
 	c := st.overAll("all", m, examples, keys, seen)
 	head := st.head()
 	for _, i := range head {
@@ -189,7 +190,7 @@ func (st *stepper) all(m *data.Micro, examples []data.Example, keys []uint32, se
 	}
 	n := len(head)
 	adjoint = states{slots: seen.slots, places: seen.places, size: seen.size}
-	if adjoint.flat, err = st.net.layout.numbers(out[n]); err != nil {
+	if adjoint.flat, err = st.net.layout.Numbers(out[n]); err != nil {
 		return nil, states{}, tale{}, err
 	}
 	t, err = st.told(out[n+1:], false)
@@ -213,14 +214,14 @@ func (st *stepper) overAll(what string, m *data.Micro, examples []data.Example, 
 	c.keep(arrays(st.net.trained)...)
 	c.keep(arrays(st.frozen())...)
 	c.upload(nil, st.batch.host(m, examples, examples, keys)...)
-	c.upload(axes{axisFSDP}, seen.whole(st.batch.width))
+	c.upload(mesh.Axes{mesh.AxisFSDP}, seen.whole(st.batch.width))
 	return c
 }
 
 // pull adds the gradient of a micro-batch, given those to its hidden states.
 // With the last one come those that do not go through hidden states, and AdamW.
 // It returns the norm of what was added last, which at the end is the whole.
-func (st *stepper) pull(m *data.Micro, adjoint states, direct []*array, apply bool, r rates) (norm float64, err error) {
+func (st *stepper) pull(m *data.Micro, adjoint states, direct []*mesh.Array, apply bool, r rates) (norm float64, err error) {
 	c := st.call(map[bool]string{true: "pull and apply", false: "pull"}[apply], m)
 	st.passState(c, apply)
 	c.keep(arrays(st.frozen())...)
@@ -228,9 +229,9 @@ func (st *stepper) pull(m *data.Micro, adjoint states, direct []*array, apply bo
 		c.keep(direct...)
 	}
 	c.upload(nil, r.tensor())
-	c.upload(axes{axisFSDP}, adjoint.rows(m))
+	c.upload(mesh.Axes{mesh.AxisFSDP}, adjoint.rows(m))
 	rows := st.reader.rows(m)
-	c.upload(axes{axisFSDP}, rows...)
+	c.upload(mesh.Axes{mesh.AxisFSDP}, rows...)
 	c.build = func(take func(n int) []*Node) []*Node {
 		state, p := st.takeState(take, apply), st.takeParameters(take)
 		var straight []*Node
@@ -300,7 +301,7 @@ func (st *stepper) measureParts(examples []data.Example) (float64, error) {
 			c.keep(arrays(st.frozen())...)
 			c.upload(nil, st.batch.host(m, some, examples, nil)...)
 			rows := st.reader.rows(m)
-			c.upload(axes{axisFSDP}, rows...)
+			c.upload(mesh.Axes{mesh.AxisFSDP}, rows...)
 			c.build = func(take func(n int) []*Node) []*Node {
 				p, micro := st.takeParameters(take), st.batch.take(take)
 				hidden := st.hidden(p, take(len(rows)))
@@ -326,8 +327,8 @@ func (st *stepper) number(c *call) (float64, error) {
 }
 
 // first is the number that the first of some outputs is.
-func (st *stepper) first(out []*array) (float64, error) {
-	flat, err := st.net.layout.numbers(out[0])
+func (st *stepper) first(out []*mesh.Array) (float64, error) {
+	flat, err := st.net.layout.Numbers(out[0])
 	if err != nil {
 		return 0, err
 	}

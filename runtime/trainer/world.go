@@ -9,6 +9,7 @@ import (
 
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/lock"
+	"github.com/rmc-lang/rmc/runtime/mesh"
 	"github.com/rmc-lang/rmc/runtime/source"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/text"
@@ -16,7 +17,7 @@ import (
 
 // A world is what a run has opened, each thing when it is first asked for.
 type world struct {
-	layout     *layout
+	layout     *mesh.Layout
 	sources    map[string]source.Local    // by kind and source, as the recipe writes it
 	sets       map[string]*data.Set       // by model and data
 	networks   map[string]*network        // by model
@@ -24,16 +25,16 @@ type world struct {
 	tokenizers map[string]*text.Tokenizer // by model
 	embeddings map[string]*embeddings     // by model and data
 	fits       map[string]*fitted         // by name
-	functions  map[string]*function       // by name
+	functions  map[string]*mesh.Function  // by name
 	formulas   map[string]*formula        // by reward
 	left       map[string]string          // by model: where the last training of it in this run keeps it
 	readFits   map[string][]string        // by model: the fits that the training of it reads
 }
 
 // devices arranges the devices as the program's mesh says.
-func (r *Run) devices() (*layout, error) {
+func (r *Run) devices() (*mesh.Layout, error) {
 	if r.world.layout == nil {
-		l, err := newLayout(r.Backend, r.Program.Mesh)
+		l, err := mesh.New(r.Backend, r.Program.Mesh)
 		if err != nil {
 			return nil, err
 		}
@@ -293,7 +294,7 @@ func (r *Run) network(ctx context.Context, m spec.Model) (*network, error) {
 	return n, nil
 }
 
-func (r *Run) overBase(ctx context.Context, l *layout, m spec.Model) (*network, error) {
+func (r *Run) overBase(ctx context.Context, l *mesh.Layout, m spec.Model) (*network, error) {
 	local, err := r.fetch(ctx, "model", m.Base)
 	if err != nil {
 		return nil, err
@@ -306,7 +307,7 @@ func (r *Run) overBase(ctx context.Context, l *layout, m spec.Model) (*network, 
 	return n, nil
 }
 
-func (r *Run) overEncoder(ctx context.Context, l *layout, m spec.Model) (*network, error) {
+func (r *Run) overEncoder(ctx context.Context, l *mesh.Layout, m spec.Model) (*network, error) {
 	encoder, err := r.Program.reads(m)
 	if err != nil {
 		return nil, err
