@@ -104,6 +104,50 @@ func TestS4RoundsAreOneRecipe(t *testing.T) {
 	}
 }
 
+// A filter stands between the training of its model and what is made of it.
+func TestFilterIsAStage(t *testing.T) {
+	r, errs := rounds(t, "data = [made], seed = 3", "data = [left], seed = 3",
+		"train pm on asked as third", "label left = filter on made { scorer = pm, least = 0.3 }\ntrain pm on asked as third")
+	if len(errs) > 0 {
+		t.Fatalf("unexpected:\n%s", show(errs))
+	}
+	for _, s := range r.Plan.Stages {
+		want := map[string][]string{
+			"label.left":       {"prepare.pm.made", "train.pm_2"},
+			"prepare.pm.asked": {"label.left"},
+			"train.third":      {"prepare.pm.asked", "train.pm_2"},
+		}[s.Name]
+		if want != nil && !slices.Equal(s.Inputs, want) {
+			t.Errorf("%s reads %v, want %v", s.Name, s.Inputs, want)
+		}
+		if s.Name == "label.left" && (s.Label.Least != 0.3 || s.Label.Form != "more_2") {
+			t.Errorf("%+v", s.Label)
+		}
+	}
+	asked := r.Recipe.Data[slices.IndexFunc(r.Recipe.Data, func(d *resolve.Data) bool { return d.Spec.Name == "asked" })]
+	if roots := asked.Roots(); len(roots) != 1 || roots[0].Spec.Name != "labeled" || !asked.Holds() || !asked.Undecided() {
+		t.Errorf("asked is made of %d data sets, holds %v, undecided %v", len(roots), asked.Holds(), asked.Undecided())
+	}
+	files, err := compiler.Emit(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if errs := typeCheck(t, files[0].Content); len(errs) > 0 {
+		t.Errorf("Go says:\n%s\nof\n%s", strings.Join(errs, "\n"), files[0].Content)
+	}
+	text := strings.Join(strings.Fields(string(files[0].Content)), " ")
+	for _, want := range []string{
+		`Name: "left", Kind: "preference", Label: "left", // ssrm.rmr:28 From: spec.From{Kind: "augment", Data: []string{"labeled"},`,
+		`From: spec.From{Kind: "compare", Data: []string{"left"}`,
+		`Name: "left", Kind: "filter", Data: "made", Form: "more_2", // ssrm.rmr:28 Scorer: "pm", Least: 0.3,`,
+		`trainer.Label(leftLabel, made), trainer.Train(pm, asked, trainThird,`,
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, files[0].Content)
+		}
+	}
+}
+
 // What is held out stays so through all rounds: data made of data has the sides
 // of its rows, and no split of its own.
 func TestHoldOutIsFrozen(t *testing.T) {
@@ -235,6 +279,13 @@ func TestOneMistakeOfLabelsOneMessage(t *testing.T) {
 		"a scorer that is not there":           {[]string{"scorer = pm, ", ""}, "R0109", "needs scorer"},
 		"a threshold of nothing":               {[]string{"keep = 0.75", "keep = 0.3"}, "R0206", "keep must be at least 0.5"},
 		"a label of a comparison":              {[]string{"label pseudo = model on unlabeled", "label pseudo = model on made", "evaluate rm on labeled.holdout", "evaluate rm on unlabeled.all"}, "R0126", "label what it is made of: labeled"},
+		"a filter of rows":                     {[]string{"train pm on asked as third", "label left = filter on labeled { scorer = pm }\ntrain rm on left as l { objective = bradley_terry, from = base }\ntrain pm on asked as third"}, "R0126", "augment { data = [labeled] }"},
+		"a filter of comparisons":              {[]string{"train pm on asked as third", "label left = filter on asked { scorer = pm }\ntrain rm on left as l { objective = bradley_terry, from = base }\ntrain pm on asked as third"}, "R0211", "a filter is on preference"},
+		"a filter of a filter":                 {[]string{"train pm on asked as third", "label left = filter on made { scorer = pm }\nlabel less = filter on left { scorer = pm }\ntrain rm on left as l { objective = bradley_terry, from = base }\ntrain pm on asked as third"}, "R0126", "left is judged already"},
+		"a filter by what was never asked":     {[]string{"train pm on asked as third", "label left = filter on made { scorer = prm }\ntrain rm on left as l { objective = bradley_terry, from = base }\ntrain pm on asked as third"}, "R0225", "nothing says how prm is asked"},
+		"a filter by an untrained model":       {[]string{"train pm on asked as third", "label left = filter on made { scorer = rm }\ntrain rm on left as l { objective = bradley_terry, from = base }\ntrain pm on asked as third"}, "R0218", "rm is asked before it is trained"},
+		"a filter that keeps":                  {[]string{"train pm on asked as third", "label left = filter on made { scorer = pm, keep = 0.9 }\ntrain rm on left as l { objective = bradley_terry, from = base }\ntrain pm on asked as third"}, "R0111", "keep is a field of model"},
+		"a filter that comes later":            {[]string{"train pm on asked as third", "train pm on left as l { objective = label_loss }\nlabel left = filter on made { scorer = pm }\ntrain pm on asked as third"}, "R0127", "move label left above this stage"},
 		"data of a label that comes later":     {[]string{"train pm on pairs {", "data early: labels { from = compare { data = [labeled, pseudo] }, over_length = drop }\ntrain pm on early as e { objective = label_loss }\ntrain pm on pairs {"}, "R0127", "move label pseudo above this stage"},
 		"rounds that do not say from what":     {[]string{", from = base, seed", ", seed"}, "R0110", "from = base | last"},
 		"rounds in a unit":                     {[]string{"repeat 2 as", "repeat 2 epochs as"}, "R0203", "write repeat 2"},

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// semiSupervised is recipes/ssrm over a tiny model, with RRM's pairs beside it.
+// semiSupervised is recipes/ssrm over a tiny model, with RRM's pairs, filtered, beside it.
 const semiSupervised = `recipe tiny
 
 use std/labels
@@ -36,7 +36,7 @@ data hidden: preference {
 data pairs: labels { from = compare { data = [labeled] }, max_length = 200 tokens, over_length = drop }
 data augmented: preference { from = augment { data = [labeled], wins = 2, ties = 1 }, max_length = 200 tokens, over_length = drop }
 data more: labels {
-  from        = compare { data = [augmented] }
+  from        = compare { data = [hard] }
   labels      = [first, second, same]
   tokens      = ["A", "B", "C"]
   max_length  = 200 tokens
@@ -60,6 +60,7 @@ repeat 2 as round {
   evaluate pm on labeled.holdout
 }
 
+label hard = filter on augmented { scorer = pm, least = 0.2 }
 train rrm on more { objective = label_loss, optimizer = adamw { lr = 3e-3 }, batch = 6 rows, epochs = 1 }
 evaluate rrm on labeled.holdout
 `
@@ -88,6 +89,10 @@ func TestPairwiseRoundsInPureGo(t *testing.T) {
 			Pseudo *struct {
 				Pairs, Kept, Agree, KeptAgree int
 			} `json:"pseudo"`
+			Filtered *struct {
+				Made, Hard int
+				Kinds      []struct{ Made, Hard int }
+			} `json:"filtered"`
 		} `json:"stages"`
 		Results []struct {
 			Stage     string  `json:"stage"`
@@ -100,7 +105,7 @@ func TestPairwiseRoundsInPureGo(t *testing.T) {
 	if err := json.Unmarshal(text, &run); err != nil {
 		t.Fatal(err)
 	}
-	rounds := 0
+	rounds, filters := 0, 0
 	for _, s := range run.Stages {
 		if s.Pseudo != nil {
 			rounds++
@@ -109,8 +114,20 @@ func TestPairwiseRoundsInPureGo(t *testing.T) {
 			}
 		}
 	}
-	if rounds != 2 || len(run.Results) != 4 {
-		t.Fatalf("%d rounds and %d results in %s", rounds, len(run.Results), text)
+	for _, s := range run.Stages {
+		if f := s.Filtered; f != nil {
+			filters++
+			made, hard := 0, 0
+			for _, k := range f.Kinds {
+				made, hard = made+k.Made, hard+k.Hard
+			}
+			if made == 0 || made != f.Made || hard != f.Hard {
+				t.Errorf("%s: %+v", s.Stage, *f)
+			}
+		}
+	}
+	if rounds != 2 || filters != 1 || len(run.Results) != 4 {
+		t.Fatalf("%d rounds, %d filters and %d results in %s", rounds, filters, len(run.Results), text)
 	}
 	for _, r := range run.Results {
 		if r.Positions == nil || r.Positions.Pairs == 0 {

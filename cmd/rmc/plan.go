@@ -88,6 +88,9 @@ func (t *planText) headline(s plan.Stage) {
 		if n := s.Label.Limit; n > 0 {
 			examples = t.examples(s, min(n, e.Examples))
 		}
+		if s.Label.Kind == "filter" {
+			examples = "the pairs that " + s.Label.Data + " made"
+		}
 		fmt.Fprintf(&t.b, "  "+labelling(*s.Label)+", for %s\n", asked(s), examples, s.Label.Name)
 	case plan.Evaluate:
 		fmt.Fprintf(&t.b, "  evaluates %s on %s of %s.%s\n", measured(s), examples, s.Data, s.Evaluate.Part)
@@ -274,6 +277,8 @@ func (t *planText) made(s plan.Stage) {
 			features = of + "(" + features + ")"
 		}
 		t.fact("fits", "%s on %s", s.Fit.Kind, features)
+	case s.Kind == plan.Label && s.Label.Kind == "filter":
+		t.fact("asks", "%s about what was made; leaves out what it is less than %g from the label of", s.Label.Scorer, s.Label.Least)
 	case s.Kind == plan.Label && s.Label.Scorer != "":
 		t.fact("asks", "%s, each pair %s; keeps what it is surer of than %g", s.Label.Scorer, orders(s), s.Label.Keep)
 	case s.Kind == plan.Label:

@@ -7,8 +7,12 @@ import (
 	"github.com/rmc-lang/rmc/lang/diag"
 )
 
-// rollout is the kind of a label that goes on from the steps of solutions.
-const rollout = "rollout"
+// The kinds of a label that goes on from the steps of solutions, and of one that
+// leaves out pairs that were made.
+const (
+	rollout = "rollout"
+	filter  = "filter"
+)
 
 // works is the kind of data that a label works on, and makes.
 func (l *Label) works() string {
@@ -22,7 +26,7 @@ func (l *Label) works() string {
 // where a recipe is silent depends on the kind, and some of it only means
 // something beside other values.
 func (r *resolver) asked(l *Label, path string) {
-	if l.Spec.Kind == "model" {
+	if l.Spec.Kind == "model" || l.Spec.Kind == filter {
 		return
 	}
 	if l.Spec.Kind == rollout {

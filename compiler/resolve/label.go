@@ -1,6 +1,7 @@
 package resolve
 
 import (
+	"cmp"
 	"reflect"
 	"strings"
 
@@ -41,9 +42,13 @@ func (r *resolver) label(d *ast.Decl) {
 func (r *resolver) labelled(l *Label, on *ast.Ident) {
 	switch {
 	case l.Base.Spec.Kind != l.works():
-		r.dataKind(on, map[bool]string{true: "a rollout", false: "a label"}[l.Spec.Kind == rollout], l.works(), l.Base)
+		r.dataKind(on, cmp.Or(map[string]string{rollout: "a rollout", filter: "a filter"}[l.Spec.Kind], "a label"), l.works(), l.Base)
 		return
-	case len(l.Base.Parts) > 0:
+	case l.Spec.Kind == filter && l.Base.Spec.From.Kind != "augment":
+		r.otherKind(on, "data that augment makes", l.Base.Decl).Help =
+			"declare data more: preference { from = augment { data = [" + l.Base.Spec.Name + "] } }, and filter that"
+		return
+	case l.Spec.Kind != filter && len(l.Base.Parts) > 0:
 		r.otherKind(on, "data with a source", l.Base.Decl).Help = "label what it is made of: " + l.Base.Parts[0].Spec.Name
 		return
 	case l.Base.Label != nil:
@@ -53,7 +58,7 @@ func (r *resolver) labelled(l *Label, on *ast.Ident) {
 		return
 	}
 	l.Spec.Data = l.Base.Spec.Name
-	l.Data = &Data{Spec: l.Base.Spec, Decl: l.Decl, Loose: l.Base.Loose, Label: l, Exclude: l.Base.Exclude, bound: done}
+	l.Data = &Data{Spec: l.Base.Spec, Decl: l.Decl, Loose: l.Base.Loose, Label: l, Parts: l.Base.Parts, Exclude: l.Base.Exclude, bound: done}
 	l.Data.Spec.Name, l.Data.Spec.Label = l.Name, l.Name
 	r.data[l.Name] = l.Data
 	r.recipe.Data = append(r.recipe.Data, l.Data)

@@ -225,23 +225,57 @@ func picked(from spec.From, i int) []kind {
 	return append(pick(all[:mostWins], from.Wins, 0), pick(all[mostWins:], from.Ties, 1)...)
 }
 
-// Easy is the reason for which Hard leaves a row out.
-const Easy = "easy"
+// A Hardness says which of the rows that Augment made a model did not judge right
+// already.
+type Hardness struct {
+	Made    int          `json:"made"`              // rows that were made
+	Hard    int          `json:"hard"`              // of these, kept
+	Unasked int          `json:"unasked,omitempty"` // of those kept, the ones that the model could not be asked about
+	Kinds   []HardnessOf `json:"kinds"`             // the same by kind, in RRM's order
+}
 
-// Hard leaves out the rows that were made and that a model judges right already:
-// with p its probability that the chosen side is better (of a tie, the first
-// side), those of which p is less than least from the label, 1 or ½. RRM has 0.2.
-// Rows as they were stay.
-func Hard(pairs []Pair, p []float64, least float64) ([]Pair, Filter) {
-	f := Filter{Name: Easy, Reason: fmt.Sprintf("the model is less than %v from the label", least), Before: len(pairs)}
-	var out []Pair
+// A HardnessOf is the Hardness of one kind of made rows.
+type HardnessOf struct {
+	Kind string `json:"kind"` // Pair.Made
+	Made int    `json:"made"`
+	Hard int    `json:"hard"`
+}
+
+// Easy lists the rows that were made and that a model judges right already (RRM,
+// Liu et al. 2024): with p its probability that the chosen side is better (of a
+// tie, the first side), those of which p is less than least from the label, 1 or
+// ½. RRM has 0.2. Rows as they were are never easy, and no more are those of
+// which p is NaN, for the model could not be asked.
+func Easy(pairs []Pair, p []float64, least float64) (easy []int, of Hardness) {
+	made, hard := map[string]int{}, map[string]int{}
 	for i, pair := range pairs {
-		if pair.Made != "" && math.Abs(p[i]-float64(pair.probability())) < least {
-			f.Rows = noted(f.Rows, pair.Row)
+		if pair.Made == "" {
 			continue
 		}
-		out = append(out, pair)
+		made[pair.Made]++
+		if math.Abs(p[i]-float64(pair.probability())) < least { // false of NaN
+			easy = append(easy, pair.Row)
+			continue
+		}
+		hard[pair.Made]++
+		if of.Hard++; math.IsNaN(p[i]) {
+			of.Unasked++
+		}
 	}
-	f.After = len(out)
-	return Union(out), f
+	for _, k := range kinds() {
+		if n := made[k.name]; n > 0 {
+			of.Made += n
+			of.Kinds = append(of.Kinds, HardnessOf{k.name, n, hard[k.name]})
+		}
+	}
+	return easy, of
+}
+
+// WithoutRows lists pairs but for some rows, and numbers them anew.
+func WithoutRows(pairs []Pair, rows []int) []Pair {
+	out := map[int]bool{}
+	for _, row := range rows {
+		out[row] = true
+	}
+	return Union(slices.DeleteFunc(slices.Clone(pairs), func(p Pair) bool { return out[p.Row] }))
 }

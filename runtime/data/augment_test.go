@@ -2,6 +2,7 @@ package data
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -255,9 +256,20 @@ func TestR6RowsAModelJudgesRight(t *testing.T) {
 			p[i] = float64(pair.probability()) - 0.25
 		}
 	}
-	left, f := Hard(a.Pairs, p, 0.2)
-	if f.Before != 60 || f.After != len(left) || f.Name != Easy || len(f.Rows) != 5 {
-		t.Fatalf("%+v", f)
+	p[1] = math.NaN() // it could not be asked
+	easy, of := Easy(a.Pairs, p, 0.2)
+	left := WithoutRows(a.Pairs, easy)
+	if of.Made != 56 || of.Hard != 29 || of.Unasked != 1 || len(of.Kinds) != 14 || len(easy) != 27 {
+		t.Fatalf("%+v, %d easy", of, len(easy))
+	}
+	hard := 0
+	for _, k := range of.Kinds {
+		if hard += k.Hard; k.Made != 4 {
+			t.Errorf("%+v; of each of four rows each kind is made", k)
+		}
+	}
+	if hard != of.Hard || of.Kinds[0].Kind != "chosen i > chosen j" || of.Kinds[13].Kind != "rejected j = rejected k" {
+		t.Errorf("%+v", of.Kinds)
 	}
 	originals := 0
 	for i, pair := range left {
@@ -268,11 +280,11 @@ func TestR6RowsAModelJudgesRight(t *testing.T) {
 			originals++
 		}
 	}
-	if originals != 4 || len(left) != 4+28 {
+	if originals != 4 || len(left) != 4+29 {
 		t.Errorf("%d originals of %d", originals, len(left))
 	}
-	if all, f := Hard(a.Pairs, p, 0.125); len(all) != len(a.Pairs) || f.After != f.Before {
-		t.Errorf("as far from the label as least is hard: %d of %d", len(all), len(a.Pairs))
+	if easy, of := Easy(a.Pairs, p, 0.125); len(easy) != 0 || of.Hard != of.Made {
+		t.Errorf("as far from the label as least is hard: %+v", of)
 	}
 }
 

@@ -135,6 +135,16 @@ func Responses(row map[string]any, d spec.Data, encode Encode) ([]Example, error
 	return out, nil
 }
 
+// Answer is a response to a prompt as a sequence that is to be scored. What
+// d.OverLength would drop is an error.
+func Answer(d spec.Data, prompt, response []Message, encode Encode) (Sequence, error) {
+	_, out, _, err := record{prompt: prompt, responses: [][]Message{response}}.scored(d, encode)
+	if err != nil {
+		return Sequence{}, err
+	}
+	return out[0], nil
+}
+
 // only is a record of one of the responses.
 func (rec record) only(i int) record {
 	out := record{prompt: rec.prompt, promptIDs: rec.promptIDs}

@@ -262,10 +262,11 @@ type Fit struct {
 // own. It asks for each pair of preference data which side is better, a language
 // model behind a server (llm) or a model of the recipe (model); or it has a
 // language model go on from each step of solutions, and counts how often that
-// leads to the right answer (rollout).
+// leads to the right answer (rollout); or it leaves out of what augment made the
+// pairs that a model of the recipe judges right already (filter).
 type Label struct {
 	Name string // of the data it makes: label judged = …
-	Kind string `rmr:",kind" one_of:"llm|model|rollout" doc:"llm: a language model behind an OpenAI-compatible endpoint is asked which side is better; model: a model of the recipe is, as trained so far; rollout: a language model goes on from each step of a solution, and the step is labelled by whether that leads to the right answer"`
+	Kind string `rmr:",kind" one_of:"llm|model|rollout|filter" doc:"llm: a language model behind an OpenAI-compatible endpoint is asked which side is better; model: a model of the recipe is, as trained so far; rollout: a language model goes on from each step of a solution, and the step is labelled by whether that leads to the right answer; filter: of the pairs that augment made, those that a model of the recipe judges right already are left out"`
 	Data string // whose pairs are judged, or whose solutions are gone on from
 
 	Endpoint    string   `rmr:"endpoint" of:"llm|rollout" doc:"base address of an OpenAI-compatible server, up to /v1"`
@@ -293,9 +294,10 @@ type Label struct {
 	Timeout     float64  `rmr:"timeout" of:"llm|rollout" default:"60 seconds" unit:"seconds" min:"0.01" doc:"longest wait for one answer"`
 	Undecided   string   `rmr:"undecided" of:"llm" default:"drop" one_of:"drop|error" doc:"what becomes of a pair whose answers disagree or say nothing; a tie is left out either way"`
 
-	Scorer string  `rmr:"scorer,model" of:"model" doc:"the model that is asked, with the weights that it has by then"`
+	Scorer string  `rmr:"scorer,model" of:"model|filter" doc:"the model that is asked, with the weights that it has by then"`
 	Keep   float64 `rmr:"keep" of:"model" default:"0.8" min:"0.5" max:"0.999999" doc:"a pair is kept if its better side has a higher probability than this (SSRM's threshold); the sides are exchanged where the model prefers the other"`
-	Batch  int     `rmr:"batch" of:"model" default:"16" unit:"pairs" min:"1" doc:"pairs per forward; it never changes a probability"`
+	Least  float64 `rmr:"least" of:"filter" default:"0.2" min:"0" max:"1" doc:"a pair that was made is left out if the model's probability for its first side is less than this from its label, 1 or, where neither is better, ½ (RRM's threshold); the pairs themselves stay"`
+	Batch  int     `rmr:"batch" of:"model|filter" default:"16" unit:"pairs" min:"1" doc:"pairs per forward; it never changes a probability"`
 	Form   string  // of a policy that is asked: the labels data made by compare that it was trained on last, which says how
 }
 

@@ -52,10 +52,16 @@ func (r *Run) union(ctx context.Context, m spec.Model, d spec.Data) (*data.Set, 
 }
 
 // pairs is the rows of preference data, or those that comparisons are made of, in
-// words.
+// words. Of what a filter left they are as the model saw them that was asked.
 func (r *Run) pairs(ctx context.Context, m spec.Model, d spec.Data) ([]data.Pair, error) {
 	if isRows(d) {
 		return r.rowPairs(ctx, m, d)
+	}
+	if d.Label != "" {
+		var err error
+		if m, err = r.Program.scorerOf(d.Label); err != nil {
+			return nil, err
+		}
 	}
 	var all [][]data.Pair
 	for _, name := range d.From.Data {
@@ -77,7 +83,20 @@ func (r *Run) pairs(ctx context.Context, m spec.Model, d spec.Data) ([]data.Pair
 	if err != nil {
 		return nil, fmt.Errorf("data %s: %w", d.Name, err)
 	}
+	if d.Label != "" {
+		return r.hard(d.Label, made.Pairs)
+	}
 	return made.Pairs, nil
+}
+
+// scorerOf is the model that a label asks.
+func (p Program) scorerOf(label string) (spec.Model, error) {
+	for _, s := range p.Stages {
+		if s.Kind == "label" && s.Label.Name == label {
+			return p.model(s.Label.Scorer)
+		}
+	}
+	return spec.Model{}, fmt.Errorf("the program has no label %q", label)
 }
 
 // rowPairs is the pairs of a source, with the sides that a label gave them.
@@ -149,7 +168,10 @@ func isRows(d spec.Data) bool { return d.From.Kind == "" || d.From.Kind == "rows
 // waits reports whether a data set is made of one that a label stage has still to
 // label.
 func (p Program) waits(d spec.Data) bool {
-	return slices.ContainsFunc(p.partsOf(d), func(part spec.Data) bool { return part.Label != "" })
+	return d.Label != "" && !isRows(d) || slices.ContainsFunc(d.From.Data, func(name string) bool {
+		part, err := p.data(name)
+		return err == nil && (part.Label != "" || p.waits(part))
+	})
 }
 
 // partsOf are the data sets with a source of their own that d is made of.

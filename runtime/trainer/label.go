@@ -38,6 +38,10 @@ func (r *Run) ask(ctx context.Context, s Stage, done *Done) (err error) {
 		done.Pseudo, done.Reused, err = r.pseudo(ctx, s)
 		return err
 	}
+	if s.Label.Kind == "filter" {
+		done.Filtered, done.Reused, err = r.filter(ctx, s)
+		return err
+	}
 	if s.Label.Kind == "rollout" {
 		if done.Rollout, err = r.rollout(ctx, s); err == nil {
 			done.Reused = done.Rollout.Asked == 0

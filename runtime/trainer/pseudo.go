@@ -74,7 +74,11 @@ func (r *Run) pseudo(ctx context.Context, s Stage) (out *Pseudo, reused bool, er
 	if err != nil {
 		return nil, false, err
 	}
-	inputs, err := r.pseudoInputs(ctx, s, m, texts)
+	var all []data.Text
+	for _, row := range slices.Sorted(maps.Keys(texts)) {
+		all = append(all, texts[row])
+	}
+	inputs, err := r.askedInputs(ctx, s, m, all)
 	if err != nil {
 		return nil, false, err
 	}
@@ -115,8 +119,9 @@ func (r *Run) keptTexts(ctx context.Context, s Stage, m spec.Model) (map[int]dat
 	return texts, nil
 }
 
-// pseudoInputs is a digest of all that pseudo-labels depend on.
-func (r *Run) pseudoInputs(ctx context.Context, s Stage, m spec.Model, texts map[int]data.Text) (string, error) {
+// askedInputs is a digest of all that the answers of a model of the recipe depend
+// on; rows are those that it is asked about, in words.
+func (r *Run) askedInputs(ctx context.Context, s Stage, m spec.Model, rows any) (string, error) {
 	n, err := r.network(ctx, m)
 	if err != nil {
 		return "", err
@@ -139,11 +144,7 @@ func (r *Run) pseudoInputs(ctx context.Context, s Stage, m spec.Model, texts map
 		}
 		form.Name, form.From = "", spec.From{Kind: form.From.Kind}
 	}
-	var all []data.Text
-	for _, row := range slices.Sorted(maps.Keys(texts)) {
-		all = append(all, texts[row])
-	}
-	text, err := json.Marshal(all)
+	text, err := json.Marshal(rows)
 	if err != nil {
 		return "", err
 	}

@@ -179,8 +179,10 @@ type Done struct {
 	// Judged is of a label stage that asks a judge, Rollout of one that goes on from steps.
 	Judged  *judge.Summary        `json:"judged,omitempty"`
 	Rollout *judge.RolloutSummary `json:"rollout,omitempty"`
-	// Pseudo is of one that asks a model of the recipe.
-	Pseudo *Pseudo `json:"pseudo,omitempty"`
+	// Pseudo is of one that asks a model of the recipe which side is better, Filtered
+	// of one that leaves out what it judges right already.
+	Pseudo   *Pseudo   `json:"pseudo,omitempty"`
+	Filtered *Filtered `json:"filtered,omitempty"`
 }
 
 // Measures compare the sides of preference pairs. A tie counts as wrong.

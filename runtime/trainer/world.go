@@ -156,14 +156,15 @@ func (r *Run) readAll(ctx context.Context) error {
 func (r *Run) readFor(ctx context.Context, s Stage) error {
 	m, err := r.Program.readBy(s)
 	base, rolled := r.Program.goneOnFrom(s.Data)
+	if !rolled {
+		base = r.Program.unjudged(s.Data)
+	}
 	switch {
 	case err != nil:
-	case rolled:
-		_, err = r.set(ctx, m, base)
-	case r.Program.waits(s.Data):
-		err = r.fetchParts(ctx, s.Data)
+	case r.Program.waits(base):
+		err = r.fetchParts(ctx, base)
 	default:
-		_, err = r.set(ctx, m, r.Program.unjudged(s.Data))
+		_, err = r.set(ctx, m, base)
 	}
 	if err == nil && s.Model.Name != "" {
 		_, err = r.network(ctx, s.Model)
@@ -216,7 +217,7 @@ func (p Program) readBy(s Stage) (spec.Model, error) {
 // readByLabel is the model of the first stage that works with judged pairs, or
 // any encoder: what a judge is shown are texts.
 func (p Program) readByLabel(label Stage) (spec.Model, error) {
-	if label.Label.Kind == "model" {
+	if label.Label.Scorer != "" {
 		return p.model(label.Label.Scorer)
 	}
 	made := func(d spec.Data) bool { return d.Name == label.Label.Name }

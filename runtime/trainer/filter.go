@@ -1,0 +1,256 @@
+package trainer
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+
+	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/disk"
+	"github.com/rmc-lang/rmc/runtime/spec"
+)
+
+// What a filter comes to, in the folder labels/NAME: filterFile says which rows are
+// left out, chancesFile what the model said of each that was made, a line each.
+const (
+	filterFile  = "filter.json"
+	chancesFile = "chances.jsonl"
+)
+
+// A Filtered is what a label stage of kind filter came to (RRM, Liu et al. 2024,
+// arXiv 2409.13156): of the pairs that were made those that the model does not
+// judge right already.
+type Filtered struct {
+	data.Hardness
+	Scorer string  `json:"scorer"`
+	Least  float64 `json:"least"`
+	// Positions are of a policy, which is asked in both orders.
+	Positions *data.Positions `json:"positions,omitempty"`
+}
+
+// String is a line of it.
+func (f Filtered) String() string {
+	line := fmt.Sprintf("%s is at least %g from the label of %d of %d pairs that were made (%s), which are kept",
+		f.Scorer, f.Least, f.Hard, f.Made, share(float64(f.Hard)/float64(max(1, f.Made))))
+	if f.Unasked > 0 {
+		line += fmt.Sprintf("; %d of them could not be asked", f.Unasked)
+	}
+	if f.Positions != nil {
+		line += fmt.Sprintf("; the same in both orders %s", share(f.Positions.Consistent))
+	}
+	return line
+}
+
+// A filtering is filterFile.
+type filtering struct {
+	Label   spec.Label `json:"label"`
+	Inputs  string     `json:"inputs"` // digest of all that it depends on
+	Easy    []int      `json:"easy"`   // rows that are left out, as augment numbers them
+	Summary Filtered   `json:"summary"`
+}
+
+// A chance is a line of chancesFile.
+type chance struct {
+	Row  int      `json:"row"` // as augment numbers them
+	Made string   `json:"made"`
+	P    *float64 `json:"p"` // that the first side is better; null where the model could not be asked
+	Kept bool     `json:"kept"`
+}
+
+// filter leaves out of what augment made the pairs that a model of the recipe, with
+// the weights that it has by now, judges right.
+func (r *Run) filter(ctx context.Context, s Stage) (out *Filtered, reused bool, err error) {
+	m, err := r.Program.model(s.Label.Scorer)
+	if err != nil {
+		return nil, false, err
+	}
+	pairs, err := r.pairs(ctx, m, s.Data)
+	if err != nil {
+		return nil, false, err
+	}
+	inputs, err := r.askedInputs(ctx, s, m, pairs)
+	if err != nil {
+		return nil, false, err
+	}
+	folder := r.labelFolder(s.Label.Name)
+	if kept, err := readFilter(folder); err == nil && kept.Inputs == inputs {
+		r.note(fmt.Sprintf("%s: as filtered before, %s", s.Name(), kept.Summary))
+		return &kept.Summary, true, nil
+	}
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return nil, false, err
+	}
+	p, positions, err := r.chances(ctx, s, m, pairs)
+	if err != nil {
+		return nil, false, err
+	}
+	easy, of := data.Easy(pairs, p, s.Label.Least)
+	out = &Filtered{of, m.Name, s.Label.Least, positions}
+	r.note(fmt.Sprintf("%s: %s", s.Name(), out))
+	for _, k := range of.Kinds {
+		r.note(fmt.Sprintf("%s: %d of %d of %s", s.Label.Name, k.Hard, k.Made, k.Kind))
+	}
+	return out, false, writeFilter(folder, filtering{s.Label, inputs, easy, *out}, pairs, p)
+}
+
+// chances is the model's probability that the first side of each pair that was made
+// is better; NaN of pairs that it could not be asked about, and of those that were
+// there before.
+func (r *Run) chances(ctx context.Context, s Stage, m spec.Model, pairs []data.Pair) ([]float64, *data.Positions, error) {
+	p := make([]float64, len(pairs))
+	var made []data.Pair
+	var at []int
+	for i, pair := range pairs {
+		if p[i] = math.NaN(); pair.Made != "" {
+			made, at = append(made, pair), append(at, i)
+		}
+	}
+	var said []float64
+	var of *data.Positions
+	var err error
+	if m.Kind == "policy" {
+		said, of, err = r.chancesByOrders(ctx, s, m, made)
+	} else {
+		said, err = r.chancesByScores(ctx, s, m, made)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, x := range said {
+		p[at[i]] = x
+	}
+	return p, of, nil
+}
+
+// chancesByOrders asks a policy about both orders of each pair.
+func (r *Run) chancesByOrders(ctx context.Context, s Stage, m spec.Model, pairs []data.Pair) ([]float64, *data.Positions, error) {
+	c, err := r.comparing(ctx, Reward{}, m, s.Label.Form)
+	if err != nil {
+		return nil, nil, err
+	}
+	contests := make([]contest, len(pairs))
+	for i, pair := range pairs {
+		contests[i] = contest{pair.Prompt, pair.Chosen, pair.Rejected}
+	}
+	results, err := c.compare(ctx, contests)
+	if err != nil {
+		return nil, nil, err
+	}
+	p := make([]float64, len(results))
+	for i, result := range results {
+		if p[i] = result.mean(); result.failed != nil {
+			p[i] = math.NaN()
+		}
+	}
+	return p, positions(results), nil
+}
+
+// chancesByScores is what the difference of two scores says, as in Bradley–Terry.
+// Each response to a prompt is scored once, in however many pairs it is.
+func (r *Run) chancesByScores(ctx context.Context, s Stage, m spec.Model, pairs []data.Pair) ([]float64, error) {
+	encode, err := r.encoder(ctx, m, s.Data)
+	if err != nil {
+		return nil, err
+	}
+	var all []data.Sequence
+	place := map[data.Digest]int{}
+	sides := make([][2]int, len(pairs)) // places; -1 of a response that cannot be scored
+	for i, pair := range pairs {
+		for k, response := range [][]data.Message{pair.Chosen, pair.Rejected} {
+			sides[i][k] = -1
+			sequence, err := data.Answer(s.Data, pair.Prompt, response, encode)
+			if err != nil {
+				continue
+			}
+			at, met := place[sequence.Digest()]
+			if !met {
+				at = len(all)
+				place[sequence.Digest()], all = at, append(all, sequence)
+			}
+			sides[i][k] = at
+		}
+	}
+	scores, err := r.scoresOf(ctx, m, s, all)
+	if err != nil {
+		return nil, err
+	}
+	p := make([]float64, len(pairs))
+	for i, two := range sides {
+		if p[i] = math.NaN(); min(two[0], two[1]) >= 0 {
+			p[i] = 1 / (1 + math.Exp(scores[two[1]]-scores[two[0]]))
+		}
+	}
+	return p, nil
+}
+
+// scoresOf is what a reward model, as trained by now, gives for sequences.
+func (r *Run) scoresOf(ctx context.Context, m spec.Model, s Stage, all []data.Sequence) ([]float64, error) {
+	n, err := r.network(ctx, m)
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	read, err := r.readerOf(ctx, n, all, s.Data.MaxLength)
+	if err != nil {
+		return nil, err
+	}
+	return n.score(ctx, read, all, 2*max(1, s.Label.Batch))
+}
+
+// hard is the pairs that a filter kept of those that augment made.
+func (r *Run) hard(label string, pairs []data.Pair) ([]data.Pair, error) {
+	folder := r.labelFolder(label)
+	kept, err := readFilter(folder)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%s has no labels %s; train first, or name another folder with --out", r.Dir, label)
+	case err != nil:
+		return nil, fmt.Errorf("the labels %s are damaged: %s: %w; train again, which asks for nothing that is answered", label, filepath.Join(folder, filterFile), err)
+	}
+	return data.WithoutRows(pairs, kept.Easy), nil
+}
+
+func readFilter(folder string) (*filtering, error) {
+	text, err := os.ReadFile(filepath.Join(folder, filterFile))
+	if err != nil {
+		return nil, err
+	}
+	var f filtering
+	return &f, json.Unmarshal(text, &f)
+}
+
+// writeFilter keeps what a filter came to, and what it was made of. What it came to
+// is last: where it is, all is.
+func writeFilter(folder string, f filtering, pairs []data.Pair, p []float64) error {
+	easy := map[int]bool{}
+	for _, row := range f.Easy {
+		easy[row] = true
+	}
+	var rows bytes.Buffer
+	enc := json.NewEncoder(&rows)
+	for i, pair := range pairs {
+		if pair.Made == "" {
+			continue
+		}
+		line := chance{Row: pair.Row, Made: pair.Made, Kept: !easy[pair.Row]}
+		if !math.IsNaN(p[i]) {
+			line.P = &p[i]
+		}
+		if err := enc.Encode(line); err != nil {
+			return err
+		}
+	}
+	if err := disk.Write(filepath.Join(folder, chancesFile), rows.Bytes()); err != nil {
+		return err
+	}
+	text, err := json.MarshalIndent(f, "", " ")
+	if err != nil {
+		return err
+	}
+	return disk.Write(filepath.Join(folder, filterFile), append(text, '\n'))
+}

@@ -1,0 +1,232 @@
+package trainer
+
+import (
+	"context"
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rmc-lang/rmc/runtime/backend"
+	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/op"
+	"github.com/rmc-lang/rmc/runtime/spec"
+)
+
+func plainBradleyTerry(b *op.Batch) op.Objective {
+	d := op.Sub(b.Score("rm", "chosen"), b.Score("rm", "rejected"))
+	return op.Objective{Loss: op.Mean(op.Neg(op.LogSigmoid(d)), "pair")}
+}
+
+// tinyAugmented are RRM's rows of prefs, three won and two tied of each, and what a
+// filter leaves of them.
+func tinyAugmented() (augmented, hard spec.Data) {
+	augmented = spec.Data{
+		Name: "augmented", Kind: "preference", From: spec.From{Kind: "augment", Data: []string{"prefs"}, Originals: true, Wins: 3, Ties: 2},
+		MaxLength: 96, OverLength: "drop", Ties: "drop",
+	}
+	hard = augmented
+	hard.Name, hard.Label = "hard", "hard"
+	return augmented, hard
+}
+
+// filterRun trains a reward model, of which the whole or the head is trained, has it
+// filter RRM's rows, and trains it on what is left.
+func filterRun(t *testing.T, b *backend.Backend, tune string) *Run {
+	t.Helper()
+	m := spec.Model{
+		Name: "rm", Kind: "reward", Base: "file:" + talker(t), DType: "float32",
+		Head: spec.Head{Kind: "linear", Outputs: 1, Layer: -1, Init: "normal"}, Tune: spec.Tune{Kind: tune},
+	}
+	tr := tinyPolicyTrain
+	tr.Name, tr.Data, tr.Objective, tr.Buckets, tr.Steps, tr.Save = "rm", "prefs", "plainBradleyTerry", []int{96}, 12, 100
+	prefs := tinyPrefs("prefs", tinyTalks(t, 24, 1, 0), 0.3)
+	augmented, hard := tinyAugmented()
+	again := tr
+	again.Name, again.Data, again.From, again.Steps = "rm_hard", "hard", "base", 4
+	label := spec.Label{Name: "hard", Kind: "filter", Data: "augmented", Scorer: "rm", Least: 0.2, Batch: 8}
+	return &Run{
+		Program: Program{
+			Name: "filter", Data: []spec.Data{prefs, augmented, hard},
+			Stages: []Stage{Train(m, prefs, tr, plainBradleyTerry), Label(label, augmented), Train(m, hard, again, plainBradleyTerry)},
+		},
+		Dir: t.TempDir(), Backend: b, OnNote: func(s string) { t.Log(s) },
+	}
+}
+
+// chancesOf reads what the model said of each row.
+func chancesOf(t *testing.T, r *Run) []chance {
+	t.Helper()
+	all, err := readLines[chance](filepath.Join(r.labelFolder("hard"), chancesFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// R6: a recipe leaves out the rows that a model judges right already: those of which
+// its probability is near enough to the label. Rows as they were stay, and so does
+// what is held out; a second run asks nothing.
+func TestR6FilterByARewardModel(t *testing.T) {
+	b := goBackend(t)
+	for _, tune := range []string{"full", "head"} {
+		r := filterRun(t, b, tune)
+		var notes []string
+		r.OnNote = func(line string) {
+			notes = append(notes, line)
+			t.Log(line)
+		}
+		execute(t, r)
+		f := r.Done[1].Filtered
+		if !slices.ContainsFunc(notes, func(line string) bool { return strings.HasSuffix(line, " of rejected i > chosen j") }) {
+			t.Errorf("%s: the log does not tell the kinds: %q", tune, notes)
+		}
+		base := r.world.sets["rm prefs"]
+		n := len(base.Train)
+		if f == nil || f.Made > 5*n || f.Made < 4*n || f.Unasked != 0 || f.Hard == 0 || f.Hard == f.Made || f.Positions != nil {
+			t.Fatalf("%s: %+v", tune, f)
+		}
+		said := chancesOf(t, r)
+		kept := 0
+		for _, c := range said {
+			label := map[bool]float64{true: 1, false: 0.5}[strings.Contains(c.Made, ">")]
+			if c.P == nil || c.Kept != (math.Abs(*c.P-label) >= 0.2) {
+				t.Errorf("%s: %+v", tune, c)
+			}
+			if c.Kept {
+				kept++
+			}
+		}
+		if len(said) != f.Made || kept != f.Hard {
+			t.Errorf("%s: %d lines, %d kept; %+v", tune, len(said), kept, f)
+		}
+		wins := 0
+		for _, k := range f.Kinds {
+			if strings.Contains(k.Kind, ">") {
+				wins += k.Hard
+			}
+		}
+		set := r.world.sets["rm hard"]
+		if len(set.Train) != n+wins || len(set.Holdout) != len(base.Holdout) {
+			t.Errorf("%s: %d rows are trained on and %d held out; %d pairs and %d won that are kept, ties have no score", tune, len(set.Train), len(set.Holdout), n, wins)
+		}
+		again := filterRun(t, b, tune)
+		again.Dir, again.Program = r.Dir, r.Program
+		execute(t, again)
+		for _, done := range again.Done {
+			if !done.Reused {
+				t.Errorf("%s: %s was done again", tune, done.Stage)
+			}
+		}
+		if got := again.Done[1].Filtered; got == nil || got.Hard != f.Hard || !slices.Equal(got.Kinds, f.Kinds) {
+			t.Errorf("%s: kept %+v, and was %+v", tune, got, f)
+		}
+	}
+}
+
+// The chance of a pair is that of the two scores as the model gives them, whichever
+// pairs they are in.
+func TestFilterChancesAreOfScores(t *testing.T) {
+	r := filterRun(t, goBackend(t), "full")
+	r.Program.Stages = r.Program.Stages[:2]
+	r.Program.Stages[0].Train.Steps = 4
+	execute(t, r)
+	s, err := r.Scorer(context.Background(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pairs, err := r.pairs(context.Background(), r.Program.Stages[0].Model, r.Program.Data[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range chancesOf(t, r)[:10] {
+		p := pairs[c.Row]
+		all, err := s.Encode(map[string]any{"prompt": p.Prompt[0].Content, "chosen": p.Chosen[0].Content, "rejected": p.Rejected[0].Content})
+		if err != nil {
+			t.Fatal(err)
+		}
+		said, err := s.Score(context.Background(), all)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := 1 / (1 + math.Exp(said.scores[1]-said.scores[0])); math.Abs(want-*c.P) > 1e-5 {
+			t.Errorf("%s: %v, and its scores say %v", c.Made, *c.P, want)
+		}
+	}
+}
+
+// A policy is asked about each pair in both orders, also where a third label is for
+// neither; what cannot be asked stays, and is counted. Comparisons are made of what
+// is left.
+func TestR6FilterByAPolicy(t *testing.T) {
+	b := goBackend(t)
+	m, tr := tinyPolicy, tinyPolicyTrain
+	m.Base = "file:" + talker(t)
+	tr.Data, tr.Buckets, tr.Steps, tr.Save = "pairs", []int{96}, 30, 100
+	prefs := tinyPrefs("prefs", tinyTalks(t, 24, 1, 0), 0.3)
+	augmented, hard := tinyAugmented()
+	pairs, more := tinyCompare("pairs", "prefs"), tinyCompare("more", "hard")
+	again := tr
+	again.Name, again.Data, again.From, again.Steps = "pm_hard", "more", "base", 2
+	label := spec.Label{Name: "hard", Kind: "filter", Data: "augmented", Scorer: "pm", Form: "pairs", Least: 0.2, Batch: 8}
+	r := &Run{
+		Program: Program{
+			Name: "filter", Data: []spec.Data{prefs, augmented, hard, pairs, more},
+			Stages: []Stage{Train(m, pairs, tr, labelLoss(false)), Label(label, augmented), Train(m, more, again, labelLoss(false))},
+		},
+		Dir: t.TempDir(), Backend: b, OnNote: func(s string) { t.Log(s) },
+	}
+	execute(t, r)
+	f := r.Done[1].Filtered
+	base := r.world.sets["pm pairs"] // what is held out is asked in both orders
+	n := len(base.Train)
+	if f == nil || f.Made > 5*n || f.Made < 4*n || f.Hard == 0 || f.Hard == f.Made || f.Positions == nil || f.Positions.Pairs != f.Made {
+		t.Fatalf("%+v", f)
+	}
+	wins := 0
+	for _, k := range f.Kinds {
+		if strings.Contains(k.Kind, ">") {
+			wins += k.Hard
+		}
+	}
+	if set := r.world.sets["pm more"]; len(set.Train) != n+wins || len(set.Holdout) != len(base.Holdout) {
+		t.Errorf("%d comparisons to train on and %d held out; %d won pairs are kept", len(set.Train), len(set.Holdout), wins)
+	}
+	// A question that is too long for the form is not asked.
+	r.Program.Data[3].MaxLength, r.Dir = 20, t.TempDir()
+	all, err := r.pairs(context.Background(), m, augmented)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, _, err := r.chances(context.Background(), r.Program.Stages[1], m, all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, of := data.Easy(all, p, 0.2); of.Unasked != of.Made || of.Hard != of.Made {
+		t.Errorf("%+v; no question of a few tokens can be asked", of)
+	}
+}
+
+// What is not there, or is damaged, is said with what to do.
+func TestFilterNotThere(t *testing.T) {
+	r := filterRun(t, goBackend(t), "full")
+	if _, err := r.hard("hard", nil); err == nil || !strings.Contains(err.Error(), "has no labels hard; train first") {
+		t.Error(err)
+	}
+	if err := os.MkdirAll(r.labelFolder("hard"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(r.labelFolder("hard"), filterFile), []byte(`{"easy":`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.hard("hard", nil); err == nil || !strings.Contains(err.Error(), "are damaged") {
+		t.Error(err)
+	}
+	text, err := json.Marshal(Filtered{Hardness: data.Hardness{Made: 4, Hard: 1}, Scorer: "rm", Least: 0.2})
+	if err != nil || !strings.Contains(string(text), `"made":4,"hard":1`) {
+		t.Errorf("%s, %v", text, err)
+	}
+}
