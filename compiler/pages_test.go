@@ -19,13 +19,16 @@ import (
 var shown = regexp.MustCompile("(?ms)^```rmr *([^\n]*)\n(.*?)^```$")
 
 // What the pages show of the language is a whole recipe that compiles, a part of
-// one of recipes/, word for word, or, where it says in=NAME, declarations that
+// one of recipes/ or of the library, word for word, or, where it says in=NAME, declarations that
 // compile in the recipe NAME in place of its own, after those above on the page. Files of the tutorial (file=)
 // are typed in by a test of recipes/.
 func TestRecipesOfThePages(t *testing.T) {
 	recipes := map[string]string{}
 	for _, path := range glob(t, "../recipes/*/*.rmr") {
 		recipes[filepath.Base(filepath.Dir(path))] = read(t, path)
+	}
+	for _, path := range glob(t, "../stdlib/*.rmr") {
+		recipes["std/"+strings.TrimSuffix(filepath.Base(path), ".rmr")] = read(t, path)
 	}
 	n := 0
 	for _, page := range append(glob(t, "../docs/*.md"), glob(t, "../*.md")...) {

@@ -38,7 +38,7 @@ func near(t *testing.T, what string, got, want float64) {
 	}
 }
 
-// The numbers of methods.md T3 and T12, and of a row that is padding.
+// The numbers of T3 and T12, and of a row that is padding.
 func TestBradleyTerryByHand(t *testing.T) {
 	o := objective(t, "preference", `objective f on preference {
   let d = score(chosen) - score(rejected)

@@ -74,7 +74,7 @@ var four = world{
 }
 
 func TestBradleyTerryByHand(t *testing.T) {
-	// methods.md T3: equal scores give ln 2, a lead of 2 gives .126928.
+	// T3: equal scores give ln 2, a lead of 2 gives .126928.
 	w := world{[]float32{0, 2}, []float32{0, 0}, []float32{0, 0}, []float32{1, 1}, 2}
 	got, chosen, _ := w.run(t, bradleyTerry)
 	if want := (0.693147 + 0.126928) / 2; !near(got, want, 1e-5) {

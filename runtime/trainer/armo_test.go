@@ -221,7 +221,7 @@ func partOf(parts Parts, name string) map[string]float32 {
 	return out
 }
 
-// §7.7: the score is the sum of the coefficients times what the probe says of the
+// As the published model has it, the score is the sum of the coefficients times what the probe says of the
 // response, c = g·Tᵀ, and of the gates times the transformed attributes. The
 // transform that was fitted is in all of them (A2): what it takes out of an
 // attribute is out of the score.

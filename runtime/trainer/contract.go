@@ -12,8 +12,8 @@ import (
 )
 
 // A Contract is everything that, with the weights, decides a score. Two programs
-// that score with equal contracts and weights give equal scores; peers lose up
-// to 6 points of accuracy where they differ (peers.md §4, P3 P6 P7 P8). Its hash
+// that score with equal contracts and weights give equal scores; other trainers
+// lose up to 6 points of accuracy where theirs differ. Its hash
 // is stored in run.json, in the checkpoint's model and in the export.
 type Contract struct {
 	Base       string `json:"base"`        // source of the weights, as in the recipe

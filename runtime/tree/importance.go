@@ -21,7 +21,7 @@ type Importance struct {
 }
 
 // Importances returns the importance of each attribute in t, and over
-// f.Bootstrap trees in the way of methods §10.3: each grows on groups of rows
+// f.Bootstrap trees, as RLHFlow's study of judges does: each grows on groups of rows
 // drawn with replacement, every pair in one orientation drawn at random, and is
 // pruned as f says, on the groups not drawn where that is by validation. rows are
 // those that t grew from. The same arguments give the same numbers.

@@ -1,6 +1,6 @@
 // Package tree grows and asks decision trees over differences of attributes:
-// the interpretable reward model of methods §10. It takes numbers and gives
-// numbers, JSON, rules and a drawing; texts, models and files are not its
+// the interpretable reward model of docs/decision_tree.md. It takes numbers and
+// gives numbers, JSON, rules and a drawing; texts, models and files are not its
 // business.
 //
 // A tree f maps d, the attributes of a pair's first response minus those of its
