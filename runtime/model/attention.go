@@ -19,11 +19,20 @@ const hide = -1e30
 // attend prepares what all layers share: one mask for each window size and one
 // pair of tables for each rotation that the first n layers use.
 func (f *forward) attend(positions, ends *Node, n int) {
-	f.masks, f.turns = map[int]*Node{}, map[arch.Rope]turn{}
-	for layer := range n {
-		if w := f.Windows[layer]; f.masks[w] == nil {
+	f.masks = map[int]*Node{}
+	for _, w := range f.Windows[:n] {
+		if f.masks[w] == nil {
 			f.masks[w] = f.mask(positions, ends, w)
 		}
+	}
+	f.mixes = func(layer int, q, k, v *Node) *Node { return f.mix(q, k, v, f.masks[f.Windows[layer]]) }
+	f.turnAll(positions, n)
+}
+
+// turnAll prepares the rotations of the first n layers.
+func (f *forward) turnAll(positions *Node, n int) {
+	f.turns = map[arch.Rope]turn{}
+	for layer := range n {
 		if r := f.LayerRope(layer); f.turns[r].cos == nil {
 			f.turns[r] = f.turn(r, positions)
 		}
@@ -48,9 +57,9 @@ func (f *forward) mask(positions, ends *Node, window int) *Node {
 // would be computed again in every layer, one scalar call at a time.
 func (f *forward) turn(r arch.Rope, positions *Node) turn {
 	half := f.HeadDim / 2
-	cos, sin := make([]float32, f.length*half), make([]float32, f.length*half)
+	cos, sin := make([]float32, f.reach*half), make([]float32, f.reach*half)
 	for i, frequency := range r.Frequencies(f.HeadDim) {
-		for position := range f.length {
+		for position := range f.reach {
 			// The angle is rounded to float32, as in transformers.
 			angle := float64(float32(position) * float32(frequency))
 			cos[position*half+i] = float32(math.Cos(angle))
@@ -58,7 +67,7 @@ func (f *forward) turn(r arch.Rope, positions *Node) turn {
 		}
 	}
 	at := func(table []float32) *Node {
-		t := ConstCachedTensor(positions.Graph(), tensors.FromFlatDataAndDimensions(table, f.length, half))
+		t := ConstCachedTensor(positions.Graph(), tensors.FromFlatDataAndDimensions(table, f.reach, half))
 		return InsertAxes(Gather(t, InsertAxes(positions, -1)), 2)
 	}
 	return turn{at(cos), at(sin)}
@@ -89,8 +98,7 @@ func (f *forward) attention(i int, x *Node) *Node {
 	turn := f.turns[f.LayerRope(i)]
 	q = turn.rotate(q)
 	k = turn.rotate(k)
-	y := f.mix(q, k, v, f.masks[f.Windows[i]])
-	return f.linear(i, "self_attn.o_proj", y, f.OutBias)
+	return f.linear(i, "self_attn.o_proj", f.mixes(i, q, k, v), f.OutBias)
 }
 
 // heads projects x and splits the result: [row, token, head, dim].

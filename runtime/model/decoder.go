@@ -51,24 +51,34 @@ type Decoder struct {
 // export computes the same; transformers' hidden_states[k] have no norm.
 func (d *Decoder) Hidden(p Params, tokens, positions, ends *Node, layers int) *Node {
 	rows, length := tokens.Shape().Dimensions[0], tokens.Shape().Dimensions[1]
-	n := d.Layers
-	if layers >= 0 {
-		n = layers
-	}
-	f := &forward{Decoder: d, p: p, rows: rows, length: length}
+	n := d.depth(layers)
+	f := &forward{Decoder: d, p: p, rows: rows, length: length, reach: length}
 	f.attend(positions, ends, n)
+	return f.through(tokens, n)
+}
+
+// depth is how many layers are applied where so many are asked for.
+func (d *Decoder) depth(layers int) int {
+	if layers < 0 {
+		return d.Layers
+	}
+	return layers
+}
+
+// through is the hidden states after the first n layers and the final norm.
+func (f *forward) through(tokens *Node, n int) *Node {
 	x := f.embed(tokens)
 	for layer := range n {
-		if d.Checkpoint {
+		if f.Checkpoint {
 			x = x.Checkpoint()
 		}
 		x = f.layer(layer, x)
 	}
-	if d.Checkpoint && n > 0 {
+	if f.Checkpoint && n > 0 {
 		x = x.StopCheckpoint()
 	}
 	x = f.norm(x, arch.FinalNorm)
-	return Reshape(x, rows, length, d.Config.Hidden)
+	return Reshape(x, f.rows, f.length, f.Config.Hidden)
 }
 
 // forward is the state of building one graph. Hidden states are kept as
@@ -78,12 +88,16 @@ type forward struct {
 	*Decoder
 	p            Params
 	rows, length int
+	reach        int // positions are less than it
 
 	// By window size, what a layer adds to its scores: float32[row, token, key],
 	// 0 where the query sees the key.
 	masks map[int]*Node
 	// By rotation, cosines and sines: float32[row, token, 1, dim/2].
 	turns map[arch.Rope]turn
+	// mixes is how the queries of a layer see keys and values, [row, token, head,
+	// dim] each: [row*token, head*dim].
+	mixes func(layer int, q, k, v *Node) *Node
 }
 
 type turn struct{ cos, sin *Node }
