@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -90,7 +89,7 @@ func (c *client) request(q query) request {
 		r.Messages = []message{{"user", q.text}}
 	}
 	if l.Temperature > 0 {
-		sum := sha256.Sum256(fmt.Appendf(nil, "%d %s %d", l.Seed, q.question, q.sample))
+		sum := q.seed(l)
 		seed := int64(binary.LittleEndian.Uint32(sum[:]) >> 1) // 31 bits: what every server takes
 		r.Seed = &seed
 	}

@@ -1,6 +1,6 @@
-// Package judge asks a language model behind an OpenAI-compatible server: which of
-// two responses is better, how good one is, or how a solution goes on from one of
-// its steps. What it answers is kept in a table on the disk: a run that is
+// Package judge asks a language model, behind an OpenAI-compatible server or of the
+// recipe: which of two responses is better, how good one is, or how a solution goes
+// on from one of its steps. What it answers is kept in a table on the disk: a run that is
 // stopped, at any moment, goes on without asking again for what is answered. It
 // trains nothing and knows no tokens.
 package judge
@@ -22,13 +22,14 @@ type Judge struct {
 	Label spec.Label
 	Dir   string            // folder of the table; made if it is not there
 	Note  func(text string) // told of retries and progress, from several goroutines; may be nil
+	Local *Local            // who is asked where the label names a model of the recipe; else nil
 
 	pause time.Duration // client.pause; 0 is firstPause
 }
 
 // A Usage is what asking took.
 type Usage struct {
-	Requests     int `json:"requests"` // sent by this run, those that failed among them
+	Requests     int `json:"requests"` // sent to a server by this run, those that failed among them
 	Asked        int `json:"asked"`    // answers that this run asked for
 	Reused       int `json:"reused"`   // answers of runs before
 	Cut          int `json:"cut"`      // answers that ended because they were max_tokens long
@@ -40,7 +41,11 @@ type Usage struct {
 
 // String is the usage in a few words.
 func (u Usage) String() string {
-	text := fmt.Sprintf("%d answers asked for in %d requests, %d kept from before; %d prompt and %d answer tokens", u.Asked, u.Requests, u.Reused, u.PromptTokens, u.AnswerTokens)
+	asked := fmt.Sprintf("%d answers asked for in %d requests", u.Asked, u.Requests)
+	if u.Asked > 0 && u.Requests == 0 {
+		asked = fmt.Sprintf("%d answers generated", u.Asked)
+	}
+	text := fmt.Sprintf("%s, %d kept from before; %d prompt and %d answer tokens", asked, u.Reused, u.PromptTokens, u.AnswerTokens)
 	if u.Cut > 0 {
 		text += fmt.Sprintf(", %d answers cut short by max_tokens", u.Cut)
 	}
@@ -54,7 +59,8 @@ func (u Usage) String() string {
 type session struct {
 	label  spec.Label
 	prompt *prompt
-	client *client
+	client *client // nil where local is asked
+	local  *Local
 	table  *table
 	wanted map[place]bool // all that was asked for
 	asked  int            // of these, not in the table before
@@ -64,7 +70,7 @@ type session struct {
 // open begins a session. The key comes from the label's environment variable and
 // goes to the server alone.
 func (j Judge) open() (*session, error) {
-	s := &session{label: j.Label, wanted: map[place]bool{}, note: j.Note}
+	s := &session{label: j.Label, local: j.Local, wanted: map[place]bool{}, note: j.Note}
 	if s.note == nil {
 		s.note = func(string) {}
 	}
@@ -72,18 +78,22 @@ func (j Judge) open() (*session, error) {
 	if s.prompt, err = newPrompt(j.Label); err != nil {
 		return nil, err
 	}
-	if s.client, err = newClient(j.Label, strings.TrimSpace(os.Getenv(j.Label.Key)), s.note); err != nil {
-		return nil, err
+	if j.Local == nil {
+		if s.client, err = newClient(j.Label, strings.TrimSpace(os.Getenv(j.Label.Key)), s.note); err != nil {
+			return nil, err
+		}
+		if j.pause > 0 {
+			s.client.pause = j.pause
+		}
 	}
-	if j.pause > 0 {
-		s.client.pause = j.pause
-	}
-	s.table, err = openTable(j.Dir, headerOf(j.Label))
+	s.table, err = openTable(j.Dir, headerOf(j.Label, j.Local))
 	return s, err
 }
 
 func (s *session) close() error {
-	s.client.http.CloseIdleConnections()
+	if s.client != nil {
+		s.client.http.CloseIdleConnections()
+	}
 	return s.table.close()
 }
 
@@ -135,6 +145,9 @@ func (s *session) fill(ctx context.Context, all []query) error {
 		}
 	}
 	s.asked += len(open)
+	if s.local != nil {
+		return s.askLocal(ctx, open)
+	}
 	return s.askAll(ctx, open)
 }
 
@@ -180,7 +193,10 @@ func send(ctx context.Context, next chan<- query, open []query) {
 
 // usage counts what the session asked for.
 func (s *session) usage() Usage {
-	u := Usage{Requests: int(s.client.sent.Load()), Asked: s.asked, Reused: len(s.wanted) - s.asked}
+	u := Usage{Asked: s.asked, Reused: len(s.wanted) - s.asked}
+	if s.client != nil {
+		u.Requests = int(s.client.sent.Load())
+	}
 	for at := range s.wanted {
 		a := s.table.answers[at]
 		u.PromptTokens += a.PromptTokens

@@ -20,9 +20,9 @@ import (
 type Answer struct {
 	Question     string `json:"question"` // digest of the text that was asked
 	Sample       int    `json:"sample"`   // of several answers to it, which; 0-based
-	Model        string `json:"model"`    // what the server says answered
+	Model        string `json:"model"`    // what the server says answered, or the name of a model of the recipe
 	Text         string `json:"text"`     // as it came
-	Finish       string `json:"finish"`   // why it ends there, as the server says: stop, length
+	Finish       string `json:"finish"`   // why it ends there: stop, length or what else a server says
 	PromptTokens int    `json:"prompt_tokens"`
 	AnswerTokens int    `json:"answer_tokens"`
 }
@@ -49,15 +49,19 @@ func digest(question string) string {
 type header struct {
 	Endpoint    string   `json:"endpoint"`
 	API         string   `json:"api"`
-	Model       string   `json:"model"`
+	Model       string   `json:"model"` // the server's name for it
 	MaxTokens   int      `json:"max_tokens"`
 	Temperature float64  `json:"temperature"`
 	Seed        int      `json:"seed"`
 	Until       []string `json:"until"`
+	Weights     string   `json:"weights,omitempty"` // Local.Identity, instead of a name
 }
 
-func headerOf(l spec.Label) header {
-	h := header{l.Endpoint, l.API, l.Model, l.MaxTokens, l.Temperature, l.Seed, l.Until}
+func headerOf(l spec.Label, local *Local) header {
+	h := header{l.Endpoint, l.API, l.Model, l.MaxTokens, l.Temperature, l.Seed, l.Until, ""}
+	if local != nil {
+		h.Model, h.Weights = "", local.Identity
+	}
 	if l.Temperature == 0 {
 		h.Seed = 0 // none is sent
 	}

@@ -20,7 +20,7 @@ func answerTo(question, sample int) Answer {
 
 // content is a table of two answers to each of n questions.
 func content(n int) []byte {
-	out := line(headerOf(label))
+	out := line(headerOf(label, nil))
 	for question := range n {
 		out = append(out, line(answerTo(question, 0))...)
 		out = append(out, line(answerTo(question, 1))...)
@@ -31,7 +31,7 @@ func content(n int) []byte {
 // However many bytes of a table a crash left, its whole answers are there, no
 // others, and what is added after them makes the table that would have been.
 func TestTableCutAtAnyByte(t *testing.T) {
-	whole, h := content(3), headerOf(label)
+	whole, h := content(3), headerOf(label, nil)
 	start := len(line(h)) // the header is put there as a whole
 	for cut := start; cut <= len(whole); cut++ {
 		dir := t.TempDir()
@@ -68,7 +68,7 @@ func TestTableCutAtAnyByte(t *testing.T) {
 }
 
 func TestDamagedTables(t *testing.T) {
-	h := headerOf(label)
+	h := headerOf(label, nil)
 	head, a := string(line(h)), string(line(answerTo(0, 0)))
 	for content, want := range map[string]string{
 		"":                       "line 1 is not of this judge",
@@ -100,7 +100,7 @@ func TestDamagedTables(t *testing.T) {
 }
 
 func TestOneProcessAddsToATable(t *testing.T) {
-	dir, h := t.TempDir(), headerOf(label)
+	dir, h := t.TempDir(), headerOf(label, nil)
 	first, err := openTable(dir, h)
 	if err != nil {
 		t.Fatal(err)
@@ -169,10 +169,10 @@ func judgementOf(t *testing.T, j Judge, row int) Judgement {
 
 func FuzzTable(f *testing.F) {
 	f.Add([]byte(""))
-	f.Add(content(2)[len(line(headerOf(label))):])
+	f.Add(content(2)[len(line(headerOf(label, nil))):])
 	f.Add(line(answerTo(7, 1))[:50])
 	f.Add([]byte(`{"question":"","sample":0}` + "\n"))
-	h := headerOf(label)
+	h := headerOf(label, nil)
 	f.Fuzz(func(t *testing.T, lines []byte) {
 		all := append(line(h), lines...)
 		answers, whole, err := parseTable(all, h)

@@ -269,6 +269,10 @@ type Label struct {
 	Kind string `rmr:",kind" one_of:"llm|model|rollout|filter" doc:"llm: a language model behind an OpenAI-compatible endpoint is asked which side is better; model: a model of the recipe is, as trained so far; rollout: a language model goes on from each step of a solution, and the step is labelled by whether that leads to the right answer; filter: of the pairs that augment made, those that a model of the recipe judges right already are left out"`
 	Data string // whose pairs are judged, or whose solutions are gone on from
 
+	// Policy is the model of the recipe that goes on, where Model names one without
+	// quotes; then there is no Endpoint.
+	Policy string
+
 	Endpoint    string   `rmr:"endpoint" of:"llm|rollout" doc:"base address of an OpenAI-compatible server, up to /v1"`
 	Model       string   `rmr:"model" of:"llm|rollout" doc:"the model's name there"`
 	Key         string   `rmr:"key" of:"llm|rollout" default:"\"OPENAI_API_KEY\"" doc:"environment variable with the key; it may be unset where the server wants none"`
