@@ -64,7 +64,7 @@ func (r *Run) changed(ctx context.Context, s Stage, fresh map[string]bool) (*sta
 	case "train":
 		return r.trainChanged(ctx, s, fresh)
 	case "label":
-		if why := r.readsFresh(s.Data, fresh, s.Label.Scorer); why != "" {
+		if why := r.readsFresh(s.Data, fresh, s.Label.Scorer, s.Label.Policy); why != "" {
 			return &stale{why: why}, nil
 		}
 	}

@@ -43,7 +43,11 @@ func (r *Run) rollout(ctx context.Context, s Stage) (*judge.RolloutSummary, erro
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return nil, err
 	}
-	result, err := judge.Judge{Label: s.Label, Dir: folder, Note: r.note}.Rollout(ctx, solutions)
+	local, err := r.local(ctx, s.Label)
+	if err != nil {
+		return nil, err
+	}
+	result, err := judge.Judge{Label: s.Label, Dir: folder, Note: r.note, Local: local}.Rollout(ctx, solutions)
 	if err != nil {
 		return nil, err
 	}

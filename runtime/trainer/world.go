@@ -229,6 +229,9 @@ func (p Program) readByLabel(label Stage) (spec.Model, error) {
 	if len(p.Encoders) > 0 {
 		return p.Encoders[0], nil
 	}
+	if label.Label.Policy != "" {
+		return p.model(label.Label.Policy)
+	}
 	return spec.Model{}, fmt.Errorf("no stage reads %s", label.Label.Name)
 }
 
