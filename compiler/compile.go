@@ -13,6 +13,7 @@ import (
 	"github.com/rmc-lang/rmc/compiler/emit"
 	"github.com/rmc-lang/rmc/compiler/facts"
 	"github.com/rmc-lang/rmc/compiler/plan"
+	"github.com/rmc-lang/rmc/compiler/recipe"
 	"github.com/rmc-lang/rmc/compiler/resolve"
 	"github.com/rmc-lang/rmc/compiler/typed"
 	"github.com/rmc-lang/rmc/compiler/verify"
@@ -31,7 +32,7 @@ type Result struct {
 	File       *ast.File
 	Library    bool        // File is a library: its objectives are checked, and there is no plan
 	Libraries  []*ast.File // that the recipe uses, directly or not
-	Recipe     *resolve.Recipe
+	Recipe     *recipe.Recipe
 	Objectives map[string]*typed.Objective // by name of the training stage
 	Rewards    map[string]*typed.Reward    // by name; of those that are lets of objectives
 	Plan       *plan.Plan                  // nil when the recipe has errors
@@ -122,7 +123,7 @@ func (r *Result) checkRewards(errs *diag.List) {
 		}
 	}
 	for _, s := range r.Recipe.Stages {
-		if e, ok := s.(*resolve.Evaluate); ok && e.Reward != nil && e.Data != nil {
+		if e, ok := s.(*recipe.Evaluate); ok && e.Reward != nil && e.Data != nil {
 			if o := r.Rewards[e.Reward.Name]; o != nil {
 				reads(e.Data, nil, readPrompts(o.Terms))
 			}
@@ -137,7 +138,7 @@ func readPrompts(terms []*typed.Term) bool {
 
 // atCall moves what is wrong in the standard library, where nobody can mend it,
 // to the stage that uses it.
-func atCall(found diag.List, t *resolve.Train) diag.List {
+func atCall(found diag.List, t *recipe.Train) diag.List {
 	for i, d := range found {
 		if d.Span.File == nil || !strings.HasPrefix(d.Span.File.Name, "std/") {
 			continue
@@ -151,7 +152,7 @@ func atCall(found diag.List, t *resolve.Train) diag.List {
 
 // reads notes the columns that are read of data, and whether prompts are. The
 // rows of a union are those of its parts.
-func reads(d *resolve.Data, columns []string, prompts bool) {
+func reads(d *recipe.Data, columns []string, prompts bool) {
 	for _, c := range columns {
 		if !slices.Contains(d.Spec.Extra, c) {
 			d.Spec.Extra = append(d.Spec.Extra, c)
@@ -169,7 +170,7 @@ func reads(d *resolve.Data, columns []string, prompts bool) {
 
 // env is what the stage lets its objective see. Where the stage is wrong, and
 // that was reported, the objective is still held against what is right.
-func env(r *resolve.Recipe, t *resolve.Train) check.Env {
+func env(r *recipe.Recipe, t *recipe.Train) check.Env {
 	e := unused(r, t.Call.Objective, false)
 	e.Loose, e.Call, e.Batch = t.Call.Loose, t.Call.Span, t.Spec.Batch
 	e.Library = t.Call.Objective.Decl.Keyword.Span.File.Name != r.Source
@@ -206,7 +207,7 @@ func env(r *resolve.Recipe, t *resolve.Train) check.Env {
 // unused is what an objective can see that no stage uses: all columns of data of
 // its kind, some model, and parameters with some value. One of a library may be
 // meant for other columns.
-func unused(r *resolve.Recipe, o *resolve.Objective, library bool) check.Env {
+func unused(r *recipe.Recipe, o *recipe.Objective, library bool) check.Env {
 	e := check.Env{
 		Data:   check.Data{Kind: o.Data, Loose: library},
 		Models: append(models(r, nil), someModel(o.Data)),
@@ -238,7 +239,7 @@ func someModel(kind string) check.Model {
 
 // views are what the trainer reads of a data set on its own: rows of token ids
 // do not say where a prompt ends.
-func views(d *resolve.Data) []string {
+func views(d *recipe.Data) []string {
 	all := []string{"chosen", "rejected", "responses", "candidates", "response", "conversation"}
 	if d.Spec.Format == "ids" {
 		return all
@@ -247,7 +248,7 @@ func views(d *resolve.Data) []string {
 }
 
 // models are the models of a recipe, of which the stage trains one.
-func models(r *resolve.Recipe, trained *resolve.Model) []check.Model {
+func models(r *recipe.Recipe, trained *recipe.Model) []check.Model {
 	var all []check.Model
 	for _, m := range r.Models {
 		c := check.Model{
@@ -264,7 +265,7 @@ func models(r *resolve.Recipe, trained *resolve.Model) []check.Model {
 }
 
 // fits are the fits of a recipe.
-func fits(r *resolve.Recipe) []check.Fit {
+func fits(r *recipe.Recipe) []check.Fit {
 	var all []check.Fit
 	for _, f := range r.Fits {
 		c := check.Fit{Name: f.Name, Kind: f.Spec.Kind, Attributes: f.Attributes(), Span: f.Decl.Name.Span}
@@ -278,7 +279,7 @@ func fits(r *resolve.Recipe) []check.Fit {
 
 // columns returns the columns that a data declaration names, or that all parts
 // of a union name.
-func columns(d *resolve.Data) []string {
+func columns(d *recipe.Data) []string {
 	names := slices.Sorted(maps.Keys(d.Spec.Columns.Map))
 	if d.Spec.From.Kind == "union" {
 		names = columns(d.Parts[0])

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/rmc-lang/rmc/compiler/plan"
-	"github.com/rmc-lang/rmc/compiler/resolve"
+	"github.com/rmc-lang/rmc/compiler/recipe"
 )
 
 // A Value is one value of a recipe and who set it, as rmc render prints it.
@@ -119,11 +119,11 @@ func diffPlans(a, b *Result) []Change {
 }
 
 // order lists the stages of a recipe.
-func order(r *resolve.Recipe) string {
+func order(r *recipe.Recipe) string {
 	var names []string
 	for _, s := range r.Stages {
 		kind := "train"
-		if _, ok := s.(*resolve.Evaluate); ok {
+		if _, ok := s.(*recipe.Evaluate); ok {
 			kind = "evaluate"
 		}
 		names = append(names, kind+" "+s.StageName())

@@ -8,7 +8,7 @@ import (
 
 	"github.com/rmc-lang/rmc/compiler"
 	"github.com/rmc-lang/rmc/compiler/plan"
-	"github.com/rmc-lang/rmc/compiler/resolve"
+	"github.com/rmc-lang/rmc/compiler/recipe"
 	"github.com/rmc-lang/rmc/lang/diag"
 )
 
@@ -124,7 +124,7 @@ func TestFilterIsAStage(t *testing.T) {
 			t.Errorf("%+v", s.Label)
 		}
 	}
-	asked := r.Recipe.Data[slices.IndexFunc(r.Recipe.Data, func(d *resolve.Data) bool { return d.Spec.Name == "asked" })]
+	asked := r.Recipe.Data[slices.IndexFunc(r.Recipe.Data, func(d *recipe.Data) bool { return d.Spec.Name == "asked" })]
 	if roots := asked.Roots(); len(roots) != 1 || roots[0].Spec.Name != "labeled" || !asked.Holds() || !asked.Undecided() {
 		t.Errorf("asked is made of %d data sets, holds %v, undecided %v", len(roots), asked.Holds(), asked.Undecided())
 	}
@@ -316,7 +316,7 @@ func TestNamesBelowARepeatAreThoseOfItsLastRound(t *testing.T) {
 	}
 	found := map[string]string{}
 	for _, s := range r.Recipe.Stages {
-		if e, ok := s.(*resolve.Evaluate); ok {
+		if e, ok := s.(*recipe.Evaluate); ok {
 			found[e.Name] = e.Spec.Data
 		}
 	}

@@ -5,13 +5,13 @@ import (
 	"path"
 	"strings"
 
-	"github.com/rmc-lang/rmc/compiler/resolve"
+	"github.com/rmc-lang/rmc/compiler/recipe"
 	"github.com/rmc-lang/rmc/lang/diag"
 	"github.com/rmc-lang/rmc/stdlib"
 )
 
 // prompts reads the texts that labels ask with: they become part of the program.
-func (l *loader) prompts(r *resolve.Recipe, errs *diag.List) {
+func (l *loader) prompts(r *recipe.Recipe, errs *diag.List) {
 	for _, label := range r.Labels {
 		file := label.Spec.Prompt
 		v := r.Value("label." + label.Name + ".prompt")

@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/rmc-lang/rmc/compiler/facts"
-	"github.com/rmc-lang/rmc/compiler/resolve"
+	"github.com/rmc-lang/rmc/compiler/recipe"
 	"github.com/rmc-lang/rmc/lang/ast"
 	"github.com/rmc-lang/rmc/runtime/arch"
 	"github.com/rmc-lang/rmc/runtime/data"
@@ -164,7 +164,7 @@ func (g *gathering) source(d spec.Data) {
 }
 
 // tokens reads a data set as a model sees it.
-func (g *gathering) tokens(m spec.Model, of *resolve.Data) {
+func (g *gathering) tokens(m spec.Model, of *recipe.Data) {
 	if _, twice := g.world.facts.Data[facts.Key(m.Name, of.Spec.Name)]; twice {
 		return
 	}
@@ -198,7 +198,7 @@ func (g *gathering) tokens(m spec.Model, of *resolve.Data) {
 
 // read notes what became of a data set as a model sees it. wanted tells that
 // there was no tokenizer where one was needed.
-func (g *gathering) read(m spec.Model, of *resolve.Data, set *data.Set, err error, wanted bool) {
+func (g *gathering) read(m spec.Model, of *recipe.Data, set *data.Set, err error, wanted bool) {
 	d, key := of.Spec, facts.Key(m.Name, of.Spec.Name)
 	var label *text.LabelError
 	var column *data.ColumnError

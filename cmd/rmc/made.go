@@ -2,7 +2,7 @@ package main
 
 import (
 	"github.com/rmc-lang/rmc/compiler/facts"
-	"github.com/rmc-lang/rmc/compiler/resolve"
+	"github.com/rmc-lang/rmc/compiler/recipe"
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
@@ -10,7 +10,7 @@ import (
 // made reads data that is made of other data as a model sees it. What a label
 // will say of pairs is not known yet: they are taken as they stand, all of them.
 // Where a source is not on this machine, or is wrong, that was said.
-func (g *gathering) made(m spec.Model, of *resolve.Data) {
+func (g *gathering) made(m spec.Model, of *recipe.Data) {
 	from := g.fromPairs
 	if of.Spec.From.Kind == "union" {
 		from = g.union
@@ -21,7 +21,7 @@ func (g *gathering) made(m spec.Model, of *resolve.Data) {
 }
 
 // union is the sets of the parts as one; nil where one is not known.
-func (g *gathering) union(m spec.Model, of *resolve.Data) (*data.Set, error) {
+func (g *gathering) union(m spec.Model, of *recipe.Data) (*data.Set, error) {
 	var sets []*data.Set
 	for _, p := range of.Parts {
 		g.tokens(m, p)
@@ -36,7 +36,7 @@ func (g *gathering) union(m spec.Model, of *resolve.Data) (*data.Set, error) {
 
 // fromPairs is what is made of the pairs of the parts; nil where a source, or the
 // tokenizer, is not at hand.
-func (g *gathering) fromPairs(m spec.Model, of *resolve.Data) (*data.Set, error) {
+func (g *gathering) fromPairs(m spec.Model, of *recipe.Data) (*data.Set, error) {
 	reader := g.world.texts[m.Name]
 	pairs, err := g.pairs(m, of)
 	if err != nil || pairs == nil || reader == nil {
@@ -49,7 +49,7 @@ func (g *gathering) fromPairs(m spec.Model, of *resolve.Data) (*data.Set, error)
 
 // pairs are those of a data set in words, or those that comparisons are made of;
 // nil where a source is not at hand.
-func (g *gathering) pairs(m spec.Model, of *resolve.Data) ([]data.Pair, error) {
+func (g *gathering) pairs(m spec.Model, of *recipe.Data) ([]data.Pair, error) {
 	if len(of.Parts) == 0 {
 		root := of.Roots()[0]
 		path, ok := g.world.paths[root.Spec.Name]
@@ -81,7 +81,7 @@ func (g *gathering) pairs(m spec.Model, of *resolve.Data) ([]data.Pair, error) {
 }
 
 // sourceOf is the value that names where a data set comes from.
-func sourceOf(d *resolve.Data) string {
+func sourceOf(d *recipe.Data) string {
 	if len(d.Parts) > 0 {
 		return d.Path() + ".from"
 	}
@@ -90,7 +90,7 @@ func sourceOf(d *resolve.Data) string {
 
 // excluded is data whose questions a data set must not have; nil where it cannot
 // be read.
-func (g *gathering) excluded(m spec.Model, of, other *resolve.Data) *data.Set {
+func (g *gathering) excluded(m spec.Model, of, other *recipe.Data) *data.Set {
 	g.tokens(m, other)
 	set := g.world.sets[facts.Key(m.Name, other.Spec.Name)]
 	if set == nil {
@@ -100,7 +100,7 @@ func (g *gathering) excluded(m spec.Model, of, other *resolve.Data) *data.Set {
 }
 
 // without leaves out the questions of the data that a recipe excludes.
-func (g *gathering) without(m spec.Model, of *resolve.Data, set *data.Set) *data.Set {
+func (g *gathering) without(m spec.Model, of *recipe.Data, set *data.Set) *data.Set {
 	for _, other := range of.Exclude {
 		asked := g.excluded(m, of, other)
 		if asked == nil {

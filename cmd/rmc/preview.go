@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/rmc-lang/rmc/compiler/facts"
-	"github.com/rmc-lang/rmc/compiler/resolve"
+	"github.com/rmc-lang/rmc/compiler/recipe"
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
@@ -50,7 +50,7 @@ func (p *previewCommand) Run(c *console) error {
 }
 
 // look reads the row that is shown.
-func (p *previewCommand) look(c *console, w *world, u resolve.Use) (data.Look, error) {
+func (p *previewCommand) look(c *console, w *world, u recipe.Use) (data.Look, error) {
 	set := w.sets[facts.Key(u.Model.Spec.Name, u.Data.Spec.Name)]
 	if len(u.Data.Parts) > 0 {
 		if set == nil {
@@ -71,7 +71,7 @@ func (p *previewCommand) look(c *console, w *world, u resolve.Use) (data.Look, e
 }
 
 // use picks the data set that is shown, as the first model that sees it does.
-func (p *previewCommand) use(all []resolve.Use) (resolve.Use, error) {
+func (p *previewCommand) use(all []recipe.Use) (recipe.Use, error) {
 	var names []string
 	for _, u := range all {
 		if p.Data == "" || u.Data.Spec.Name == p.Data {
@@ -80,9 +80,9 @@ func (p *previewCommand) use(all []resolve.Use) (resolve.Use, error) {
 		names = append(names, u.Data.Spec.Name)
 	}
 	if len(all) == 0 {
-		return resolve.Use{}, usagef("the recipe uses no data")
+		return recipe.Use{}, usagef("the recipe uses no data")
 	}
-	return resolve.Use{}, usagef("no stage uses data %q; there are %s", p.Data, strings.Join(names, ", "))
+	return recipe.Use{}, usagef("no stage uses data %q; there are %s", p.Data, strings.Join(names, ", "))
 }
 
 // number turns the row of the command line into a 0-based row of the file.

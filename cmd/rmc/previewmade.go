@@ -5,13 +5,13 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/rmc-lang/rmc/compiler/resolve"
+	"github.com/rmc-lang/rmc/compiler/recipe"
 	"github.com/rmc-lang/rmc/runtime/data"
 )
 
 // made is a row of data that is made of other data: of those that are kept, as
 // they are trained on.
-func (p *previewCommand) made(d *resolve.Data, set *data.Set) (data.Look, error) {
+func (p *previewCommand) made(d *recipe.Data, set *data.Set) (data.Look, error) {
 	rows := map[string][]data.Example{"all": slices.Concat(set.Train, set.Holdout), "train": set.Train, "holdout": set.Holdout}[p.Part]
 	if p.Row > len(rows) {
 		return data.Look{}, fmt.Errorf("the %s part has %s", p.Part, count(len(rows), "row"))

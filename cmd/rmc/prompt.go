@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/rmc-lang/rmc/compiler/resolve"
+	"github.com/rmc-lang/rmc/compiler/recipe"
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/text/jinja"
 )
@@ -12,7 +12,7 @@ import (
 // label looks at what a label asks: whether its prompt is a template, and whether
 // the solutions that a rollout goes on from say which answer is right. No server
 // is asked anything.
-func (g *gathering) label(l *resolve.Label) {
+func (g *gathering) label(l *recipe.Label) {
 	if _, err := jinja.Compile(l.Spec.Text); err != nil {
 		g.wrong("label."+l.Name+".prompt", fmt.Errorf("it is no template: %w", err))
 	}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/dave/jennifer/jen"
 
-	"github.com/rmc-lang/rmc/compiler/resolve"
+	"github.com/rmc-lang/rmc/compiler/recipe"
 	"github.com/rmc-lang/rmc/compiler/typed"
 	"github.com/rmc-lang/rmc/runtime/lock"
 )
@@ -32,12 +32,12 @@ type File struct {
 
 // Embeds names the files beside main.go that a program embeds: the recipe under
 // its base name, and the lock. The caller puts them there.
-func Embeds(r *resolve.Recipe) []string { return []string{path.Base(r.Source), lock.Name} }
+func Embeds(r *recipe.Recipe) []string { return []string{path.Base(r.Source), lock.Name} }
 
 // Program prints main.go. Objectives are by name of training stage, rewards that
 // are lets of them by their own. An error is a bug of ours: source that does not
 // parse.
-func Program(r *resolve.Recipe, objectives map[string]*typed.Objective, rewards map[string]*typed.Reward) ([]File, error) {
+func Program(r *recipe.Recipe, objectives map[string]*typed.Objective, rewards map[string]*typed.Reward) ([]File, error) {
 	p := &program{recipe: r, file: jen.NewFile("main"), names: names{}, objectives: objectives, scores: rewards}
 	p.head()
 	p.values()
@@ -54,7 +54,7 @@ func Program(r *resolve.Recipe, objectives map[string]*typed.Objective, rewards 
 
 // A program is one main.go while it is written.
 type program struct {
-	recipe     *resolve.Recipe
+	recipe     *recipe.Recipe
 	file       *jen.File
 	names      names
 	objectives map[string]*typed.Objective
@@ -128,8 +128,8 @@ func (p *program) functions() {
 
 // likewise is the first stage whose objective comes out as that of t: rounds train
 // with one.
-func (p *program) likewise(t *resolve.Train) *resolve.Train {
-	text := func(t *resolve.Train) string {
+func (p *program) likewise(t *recipe.Train) *recipe.Train {
+	text := func(t *recipe.Train) string {
 		return fmt.Sprintf("%#v", jen.Add(objective("f", p.objectives[t.Name])...))
 	}
 	for _, other := range p.recipe.Trains() {
@@ -142,7 +142,7 @@ func (p *program) likewise(t *resolve.Train) *resolve.Train {
 
 // function is the identifier of the function of t's objective: its name, with the
 // stage's where stages use it in several ways.
-func (p *program) function(t *resolve.Train) string {
+func (p *program) function(t *recipe.Train) string {
 	t = p.likewise(t)
 	name := p.objectives[t.Name].Name
 	for _, other := range p.recipe.Trains() {
@@ -246,7 +246,7 @@ func (p *program) rewards(g *jen.Group) {
 }
 
 // reward is the elements of one.
-func (p *program) reward(w *resolve.Reward) []jen.Code {
+func (p *program) reward(w *recipe.Reward) []jen.Code {
 	name := field("Name").Lit(w.Name)
 	if w.Fit != nil {
 		return []jen.Code{name, field("Fit").Lit(w.Fit.Name)}
@@ -278,17 +278,17 @@ func (p *program) id(keyword, name string) *jen.Statement {
 }
 
 // stage prints one stage: trainer.Train(rm, prefs, trainRM, bradleyTerry).
-func (p *program) stage(s resolve.Stage) *jen.Statement {
+func (p *program) stage(s recipe.Stage) *jen.Statement {
 	call := func(name string, args ...jen.Code) *jen.Statement { return jen.Qual(trainerPath, name).Call(args...) }
 	switch s := s.(type) {
-	case *resolve.Fit:
+	case *recipe.Fit:
 		return call("Fit", p.id("fit", s.Name), p.id("data", s.Data.Spec.Name))
-	case *resolve.Label:
+	case *recipe.Label:
 		return call("Label", p.id("label", s.Name), p.id("data", s.Base.Spec.Name))
-	case *resolve.Train:
+	case *recipe.Train:
 		return call("Train", p.id("model", s.Model.Spec.Name), p.id("data", s.Data.Spec.Name),
 			p.id("train", s.Name), jen.Id(p.function(s)))
-	case *resolve.Evaluate:
+	case *recipe.Evaluate:
 		data, how := p.id("data", s.Data.Spec.Name), p.id("evaluate", s.Name)
 		if s.Suite != nil {
 			suite := p.id("suite", s.Suite.Name)

@@ -10,7 +10,7 @@ import (
 
 	"github.com/dave/jennifer/jen"
 
-	"github.com/rmc-lang/rmc/compiler/resolve"
+	"github.com/rmc-lang/rmc/compiler/recipe"
 )
 
 // label prints what a label stage is told, and before it the text of its prompt,
@@ -18,7 +18,7 @@ import (
 //
 //	// promptJudgePairwise is std/judge_pairwise.jinja.
 //	const promptJudgePairwise = `…`
-func (p *program) label(s *resolve.Label) {
+func (p *program) label(s *recipe.Label) {
 	l := p.literal("label."+s.Name, reflect.ValueOf(s.Spec))
 	if i := slices.IndexFunc(l.elements, func(e element) bool { return e.keys[0] == "Prompt" }); i >= 0 {
 		e := &l.elements[i]

@@ -8,7 +8,7 @@ import (
 
 	"github.com/dave/jennifer/jen"
 
-	"github.com/rmc-lang/rmc/compiler/resolve"
+	"github.com/rmc-lang/rmc/compiler/recipe"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -26,7 +26,7 @@ func (p *program) suites() {
 	for _, s := range p.recipe.Suites {
 		id := p.names.of("suite", s.Name, "")
 		p.file.Line()
-		p.file.Comment(fmt.Sprintf("%s is %s.", id, resolve.Origin(s.Decl.Keyword.Span)))
+		p.file.Comment(fmt.Sprintf("%s is %s.", id, recipe.Origin(s.Decl.Keyword.Span)))
 		p.file.Var().Id(id).Op("=").Qual(specPath, "Suite").Add(block(func(g *jen.Group) {
 			g.Add(field("Name").Lit(s.Name), jen.Op(","), field("Data").Lit(s.Spec.Data), jen.Op(","), field("Overall").Lit(s.Spec.Overall), jen.Op(",").Line())
 			g.Add(field("Rule").Op(plain(reflect.ValueOf(s.Spec.Rule), true)).Op(",").Line())

@@ -9,7 +9,7 @@ import (
 
 	"github.com/dave/jennifer/jen"
 
-	"github.com/rmc-lang/rmc/compiler/resolve"
+	"github.com/rmc-lang/rmc/compiler/recipe"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -31,7 +31,7 @@ func (p *program) values() {
 	for _, d := range p.recipe.Data {
 		l := p.literal(d.Path(), reflect.ValueOf(d.Spec))
 		if d.Label != nil {
-			l.elements[0].origin = resolve.Origin(d.Label.Decl.Span)
+			l.elements[0].origin = recipe.Origin(d.Label.Decl.Span)
 		}
 		if len(d.Spec.Extra) > 0 {
 			l.add("Extra", stringList(d.Spec.Extra), "read by the objective")
@@ -49,13 +49,13 @@ func (p *program) values() {
 	}
 	for _, s := range p.recipe.Stages {
 		switch s := s.(type) {
-		case *resolve.Fit:
+		case *recipe.Fit:
 			p.variable("fit", s.Name, "Fit", p.literal("fit."+s.Name, reflect.ValueOf(s.Spec)))
-		case *resolve.Label:
+		case *recipe.Label:
 			p.label(s)
-		case *resolve.Train:
+		case *recipe.Train:
 			p.variable("train", s.Name, "Train", p.literal("train."+s.Name, reflect.ValueOf(s.Spec)))
-		case *resolve.Evaluate:
+		case *recipe.Evaluate:
 			p.variable("evaluate", s.Name, "Evaluate", p.literal("evaluate."+s.Name, reflect.ValueOf(s.Spec)))
 		}
 	}
@@ -136,13 +136,13 @@ func (p *program) declared(path string) string {
 	keyword, name, _ := strings.Cut(path, ".")
 	for _, s := range p.recipe.Stages {
 		switch s := s.(type) {
-		case *resolve.Train:
+		case *recipe.Train:
 			if keyword == "train" && s.Name == name {
-				return resolve.Origin(s.Decl.Span)
+				return recipe.Origin(s.Decl.Span)
 			}
-		case *resolve.Evaluate:
+		case *recipe.Evaluate:
 			if keyword == "evaluate" && s.Name == name {
-				return resolve.Origin(s.Decl.Span)
+				return recipe.Origin(s.Decl.Span)
 			}
 		}
 	}
@@ -281,7 +281,7 @@ func (l *literal) origins() string {
 // short reports whether a literal is small enough for one line, with its origins.
 func (l *literal) short() (string, bool) {
 	for _, e := range l.elements {
-		if e.origin != resolve.Default && e.origin != l.elements[0].origin || len(e.values) != len(e.keys) {
+		if e.origin != recipe.Default && e.origin != l.elements[0].origin || len(e.values) != len(e.keys) {
 			return "", false
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/rmc-lang/rmc/compiler/resolve"
+	"github.com/rmc-lang/rmc/compiler/recipe"
 	"github.com/rmc-lang/rmc/compiler/typed"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
@@ -100,7 +100,7 @@ type Named struct {
 
 // New plans a recipe without errors; objectives are by name of training stage,
 // rewards that are lets of them by their own.
-func New(r *resolve.Recipe, objectives map[string]*typed.Objective, rewards map[string]*typed.Reward) *Plan {
+func New(r *recipe.Recipe, objectives map[string]*typed.Objective, rewards map[string]*typed.Reward) *Plan {
 	p := &Plan{Version: spec.PlanVersion1, Name: r.Name, Source: r.Source, Mesh: r.Mesh, From: map[string]string{}}
 	for _, m := range r.Models {
 		p.Models = append(p.Models, m.Spec)
@@ -120,14 +120,14 @@ func New(r *resolve.Recipe, objectives map[string]*typed.Objective, rewards map[
 	b := &builder{plan: p, trained: map[string]string{}}
 	for _, s := range r.Stages {
 		switch s := s.(type) {
-		case *resolve.Fit:
+		case *recipe.Fit:
 			b.fit(s)
-		case *resolve.Label:
+		case *recipe.Label:
 			b.label(s)
-		case *resolve.Train:
+		case *recipe.Train:
 			p.Objectives = append(p.Objectives, objective("train."+s.Name, objectives[s.Name]))
 			b.train(s)
-		case *resolve.Evaluate:
+		case *recipe.Evaluate:
 			b.evaluate(s)
 		}
 	}
@@ -135,7 +135,7 @@ func New(r *resolve.Recipe, objectives map[string]*typed.Objective, rewards map[
 }
 
 // reward writes down what decides a score.
-func reward(w *resolve.Reward, o *typed.Reward) Reward {
+func reward(w *recipe.Reward, o *typed.Reward) Reward {
 	if w.Fit != nil {
 		return Reward{Name: w.Name, Is: w.Fit.Name, Stage: "fit." + w.Fit.Name}
 	}
@@ -210,9 +210,9 @@ func hash(own []any) string {
 // inputs adds what must be done before a stage has its features: the token ids
 // of its data for each backbone that reads them and, of frozen ones, the hidden
 // states. What a label makes needs the judge's answers as well.
-func (b *builder) inputs(s resolve.Stage, d *resolve.Data) []string {
+func (b *builder) inputs(s recipe.Stage, d *recipe.Data) []string {
 	var all []string
-	for _, u := range resolve.UsesOf(s) {
+	for _, u := range recipe.UsesOf(s) {
 		all = append(all, b.features(u.Model, u.Data))
 	}
 	if d.Label != nil {
@@ -223,7 +223,7 @@ func (b *builder) inputs(s resolve.Stage, d *resolve.Data) []string {
 
 // rows is what decides the rows of a data set and how they become token ids. What
 // reads a column says so itself.
-func rows(d *resolve.Data) []any {
+func rows(d *recipe.Data) []any {
 	var all []any
 	for _, x := range append(append(d.MadeOf(), d.Exclude...), d) {
 		s := x.Spec
@@ -234,7 +234,7 @@ func rows(d *resolve.Data) []any {
 }
 
 // asked is what decides how a policy is asked about two responses.
-func asked(form *resolve.Data) any {
+func asked(form *recipe.Data) any {
 	if form == nil {
 		return nil
 	}
@@ -244,7 +244,7 @@ func asked(form *resolve.Data) any {
 }
 
 // features adds the tokens of data for one backbone, and its hidden states.
-func (b *builder) features(m *resolve.Model, d *resolve.Data) string {
+func (b *builder) features(m *recipe.Model, d *recipe.Data) string {
 	if d.Label != nil && d.Label.Spec.Kind != "rollout" && d.Spec.Prompts == d.Label.Base.Spec.Prompts {
 		d = d.Label.Base // the same texts
 	}
@@ -271,8 +271,8 @@ func frozen(m spec.Model) bool {
 
 // reader is the backbone that reads a stage's data, where it is not that of the
 // model itself.
-func reader(s resolve.Stage, model string) string {
-	for _, u := range resolve.UsesOf(s) {
+func reader(s recipe.Stage, model string) string {
+	for _, u := range recipe.UsesOf(s) {
 		if u.Model.Spec.Name != model {
 			return u.Model.Spec.Name
 		}
@@ -282,7 +282,7 @@ func reader(s resolve.Stage, model string) string {
 }
 
 // after adds the stage that trained a model before, if any.
-func (b *builder) after(m *resolve.Model, inputs []string) []string {
+func (b *builder) after(m *recipe.Model, inputs []string) []string {
 	if last := b.trained[m.Spec.Name]; last != "" && !slices.Contains(inputs, last) {
 		inputs = append(inputs, last)
 	}
@@ -290,7 +290,7 @@ func (b *builder) after(m *resolve.Model, inputs []string) []string {
 }
 
 // read adds the stages that made what an objective names.
-func (b *builder) read(t *resolve.Train, inputs []string) []string {
+func (b *builder) read(t *recipe.Train, inputs []string) []string {
 	for _, f := range t.Reads.Fits {
 		inputs = append(inputs, "fit."+f.Name)
 	}
@@ -300,7 +300,7 @@ func (b *builder) read(t *resolve.Train, inputs []string) []string {
 	return inputs
 }
 
-func (b *builder) fit(f *resolve.Fit) {
+func (b *builder) fit(f *recipe.Fit) {
 	s := Stage{Name: "fit." + f.Name, Kind: Fit, Model: f.Encoder.Spec.Name, Data: f.Data.Spec.Name, Fit: &f.Spec}
 	s.Inputs = b.inputs(f, f.Data)
 	for _, inner := range f.Chain {
@@ -309,7 +309,7 @@ func (b *builder) fit(f *resolve.Fit) {
 	b.add(s, f.Spec)
 }
 
-func (b *builder) label(l *resolve.Label) {
+func (b *builder) label(l *recipe.Label) {
 	s := Stage{Name: "label." + l.Name, Kind: Label, Data: l.Base.Spec.Name, Label: &l.Spec}
 	how, base := l.Spec, l.Base.Spec
 	base.Extra, base.Prompts = nil, false
@@ -324,7 +324,7 @@ func (b *builder) label(l *resolve.Label) {
 	b.add(s, own...)
 }
 
-func (b *builder) train(t *resolve.Train) {
+func (b *builder) train(t *recipe.Train) {
 	model := t.Model.Spec.Name
 	s := Stage{Name: "train." + t.Name, Kind: Train, Model: model, Encoder: reader(t, model), Data: t.Data.Spec.Name,
 		Objective: t.Spec.Objective, Train: &t.Spec}
@@ -357,7 +357,7 @@ func decidingModel(m spec.Model) spec.Model {
 	return m
 }
 
-func (b *builder) evaluate(e *resolve.Evaluate) {
+func (b *builder) evaluate(e *recipe.Evaluate) {
 	s := Stage{Name: "evaluate." + e.Name, Kind: Evaluate, Data: e.Data.Spec.Name, Evaluate: &e.Spec, Inputs: b.inputs(e, e.Data)}
 	own := []any{e.Spec.Part}
 	if e.Suite != nil {

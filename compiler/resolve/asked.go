@@ -4,34 +4,20 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/rmc-lang/rmc/compiler/recipe"
 	"github.com/rmc-lang/rmc/lang/diag"
 )
-
-// The kinds of a label that goes on from the steps of solutions, and of one that
-// leaves out pairs that were made.
-const (
-	rollout = "rollout"
-	filter  = "filter"
-)
-
-// works is the kind of data that a label works on, and makes.
-func (l *Label) works() string {
-	if l.Spec.Kind == rollout {
-		return "labels"
-	}
-	return "preference"
-}
 
 // asked completes what a label says of the questions that it sends: what holds
 // where a recipe is silent depends on the kind, and some of it only means
 // something beside other values.
-func (r *resolver) asked(l *Label, path string) {
-	if l.Spec.Kind == "model" || l.Spec.Kind == filter {
+func (r *resolver) asked(l *recipe.Label, path string) {
+	if l.Spec.Kind == "model" || l.Spec.Kind == recipe.Filter {
 		return
 	}
-	if l.Spec.Kind == rollout {
-		r.instead(path+".samples", "8", func(v *Value) { l.Spec.Samples, v.Is = 8, 8 })
-		r.instead(path+".temperature", "0.7", func(v *Value) { l.Spec.Temperature, v.Is = 0.7, 0.7 })
+	if l.Spec.Kind == recipe.Rollout {
+		r.instead(path+".samples", "8", func(v *recipe.Value) { l.Spec.Samples, v.Is = 8, 8 })
+		r.instead(path+".temperature", "0.7", func(v *recipe.Value) { l.Spec.Temperature, v.Is = 0.7, 0.7 })
 		r.stepwise(l, path)
 	}
 	r.askedAs(l, path)
@@ -39,7 +25,7 @@ func (r *resolver) asked(l *Label, path string) {
 	samples := r.recipe.Value(path + ".samples")
 	if samples != nil && l.Spec.Samples > 1 && l.Spec.Temperature == 0 && r.has(path+".temperature") {
 		e := r.errs.Addf(diag.OutOfRange, samples.Span, "at temperature = 0 all %d samples are the same answer", l.Spec.Samples)
-		if samples.Origin == Default {
+		if samples.Origin == recipe.Default {
 			e.Span = r.where(path+".temperature", l.Decl.Name.Span)
 		}
 		e.Help = "write temperature = 0.7, or samples = 1"
@@ -48,22 +34,22 @@ func (r *resolver) asked(l *Label, path string) {
 
 // instead gives a field that the recipe is silent about another value than its
 // default.
-func (r *resolver) instead(path, text string, set func(*Value)) {
-	if v := r.recipe.Value(path); v != nil && v.Origin == Default {
+func (r *resolver) instead(path, text string, set func(*recipe.Value)) {
+	if v := r.recipe.Value(path); v != nil && v.Origin == recipe.Default {
 		v.Text, v.Go = text, text
 		set(v)
 	}
 }
 
 // askedAs demands that what is said of the answers fits how they are asked for.
-func (r *resolver) askedAs(l *Label, path string) {
+func (r *resolver) askedAs(l *recipe.Label, path string) {
 	if !r.has(path + ".ask") {
 		return
 	}
 	of := map[string][]string{"pairwise": {"band"}, "pointwise": {"orders", "verdict"}}
 	for _, name := range of[l.Spec.Ask] {
 		v := r.recipe.Value(path + "." + name)
-		if v == nil || v.Origin == Default {
+		if v == nil || v.Origin == recipe.Default {
 			continue
 		}
 		e := r.errs.Addf(diag.FieldNotOfKind, v.Span, "a %s judge has no %s", l.Spec.Ask, name)
@@ -76,14 +62,14 @@ func (r *resolver) askedAs(l *Label, path string) {
 }
 
 // standardPrompt names the prompt that holds where the recipe names none.
-func (r *resolver) standardPrompt(l *Label, path string) {
+func (r *resolver) standardPrompt(l *recipe.Label, path string) {
 	if l.Spec.Prompt != "" || r.lost[path] || r.lost[path+".prompt"] {
 		return
 	}
 	switch {
-	case l.Spec.Kind == rollout && l.Spec.API == "completions":
+	case l.Spec.Kind == recipe.Rollout && l.Spec.API == "completions":
 		l.Spec.Prompt = "std/rollout_text.jinja"
-	case l.Spec.Kind == rollout:
+	case l.Spec.Kind == recipe.Rollout:
 		l.Spec.Prompt = "std/rollout.jinja"
 	case l.Spec.Ask == "pointwise":
 		l.Spec.Prompt = "std/judge_pointwise.jinja"
@@ -91,12 +77,12 @@ func (r *resolver) standardPrompt(l *Label, path string) {
 		l.Spec.Prompt = "std/judge_pairwise.jinja"
 	}
 	text := strconv.Quote(l.Spec.Prompt)
-	r.record(Value{Path: path + ".prompt", Text: text, Go: text, Is: l.Spec.Prompt, Origin: Default})
+	r.record(recipe.Value{Path: path + ".prompt", Text: text, Go: text, Is: l.Spec.Prompt, Origin: recipe.Default})
 }
 
 // stepwise demands that a rollout labels steps, and with shares only where there
 // are two labels to share between.
-func (r *resolver) stepwise(l *Label, path string) {
+func (r *resolver) stepwise(l *recipe.Label, path string) {
 	if l.Data == nil {
 		return
 	}
@@ -115,24 +101,18 @@ func (r *resolver) stepwise(l *Label, path string) {
 // unlabelled notes the data that rollouts alone read: their rows need no labels.
 func (r *resolver) unlabelled() {
 	for _, l := range r.recipe.Labels {
-		if l.Data == nil || l.Spec.Kind != rollout {
+		if l.Data == nil || l.Spec.Kind != recipe.Rollout {
 			continue
 		}
-		l.Base.Spec.Unlabelled = !slices.ContainsFunc(r.recipe.Stages, func(s Stage) bool {
-			var read *Data
+		l.Base.Spec.Unlabelled = !slices.ContainsFunc(r.recipe.Stages, func(s recipe.Stage) bool {
+			var read *recipe.Data
 			switch s := s.(type) {
-			case *Train:
+			case *recipe.Train:
 				read = s.Data
-			case *Evaluate:
+			case *recipe.Evaluate:
 				read = s.Data
 			}
-			return read.has(l.Base)
+			return read.Has(l.Base)
 		})
 	}
-}
-
-// has reports whether rows of d are rows of base as they are, and not as a label
-// left them.
-func (d *Data) has(base *Data) bool {
-	return d == base || d != nil && slices.ContainsFunc(d.Parts, func(p *Data) bool { return p.has(base) })
 }

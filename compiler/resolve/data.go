@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rmc-lang/rmc/compiler/recipe"
 	"github.com/rmc-lang/rmc/lang/ast"
 	"github.com/rmc-lang/rmc/lang/diag"
 )
@@ -19,63 +20,6 @@ const (
 	done
 	wrong // and reported
 )
-
-// Roots are the data with a source that d is made of, each once: d itself, the
-// roots of its parts, what a label relabels.
-func (d *Data) Roots() []*Data {
-	var all []*Data
-	d.visit(func(x *Data) {
-		if len(x.Parts) == 0 && x.Label == nil && !slices.Contains(all, x) {
-			all = append(all, x)
-		}
-	})
-	return all
-}
-
-// MadeOf lists the data that d is made of, itself not among them.
-func (d *Data) MadeOf() []*Data {
-	var all []*Data
-	d.visit(func(x *Data) {
-		if x != d && !slices.Contains(all, x) {
-			all = append(all, x)
-		}
-	})
-	return all
-}
-
-// Labels are the labels that have to be there before d is.
-func (d *Data) Labels() []*Label {
-	var all []*Label
-	d.visit(func(x *Data) {
-		if x.Label != nil && !slices.Contains(all, x.Label) {
-			all = append(all, x.Label)
-		}
-	})
-	return all
-}
-
-// Holds reports whether d keeps rows apart.
-func (d *Data) Holds() bool {
-	return slices.ContainsFunc(d.Roots(), func(x *Data) bool { return x.Spec.Split.Kind != "none" })
-}
-
-// Undecided reports whether d has pairs of which neither side is better.
-func (d *Data) Undecided() bool {
-	found := false
-	d.visit(func(x *Data) { found = found || x.Spec.From.Kind == "augment" && x.Spec.From.Ties > 0 })
-	return found
-}
-
-// visit calls f for d and all that it is made of.
-func (d *Data) visit(f func(*Data)) {
-	f(d)
-	for _, p := range d.Parts {
-		p.visit(f)
-	}
-	if d.Label != nil && d.Label.Base != nil {
-		d.Label.Base.visit(f)
-	}
-}
 
 // The fields that data made of other data lacks, because those say them.
 var (
@@ -95,7 +39,7 @@ var madeOf = map[string]struct {
 // dataSet resolves data NAME: KIND { … }. What it is made of is looked up when
 // something uses it.
 func (r *resolver) dataSet(d *ast.Decl) {
-	s := &Data{Decl: d}
+	s := &recipe.Data{Decl: d}
 	v := reflect.ValueOf(&s.Spec).Elem()
 	if !r.declaredKind(d, v, "data") {
 		r.skipSets("data." + d.Name.Name)
@@ -112,7 +56,7 @@ func (r *resolver) dataSet(d *ast.Decl) {
 	s.Loose = kind == "" && (r.recipe.Value(path+".columns") == nil || r.lost[path] || r.lost[path+".columns"])
 	r.data[d.Name.Name] = s
 	r.recipe.Data = append(r.recipe.Data, s)
-	s.names = r.namesIn(from, path+".from", "data")
+	r.partNames[s] = r.namesIn(from, path+".from", "data")
 	r.madeRight(s, from)
 	if s.Spec.Kind == "labels" && kind != "union" {
 		r.labelTokens(s, path)
@@ -176,7 +120,7 @@ func identsOf(x ast.Expr) []*ast.Ident {
 }
 
 // madeRight demands a form of from that makes data of its kind.
-func (r *resolver) madeRight(s *Data, from ast.Expr) {
+func (r *resolver) madeRight(s *recipe.Data, from ast.Expr) {
 	form := madeOf[s.Spec.From.Kind]
 	if form.makes == "" || form.makes == s.Spec.Kind {
 		return
@@ -184,16 +128,16 @@ func (r *resolver) madeRight(s *Data, from ast.Expr) {
 	e := r.errs.Addf(diag.DataKind, from.Pos(), "%s makes data of kind %s, and %s is %s", s.Spec.From.Kind, form.makes, s.Spec.Name, s.Spec.Kind)
 	e.Notes = []diag.Note{{Span: s.Decl.Kind.Span, Message: "its kind"}}
 	e.Help = "declare data " + s.Spec.Name + ": " + form.makes
-	s.bound = wrong
+	r.bound[s] = wrong
 }
 
 // labelTokens demands a text of its own for each label. What compare makes has
 // one label, after both responses.
-func (r *resolver) labelTokens(s *Data, path string) {
+func (r *resolver) labelTokens(s *recipe.Data, path string) {
 	if from := r.recipe.Value(path + ".from"); s.Spec.From.Kind == "compare" && from != nil {
 		s.Spec.Level = "outcome"
-		r.record(Value{Path: path + ".level", Text: "outcome", Go: `"outcome"`, Is: "outcome", Origin: from.Origin, Span: from.Span, Scores: true})
-		if r.has(path+".labels", path+".tokens") && r.recipe.Value(path+".labels").Origin == Default && r.recipe.Value(path+".tokens").Origin == Default {
+		r.record(recipe.Value{Path: path + ".level", Text: "outcome", Go: `"outcome"`, Is: "outcome", Origin: from.Origin, Span: from.Span, Scores: true})
+		if r.has(path+".labels", path+".tokens") && r.recipe.Value(path+".labels").Origin == recipe.Default && r.recipe.Value(path+".tokens").Origin == recipe.Default {
 			r.usual(s, path, []string{"first", "second"}, []string{"A", "B"})
 		}
 	}
@@ -213,31 +157,31 @@ func (r *resolver) labelTokens(s *Data, path string) {
 // bind looks up what a data set is made of, for a stage that names it at; false
 // after a report. A label that is made further down may be there for a later
 // stage.
-func (r *resolver) bind(s *Data, at *ast.Ident) bool {
-	switch s.bound {
+func (r *resolver) bind(s *recipe.Data, at *ast.Ident) bool {
+	switch r.bound[s] {
 	case done, underWay:
 		return true
 	case wrong:
 		return false
 	}
-	s.bound = underWay
+	r.bound[s] = underWay
 	s.Parts = nil
 	found := done
-	for _, name := range s.names {
+	for _, name := range r.partNames[s] {
 		p := r.part(s, name, at)
 		if p == nil && r.notYet(name) {
-			s.bound = unbound
+			r.bound[s] = unbound
 			return false
 		}
 		if s.Parts = append(s.Parts, p); p == nil {
 			found = wrong
 		}
 	}
-	if s.bound = found; found == done {
+	if r.bound[s] = found; found == done {
 		r.excluded(s)
 		r.madeData(s)
 	}
-	return s.bound == done
+	return r.bound[s] == done
 }
 
 // notYet reports whether a name is that of a label whose stage was not reached.
@@ -247,7 +191,7 @@ func (r *resolver) notYet(name *ast.Ident) bool {
 }
 
 // part finds one of the data that s is made of; nil after a report.
-func (r *resolver) part(s *Data, name, at *ast.Ident) *Data {
+func (r *resolver) part(s *recipe.Data, name, at *ast.Ident) *recipe.Data {
 	if r.notYet(name) {
 		r.used["data "+name.Name] = true
 		if d := r.texts[r.ofLastRound(name).Name]; at != nil {
@@ -267,7 +211,7 @@ func (r *resolver) part(s *Data, name, at *ast.Ident) *Data {
 	case p == s:
 		r.errs.Addf(diag.UsedBefore, name.Span, "%s is made of itself", name.Name).Help = "name the data that gives its rows"
 		return nil
-	case p.bound == underWay:
+	case r.bound[p] == underWay:
 		e := r.errs.Addf(diag.UsedBefore, name.Span, "%s and %s are made of each other", s.Spec.Name, name.Name)
 		e.Notes = []diag.Note{{Span: p.Decl.Name.Span, Message: name.Name + " is declared here"}}
 		e.Help = "let one of the two have a source"
@@ -280,7 +224,7 @@ func (r *resolver) part(s *Data, name, at *ast.Ident) *Data {
 }
 
 // excluded looks up the data whose questions are left out of s.
-func (r *resolver) excluded(s *Data) {
+func (r *resolver) excluded(s *recipe.Data) {
 	for _, name := range identsOf(r.said(s.Decl.Body, s.Path(), "exclude")) {
 		if name.Name == s.Spec.Name {
 			r.errs.Addf(diag.UsedBefore, name.Span, "%s leaves itself out", name.Name).Help = "name other data"
@@ -293,7 +237,7 @@ func (r *resolver) excluded(s *Data) {
 }
 
 // madeData checks what a data set and its parts say together.
-func (r *resolver) madeData(s *Data) {
+func (r *resolver) madeData(s *recipe.Data) {
 	path := s.Path()
 	switch s.Spec.From.Kind {
 	case "union":
@@ -306,11 +250,11 @@ func (r *resolver) madeData(s *Data) {
 // answers names a label for each answer to the question which response is better:
 // the first, the second, and neither where that can be. With two labels such
 // pairs are left out.
-func (r *resolver) answers(s *Data, path string) {
+func (r *resolver) answers(s *recipe.Data, path string) {
 	if !r.has(path+".labels", path+".tokens") {
 		return
 	}
-	if s.Undecided() && r.recipe.Value(path+".labels").Origin == Default && r.recipe.Value(path+".tokens").Origin == Default {
+	if s.Undecided() && r.recipe.Value(path+".labels").Origin == recipe.Default && r.recipe.Value(path+".tokens").Origin == recipe.Default {
 		r.usual(s, path, []string{"first", "second", "same"}, []string{"A", "B", "Same"})
 	}
 	n := len(s.Spec.Labels)
@@ -325,7 +269,7 @@ func (r *resolver) answers(s *Data, path string) {
 }
 
 // usual names the answers to a question of which a recipe says nothing.
-func (r *resolver) usual(s *Data, path string, labels, tokens []string) {
+func (r *resolver) usual(s *recipe.Data, path string, labels, tokens []string) {
 	s.Spec.Labels, s.Spec.Tokens = labels, tokens
 	for field, list := range map[string][]string{"labels": labels, "tokens": tokens} {
 		v := r.recipe.Value(path + "." + field)
@@ -340,7 +284,7 @@ func goStrings(list []string) string { return fmt.Sprintf("%#v", list) }
 
 // united takes from the parts of a union what it does not say itself: that in
 // which they must agree, and the largest length.
-func (r *resolver) united(s *Data, path string) {
+func (r *resolver) united(s *recipe.Data, path string) {
 	first := s.Parts[0]
 	for _, p := range s.Parts[1:] {
 		for _, list := range []struct {
@@ -350,10 +294,10 @@ func (r *resolver) united(s *Data, path string) {
 			if slices.Equal(list.a, list.b) {
 				continue
 			}
-			e := r.errs.Addf(diag.DataKind, s.names[slices.Index(s.Parts, p)].Span, "%s and %s have different %s", first.Spec.Name, p.Spec.Name, list.field)
+			e := r.errs.Addf(diag.DataKind, r.partNames[s][slices.Index(s.Parts, p)].Span, "%s and %s have different %s", first.Spec.Name, p.Spec.Name, list.field)
 			e.Notes = append(r.note(first.Path()+"."+list.field, "those of "+first.Spec.Name), r.note(p.Path()+"."+list.field, "those of "+p.Spec.Name)...)
 			e.Help = "only rows that say the same are put together"
-			s.bound = wrong
+			r.bound[s] = wrong
 			return
 		}
 	}
@@ -373,7 +317,7 @@ func (r *resolver) united(s *Data, path string) {
 }
 
 // inherit records a value of a part as that of the whole.
-func (r *resolver) inherit(s, part *Data, field string) {
+func (r *resolver) inherit(s, part *recipe.Data, field string) {
 	if v := r.recipe.Value(part.Path() + "." + field); v != nil && r.recipe.Value(s.Path()+"."+field) == nil {
 		copied := *v
 		copied.Path = s.Path() + "." + field
@@ -382,7 +326,7 @@ func (r *resolver) inherit(s, part *Data, field string) {
 }
 
 // trainedOn binds what a stage trains on: data, or a sum of some.
-func (r *resolver) trainedOn(on ast.Expr) *Data {
+func (r *resolver) trainedOn(on ast.Expr) *recipe.Data {
 	if id, ok := on.(*ast.Ident); ok {
 		return r.findData(id)
 	}
@@ -411,7 +355,7 @@ func summands(x ast.Expr) ([]*ast.Ident, bool) {
 
 // sum is the union that labeled + pseudo stands for. It is called
 // labeled_pseudo, and is the same wherever it is written.
-func (r *resolver) sum(names []*ast.Ident, on ast.Expr) *Data {
+func (r *resolver) sum(names []*ast.Ident, on ast.Expr) *recipe.Data {
 	var words []string
 	for i, n := range names {
 		if slices.Contains(words, n.Name) {
@@ -427,7 +371,7 @@ func (r *resolver) sum(names []*ast.Ident, on ast.Expr) *Data {
 	if d := r.data[name]; d != nil {
 		return d
 	}
-	var first *Data
+	var first *recipe.Data
 	for i := range names {
 		d := r.findData(names[len(names)-1-i])
 		if d == nil {
@@ -435,7 +379,8 @@ func (r *resolver) sum(names []*ast.Ident, on ast.Expr) *Data {
 		}
 		first = d
 	}
-	s := &Data{Decl: first.Decl, names: names}
+	s := &recipe.Data{Decl: first.Decl}
+	r.partNames[s] = names
 	s.Spec.Name, s.Spec.Kind = name, first.Spec.Kind
 	s.Spec.From.Kind, s.Spec.From.Data = "union", words
 	if !r.bind(s, names[0]) {
@@ -449,9 +394,9 @@ func (r *resolver) sum(names []*ast.Ident, on ast.Expr) *Data {
 }
 
 // recordSum gives a sum the values that a declared union has.
-func (r *resolver) recordSum(s *Data, on ast.Expr) {
-	path, origin := "data."+s.Spec.Name, Origin(on.Pos())
-	for _, v := range []Value{
+func (r *resolver) recordSum(s *recipe.Data, on ast.Expr) {
+	path, origin := "data."+s.Spec.Name, recipe.Origin(on.Pos())
+	for _, v := range []recipe.Value{
 		{Path: path, Text: s.Spec.Kind, Go: fmt.Sprintf("%q", s.Spec.Kind), Is: s.Spec.Kind, Scores: true},
 		{Path: path + ".from", Text: "union", Go: `"union"`, Is: "union", Scores: true},
 		{Path: path + ".from.data", Text: "[" + strings.Join(s.Spec.From.Data, ", ") + "]", Go: goStrings(s.Spec.From.Data), Is: s.Spec.From.Data},
@@ -465,7 +410,7 @@ func (r *resolver) recordSum(s *Data, on ast.Expr) {
 // with it.
 func (r *resolver) bindAll() {
 	for _, d := range r.recipe.Data {
-		if d.bound == unbound {
+		if r.bound[d] == unbound {
 			r.bind(d, nil)
 		}
 	}
@@ -483,10 +428,10 @@ func (r *resolver) bindAll() {
 }
 
 // needs reports whether a data set must be there before another is.
-func (r *resolver) needs(d, other *Data) bool {
-	seen := map[*Data]bool{}
-	var walk func(x *Data) bool
-	walk = func(x *Data) bool {
+func (r *resolver) needs(d, other *recipe.Data) bool {
+	seen := map[*recipe.Data]bool{}
+	var walk func(x *recipe.Data) bool
+	walk = func(x *recipe.Data) bool {
 		if x == other || seen[x] {
 			return x == other
 		}

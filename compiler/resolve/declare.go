@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rmc-lang/rmc/compiler/recipe"
 	"github.com/rmc-lang/rmc/lang/ast"
 	"github.com/rmc-lang/rmc/lang/diag"
 	"github.com/rmc-lang/rmc/lang/source"
@@ -81,7 +82,7 @@ func (r *resolver) declareName(d *ast.Decl) {
 			case "fit":
 				r.fits[name] = nil
 			case "reward":
-				r.rewards[name] = &Reward{Name: name, Decl: d}
+				r.rewards[name] = &recipe.Reward{Name: name, Decl: d}
 			}
 		}
 	case "data", "label":
@@ -213,7 +214,7 @@ func (r *resolver) redeclared(what string, name *ast.Ident, first source.Span) {
 }
 
 func (r *resolver) model(d *ast.Decl) {
-	m := &Model{Decl: d}
+	m := &recipe.Model{Decl: d}
 	v := reflect.ValueOf(&m.Spec).Elem()
 	if !r.declaredKind(d, v, "model") {
 		r.skipSets("model." + d.Name.Name)
@@ -254,8 +255,8 @@ func (r *resolver) ofKind(d *ast.Decl, name *ast.Ident, v reflect.Value, what st
 		return false
 	}
 	v.Field(s.kind).SetString(name.Name)
-	r.record(Value{Path: what + "." + d.Name.Name, Text: name.Name, Go: fmt.Sprintf("%q", name.Name),
-		Is: name.Name, Origin: Origin(name.Span), Span: name.Span, Scores: true})
+	r.record(recipe.Value{Path: what + "." + d.Name.Name, Text: name.Name, Go: fmt.Sprintf("%q", name.Name),
+		Is: name.Name, Origin: recipe.Origin(name.Span), Span: name.Span, Scores: true})
 	return true
 }
 
@@ -289,7 +290,7 @@ func (r *resolver) mesh(d *ast.Decl) {
 
 // findModel binds the name of a model; nil after a report, or for a model
 // whose own declaration was reported.
-func (r *resolver) findModel(name *ast.Ident) *Model {
+func (r *resolver) findModel(name *ast.Ident) *recipe.Model {
 	name = r.ofLastRound(name)
 	m, ok := r.models[name.Name]
 	r.used["model "+name.Name] = true
@@ -322,7 +323,7 @@ func (r *resolver) otherKind(name *ast.Ident, wanted string, d *ast.Decl) *diag.
 }
 
 // findData binds the name of a data set.
-func (r *resolver) findData(name *ast.Ident) *Data {
+func (r *resolver) findData(name *ast.Ident) *recipe.Data {
 	name = r.ofLastRound(name)
 	s, ok := r.data[name.Name]
 	if !ok && !r.meant[name.Name] {
@@ -365,7 +366,7 @@ func keys[V any](m map[string]V) []string {
 
 // train resolves train MODEL on DATA.
 func (r *resolver) train(d *ast.Decl) {
-	t := &Train{Decl: d, Name: d.Name.Name}
+	t := &recipe.Train{Decl: d, Name: d.Name.Name}
 	if t.Model = r.findModel(d.Name); t.Model != nil && t.Model.Spec.Kind == "encoder" {
 		r.otherKind(d.Name, "a model that is trained", t.Model.Decl).Help =
 			"an encoder stays as it is: train model NAME: mlp { input = " + d.Name.Name + " }, or a reward model with its base"
@@ -392,7 +393,7 @@ func (r *resolver) train(d *ast.Decl) {
 
 // startsFrom demands that a model which rounds train again says from which
 // weights.
-func (r *resolver) startsFrom(t *Train, path string) {
+func (r *resolver) startsFrom(t *recipe.Train, path string) {
 	if !r.inLoop(t.Decl.Span) || t.Model == nil || r.inLoop(t.Model.Decl.Span) || r.lost[path] || r.lost[path+".from"] || r.has(path+".from") {
 		return
 	}
@@ -426,11 +427,11 @@ func (r *resolver) stageName(name, keyword string, d *ast.Decl) bool {
 	for _, s := range r.recipe.Stages {
 		var old *ast.Decl
 		switch s := s.(type) {
-		case *Train:
+		case *recipe.Train:
 			if keyword == "train" && s.Name == name {
 				old = s.Decl
 			}
-		case *Evaluate:
+		case *recipe.Evaluate:
 			if keyword == "evaluate" && s.Name == name {
 				old = s.Decl
 			}
@@ -451,7 +452,7 @@ var parts = []string{"holdout", "train", "all"}
 
 // evaluate resolves evaluate MODEL on DATA.PART, also of a fit or a reward.
 func (r *resolver) evaluate(d *ast.Decl) {
-	e := &Evaluate{Decl: d, Name: d.Name.Name}
+	e := &recipe.Evaluate{Decl: d, Name: d.Name.Name}
 	r.measured(e)
 	if d.As != nil {
 		e.Name = d.As.Name
@@ -470,7 +471,7 @@ func (r *resolver) evaluate(d *ast.Decl) {
 }
 
 // evaluated binds hh.holdout.
-func (r *resolver) evaluated(e *Evaluate, on ast.Expr) {
+func (r *resolver) evaluated(e *recipe.Evaluate, on ast.Expr) {
 	part := &ast.Ident{}
 	x := on
 	if s, ok := on.(*ast.Select); ok {
@@ -527,8 +528,8 @@ func (r *resolver) shard(d *ast.Decl) {
 		seen[f.Key.Name] = f.Key.Span
 		if axes, ok := r.shardAxes(f.Value); ok {
 			m.Spec.Shard = append(m.Spec.Shard, spec.Shard{Pattern: f.Key.Name, Axes: axes})
-			r.record(Value{Path: "shard." + m.Spec.Name + "." + f.Key.Name, Text: f.Value.Pos().Text(),
-				Is: axes, Origin: Origin(f.Key.Span), Span: f.Value.Pos()})
+			r.record(recipe.Value{Path: "shard." + m.Spec.Name + "." + f.Key.Name, Text: f.Value.Pos().Text(),
+				Is: axes, Origin: recipe.Origin(f.Key.Span), Span: f.Value.Pos()})
 		}
 	}
 }

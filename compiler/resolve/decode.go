@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/rmc-lang/rmc/compiler/recipe"
 	"github.com/rmc-lang/rmc/lang/ast"
 	"github.com/rmc-lang/rmc/lang/diag"
 	"github.com/rmc-lang/rmc/lang/source"
@@ -309,7 +310,7 @@ func (r *resolver) checkUnit(f Field, n *ast.Number, bare bool) bool {
 // inPlace is a value as it is typed where another stands: in an override it is
 // quoted for the shell if it must be.
 func (f Field) inPlace(value string, at source.Span) string {
-	if at.File.Name != Set {
+	if at.File.Name != recipe.Set {
 		return value
 	}
 	path, _, _ := strings.Cut(at.File.Text, "=")
@@ -321,7 +322,7 @@ func (f Field) inPlace(value string, at source.Span) string {
 
 // assigned is name = value, as it is typed where another value stands.
 func (f Field) assigned(value string, at source.Span) string {
-	if at.File.Name == Set {
+	if at.File.Name == recipe.Set {
 		return f.inPlace(value, at)
 	}
 	return f.Name + " = " + value

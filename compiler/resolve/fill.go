@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/rmc-lang/rmc/compiler/recipe"
 	"github.com/rmc-lang/rmc/lang/ast"
 	"github.com/rmc-lang/rmc/lang/diag"
 	"github.com/rmc-lang/rmc/lang/source"
@@ -125,7 +126,7 @@ func (r *resolver) readKey(w *written, key *ast.Ident, e entry) {
 
 // overrides reports whether an entry comes from --set and so may stand beside
 // what the recipe says.
-func overrides(e entry) bool { return e.key.Valid() && e.key.File.Name == Set }
+func overrides(e entry) bool { return e.key.Valid() && e.key.File.Name == recipe.Set }
 
 func (r *resolver) duplicate(key *ast.Ident, first source.Span) {
 	d := r.errs.Addf(diag.DuplicateField, key.Span, "%s is set twice", key.Name)
@@ -138,7 +139,7 @@ func (r *resolver) unknownField(w *written, key *ast.Ident) {
 	d := r.errs.Addf(diag.UnknownField, key.Span, "%s has no field %q", w.what, key.Name)
 	inner, kind := w.schema.owner(key.Name)
 	switch {
-	case inner != "" && key.Span.File.Name == Set:
+	case inner != "" && key.Span.File.Name == recipe.Set:
 		d.Help = fmt.Sprintf("%s belongs to %s: --set %s.%s.%s=…", key.Name, inner, w.path, inner, key.Name)
 	case inner != "":
 		d.Help = fmt.Sprintf("%s belongs to %s: write %s = %s { %s = … }", key.Name, inner, inner, kind, key.Name)
@@ -216,10 +217,10 @@ func (r *resolver) fillField(v reflect.Value, f Field, w *written) {
 			r.missing(w, f)
 		}
 	case said && e.value != nil:
-		r.decode(v, f, path, e.value, Origin(e.key), e.key)
+		r.decode(v, f, path, e.value, recipe.Origin(e.key), e.key)
 	case w.meant[f.Name]:
 	case f.Default != "" || f.Silent && isVariant(f.Type):
-		r.decode(v, f, path, parseDefault(f), Default, source.Span{})
+		r.decode(v, f, path, parseDefault(f), recipe.Default, source.Span{})
 	case f.Silent:
 	default:
 		r.missing(w, f)
@@ -256,7 +257,7 @@ func (r *resolver) fillRest(v reflect.Value, f Field, w *written) {
 		text := reflect.New(v.Type().Elem()).Elem()
 		element := Field{Name: name, Type: text.Type(), Scores: f.Scores}
 		if e.value != nil {
-			r.decode(text, element, w.path+"."+name, e.value, Origin(e.key), e.key)
+			r.decode(text, element, w.path+"."+name, e.value, recipe.Origin(e.key), e.key)
 		}
 		v.SetMapIndex(reflect.ValueOf(name), text) // a name counts as said, whatever is wrong with its value
 	}
@@ -268,23 +269,23 @@ func (r *resolver) decode(v reflect.Value, f Field, path string, expr ast.Expr, 
 		return r.decodeVariant(v, f, path, expr, from, key)
 	}
 	before := len(*r.errs)
-	literal := r.decodeValue(v, f, expr, from == Default)
+	literal := r.decodeValue(v, f, expr, from == recipe.Default)
 	if len(*r.errs) > before {
 		r.lost[path] = true
 		return false
 	}
 	text := oneLine(expr.Pos().Text())
-	if from == Default && !key.Valid() { // within a default's braces it is written out
+	if from == recipe.Default && !key.Valid() { // within a default's braces it is written out
 		text = f.Usual()
 	}
-	r.record(Value{Path: path, Text: text, Go: literal, Is: v.Interface(), Origin: from, Span: expr.Pos(), Scores: f.Scores})
+	r.record(recipe.Value{Path: path, Text: text, Go: literal, Is: v.Interface(), Origin: from, Span: expr.Pos(), Scores: f.Scores})
 	return true
 }
 
 // oneLine is a text without the line breaks that a list may have.
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
-func (r *resolver) record(v Value) { r.recipe.Values = append(r.recipe.Values, v) }
+func (r *resolver) record(v recipe.Value) { r.recipe.Values = append(r.recipe.Values, v) }
 
 // decodeVariant sets a struct written as kind or kind { … }.
 func (r *resolver) decodeVariant(v reflect.Value, f Field, path string, expr ast.Expr, from string, key source.Span) bool {
@@ -303,9 +304,9 @@ func (r *resolver) decodeVariant(v reflect.Value, f Field, path string, expr ast
 		return false
 	}
 	v.Field(s.kind).SetString(name.Name)
-	r.record(Value{Path: path, Text: name.Name, Go: strconv.Quote(name.Name), Is: name.Name, Origin: from, Span: name.Span, Scores: f.Scores})
+	r.record(recipe.Value{Path: path, Text: name.Name, Go: strconv.Quote(name.Name), Is: name.Name, Origin: from, Span: name.Span, Scores: f.Scores})
 	span := name.Span
-	if from == Default {
+	if from == recipe.Default {
 		span = source.Span{}
 	}
 	r.fill(v, path, name.Name, span, block)

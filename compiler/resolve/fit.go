@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/rmc-lang/rmc/compiler/recipe"
 	"github.com/rmc-lang/rmc/lang/ast"
 	"github.com/rmc-lang/rmc/lang/diag"
 )
@@ -39,10 +40,10 @@ func (r *resolver) networks() {
 
 // constantOnly demands that a network without an input says nothing of layers,
 // which it does not have.
-func (r *resolver) constantOnly(m *Model, path string) {
+func (r *resolver) constantOnly(m *recipe.Model, path string) {
 	for _, name := range []string{"hidden", "activation", "dropout", "bias"} {
 		v := r.recipe.Value(path + "." + name)
-		if v == nil || v.Origin == Default || name == "bias" && m.Spec.Bias {
+		if v == nil || v.Origin == recipe.Default || name == "bias" && m.Spec.Bias {
 			continue
 		}
 		e := r.errs.Addf(diag.FieldNotOfKind, v.Span, "%s reads no encoder, and so has no %s", m.Spec.Name, name)
@@ -52,7 +53,7 @@ func (r *resolver) constantOnly(m *Model, path string) {
 }
 
 // encoder binds the name of an encoder; nil after a report.
-func (r *resolver) encoder(name *ast.Ident) *Model {
+func (r *resolver) encoder(name *ast.Ident) *recipe.Model {
 	m := r.findModel(name)
 	if m == nil || m.Spec.Kind == "encoder" {
 		return m
@@ -66,7 +67,7 @@ func (r *resolver) encoder(name *ast.Ident) *Model {
 
 // outputs names the axis of a network's outputs and, where they are attributes,
 // counts and names them.
-func (r *resolver) outputs(m *Model, path string) {
+func (r *resolver) outputs(m *recipe.Model, path string) {
 	switch {
 	case m.Spec.Outputs > 1:
 		m.Spec.Axis = "head"
@@ -82,9 +83,9 @@ func (r *resolver) outputs(m *Model, path string) {
 }
 
 // attributesOf gives a network the attributes of the recipe's ratings.
-func (r *resolver) attributesOf(m *Model, path string) {
+func (r *resolver) attributesOf(m *recipe.Model, path string) {
 	outputs := r.recipe.Value(path + ".outputs")
-	var from *Data
+	var from *recipe.Data
 	for _, d := range r.recipe.Data {
 		switch {
 		case d.Spec.Kind != "ratings" || len(d.Spec.Attributes) == 0:
@@ -108,7 +109,7 @@ func (r *resolver) attributesOf(m *Model, path string) {
 	}
 	m.Spec.Labels = slices.Clone(from.Spec.Attributes)
 	is := r.recipe.Value(from.Path() + ".attributes")
-	r.record(Value{Path: path + ".labels", Text: is.Text, Go: is.Go, Is: is.Is, Origin: is.Origin, Span: is.Span})
+	r.record(recipe.Value{Path: path + ".labels", Text: is.Text, Go: is.Go, Is: is.Is, Origin: is.Origin, Span: is.Span})
 }
 
 func isRatings(d *ast.Decl) bool {
@@ -117,7 +118,7 @@ func isRatings(d *ast.Decl) bool {
 
 // fit resolves fit NAME = METHOD on FEATURES(DATA) { … }.
 func (r *resolver) fit(d *ast.Decl) {
-	f := &Fit{Name: d.Name.Name, Decl: d}
+	f := &recipe.Fit{Name: d.Name.Name, Decl: d}
 	path := "fit." + f.Name
 	v := reflect.ValueOf(&f.Spec).Elem()
 	if !r.made(d, v, "write fit "+f.Name+" = ridge on ENCODER(DATA), decorrelate on PROBE(DATA) or tree on PROBE(DATA)") {
@@ -140,7 +141,7 @@ func (r *resolver) fit(d *ast.Decl) {
 
 // features binds debias(probe(prefs)): what is called, from the encoder outward,
 // and the data within.
-func (r *resolver) features(f *Fit) {
+func (r *resolver) features(f *recipe.Fit) {
 	calls, data, ok := called(f.Decl.On)
 	if !ok || len(calls) == 0 {
 		r.errs.Addf(diag.WrongType, f.Decl.On.Pos(), "a fit is on what reads the data, as in backbone(ratings), not on %s", describeExpr(f.Decl.On)).Help =
@@ -160,7 +161,7 @@ func (r *resolver) features(f *Fit) {
 }
 
 // featuresHelp writes the features that were likely meant.
-func (r *resolver) featuresHelp(f *Fit, data *ast.Ident) string {
+func (r *resolver) featuresHelp(f *recipe.Fit, data *ast.Ident) string {
 	inner := "DATA"
 	if data != nil {
 		inner = data.Name
@@ -200,7 +201,7 @@ func called(x ast.Expr) (calls []*ast.Ident, data *ast.Ident, ok bool) {
 }
 
 // fromEncoder binds the features of a probe: an encoder, and nothing on it.
-func (r *resolver) fromEncoder(f *Fit, calls []*ast.Ident) {
+func (r *resolver) fromEncoder(f *recipe.Fit, calls []*ast.Ident) {
 	if d := r.scored[calls[0].Name]; d != nil && d.Keyword.Name == "fit" || len(calls) > 1 {
 		name := calls[len(calls)-1]
 		r.errs.Addf(diag.OtherKind, name.Span, "a ridge fit is on an encoder, not on what %s makes of one", name.Name).Help =
@@ -213,8 +214,8 @@ func (r *resolver) fromEncoder(f *Fit, calls []*ast.Ident) {
 
 // fromAttributes binds the features of a fit that reads attributes: a probe, and
 // transforms on it.
-func (r *resolver) fromAttributes(f *Fit, calls []*ast.Ident) {
-	var chain []*Fit
+func (r *resolver) fromAttributes(f *recipe.Fit, calls []*ast.Ident) {
+	var chain []*recipe.Fit
 	for i, name := range calls {
 		inner := r.findFit(f, name)
 		if inner == nil || !r.chained(f, chain, inner, name, i == 0) {
@@ -230,7 +231,7 @@ func (r *resolver) fromAttributes(f *Fit, calls []*ast.Ident) {
 }
 
 // chained demands a probe first and then transforms of its attributes.
-func (r *resolver) chained(f *Fit, chain []*Fit, inner *Fit, name *ast.Ident, first bool) bool {
+func (r *resolver) chained(f *recipe.Fit, chain []*recipe.Fit, inner *recipe.Fit, name *ast.Ident, first bool) bool {
 	wanted := map[bool]string{true: "ridge", false: "decorrelate"}[first]
 	if inner.Spec.Kind != wanted {
 		e := r.errs.Addf(diag.OtherKind, name.Span, "%s is a %s fit, and here stands a %s fit", name.Name, inner.Spec.Kind, wanted)
@@ -248,7 +249,7 @@ func (r *resolver) chained(f *Fit, chain []*Fit, inner *Fit, name *ast.Ident, fi
 }
 
 // findFit binds the name of a fit that stands above f; nil after a report.
-func (r *resolver) findFit(f *Fit, name *ast.Ident) *Fit {
+func (r *resolver) findFit(f *recipe.Fit, name *ast.Ident) *recipe.Fit {
 	inner, ok := r.fits[name.Name]
 	d := r.scored[name.Name]
 	switch {
@@ -298,7 +299,7 @@ func (r *resolver) madeOf(d *ast.Decl, name string) bool {
 var fitKinds = map[string]string{"ridge": "ratings", "decorrelate": "preference", "tree": "preference"}
 
 // fitData demands the kind of data that a method learns from.
-func (r *resolver) fitData(f *Fit, data *ast.Ident) {
+func (r *resolver) fitData(f *recipe.Fit, data *ast.Ident) {
 	if f.Data == nil || f.Data.Spec.Kind == fitKinds[f.Spec.Kind] {
 		return
 	}
@@ -307,7 +308,7 @@ func (r *resolver) fitData(f *Fit, data *ast.Ident) {
 }
 
 // dataKind reports data of another kind than something works on.
-func (r *resolver) dataKind(at *ast.Ident, what, wanted string, d *Data) {
+func (r *resolver) dataKind(at *ast.Ident, what, wanted string, d *recipe.Data) {
 	e := r.errs.Addf(diag.DataKind, at.Span, "%s is on %s, and %s is %s", what, wanted, d.Spec.Name, d.Spec.Kind)
 	e.Notes = []diag.Note{{Span: d.Decl.Name.Span, Message: "it is declared here"}}
 	e.Help = "name data of kind " + wanted
@@ -323,7 +324,7 @@ func (r *resolver) dataKind(at *ast.Ident, what, wanted string, d *Data) {
 }
 
 // fitValues checks what no single value of a fit can.
-func (r *resolver) fitValues(f *Fit, path string) {
+func (r *resolver) fitValues(f *recipe.Fit, path string) {
 	if from := r.recipe.Value(path + ".from"); from != nil && len(f.Attributes()) > 0 && !slices.Contains(f.Attributes(), f.Spec.From) {
 		e := r.errs.Addf(diag.UnknownAttribute, from.Span, "%s has no attribute %q", f.Chain[0].Name, f.Spec.From)
 		e.Notes = r.note(f.Chain[0].Data.Path()+".attributes", "its attributes")

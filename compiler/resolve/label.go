@@ -5,13 +5,14 @@ import (
 	"reflect"
 	"strings"
 
+	"github.com/rmc-lang/rmc/compiler/recipe"
 	"github.com/rmc-lang/rmc/lang/ast"
 	"github.com/rmc-lang/rmc/lang/diag"
 )
 
 // label resolves label NAME = llm on DATA { … }, which declares data NAME.
 func (r *resolver) label(d *ast.Decl) {
-	l := &Label{Name: d.Name.Name, Decl: d}
+	l := &recipe.Label{Name: d.Name.Name, Decl: d}
 	path := "label." + l.Name
 	v := reflect.ValueOf(&l.Spec).Elem()
 	if !r.made(d, v, "write label "+l.Name+" = llm on DATA, or = model on DATA") {
@@ -39,16 +40,16 @@ func (r *resolver) label(d *ast.Decl) {
 
 // labelled declares the data that a label makes: its base's, under a name of its
 // own.
-func (r *resolver) labelled(l *Label, on *ast.Ident) {
+func (r *resolver) labelled(l *recipe.Label, on *ast.Ident) {
 	switch {
-	case l.Base.Spec.Kind != l.works():
-		r.dataKind(on, cmp.Or(map[string]string{rollout: "a rollout", filter: "a filter"}[l.Spec.Kind], "a label"), l.works(), l.Base)
+	case l.Base.Spec.Kind != l.Works():
+		r.dataKind(on, cmp.Or(map[string]string{recipe.Rollout: "a rollout", recipe.Filter: "a filter"}[l.Spec.Kind], "a label"), l.Works(), l.Base)
 		return
-	case l.Spec.Kind == filter && l.Base.Spec.From.Kind != "augment":
+	case l.Spec.Kind == recipe.Filter && l.Base.Spec.From.Kind != "augment":
 		r.otherKind(on, "data that augment makes", l.Base.Decl).Help =
 			"declare data more: preference { from = augment { data = [" + l.Base.Spec.Name + "] } }, and filter that"
 		return
-	case l.Spec.Kind != filter && len(l.Base.Parts) > 0:
+	case l.Spec.Kind != recipe.Filter && len(l.Base.Parts) > 0:
 		r.otherKind(on, "data with a source", l.Base.Decl).Help = "label what it is made of: " + l.Base.Parts[0].Spec.Name
 		return
 	case l.Base.Label != nil:
@@ -58,14 +59,15 @@ func (r *resolver) labelled(l *Label, on *ast.Ident) {
 		return
 	}
 	l.Spec.Data = l.Base.Spec.Name
-	l.Data = &Data{Spec: l.Base.Spec, Decl: l.Decl, Loose: l.Base.Loose, Label: l, Parts: l.Base.Parts, Exclude: l.Base.Exclude, bound: done}
+	l.Data = &recipe.Data{Spec: l.Base.Spec, Decl: l.Decl, Loose: l.Base.Loose, Label: l, Parts: l.Base.Parts, Exclude: l.Base.Exclude}
+	r.bound[l.Data] = done
 	l.Data.Spec.Name, l.Data.Spec.Label = l.Name, l.Name
 	r.data[l.Name] = l.Data
 	r.recipe.Data = append(r.recipe.Data, l.Data)
 }
 
 // endpoint demands the address of a server.
-func (r *resolver) endpoint(l *Label, path string) {
+func (r *resolver) endpoint(l *recipe.Label, path string) {
 	v := r.recipe.Value(path + ".endpoint")
 	if v == nil {
 		return
@@ -79,7 +81,7 @@ func (r *resolver) endpoint(l *Label, path string) {
 }
 
 // scorer binds the model that a label asks, and what says how.
-func (r *resolver) scorer(l *Label, path string) {
+func (r *resolver) scorer(l *recipe.Label, path string) {
 	v := r.recipe.Value(path + ".scorer")
 	if v == nil {
 		return
@@ -103,15 +105,15 @@ func (r *resolver) scorer(l *Label, path string) {
 
 // form is the data that says how a policy is asked which of two responses is
 // better: what compare makes, that it was trained on last; nil after a report.
-func (r *resolver) form(m *Model, at *ast.Ident) *Data {
-	var found *Data
+func (r *resolver) form(m *recipe.Model, at *ast.Ident) *recipe.Data {
+	var found *recipe.Data
 	unsure := false
 	for _, t := range r.recipe.Trains() {
 		if t.Model != m {
 			continue
 		}
 		if unsure = unsure || t.Data == nil; t.Data != nil {
-			found = t.Data.question()
+			found = t.Data.Question()
 		}
 	}
 	if found == nil && !unsure {
@@ -120,17 +122,6 @@ func (r *resolver) form(m *Model, at *ast.Ident) *Data {
 		e.Help = "train it above this stage on data of kind labels with from = compare { data = [" + r.somePairs() + "] }"
 	}
 	return found
-}
-
-// question is the data among d's parts that compare makes; nil where it is none.
-func (d *Data) question() *Data {
-	if d.Spec.From.Kind == "compare" {
-		return d
-	}
-	if d.Spec.From.Kind == "union" {
-		return d.Parts[0].question()
-	}
-	return nil
 }
 
 // somePairs is the name of some preference data, or what stands for one.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rmc-lang/rmc/compiler/recipe"
 	"github.com/rmc-lang/rmc/lang/ast"
 	"github.com/rmc-lang/rmc/lang/diag"
 )
@@ -48,7 +49,7 @@ func (r *resolver) declareObjective(d *ast.Decl) {
 		r.redeclared("objective", d.Name, old.Decl.Name.Span)
 		return
 	}
-	o := &Objective{Name: d.Name.Name, Decl: d}
+	o := &recipe.Objective{Name: d.Name.Name, Decl: d}
 	if on, ok := d.On.(*ast.Ident); ok && !d.Broken && r.kindOfObjective(on) {
 		o.Data = on.Name
 	} else if !ok && !d.Broken {
@@ -86,7 +87,7 @@ func (r *resolver) objectiveOn(d *ast.Decl) {
 }
 
 // call binds a stage's objective = name { parameter = value }.
-func (r *resolver) call(t *Train, path string) *Call {
+func (r *resolver) call(t *recipe.Train, path string) *recipe.Call {
 	expr, from := r.callExpr(t, path+".objective")
 	if expr == nil {
 		return nil
@@ -109,28 +110,28 @@ func (r *resolver) call(t *Train, path string) *Call {
 		r.skipSets(path + ".objective")
 		return nil
 	}
-	c := &Call{Objective: o, Span: expr.Pos()}
+	c := &recipe.Call{Objective: o, Span: expr.Pos()}
 	r.used["objective "+name.Name] = true
-	r.record(Value{Path: path + ".objective", Text: name.Name, Is: name.Name, Origin: from, Span: name.Span})
+	r.record(recipe.Value{Path: path + ".objective", Text: name.Name, Is: name.Name, Origin: from, Span: name.Span})
 	r.args(c, block, path+".objective")
 	r.kindOfData(t, c, name)
 	return c
 }
 
 // callExpr finds the objective field, or its override.
-func (r *resolver) callExpr(t *Train, path string) (ast.Expr, string) {
+func (r *resolver) callExpr(t *recipe.Train, path string) (ast.Expr, string) {
 	var expr ast.Expr
 	from := ""
 	if t.Decl.Body != nil {
 		for _, item := range t.Decl.Body.Items {
 			if f, ok := item.(*ast.Field); ok && f.Key.Name == "objective" && expr == nil {
-				expr, from = f.Value, Origin(f.Key.Span)
+				expr, from = f.Value, recipe.Origin(f.Key.Span)
 			}
 		}
 	}
 	for _, o := range r.sets {
 		if strings.Join(o.path, ".") == path {
-			expr, from = o.value, Set
+			expr, from = o.value, recipe.Set
 		}
 	}
 	return expr, from
@@ -146,7 +147,7 @@ func (r *resolver) unknownObjective(name *ast.Ident) {
 
 // args collects the parameters that a call sets, overrides last. Whether the
 // objective has them is checked with its types.
-func (r *resolver) args(c *Call, block *ast.Block, path string) {
+func (r *resolver) args(c *recipe.Call, block *ast.Block, path string) {
 	w := &written{path: path, what: c.Objective.Name, fields: map[string]entry{}, rest: map[string]entry{}, meant: map[string]bool{}}
 	w.schema = schema{kind: -1, fields: []Field{{Name: "…", Rest: true}}}
 	if block != nil {
@@ -165,17 +166,17 @@ func (r *resolver) args(c *Call, block *ast.Block, path string) {
 	c.Loose = r.lost[path]
 	for _, name := range w.order {
 		e := w.rest[name]
-		c.Args = append(c.Args, Arg{name, e.value, e.key, Origin(e.key)})
+		c.Args = append(c.Args, recipe.Arg{Name: name, Value: e.value, Span: e.key, Origin: recipe.Origin(e.key)})
 		if e.value == nil {
 			continue
 		}
-		r.record(Value{Path: path + "." + name, Text: oneLine(e.value.Pos().Text()), Is: oneLine(e.value.Pos().Text()),
-			Origin: Origin(e.key), Span: e.value.Pos()})
+		r.record(recipe.Value{Path: path + "." + name, Text: oneLine(e.value.Pos().Text()), Is: oneLine(e.value.Pos().Text()),
+			Origin: recipe.Origin(e.key), Span: e.value.Pos()})
 	}
 }
 
 // kindOfData demands that the objective fits the stage's data.
-func (r *resolver) kindOfData(t *Train, c *Call, name *ast.Ident) {
+func (r *resolver) kindOfData(t *recipe.Train, c *recipe.Call, name *ast.Ident) {
 	o := c.Objective
 	if t.Data == nil || o.Data == "" || o.Data == t.Data.Spec.Kind {
 		return

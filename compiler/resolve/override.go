@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rmc-lang/rmc/compiler/recipe"
 	"github.com/rmc-lang/rmc/lang/ast"
 	"github.com/rmc-lang/rmc/lang/diag"
 	"github.com/rmc-lang/rmc/lang/parse"
@@ -33,7 +34,7 @@ func (r *resolver) parseSets(texts []string) {
 // text, the path before it blanked out, so that its spans are right.
 func (r *resolver) parseSet(text string) *override {
 	path, value, ok := strings.Cut(text, "=")
-	file := source.New(Set, strings.Repeat(" ", len(text)-len(value))+value)
+	file := source.New(recipe.Set, strings.Repeat(" ", len(text)-len(value))+value)
 	whole := source.Span{File: file, Start: 0, End: len(text)}
 	if !ok || strings.TrimSpace(value) == "" || strings.TrimSpace(path) == "" {
 		file.Text = text
@@ -179,13 +180,13 @@ func (r *resolver) paths() []string {
 	}
 	for _, s := range r.recipe.Stages {
 		switch s := s.(type) {
-		case *Fit:
+		case *recipe.Fit:
 			all = append(all, "fit."+s.Name)
-		case *Label:
+		case *recipe.Label:
 			all = append(all, "label."+s.Name)
-		case *Train:
+		case *recipe.Train:
 			all = append(all, "train."+s.Name)
-		case *Evaluate:
+		case *recipe.Evaluate:
 			all = append(all, "evaluate."+s.Name)
 		}
 	}
@@ -194,7 +195,7 @@ func (r *resolver) paths() []string {
 
 // parseDefault parses a default of spec, which is in recipe syntax.
 func parseDefault(f Field) ast.Expr {
-	expr, errs := parse.Expr(source.New(Default, f.Default))
+	expr, errs := parse.Expr(source.New(recipe.Default, f.Default))
 	if len(errs) > 0 {
 		panic(fmt.Sprintf("resolve: the default of %s is no value: %q: %s", f.Name, f.Default, errs[0].Message))
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rmc-lang/rmc/compiler/recipe"
 	"github.com/rmc-lang/rmc/lang/ast"
 	"github.com/rmc-lang/rmc/lang/diag"
 )
@@ -34,7 +35,7 @@ func (r *resolver) badReward(x ast.Expr) {
 }
 
 // rewardOfFit binds reward NAME = TREE.
-func (r *resolver) rewardOfFit(w *Reward, name *ast.Ident) {
+func (r *resolver) rewardOfFit(w *recipe.Reward, name *ast.Ident) {
 	d := r.scored[name.Name]
 	if w.Decl.On != nil {
 		r.errs.Addf(diag.ExtraPart, w.Decl.On.Pos(), "a reward that is a tree does not take on").Help = "write reward " + w.Name + " = " + name.Name
@@ -63,7 +64,7 @@ func (r *resolver) rewardOfFit(w *Reward, name *ast.Ident) {
 
 // functionOf is the name of an objective's function of a text, or what stands
 // for one.
-func functionOf(o *Objective) string {
+func functionOf(o *recipe.Objective) string {
 	if o.Decl.Body != nil {
 		for _, item := range o.Decl.Body.Items {
 			if let, ok := item.(*ast.Let); ok && len(let.Params) == 1 {
@@ -76,7 +77,7 @@ func functionOf(o *Objective) string {
 
 // rewardOfLet binds reward NAME = OBJECTIVE.LET to the stage that trains with
 // the objective.
-func (r *resolver) rewardOfLet(w *Reward, name, let *ast.Ident) {
+func (r *resolver) rewardOfLet(w *recipe.Reward, name, let *ast.Ident) {
 	o := r.objects[name.Name]
 	if o == nil {
 		switch d := r.scored[name.Name]; {
@@ -89,7 +90,7 @@ func (r *resolver) rewardOfLet(w *Reward, name, let *ast.Ident) {
 	}
 	w.Objective, w.Let = o, let
 	r.used["objective "+o.Name] = true
-	using := slices.DeleteFunc(r.recipe.Trains(), func(t *Train) bool { return t.Call == nil || t.Call.Objective != o })
+	using := slices.DeleteFunc(r.recipe.Trains(), func(t *recipe.Train) bool { return t.Call == nil || t.Call.Objective != o })
 	switch on, ok := w.Decl.On.(*ast.Ident); {
 	case w.Decl.On != nil && !ok:
 		r.errs.Addf(diag.WrongType, w.Decl.On.Pos(), "on takes the name of a train stage, not %s", describeExpr(w.Decl.On)).Help =
@@ -108,8 +109,8 @@ func (r *resolver) rewardOfLet(w *Reward, name, let *ast.Ident) {
 
 // noStage reports a reward of an objective that nothing trains with. A stage
 // whose objective was reported may have meant it.
-func (r *resolver) noStage(name *ast.Ident, o *Objective) {
-	if o.Decl.Broken || slices.ContainsFunc(r.recipe.Trains(), func(t *Train) bool { return t.Call == nil }) {
+func (r *resolver) noStage(name *ast.Ident, o *recipe.Objective) {
+	if o.Decl.Broken || slices.ContainsFunc(r.recipe.Trains(), func(t *recipe.Train) bool { return t.Call == nil }) {
 		return
 	}
 	r.errs.Addf(diag.RewardStage, name.Span, "no stage trains with %s, so that its parameters have no values", o.Name).Help =
@@ -117,7 +118,7 @@ func (r *resolver) noStage(name *ast.Ident, o *Objective) {
 }
 
 // stageOf finds the stage that a reward names, among those of its objective.
-func (r *resolver) stageOf(using []*Train, on *ast.Ident, o *Objective) *Train {
+func (r *resolver) stageOf(using []*recipe.Train, on *ast.Ident, o *recipe.Objective) *recipe.Train {
 	for _, t := range using {
 		if t.Name == on.Name {
 			return t
@@ -131,14 +132,14 @@ func (r *resolver) stageOf(using []*Train, on *ast.Ident, o *Objective) *Train {
 	return nil
 }
 
-func stageOr(using []*Train, otherwise string) string {
+func stageOr(using []*recipe.Train, otherwise string) string {
 	if len(using) > 0 {
 		return using[0].Name
 	}
 	return otherwise
 }
 
-func stageNames(using []*Train) string {
+func stageNames(using []*recipe.Train) string {
 	var names []string
 	for _, t := range using {
 		names = append(names, t.Name)
@@ -147,7 +148,7 @@ func stageNames(using []*Train) string {
 }
 
 // measured binds what an evaluation names: a reward, a fit or a model.
-func (r *resolver) measured(e *Evaluate) {
+func (r *resolver) measured(e *recipe.Evaluate) {
 	name := r.ofLastRound(e.Decl.Name)
 	d := r.scored[name.Name]
 	switch {
@@ -178,14 +179,14 @@ func (r *resolver) measurables() string {
 // measurable demands that what is evaluated gives what the data can be held
 // against: scores for preferences, attributes for ratings, labels or a score for
 // labels.
-func (r *resolver) measurable(e *Evaluate) {
+func (r *resolver) measurable(e *recipe.Evaluate) {
 	name := e.Decl.Name
 	rated := e.Data != nil && e.Data.Spec.Kind == "ratings"
 	labelled := e.Data != nil && e.Data.Spec.Kind == "labels"
 	switch m := e.Model; {
 	case m != nil && m.Spec.Kind == "policy" && !rated:
 		if e.Data != nil && !labelled {
-			e.asked(r.form(m, name))
+			askedBy(e, r.form(m, name))
 		}
 	case labelled && (m != nil && m.Spec.Kind == "mlp" || e.Fit != nil):
 		r.dataKind(name, "an evaluation of "+name.Name, "preference or ranking", e.Data)
@@ -217,7 +218,7 @@ func (r *resolver) measurable(e *Evaluate) {
 // conversations with labels, or responses.
 func (r *resolver) rewardData() {
 	for _, s := range r.recipe.Stages {
-		e, ok := s.(*Evaluate)
+		e, ok := s.(*recipe.Evaluate)
 		if !ok || e.Reward == nil || e.Data == nil || e.Reward.Fit == nil && (e.Reward.Train == nil || e.Reward.Train.Data == nil) {
 			continue
 		}
@@ -231,8 +232,8 @@ func (r *resolver) rewardData() {
 	}
 }
 
-// asked notes what says how a policy is asked.
-func (e *Evaluate) asked(form *Data) {
+// askedBy notes what says how a policy is asked.
+func askedBy(e *recipe.Evaluate, form *recipe.Data) {
 	if e.Form = form; form != nil {
 		e.Spec.Form = form.Spec.Name
 	}
@@ -240,7 +241,7 @@ func (e *Evaluate) asked(form *Data) {
 
 // predicts demands that what is held against ratings gives each of their
 // attributes.
-func (r *resolver) predicts(e *Evaluate, gives []string, loose bool) {
+func (r *resolver) predicts(e *recipe.Evaluate, gives []string, loose bool) {
 	name := e.Decl.Name
 	missing := slices.IndexFunc(e.Data.Spec.Attributes, func(a string) bool { return !slices.Contains(gives, a) })
 	if missing < 0 || loose {
@@ -256,11 +257,11 @@ func (r *resolver) predicts(e *Evaluate, gives []string, loose bool) {
 
 // reads finds what the objective of a stage calls by the names of models and
 // fits, beside the model that is trained.
-func (r *resolver) reads(t *Train) Reads {
-	var reads Reads
+func (r *resolver) reads(t *recipe.Train) recipe.Reads {
+	var reads recipe.Reads
 	early := map[string]bool{}
 	mentions(t.Call.Objective.Decl.Body, func(name *ast.Ident) {
-		name = t.Call.means(name)
+		name = t.Call.Means(name)
 		f, m, d := r.fits[name.Name], r.models[name.Name], r.scored[name.Name]
 		switch {
 		case f != nil && !slices.Contains(reads.Fits, f):
@@ -274,17 +275,6 @@ func (r *resolver) reads(t *Train) Reads {
 		}
 	})
 	return reads
-}
-
-// means is the model or fit that a parameter of the objective stands for, or the
-// name itself.
-func (c *Call) means(name *ast.Ident) *ast.Ident {
-	for _, a := range c.Args {
-		if of, ok := a.Value.(*ast.Ident); ok && a.Name == name.Name {
-			return of
-		}
-	}
-	return name
 }
 
 // mentions calls found with each name in a block that may be that of a model or

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/rmc-lang/rmc/compiler/recipe"
 	"github.com/rmc-lang/rmc/lang/ast"
 	"github.com/rmc-lang/rmc/lang/diag"
 	"github.com/rmc-lang/rmc/lang/source"
@@ -29,7 +30,7 @@ func (r *resolver) semantics(file *ast.File) {
 
 // where returns the place of a value that a recipe set, for a message.
 func (r *resolver) where(path string, otherwise source.Span) source.Span {
-	if v := r.recipe.Value(path); v != nil && v.Origin != Default {
+	if v := r.recipe.Value(path); v != nil && v.Origin != recipe.Default {
 		return v.Span
 	}
 	return otherwise
@@ -114,7 +115,7 @@ func (r *resolver) trains(file *ast.File) {
 // unused warns of declarations of the recipe that no stage uses. A stage whose
 // objective was reported may have meant any.
 func (r *resolver) unused(file *ast.File) {
-	known := !slices.ContainsFunc(r.recipe.Trains(), func(t *Train) bool { return t.Call == nil })
+	known := !slices.ContainsFunc(r.recipe.Trains(), func(t *recipe.Train) bool { return t.Call == nil })
 	whole := !slices.ContainsFunc(file.Decls, func(d *ast.Decl) bool { return d.Broken })
 	for _, d := range file.Decls {
 		if known && d.Keyword.Name == "objective" && d.Name != nil && !d.Broken && r.objects[d.Name.Name].Decl == d && !r.used["objective "+d.Name.Name] {
@@ -191,13 +192,13 @@ func (r *resolver) fitsRead() map[string]bool {
 }
 
 // schedule holds length and warm-up together.
-func (r *resolver) schedule(t *Train) {
+func (r *resolver) schedule(t *recipe.Train) {
 	path := "train." + t.Name
 	if !r.has(path+".steps", path+".epochs", path+".schedule") {
 		return
 	}
 	steps, epochs := r.recipe.Value(path+".steps"), r.recipe.Value(path+".epochs")
-	if t.Spec.Steps > 0 && epochs.Origin != Default && epochs.Origin != Set && steps.Origin != Set {
+	if t.Spec.Steps > 0 && epochs.Origin != recipe.Default && epochs.Origin != recipe.Set && steps.Origin != recipe.Set {
 		d := r.errs.Addf(diag.StepsAndEpochs, steps.Span, "steps and epochs both say how long to train")
 		d.Notes = []diag.Note{{Span: epochs.Span, Message: "epochs is set here"}}
 		d.Help = "keep one of the two"
@@ -210,7 +211,7 @@ func (r *resolver) schedule(t *Train) {
 }
 
 // buckets demands ascending padded lengths that reach the data's max_length.
-func (r *resolver) buckets(t *Train) {
+func (r *resolver) buckets(t *recipe.Train) {
 	b := t.Spec.Buckets
 	if len(b) == 0 || t.Data == nil || t.Data.Spec.MaxLength == 0 || !r.has("train."+t.Name+".buckets") {
 		return
@@ -250,7 +251,7 @@ func listOf(numbers []int) string {
 }
 
 // micro holds a forward's examples against the batch and the mesh.
-func (r *resolver) micro(t *Train) {
+func (r *resolver) micro(t *recipe.Train) {
 	m, ways := t.Spec.Micro, r.recipe.Mesh.FSDP
 	path := "train." + t.Name
 	span := r.where(path+".micro", t.Decl.Name.Span)
@@ -269,23 +270,23 @@ func (r *resolver) micro(t *Train) {
 // order warns of a model that is read before it is trained, or that is not
 // trained at all although its numbers are random at first.
 func (r *resolver) order() {
-	if slices.ContainsFunc(r.recipe.Trains(), func(t *Train) bool { return t.Model == nil }) {
+	if slices.ContainsFunc(r.recipe.Trains(), func(t *recipe.Train) bool { return t.Model == nil }) {
 		return // reported, and any may have been meant
 	}
-	trained := map[*Model]bool{}
-	done := map[Stage]bool{}
+	trained := map[*recipe.Model]bool{}
+	done := map[recipe.Stage]bool{}
 	for _, s := range r.recipe.Stages {
 		switch s := s.(type) {
-		case *Train:
+		case *recipe.Train:
 			for _, m := range s.Reads.Models {
 				r.untrained(s.Decl.Name, m, "read", trained)
 			}
 			trained[s.Model] = true
-		case *Label:
+		case *recipe.Label:
 			if s.Scorer != nil {
 				r.untrained(s.Decl.Name, s.Scorer, "asked", trained)
 			}
-		case *Evaluate:
+		case *recipe.Evaluate:
 			if s.Model != nil && len(r.recipe.Trains())+len(r.recipe.Fits) > 0 {
 				r.untrained(s.Decl.Name, s.Model, "evaluated", trained)
 			}
@@ -298,7 +299,7 @@ func (r *resolver) order() {
 }
 
 // untrained warns of the use of a model whose numbers are random so far.
-func (r *resolver) untrained(at *ast.Ident, m *Model, how string, trained map[*Model]bool) {
+func (r *resolver) untrained(at *ast.Ident, m *recipe.Model, how string, trained map[*recipe.Model]bool) {
 	if trained[m] || m.Spec.Kind == "encoder" || m.Spec.Kind == "policy" || m.Spec.Head.Init == "keep" {
 		return
 	}
@@ -310,7 +311,7 @@ func (r *resolver) untrained(at *ast.Ident, m *Model, how string, trained map[*M
 
 // rewardOrder demands that what a reward is made of is there before it is
 // evaluated.
-func (r *resolver) rewardOrder(e *Evaluate, done map[Stage]bool) {
+func (r *resolver) rewardOrder(e *recipe.Evaluate, done map[recipe.Stage]bool) {
 	name := e.Decl.Name
 	switch w := e.Reward; {
 	case w.Fit != nil && !done[w.Fit]:

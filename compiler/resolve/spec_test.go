@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rmc-lang/rmc/compiler/recipe"
 	"github.com/rmc-lang/rmc/lang/diag"
 	"github.com/rmc-lang/rmc/lang/parse"
 	"github.com/rmc-lang/rmc/lang/source"
@@ -146,11 +147,11 @@ func walk(t *testing.T, path string, typ reflect.Type, known []string) {
 		if f.Default == "" {
 			continue
 		}
-		if _, errs := parse.Expr(source.New(Default, f.Default)); len(errs) > 0 {
+		if _, errs := parse.Expr(source.New(recipe.Default, f.Default)); len(errs) > 0 {
 			t.Errorf("%s: default %q: %s", at, f.Default, errs[0].Message)
 		}
 		if v := reflect.New(f.Type).Elem(); !isVariant(f.Type) {
-			r := &resolver{errs: new(diag.List), recipe: &Recipe{}}
+			r := &resolver{errs: new(diag.List), recipe: &recipe.Recipe{}}
 			if r.decodeValue(v, f, parseDefault(f), true); len(*r.errs) > 0 {
 				t.Errorf("%s: default %q: %s", at, f.Default, (*r.errs)[0].Message)
 			}

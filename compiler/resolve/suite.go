@@ -6,18 +6,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rmc-lang/rmc/compiler/recipe"
 	"github.com/rmc-lang/rmc/lang/ast"
 	"github.com/rmc-lang/rmc/lang/diag"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
-
-// A Suite is how a benchmark makes numbers of scores, declared in a library or
-// the recipe.
-type Suite struct {
-	Name string
-	Spec spec.Suite
-	Decl *ast.Decl
-}
 
 // ruleData is the kind of data that each rule reads.
 var ruleData = map[string]string{
@@ -47,7 +40,7 @@ func (r *resolver) declareSuite(d *ast.Decl) {
 		r.errs.Addf(diag.WrongType, d.On.Pos(), "on takes a kind of data, not %s", describeExpr(d.On)).Help = "as in suite " + d.Name.Name + " on preference"
 		return
 	}
-	s := &Suite{Name: d.Name.Name, Decl: d}
+	s := &recipe.Suite{Name: d.Name.Name, Decl: d}
 	s.Spec.Name, s.Spec.Data = s.Name, on.Name
 	before := len(*r.errs)
 	if !slices.Contains(schemaOf(structs()[1].Type).later, on.Name) { // a suite may be ahead of the data it is for
@@ -79,9 +72,9 @@ func (r *resolver) fillNamed(v reflect.Value, w *written) {
 		f := Field{Name: name, Type: one.Type(), Min: new(float64)}
 		if into := one.FieldByName("Weight"); !isVariant(one.Type()) {
 			f.Type = into.Type()
-			r.decode(into, f, w.path+"."+name, e.value, Origin(e.key), e.key)
+			r.decode(into, f, w.path+"."+name, e.value, recipe.Origin(e.key), e.key)
 		} else {
-			r.decodeVariant(one, f, w.path+"."+name, e.value, Origin(e.key), e.key)
+			r.decodeVariant(one, f, w.path+"."+name, e.value, recipe.Origin(e.key), e.key)
 		}
 		v.Set(reflect.Append(v, one))
 	}
@@ -89,7 +82,7 @@ func (r *resolver) fillNamed(v reflect.Value, w *written) {
 
 // countsOnce demands that a suite has sections that count, that these have
 // subsets, and that no subset counts twice.
-func (r *resolver) countsOnce(s *Suite) {
+func (r *resolver) countsOnce(s *recipe.Suite) {
 	in := map[string]string{}
 	counts := false
 	for _, sec := range s.Spec.Sections {
@@ -116,7 +109,7 @@ func (r *resolver) countsOnce(s *Suite) {
 
 // rulesFit demands rules that read the data that the suite is on, and one where
 // it has none of its own.
-func (r *resolver) rulesFit(s *Suite) {
+func (r *resolver) rulesFit(s *recipe.Suite) {
 	if s.Spec.Rule.Kind == "same" {
 		r.badSuite(s, "suite %s has no rule of its own", s.Name).Help = "a section may take the suite's rule; write rule = pairs { ties = wrong }"
 		return
@@ -146,13 +139,13 @@ func rulesOn(data string) []string {
 	return all
 }
 
-func (r *resolver) badSuite(s *Suite, format string, args ...any) *diag.Diagnostic {
+func (r *resolver) badSuite(s *recipe.Suite, format string, args ...any) *diag.Diagnostic {
 	return r.errs.Addf(diag.BadSuite, s.Decl.Name.Span, format, args...)
 }
 
 // suiteOf binds the suite that an evaluation names, and has its data read the
 // subset of each row.
-func (r *resolver) suiteOf(e *Evaluate) {
+func (r *resolver) suiteOf(e *recipe.Evaluate) {
 	name, path := e.Spec.Suite, "evaluate."+e.Name+".suite"
 	v := r.recipe.Value(path)
 	if r.lost[path] || r.lost["evaluate."+e.Name] { // any may have been meant
@@ -187,7 +180,3 @@ func (r *resolver) suiteOf(e *Evaluate) {
 		}
 	}
 }
-
-// Suite finds a suite that the recipe or a library that it uses declares; nil
-// where there is none, or where it was reported.
-func (r *Recipe) Suite(name string) *Suite { return r.declared[name] }

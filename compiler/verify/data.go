@@ -7,13 +7,13 @@ import (
 	"strings"
 
 	"github.com/rmc-lang/rmc/compiler/facts"
-	"github.com/rmc-lang/rmc/compiler/resolve"
+	"github.com/rmc-lang/rmc/compiler/recipe"
 	"github.com/rmc-lang/rmc/lang/diag"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
 // pair checks a data set as one model sees it.
-func (v *verifier) pair(m *resolve.Model, d *resolve.Data) {
+func (v *verifier) pair(m *recipe.Model, d *recipe.Data) {
 	v.positions(m, d)
 	f, known := v.facts.Data[facts.Key(m.Spec.Name, d.Spec.Name)]
 	if t, ok := v.facts.Tokenizers[m.Spec.Name]; ok && !mayBeIDs(d.Spec, f) {
@@ -43,7 +43,7 @@ func mayBeIDs(d spec.Data, f facts.Data) bool {
 }
 
 // positions demands that the model has as many positions as max_length.
-func (v *verifier) positions(m *resolve.Model, d *resolve.Data) {
+func (v *verifier) positions(m *recipe.Model, d *recipe.Data) {
 	f, ok := v.facts.Models[m.Spec.Name]
 	if !ok || f.Positions == 0 || d.Spec.MaxLength <= f.Positions {
 		return
@@ -55,7 +55,7 @@ func (v *verifier) positions(m *resolve.Model, d *resolve.Data) {
 }
 
 // tokens checks the tokenizer and what it made of the data.
-func (v *verifier) tokens(m *resolve.Model, d *resolve.Data, t facts.Tokenizer, f facts.Data) {
+func (v *verifier) tokens(m *recipe.Model, d *recipe.Data, t facts.Tokenizer, f facts.Data) {
 	base := v.at("model."+m.Spec.Name+".base", m.Decl.Name.Span)
 	if t.Absent {
 		v.errs.Addf(diag.NoTokenizer, base, "the base has no tokenizer").Help =
@@ -76,7 +76,7 @@ func (v *verifier) tokens(m *resolve.Model, d *resolve.Data, t facts.Tokenizer, 
 }
 
 // pad warns where peers would read the wrong token.
-func (v *verifier) pad(m *resolve.Model, t facts.Tokenizer, d *resolve.Data) {
+func (v *verifier) pad(m *recipe.Model, t facts.Tokenizer, d *recipe.Data) {
 	base := v.at("model."+m.Spec.Name+".base", m.Decl.Name.Span)
 	const harmless = "rmc finds the last token from the mask, so training and scores are right"
 	switch {
@@ -93,7 +93,7 @@ func (v *verifier) pad(m *resolve.Model, t facts.Tokenizer, d *resolve.Data) {
 }
 
 // bos demands one BOS before each sequence, where the tokenizer has one.
-func (v *verifier) bos(m *resolve.Model, d *resolve.Data, t facts.Tokenizer, f facts.Data) {
+func (v *verifier) bos(m *recipe.Model, d *recipe.Data, t facts.Tokenizer, f facts.Data) {
 	if !t.BOS.Present {
 		return
 	}
@@ -117,7 +117,7 @@ func (v *verifier) bos(m *resolve.Model, d *resolve.Data, t facts.Tokenizer, f f
 }
 
 // columns checks what the format and the objective read.
-func (v *verifier) columns(d *resolve.Data, f facts.Data) {
+func (v *verifier) columns(d *recipe.Data, f facts.Data) {
 	span := v.at(d.Path()+".source", d.Decl.Name.Span)
 	var names []string
 	for _, c := range f.Columns {
@@ -161,7 +161,7 @@ func wantedAs(d spec.Data, column string) string {
 }
 
 // constant warns of a column that an objective reads and that never changes.
-func (v *verifier) constant(d *resolve.Data, f facts.Data) {
+func (v *verifier) constant(d *recipe.Data, f facts.Data) {
 	for _, name := range d.Spec.Extra {
 		column := name
 		if renamed := d.Spec.Columns.Map[name]; renamed != "" {
@@ -230,7 +230,7 @@ func rowsNote(at []int, of int) []diag.Note {
 }
 
 // rows checks that there is something to train on.
-func (v *verifier) rows(d *resolve.Data, f facts.Data) {
+func (v *verifier) rows(d *recipe.Data, f facts.Data) {
 	span := v.at(d.Path()+".source", d.Decl.Name.Span)
 	unrated := func(r facts.Rating) bool { return r.Known == 0 }
 	broken := len(f.MissingColumns)+len(f.Mistyped) > 0 || slices.ContainsFunc(f.Ratings, unrated)
@@ -263,7 +263,7 @@ func (v *verifier) rows(d *resolve.Data, f facts.Data) {
 }
 
 // vocabulary demands that the model has an embedding for every token.
-func (v *verifier) vocabulary(m *resolve.Model, d *resolve.Data, f facts.Data) {
+func (v *verifier) vocabulary(m *recipe.Model, d *recipe.Data, f facts.Data) {
 	model, ok := v.facts.Models[m.Spec.Name]
 	if !ok || model.Vocab == 0 || f.LargestID < model.Vocab {
 		return
@@ -277,7 +277,7 @@ func (v *verifier) vocabulary(m *resolve.Model, d *resolve.Data, f facts.Data) {
 
 // truncation checks what max_length does to the rows. A union cuts none: each of
 // its parts is told of by itself.
-func (v *verifier) truncation(d *resolve.Data, f facts.Data) {
+func (v *verifier) truncation(d *recipe.Data, f facts.Data) {
 	if d.Spec.From.Kind == "union" {
 		return
 	}
@@ -311,7 +311,7 @@ func (v *verifier) truncation(d *resolve.Data, f facts.Data) {
 }
 
 // shared warns of prompts that are on both sides of a split.
-func (v *verifier) shared(d *resolve.Data, f facts.Data) {
+func (v *verifier) shared(d *recipe.Data, f facts.Data) {
 	if f.SharedPrompts == 0 {
 		return
 	}
@@ -324,15 +324,15 @@ func (v *verifier) shared(d *resolve.Data, f facts.Data) {
 }
 
 // stage checks what a stage finds in its data.
-func (v *verifier) stage(s resolve.Stage) {
+func (v *verifier) stage(s recipe.Stage) {
 	switch s := s.(type) {
-	case *resolve.Train:
+	case *recipe.Train:
 		if f, ok := v.data(s); ok && f.Kept > 0 && f.Train < s.Spec.Batch {
 			span := v.at("train."+s.Name+".batch", s.Decl.Name.Span)
 			e := v.warn(diag.LessThanABatch, span, "%s has %s to train on, fewer than one batch of %d", s.Data.Spec.Name, count(f.Train, "example"), s.Spec.Batch)
 			e.Help = fmt.Sprintf("write batch = %d %ss or less", max(1, f.Train/4), batchOf(s.Data.Spec.Kind))
 		}
-	case *resolve.Evaluate:
+	case *recipe.Evaluate:
 		if f, ok := v.data(s); ok && f.Kept > 0 && s.Spec.Part == "holdout" && f.Holdout == 0 && s.Data.Holds() {
 			span := v.at(s.Data.Roots()[0].Path()+".split", s.Decl.Name.Span)
 			e := v.errs.Addf(diag.EmptyHoldout, span, "the split of %s holds nothing out of %s", s.Data.Spec.Name, count(f.Kept, "example"))
@@ -352,8 +352,8 @@ func batchOf(kind string) string {
 
 // data returns the facts of a stage's data, as the first backbone that reads it
 // sees them.
-func (v *verifier) data(s resolve.Stage) (facts.Data, bool) {
-	for _, u := range resolve.UsesOf(s) {
+func (v *verifier) data(s recipe.Stage) (facts.Data, bool) {
+	for _, u := range recipe.UsesOf(s) {
 		if u.Data != nil {
 			f, ok := v.facts.Data[facts.Key(u.Model.Spec.Name, u.Data.Spec.Name)]
 			return f, ok

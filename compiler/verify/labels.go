@@ -5,13 +5,13 @@ import (
 	"slices"
 
 	"github.com/rmc-lang/rmc/compiler/facts"
-	"github.com/rmc-lang/rmc/compiler/resolve"
+	"github.com/rmc-lang/rmc/compiler/recipe"
 	"github.com/rmc-lang/rmc/lang/diag"
 )
 
 // unread demands that each label is one token where it stands, and that a model
 // is asked as it is trained.
-func (v *verifier) unread(m *resolve.Model, d *resolve.Data, u *facts.Unread) {
+func (v *verifier) unread(m *recipe.Model, d *recipe.Data, u *facts.Unread) {
 	if u.Label == "" {
 		span := v.at("model."+m.Spec.Name+".template", v.at("model."+m.Spec.Name+".base", m.Decl.Name.Span))
 		e := v.errs.Addf(diag.AsksOtherwise, span, "%s cannot be asked for the labels of %s as it would be trained on them", m.Spec.Name, d.Spec.Name)
@@ -37,7 +37,7 @@ func like(tokens []string) string {
 }
 
 // marks warns of labels of which only one ever stands.
-func (v *verifier) marks(d *resolve.Data, f facts.Data) {
+func (v *verifier) marks(d *recipe.Data, f facts.Data) {
 	var found []string
 	n := 0
 	for _, name := range slices.Sorted(maps.Keys(f.Marks)) {

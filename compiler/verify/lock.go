@@ -3,7 +3,7 @@ package verify
 import (
 	"strings"
 
-	"github.com/rmc-lang/rmc/compiler/resolve"
+	"github.com/rmc-lang/rmc/compiler/recipe"
 	"github.com/rmc-lang/rmc/lang/diag"
 	"github.com/rmc-lang/rmc/lang/source"
 	"github.com/rmc-lang/rmc/runtime/lock"
@@ -52,9 +52,9 @@ func (v *verifier) sourceSpan(name string) source.Span {
 func (v *verifier) first() source.Span {
 	for _, s := range v.recipe.Stages {
 		switch s := s.(type) {
-		case *resolve.Train:
+		case *recipe.Train:
 			return s.Decl.Name.Span
-		case *resolve.Evaluate:
+		case *recipe.Evaluate:
 			return s.Decl.Name.Span
 		}
 	}

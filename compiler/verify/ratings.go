@@ -2,20 +2,20 @@ package verify
 
 import (
 	"github.com/rmc-lang/rmc/compiler/facts"
-	"github.com/rmc-lang/rmc/compiler/resolve"
+	"github.com/rmc-lang/rmc/compiler/recipe"
 	"github.com/rmc-lang/rmc/lang/diag"
 	"github.com/rmc-lang/rmc/lang/source"
 )
 
 // ratings checks what the rows say of each attribute.
-func (v *verifier) ratings(d *resolve.Data, f facts.Data) {
+func (v *verifier) ratings(d *recipe.Data, f facts.Data) {
 	declared := v.at(d.Path()+".attributes", d.Decl.Name.Span)
 	for _, r := range f.Ratings {
 		v.rating(d, r, v.at(d.Path()+".columns."+r.Attribute, declared))
 	}
 }
 
-func (v *verifier) rating(d *resolve.Data, r facts.Rating, span source.Span) {
+func (v *verifier) rating(d *recipe.Data, r facts.Rating, span source.Span) {
 	switch {
 	case r.Known == 0 && r.Missing > 0:
 		e := v.errs.Addf(diag.NeverRated, span, "none of %s of %s has a rating %s", count(r.Missing, "row"), d.Spec.Name, r.Attribute)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rmc-lang/rmc/compiler/facts"
 	"github.com/rmc-lang/rmc/compiler/plan"
+	"github.com/rmc-lang/rmc/compiler/recipe"
 	"github.com/rmc-lang/rmc/compiler/resolve"
 	"github.com/rmc-lang/rmc/lang/diag"
 	"github.com/rmc-lang/rmc/lang/source"
@@ -18,7 +19,7 @@ import (
 
 // Recipe returns what is wrong with a recipe in the world that f describes. p
 // is its plan; nil for a recipe with errors, whose estimates are not checked.
-func Recipe(r *resolve.Recipe, p *plan.Plan, f *facts.Facts) diag.List {
+func Recipe(r *recipe.Recipe, p *plan.Plan, f *facts.Facts) diag.List {
 	v := &verifier{recipe: r, facts: f}
 	v.missing()
 	for _, m := range r.Models {
@@ -26,7 +27,7 @@ func Recipe(r *resolve.Recipe, p *plan.Plan, f *facts.Facts) diag.List {
 	}
 	uses := r.Uses()
 	for _, u := range uses {
-		if l := u.Data.Label; l == nil || !slices.Contains(uses, resolve.Use{Model: u.Model, Data: l.Base}) {
+		if l := u.Data.Label; l == nil || !slices.Contains(uses, recipe.Use{Model: u.Model, Data: l.Base}) {
 			v.pair(u.Model, u.Data)
 		}
 	}
@@ -42,14 +43,14 @@ func Recipe(r *resolve.Recipe, p *plan.Plan, f *facts.Facts) diag.List {
 
 // A verifier holds what its checks share.
 type verifier struct {
-	recipe *resolve.Recipe
+	recipe *recipe.Recipe
 	facts  *facts.Facts
 	errs   diag.List
 }
 
 // at returns the place where the recipe sets a value, else otherwise.
 func (v *verifier) at(path string, otherwise source.Span) source.Span {
-	if value := v.recipe.Value(path); value != nil && value.Origin != resolve.Default {
+	if value := v.recipe.Value(path); value != nil && value.Origin != recipe.Default {
 		return value.Span
 	}
 	return otherwise
@@ -79,7 +80,7 @@ func (v *verifier) missing() {
 }
 
 // model checks what the config of a model says.
-func (v *verifier) model(m *resolve.Model) {
+func (v *verifier) model(m *recipe.Model) {
 	f, ok := v.facts.Models[m.Spec.Name]
 	if !ok {
 		return
@@ -99,12 +100,12 @@ func (v *verifier) model(m *resolve.Model) {
 
 // head demands that a head which the base has is kept or replaced in so many
 // words.
-func (v *verifier) head(m *resolve.Model, f facts.Model, base source.Span) {
+func (v *verifier) head(m *recipe.Model, f facts.Model, base source.Span) {
 	path := "model." + m.Spec.Name + ".head.init"
 	init := v.recipe.Value(path)
 	switch {
 	case init == nil:
-	case f.HasScoreHead && init.Origin == resolve.Default:
+	case f.HasScoreHead && init.Origin == recipe.Default:
 		d := v.errs.Addf(diag.HeadDiscarded, base, "the base has a trained head, which would be thrown away")
 		d.Notes = []diag.Note{{Message: "it has score.weight, and init is normal by default"}}
 		d.Help = "write head = linear { init = keep }, or init = normal to start anew"
@@ -114,7 +115,7 @@ func (v *verifier) head(m *resolve.Model, f facts.Model, base source.Span) {
 }
 
 // layer demands that the layer which is read exists.
-func (v *verifier) layer(m *resolve.Model, f facts.Model) {
+func (v *verifier) layer(m *recipe.Model, f facts.Model) {
 	path := "model." + m.Spec.Name + ".layer"
 	if m.Spec.Kind == "reward" {
 		path = "model." + m.Spec.Name + ".head.layer"
@@ -126,7 +127,7 @@ func (v *verifier) layer(m *resolve.Model, f facts.Model) {
 }
 
 // shard holds the mesh against the shapes of the parameters.
-func (v *verifier) shard(m *resolve.Model, f facts.Model) {
+func (v *verifier) shard(m *recipe.Model, f facts.Model) {
 	for _, s := range m.Spec.Shard {
 		v.pattern(m, f, s.Pattern)
 	}
@@ -141,7 +142,7 @@ func (v *verifier) shard(m *resolve.Model, f facts.Model) {
 }
 
 // pattern demands that a pattern of shard matches something.
-func (v *verifier) pattern(m *resolve.Model, f facts.Model, pattern string) {
+func (v *verifier) pattern(m *recipe.Model, f facts.Model, pattern string) {
 	only := m.Spec
 	only.Shard = slices.DeleteFunc(slices.Clone(m.Spec.Shard), func(s spec.Shard) bool { return s.Pattern != pattern })
 	for i := range only.Shard {
@@ -161,7 +162,7 @@ func (v *verifier) pattern(m *resolve.Model, f facts.Model, pattern string) {
 }
 
 // placed demands that the axes of a shard fit the shape of a parameter.
-func (v *verifier) placed(m *resolve.Model, p facts.Param, axes []string) bool {
+func (v *verifier) placed(m *recipe.Model, p facts.Param, axes []string) bool {
 	span := v.shardSpan(m, p.Name)
 	if len(axes) != len(p.Shape) {
 		v.errs.Addf(diag.MeshDivides, span, "%d axes for %s, which has %d dimensions", len(axes), p.Name, len(p.Shape)).Help =
@@ -181,7 +182,7 @@ func (v *verifier) placed(m *resolve.Model, p facts.Param, axes []string) bool {
 }
 
 // shardSpan is the place of the pattern that decides about a parameter.
-func (v *verifier) shardSpan(m *resolve.Model, parameter string) source.Span {
+func (v *verifier) shardSpan(m *recipe.Model, parameter string) source.Span {
 	for _, s := range m.Spec.Shard {
 		only := m.Spec
 		only.Shard = []spec.Shard{s}
@@ -194,7 +195,7 @@ func (v *verifier) shardSpan(m *resolve.Model, parameter string) source.Span {
 
 // uneven warns of parameters that the policy would split and cannot: each
 // device then holds all of them.
-func (v *verifier) uneven(m *resolve.Model, f facts.Model) {
+func (v *verifier) uneven(m *recipe.Model, f facts.Model) {
 	ways := map[string]int{"fsdp": v.recipe.Mesh.FSDP, "tensor": v.recipe.Mesh.Tensor}
 	for _, axis := range []string{"fsdp", "tensor"} {
 		i := slices.IndexFunc(f.Params, func(p facts.Param) bool {
