@@ -156,11 +156,11 @@ func (p *prepared) tokeniseSteps(d spec.Data, l *layout, encode Encode) {
 		return
 	}
 	p.full = []Sequence{full}
-	short, marks, flaw := p.record.cutSteps(full, marks, d, encode)
+	short, left, flaw := p.record.cutSteps(full, marks, d, encode)
 	if p.flaw = flaw; flaw != "" {
 		return
 	}
-	p.cut, p.marks, p.answer = []Sequence{short}, marks, p.record.steps.answer
+	p.cut, p.marks, p.lost, p.answer = []Sequence{short}, left, marks[len(left):], p.record.steps.answer
 	p.place(d)
 }
 

@@ -402,7 +402,11 @@ func TestCuttingSteps(t *testing.T) {
 			}
 			continue
 		}
-		if got := shown(s, s.Train[0]); got != c.want || s.Train[0].Len() > c.most {
+		e := s.Train[0]
+		if want := 2 - len(e.Marks); len(e.Lost) != want || want == 1 && e.Lost[0].Gold[1] != 1 {
+			t.Errorf("%s to %d loses %v, want %d", c.policy, c.most, e.Lost, want)
+		}
+		if got := shown(s, e); got != c.want || e.Len() > c.most {
 			t.Errorf("%s to %d: %q, want %q", c.policy, c.most, got, c.want)
 		}
 	}

@@ -183,6 +183,7 @@ type prepared struct {
 	lengths  []int      // Example.Lengths
 	prompt   []Sequence // the view prompt, before and after truncation; nil where it is not asked for
 	marks    []Mark     // of labels
+	lost     []Mark     // those that truncation took away
 	labelIDs []int32    // the tokens of labels in this row
 	swapped  bool       // Example.Swapped
 	answer   string     // Example.Answer
@@ -443,7 +444,7 @@ func examples(rows []prepared) []Example {
 	for i, p := range rows {
 		out[i] = Example{Row: p.row, Sequences: p.cut, Lengths: p.lengths, Columns: p.record.columns, Prompt: p.key,
 			Better: p.record.better, Subset: p.record.place.subset, Name: p.record.place.name,
-			Marks: p.marks, Swapped: p.swapped, Answer: p.answer, Question: p.question}
+			Marks: p.marks, Lost: p.lost, Swapped: p.swapped, Answer: p.answer, Question: p.question}
 	}
 	return out
 }

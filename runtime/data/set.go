@@ -46,6 +46,7 @@ type Example struct {
 	Name   string // what the row calls itself, where it does and spec.Data.Subsets asks
 	// Marks are the places of labels, ascending; the last is the conversation's last token.
 	Marks    []Mark
+	Lost     []Mark  // those behind them that truncation took away: nothing reads them, and a benchmark counts them
 	LabelIDs []int32 // of one that is to be scored, as Set.LabelIDs
 	Swapped  bool    // of a comparison: whether the side that is better is the second that is shown
 	Answer   string  // of a solution with labels: the final answer that it gives, see answer.Final; "" where it gives none

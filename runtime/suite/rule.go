@@ -104,8 +104,8 @@ func check(r spec.Rule, row Row) error {
 		return fmt.Errorf("row %d has %d responses, %d of them right: the rule best_of wants some of both", row.Row+1, n, row.Better)
 	case r.Kind == "grid" && (row.Better < 2 || n != 2*row.Better):
 		return fmt.Errorf("row %d has %d chosen and %d rejected responses: the rule grid wants as many, one of each style, and at least two styles", row.Row+1, row.Better, n-row.Better)
-	case r.Kind == "first_error" && (n == 0 || row.Error < -1 || row.Error >= n):
-		return fmt.Errorf("row %d has %d steps, and the first wrong one is %d: were they cut?", row.Row+1, n, row.Error)
+	case r.Kind == "first_error" && (n == 0 || row.Error < -1 || row.Error >= n+row.Lost):
+		return fmt.Errorf("row %d has %d steps, and the first wrong one is %d: were they cut?", row.Row+1, n+row.Lost, row.Error)
 	}
 	return nil
 }

@@ -28,6 +28,9 @@ type Row struct {
 	// pair at once: by how much it prefers the better one in each order, 0 for a tie.
 	Orders []float64
 	Error  int // of the rule first_error: the 0-based step that is wrong first, -1 for none
+	// Lost is how many further steps have no score, for truncation took them away. An
+	// error among them is not found.
+	Lost int
 }
 
 // A Table is the result of a suite. All values are shares of 1; that of the rule

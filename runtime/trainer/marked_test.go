@@ -95,3 +95,28 @@ func TestM8PageAndSummaryAreOneTable(t *testing.T) {
 		}
 	}
 }
+
+// A solution whose wrong step truncation took away is no solution without one: it is
+// not found, whatever is said of the steps that are left, and the table says so.
+func TestErrorsThatAreCutAwayAreNotFound(t *testing.T) {
+	right, wrong := data.Mark{Gold: []float32{1, 0}}, data.Mark{Gold: []float32{0, 1}}
+	examples := []data.Example{
+		{Prompt: "a", Marks: []data.Mark{right}, Lost: []data.Mark{right, wrong}},
+		{Prompt: "b", Marks: []data.Mark{right, wrong}},
+		{Prompt: "c", Marks: []data.Mark{right}},
+	}
+	said := &sayings{steps: [][][]float64{{{0.9, 0.1}}, {{0.9, 0.1}, {0.2, 0.8}}, {{0.9, 0.1}}}}
+	s := Stage{Data: spec.Data{Kind: "labels"}, Suite: spec.Suite{Name: "s", Rule: spec.Rule{Kind: "first_error", Threshold: 0.5},
+		Sections: []spec.Section{{Name: "all", Kind: "mean", Weight: 1, Of: []string{""}}}}}
+	table, err := s.table(&data.Set{}, examples, said)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts := table.Overall.Parts
+	if len(parts) != 2 || parts[0].Value != 0.5 || parts[1].Value != 1 {
+		t.Errorf("%+v, want 1 of 2 errors found and 1 of 1 without", table.Overall)
+	}
+	if notes := strings.Join(table.Notes, " "); !strings.Contains(notes, "1 of 3 rows are longer than max_length") {
+		t.Errorf("%q", notes)
+	}
+}

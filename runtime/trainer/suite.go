@@ -2,6 +2,7 @@ package trainer
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/rmc-lang/rmc/runtime/data"
@@ -26,8 +27,10 @@ func (s Stage) table(set *data.Set, examples []data.Example, said *sayings) (*su
 	if err != nil {
 		return nil, err
 	}
-	if note := leftOut(set.Stats); note != "" {
-		t.Notes = append(t.Notes, note)
+	for _, note := range []string{leftOut(set.Stats), readInPart(examples)} {
+		if note != "" {
+			t.Notes = append(t.Notes, note)
+		}
 	}
 	return t, nil
 }
@@ -61,8 +64,9 @@ func stepRows(examples []data.Example, said *sayings) []suite.Row {
 	rows := make([]suite.Row, len(examples))
 	for i, e := range examples {
 		rows[i] = suite.Row{Row: e.Row, Subset: e.Subset, Prompt: e.Prompt, Name: e.Name, Error: -1}
-		for k, mark := range e.Marks {
-			if said.steps != nil {
+		rows[i].Lost = len(e.Lost)
+		for k, mark := range slices.Concat(e.Marks, e.Lost) {
+			if said.steps != nil && k < len(e.Marks) {
 				rows[i].Scores = append(rows[i].Scores, said.steps[i][k][0])
 			}
 			if rows[i].Error < 0 && largest(mark.Gold) > 0 {
@@ -84,6 +88,20 @@ func leftOut(s data.Stats) string {
 		why = append(why, fmt.Sprintf("%d because %s", f.Before-f.After, f.Reason))
 	}
 	return fmt.Sprintf("%d of %d rows of the data were left out and are not in these numbers: %s", s.Read-s.Kept, s.Read, strings.Join(why, ", "))
+}
+
+// readInPart says how many solutions have steps that truncation took away.
+func readInPart(examples []data.Example) string {
+	n := 0
+	for _, e := range examples {
+		if len(e.Lost) > 0 {
+			n++
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d of %d rows are longer than max_length and read in part: a wrong step that is cut away counts as not found", n, len(examples))
 }
 
 // rankable reports rows that are for measuring alone.
