@@ -12,7 +12,7 @@ import (
 // trained is what a recipe that trains rm on data d comes to.
 func trained(t *testing.T, model, data, objective, more string) *compiler.Result {
 	t.Helper()
-	r, errs := compileText("recipe r\n\nuse std/labels\nuse std/dpo\n\n" + model + "\n\n" + data + "\n\ntrain rm on d { objective = " + objective + " }\n" + more)
+	r, errs := compileText("recipe r\n\nuse std/labels\nuse std/dpo\nuse std/inverse_q\n\n" + model + "\n\n" + data + "\n\ntrain rm on d { objective = " + objective + " }\n" + more)
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}

@@ -106,8 +106,10 @@ func recipeFor(library string, d *ast.Decl, args []string) string {
 	switch {
 	case speaks:
 		model = "model rm: policy { base = \"file:base\" }"
-		if strings.Contains(strings.Join(args, " "), "my_ref") {
-			model += "\n\nmodel my_ref: policy { base = \"file:base\" }"
+		for _, other := range []string{"my_ref", "my_best"} {
+			if strings.Contains(strings.Join(args, " "), other) {
+				model += "\n\nmodel " + other + ": policy { base = \"file:base\" }"
+			}
 		}
 	case len(d.Params) > 0 && d.Params[0].Type.Name == "model":
 		model = `model backbone: encoder { base = "file:base" }
