@@ -6,11 +6,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/rmc-lang/rmc/runtime/table"
 )
 
 // signed reads a conversation of which the assistant's turns are labels, as
 // RLHFlow's PRM, ORM and preference models are trained on.
-func (l *layout) signed(row Row, where string) (record, error) {
+func (l *layout) signed(row table.Row, where string) (record, error) {
 	name := "conversations"
 	if !l.has(row, name) {
 		name = "messages"
@@ -41,7 +43,7 @@ func (l *layout) signed(row Row, where string) (record, error) {
 }
 
 // signedOf finds the question, which stands before the first step in one turn.
-func (l *layout) signedOf(row Row, where string, s *stepwise) (record, error) {
+func (l *layout) signedOf(row table.Row, where string, s *stepwise) (record, error) {
 	from, to, ok := l.division(row, s.turns[0])
 	if !ok && l.byPrompt {
 		return record{}, fmt.Errorf("%s: a split by prompt must know the questions, and nothing says where the first turn's ends: "+
@@ -60,7 +62,7 @@ var firstStep = regexp.MustCompile(`\sStep 1\b`)
 
 // division is where the question is in a turn that goes on with the first step,
 // or with responses to compare: bytes [from, to).
-func (l *layout) division(row Row, turn string) (from, to int, ok bool) {
+func (l *layout) division(row table.Row, turn string) (from, to int, ok bool) {
 	if rest, question := strings.CutPrefix(turn, contextMark); question {
 		if end := strings.Index(rest, firstMark); end >= 0 {
 			return len(contextMark), len(contextMark) + end, true
@@ -79,7 +81,7 @@ func (l *layout) division(row Row, turn string) (from, to int, ok bool) {
 
 // shepherd reads Math-Shepherd: input has a tag after each step, and label is
 // input with the signs in the places of the tags.
-func (l *layout) shepherd(row Row, where string) (s solution, err error) {
+func (l *layout) shepherd(row table.Row, where string) (s solution, err error) {
 	input, err := l.text(row, where, "input")
 	if err != nil {
 		return s, err
@@ -122,7 +124,7 @@ func (l *layout) shepherd(row Row, where string) (s solution, err error) {
 // because no completion was right ends with one that is wrong. A rating of 0
 // (neither helps nor harms) is a label of its own where there are three, the
 // middle one; of two labels it is the first, as PRM800K's authors score it.
-func (l *layout) prm800k(row Row, where string) (s solution, err error) {
+func (l *layout) prm800k(row table.Row, where string) (s solution, err error) {
 	if s.question, err = l.text(row, where, "question.problem"); err != nil {
 		return s, err
 	}
@@ -194,7 +196,7 @@ func (l *layout) rating(v any) ([]float32, bool) {
 }
 
 // processBench reads the index of the first wrong step, -1 where all are right.
-func (l *layout) processBench(row Row, where string) (s solution, err error) {
+func (l *layout) processBench(row table.Row, where string) (s solution, err error) {
 	if s.question, err = l.text(row, where, "problem"); err != nil {
 		return s, err
 	}
@@ -212,7 +214,7 @@ func (l *layout) processBench(row Row, where string) (s solution, err error) {
 
 // bigBench reads the index of the first mistake, null where there is none. The
 // whole is right if the answer is the target.
-func (l *layout) bigBench(row Row, where string) (s solution, err error) {
+func (l *layout) bigBench(row table.Row, where string) (s solution, err error) {
 	if s.question, err = l.text(row, where, "input"); err != nil {
 		return s, err
 	}
@@ -239,7 +241,7 @@ func (l *layout) bigBench(row Row, where string) (s solution, err error) {
 }
 
 // mrBen reads the 1-based number of the first wrong step, "N/A" where all are right.
-func (l *layout) mrBen(row Row, where string) (s solution, err error) {
+func (l *layout) mrBen(row table.Row, where string) (s solution, err error) {
 	if s.question, err = l.text(row, where, "Question"); err != nil {
 		return s, err
 	}

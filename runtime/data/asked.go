@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/rmc-lang/rmc/runtime/spec"
+	"github.com/rmc-lang/rmc/runtime/table"
 )
 
 // Solution is a question and the steps of an answer as an example that is to be
@@ -62,7 +63,7 @@ func (l *layout) score(d spec.Data, s *stepwise, encode Encode) (Example, []int3
 
 // conversations makes the examples of a row that is to be scored: a prompt with
 // steps, a response or several responses; of comparisons, with two.
-func conversations(row Row, d spec.Data, encode Encode) ([]Example, error) {
+func conversations(row table.Row, d spec.Data, encode Encode) ([]Example, error) {
 	if d.From.Kind == "compare" {
 		return bothOrders(row, d, encode)
 	}
@@ -108,7 +109,7 @@ func conversations(row Row, d spec.Data, encode Encode) ([]Example, error) {
 
 // bothOrders makes the two comparisons of a row's two sides: in the second the
 // first side is shown second, and so Swapped.
-func bothOrders(row Row, d spec.Data, encode Encode) ([]Example, error) {
+func bothOrders(row table.Row, d spec.Data, encode Encode) ([]Example, error) {
 	pairs := d
 	pairs.Kind = kindPreference
 	rec, err := scoredRecord(row, pairs)

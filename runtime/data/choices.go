@@ -2,6 +2,8 @@ package data
 
 import (
 	"fmt"
+
+	"github.com/rmc-lang/rmc/runtime/table"
 )
 
 // The columns that say where in a benchmark a row is.
@@ -15,7 +17,7 @@ const (
 type place struct{ subset, name string }
 
 // inBench reads the place of a row, where a suite asks for it.
-func (l *layout) inBench(row Row, where string) (place, error) {
+func (l *layout) inBench(row table.Row, where string) (place, error) {
 	if !l.subsets {
 		return place{}, nil
 	}
@@ -54,7 +56,7 @@ func isList(v any) bool {
 
 // choices reads a prompt and lists of chosen and of rejected responses to it:
 // each chosen one is better than each rejected one, and nothing else is known.
-func (l *layout) choices(row Row, where string) (record, error) {
+func (l *layout) choices(row table.Row, where string) (record, error) {
 	prompt, err := l.turns(row, where, "prompt", "user")
 	if err != nil {
 		return record{}, err

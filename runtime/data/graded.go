@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"github.com/rmc-lang/rmc/runtime/table"
 )
 
 // The layouts of labels data, as spec.Data.Format names them.
@@ -28,7 +30,7 @@ func labelFormats() []string {
 }
 
 // decideLabels finds the layout of rows with labels.
-func (l *layout) decideLabels(row Row, where string) error {
+func (l *layout) decideLabels(row table.Row, where string) error {
 	for _, c := range []struct {
 		format string
 		has    []string
@@ -66,7 +68,7 @@ func (l *layout) decideLabels(row Row, where string) error {
 }
 
 // first finds the column of several that a row has.
-func (l *layout) first(row Row, names ...string) (name string, ok bool) {
+func (l *layout) first(row table.Row, names ...string) (name string, ok bool) {
 	for _, name := range names {
 		switch {
 		case l.has(row, name):
@@ -79,13 +81,13 @@ func (l *layout) first(row Row, names ...string) (name string, ok bool) {
 }
 
 // asks reads the question of a row, whatever its column is called.
-func (l *layout) asks(row Row, where string) (string, error) {
+func (l *layout) asks(row table.Row, where string) (string, error) {
 	name, _ := l.first(row, "prompt", "question", "problem", "input")
 	return l.text(row, where, name)
 }
 
 // graded reads a row of labels data.
-func (l *layout) graded(row Row, where string) (record, error) {
+func (l *layout) graded(row table.Row, where string) (record, error) {
 	switch l.format {
 	case formatIDs:
 		return l.placed(row, where)
@@ -101,7 +103,7 @@ func (l *layout) graded(row Row, where string) (record, error) {
 
 // solution reads a row of the layouts that have a question, steps and labels
 // apart.
-func (l *layout) solution(row Row, where string) (s solution, err error) {
+func (l *layout) solution(row table.Row, where string) (s solution, err error) {
 	switch l.format {
 	case formatSteps:
 		s, err = l.stepList(row, where)
@@ -131,7 +133,7 @@ func (l *layout) solution(row Row, where string) (s solution, err error) {
 }
 
 // parts is how many examples a row makes.
-func (l *layout) parts(row Row) int {
+func (l *layout) parts(row table.Row) int {
 	switch {
 	case l.kind != kindLabels:
 		return 1
@@ -150,7 +152,7 @@ func (l *layout) parts(row Row) int {
 }
 
 // list reads a column that must be a list of texts.
-func (l *layout) list(row Row, where, name string) ([]string, error) {
+func (l *layout) list(row table.Row, where, name string) ([]string, error) {
 	if !l.has(row, name) {
 		return nil, l.missing(row, where, name)
 	}
@@ -168,7 +170,7 @@ func (l *layout) list(row Row, where, name string) ([]string, error) {
 }
 
 // whole reads a column that must be a whole number.
-func (l *layout) whole(row Row, where, name string) (int, error) {
+func (l *layout) whole(row table.Row, where, name string) (int, error) {
 	v := l.value(row, name)
 	f, ok := number(v)
 	switch {
@@ -201,7 +203,7 @@ func (l *layout) upTo(wrong, steps int) (gold [][]float32, flaw string) {
 // stepList reads plain columns: a question, steps (a list) or a response (a text,
 // of which the lines are steps), and labels, one for each step, or one label for
 // the whole, which stands after the last step.
-func (l *layout) stepList(row Row, where string) (s solution, err error) {
+func (l *layout) stepList(row table.Row, where string) (s solution, err error) {
 	if s.question, err = l.asks(row, where); err != nil {
 		return s, err
 	}
@@ -215,7 +217,7 @@ func (l *layout) stepList(row Row, where string) (s solution, err error) {
 }
 
 // labelList reads labels or label into a solution.
-func (l *layout) labelList(row Row, where string, s *solution) error {
+func (l *layout) labelList(row table.Row, where string, s *solution) error {
 	names := []string{"labels", "label"}
 	if l.labels.level == levelOutcome {
 		slices.Reverse(names)
@@ -249,7 +251,7 @@ func (l *layout) labelList(row Row, where string, s *solution) error {
 
 // outcome is the gold of a row's column that says whether the whole is right;
 // nil where the row has none.
-func (l *layout) outcome(row Row, where, name string) ([]float32, error) {
+func (l *layout) outcome(row table.Row, where, name string) ([]float32, error) {
 	gold, ok := l.labels.read(l.value(row, name))
 	if !ok {
 		return nil, l.mistyped(row, where, name, l.labels.want(), l.value(row, name))

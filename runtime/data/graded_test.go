@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/rmc-lang/rmc/runtime/spec"
+	"github.com/rmc-lang/rmc/runtime/table"
 	"github.com/rmc-lang/rmc/runtime/text"
 )
 
@@ -79,7 +80,7 @@ func TestPublishedTrees(t *testing.T) {
 		}
 	}
 	nodes := 0
-	r, err := Open(sharedFile(t, "prm-samples/samples_math-aps.jsonl"))
+	r, err := table.Open(sharedFile(t, "prm-samples/samples_math-aps.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +185,7 @@ func TestGroups(t *testing.T) {
 		{"no comma", "{\n \"a\": [{\"x\":1}] \"b\": []}", "1@2", `where "," or "}" is expected`},
 		{"more behind", "{\n \"a\": [{\"x\":1}]} x", "1@2", `broken JSON: "x" after`},
 	} {
-		r, err := Open(write(t, "x.json", c.content))
+		r, err := table.Open(write(t, "x.json", c.content))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -212,7 +213,7 @@ func TestGroups(t *testing.T) {
 		}
 	}
 	// A row that is one line is a row, whatever it has.
-	r, err := Open(write(t, "x.jsonl", `{"a":[{"x":1}],"b":[{"x":2}]}`))
+	r, err := table.Open(write(t, "x.jsonl", `{"a":[{"x":1}],"b":[{"x":2}]}`))
 	if err != nil || r.Kind != "lines" {
 		t.Errorf("kind %s (%v)", r.Kind, err)
 	}

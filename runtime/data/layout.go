@@ -8,7 +8,9 @@ import (
 	"strings"
 
 	"github.com/agnivade/levenshtein"
+
 	"github.com/rmc-lang/rmc/runtime/spec"
+	"github.com/rmc-lang/rmc/runtime/table"
 )
 
 // The layouts of a row, as spec.Data.Format names them.
@@ -97,7 +99,7 @@ func orNothing(names []string) string {
 }
 
 // newLayout decides how to read rows like first, which stands at where.
-func newLayout(d spec.Data, first Row, where string) (*layout, error) {
+func newLayout(d spec.Data, first table.Row, where string) (*layout, error) {
 	l := &layout{kind: d.Kind, format: d.Format, rename: d.Columns.Map, numbers: d.Extra, subsets: d.Subsets, labels: newLabelling(d)}
 	l.byPrompt = d.Split.Kind == "holdout" && d.Split.By == "prompt"
 	l.unlabelled = d.Unlabelled
@@ -156,11 +158,11 @@ func (l *layout) column(name string) string {
 	return name
 }
 
-func (l *layout) has(row Row, name string) bool {
+func (l *layout) has(row table.Row, name string) bool {
 	return l.value(row, name) != nil
 }
 
-func (l *layout) value(row Row, name string) any {
+func (l *layout) value(row table.Row, name string) any {
 	v, _ := at(row.Fields, l.column(name))
 	return v
 }
@@ -193,7 +195,7 @@ func at(fields map[string]any, path string) (v any, ok bool) {
 }
 
 // decide finds the layout from what a row has.
-func (l *layout) decide(row Row, where string) error {
+func (l *layout) decide(row table.Row, where string) error {
 	switch l.kind {
 	case kindRanking:
 		return l.decideRanking(row, where)
@@ -227,7 +229,7 @@ func (l *layout) decide(row Row, where string) error {
 	return nil
 }
 
-func (l *layout) decideRanking(row Row, where string) error {
+func (l *layout) decideRanking(row table.Row, where string) error {
 	switch {
 	case l.has(row, "response_ids"):
 		l.format, l.why = formatIDs, "the rows have response_ids"
@@ -250,7 +252,7 @@ func onlyAnswer(v any) bool {
 }
 
 // missing says that the row lacks a column.
-func (l *layout) missing(row Row, where, name string) error {
+func (l *layout) missing(row table.Row, where, name string) error {
 	e := &ColumnError{Where: where, Row: row.Number, Column: l.column(name), Known: columnNames(row.Fields)}
 	if name == "chosen" && l.format == formatAuto {
 		e.Help = "a preference row has chosen and rejected, or chosen_ids and rejected_ids; "
@@ -277,7 +279,7 @@ func inside(fields map[string]any, path string) string {
 	return ""
 }
 
-func (l *layout) mistyped(row Row, where, name, want string, have any) error {
+func (l *layout) mistyped(row table.Row, where, name, want string, have any) error {
 	return &ColumnError{Where: where, Row: row.Number, Column: l.column(name), Want: want, Have: describe(have)}
 }
 

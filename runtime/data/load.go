@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/rmc-lang/rmc/runtime/spec"
+	"github.com/rmc-lang/rmc/runtime/table"
 )
 
 // Load reads path as d says, tokenises, applies the over-length and tie
@@ -35,10 +36,10 @@ type loading struct {
 	stats   Stats
 	met     map[string]*Filter // by name; After counts the rows met until set
 	columns map[string]*profile
-	first   Row     // of ratings, for messages
-	firstAt string  // where it stands
-	known   []bool  // of each attribute, whether a row has it
-	ids     []int32 // of labels, Set.LabelIDs
+	first   table.Row // of ratings, for messages
+	firstAt string    // where it stands
+	known   []bool    // of each attribute, whether a row has it
+	ids     []int32   // of labels, Set.LabelIDs
 	train   []prepared
 	holdout []prepared
 }
@@ -47,7 +48,7 @@ type loading struct {
 const chunk = 256
 
 func (l *loading) read(path string) error {
-	r, err := Open(path)
+	r, err := table.Open(path)
 	if err != nil {
 		return err
 	}
@@ -80,33 +81,33 @@ func (l *loading) take(some []prepared) error {
 
 // A rows reads a file example by example.
 type rows struct {
-	reader  *Reader
+	reader  *table.Reader
 	data    spec.Data
-	layout  *layout // decided by the first row
-	row     Row     // at hand
-	parts   int     // examples that it makes
+	layout  *layout   // decided by the first row
+	row     table.Row // at hand
+	parts   int       // examples that it makes
 	where   string
 	counted int // examples read
 }
 
 // next is the next example's row. Its number counts the examples before it: where
 // each row makes one, the rows.
-func (s *rows) next() (row Row, where string, err error) {
-	if s.row.part++; s.row.part >= s.parts {
+func (s *rows) next() (row table.Row, where string, err error) {
+	if s.row.Part++; s.row.Part >= s.parts {
 		if s.row, err = s.reader.Next(); err != nil {
-			return Row{}, "", err
+			return table.Row{}, "", err
 		}
-		s.where = s.reader.where(s.row)
+		s.where = s.reader.Where(s.row)
 		if s.layout == nil {
 			if s.layout, err = newLayout(s.data, s.row, s.where); err != nil {
-				return Row{}, "", err
+				return table.Row{}, "", err
 			}
 		}
 		s.parts = s.layout.parts(s.row)
 	}
 	row, where = s.row, s.where
 	if s.parts > 1 {
-		where = fmt.Sprintf("%s, example %d of %d", where, s.row.part+1, s.parts)
+		where = fmt.Sprintf("%s, example %d of %d", where, s.row.Part+1, s.parts)
 	}
 	row.Number = s.counted
 	s.counted++
@@ -140,7 +141,7 @@ func (l *loading) some(source *rows) ([]prepared, error) {
 }
 
 // open reads a row; a flaw of its content is part of the result.
-func (l *layout) open(row Row, where string) (prepared, error) {
+func (l *layout) open(row table.Row, where string) (prepared, error) {
 	p := prepared{row: row.Number, where: where}
 	var err error
 	p.record, err = l.record(row, where)

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/rmc-lang/rmc/runtime/spec"
+	"github.com/rmc-lang/rmc/runtime/table"
 )
 
 // A Look is what becomes of one row: what rmc preview shows.
@@ -31,7 +32,7 @@ func Preview(d spec.Data, path string, encode Encode, row int) (Look, error) {
 	if err := checkPolicies(d); err != nil {
 		return Look{}, err
 	}
-	r, err := Open(path)
+	r, err := table.Open(path)
 	if err != nil {
 		return Look{}, err
 	}
@@ -40,7 +41,7 @@ func Preview(d spec.Data, path string, encode Encode, row int) (Look, error) {
 	for {
 		at, where, err := source.next()
 		if errors.Is(err, io.EOF) {
-			return Look{}, fmt.Errorf("%s has %d rows: there is no row %d", r.name, source.counted, row+1)
+			return Look{}, fmt.Errorf("%s has %d rows: there is no row %d", r.Name, source.counted, row+1)
 		}
 		if err != nil {
 			return Look{}, err
@@ -51,7 +52,7 @@ func Preview(d spec.Data, path string, encode Encode, row int) (Look, error) {
 	}
 }
 
-func (l *layout) look(d spec.Data, row Row, where string, encode Encode) (Look, error) {
+func (l *layout) look(d spec.Data, row table.Row, where string, encode Encode) (Look, error) {
 	p, err := l.open(row, where)
 	if err != nil {
 		return Look{}, err
@@ -92,7 +93,7 @@ func (l *layout) look(d spec.Data, row Row, where string, encode Encode) (Look, 
 // describes it one for each side. What d.OverLength would drop is an error, for
 // there is no score to give.
 func Scored(row map[string]any, d spec.Data, encode Encode) ([]Sequence, error) {
-	rec, err := scoredRecord(Row{Fields: row}, d)
+	rec, err := scoredRecord(table.Row{Fields: row}, d)
 	if err != nil {
 		return nil, err
 	}
@@ -106,9 +107,9 @@ func Scored(row map[string]any, d spec.Data, encode Encode) ([]Sequence, error) 
 // marks: one for each solution, or one for each order of two responses.
 func Responses(row map[string]any, d spec.Data, encode Encode) ([]Example, error) {
 	if d.Kind == kindLabels {
-		return conversations(Row{Fields: row}, d, encode)
+		return conversations(table.Row{Fields: row}, d, encode)
 	}
-	rec, err := scoredRecord(Row{Fields: row}, d)
+	rec, err := scoredRecord(table.Row{Fields: row}, d)
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +176,7 @@ func (rec record) scored(d spec.Data, encode Encode) (full, out []Sequence, aske
 	return full, out, asked, nil
 }
 
-func scoredRecord(row Row, d spec.Data) (record, error) {
+func scoredRecord(row table.Row, d spec.Data) (record, error) {
 	l := &layout{format: formatAuto, rename: d.Columns.Map}
 	const where = "the row"
 	switch {

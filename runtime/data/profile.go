@@ -3,6 +3,8 @@ package data
 import (
 	"fmt"
 	"sort"
+
+	"github.com/rmc-lang/rmc/runtime/table"
 )
 
 // A profile is what is known of a column while rows are read.
@@ -14,7 +16,7 @@ type profile struct {
 }
 
 // observe adds a row to the profiles of its columns.
-func (l *loading) observe(row Row) {
+func (l *loading) observe(row table.Row) {
 	for name, v := range row.Fields {
 		if v == nil {
 			continue

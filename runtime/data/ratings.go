@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/rmc-lang/rmc/runtime/spec"
+	"github.com/rmc-lang/rmc/runtime/table"
 )
 
 // The attribute that is counted where the rows have no column of its name.
@@ -37,7 +38,7 @@ func checkRatings(d spec.Data) error {
 }
 
 // rated prepares the reading of attributes; first is the first row.
-func (l *layout) rated(d spec.Data, first Row, where string) error {
+func (l *layout) rated(d spec.Data, first table.Row, where string) error {
 	l.ratings = ratings{names: d.Attributes, missing: d.Missing, sentinels: d.Sentinels, counted: -1}
 	l.numbers = slices.Clone(d.Attributes)
 	for _, name := range d.Extra {
@@ -53,7 +54,7 @@ func (l *layout) rated(d spec.Data, first Row, where string) error {
 
 // knowsPrompts reports rows of token ids whose prompts nobody can tell, where
 // the split needs them.
-func (l *layout) knowsPrompts(first Row, where string) error {
+func (l *layout) knowsPrompts(first table.Row, where string) error {
 	if l.byPrompt && l.format == formatIDs && !l.has(first, promptColumn) {
 		return fmt.Errorf("%s: a split by prompt must know the prompts: give the rows %s, the tokens of each prompt, or split by row", where, l.column(promptColumn))
 	}
@@ -62,7 +63,7 @@ func (l *layout) knowsPrompts(first Row, where string) error {
 
 // rates reads the attributes of a row, NaN where one is missing. Length is 0
 // until it is counted.
-func (l *layout) rates(row Row, where string) ([]float32, error) {
+func (l *layout) rates(row table.Row, where string) ([]float32, error) {
 	out := make([]float32, len(l.ratings.names))
 	unrated := false
 	for i, name := range l.ratings.names {
@@ -129,7 +130,7 @@ func (e *UnratedError) Error() string {
 }
 
 // rate notes which attributes were met.
-func (l *loading) rate(row Row, where string) {
+func (l *loading) rate(row table.Row, where string) {
 	if l.first.Fields == nil {
 		l.first, l.firstAt, l.known = row, where, make([]bool, len(l.layout.ratings.names))
 	}
@@ -155,7 +156,7 @@ func (l *loading) unknown() error {
 }
 
 // decideRatings finds the layout of rows with one response.
-func (l *layout) decideRatings(row Row, where string) error {
+func (l *layout) decideRatings(row table.Row, where string) error {
 	text, _ := l.value(row, "text").(string)
 	prompt, _ := l.value(row, "prompt").(string)
 	switch {
@@ -178,7 +179,7 @@ func (l *layout) decideRatings(row Row, where string) error {
 }
 
 // single reads a conversation that ends with the one response that is rated.
-func (l *layout) single(row Row, where string) (record, error) {
+func (l *layout) single(row table.Row, where string) (record, error) {
 	switch l.format {
 	case formatIDs:
 		return l.idLists(row, where, "ids")
@@ -208,7 +209,7 @@ func whole(turns []Message) record {
 	return divide(turns)
 }
 
-func (l *layout) promptAndResponse(row Row, where string) (record, error) {
+func (l *layout) promptAndResponse(row table.Row, where string) (record, error) {
 	prompt, err := l.turns(row, where, "prompt", "user")
 	if err != nil {
 		return record{}, err
@@ -229,7 +230,7 @@ const (
 
 // nemo reads a text of marked turns that ends with the response, or a prompt of
 // marked turns and a response.
-func (l *layout) nemo(row Row, where string) (record, error) {
+func (l *layout) nemo(row table.Row, where string) (record, error) {
 	if !l.has(row, "text") && l.has(row, "prompt") {
 		prompt, err := l.text(row, where, "prompt")
 		if err != nil {

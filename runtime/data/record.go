@@ -6,11 +6,13 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+
+	"github.com/rmc-lang/rmc/runtime/table"
 )
 
 // record reads a row. Its error is of the file: a missing or mistyped column.
 // What is wrong with the content is for flaw to say.
-func (l *layout) record(row Row, where string) (record, error) {
+func (l *layout) record(row table.Row, where string) (record, error) {
 	rec, err := l.sides(row, where)
 	if err != nil {
 		return record{}, err
@@ -28,7 +30,7 @@ func (l *layout) record(row Row, where string) (record, error) {
 	return rec, err
 }
 
-func (l *layout) sides(row Row, where string) (record, error) {
+func (l *layout) sides(row table.Row, where string) (record, error) {
 	switch {
 	case l.format == formatChoices:
 		return l.choices(row, where)
@@ -53,7 +55,7 @@ func (l *layout) sides(row Row, where string) (record, error) {
 }
 
 // floats reads number columns; each must be in every row.
-func (l *layout) floats(row Row, where string, names []string) ([]float32, error) {
+func (l *layout) floats(row table.Row, where string, names []string) ([]float32, error) {
 	out := make([]float32, len(names))
 	for i, name := range names {
 		if !l.has(row, name) {
@@ -99,7 +101,7 @@ func number(v any) (float64, bool) {
 }
 
 // text reads a column that must be text.
-func (l *layout) text(row Row, where, name string) (string, error) {
+func (l *layout) text(row table.Row, where, name string) (string, error) {
 	if !l.has(row, name) {
 		return "", l.missing(row, where, name)
 	}
@@ -111,7 +113,7 @@ func (l *layout) text(row Row, where, name string) (string, error) {
 }
 
 // turns reads a column of messages; a text counts as one message of role.
-func (l *layout) turns(row Row, where, name, role string) ([]Message, error) {
+func (l *layout) turns(row table.Row, where, name, role string) ([]Message, error) {
 	if !l.has(row, name) {
 		return nil, l.missing(row, where, name)
 	}
@@ -180,7 +182,7 @@ func roles() map[string]string {
 
 // messageLists reads chosen and rejected as whole conversations, or as what
 // follows the ShareGPT column conversations. What both begin with is the prompt.
-func (l *layout) messageLists(row Row, where string) (record, error) {
+func (l *layout) messageLists(row table.Row, where string) (record, error) {
 	var before []Message
 	var err error
 	if l.has(row, "conversations") {
@@ -228,7 +230,7 @@ func allHave(sides [][]Message, i int) bool {
 }
 
 // promptAndSides reads a prompt, text or messages, and two answers to it.
-func (l *layout) promptAndSides(row Row, where string) (record, error) {
+func (l *layout) promptAndSides(row table.Row, where string) (record, error) {
 	prompt, err := l.turns(row, where, "prompt", "user")
 	if err != nil {
 		return record{}, err
@@ -259,7 +261,7 @@ func withoutPrompt(answer, prompt []Message) []Message {
 }
 
 // dialogues reads chosen and rejected as "\n\nHuman: …\n\nAssistant: …".
-func (l *layout) dialogues(row Row, where string) (record, error) {
+func (l *layout) dialogues(row table.Row, where string) (record, error) {
 	var sides [][]Message
 	for _, name := range []string{"chosen", "rejected"} {
 		s, err := l.text(row, where, name)
@@ -306,7 +308,7 @@ func dialogue(s string) []Message {
 }
 
 // labelled reads a prompt, two responses and a label that says which is better.
-func (l *layout) labelled(row Row, where string) (record, error) {
+func (l *layout) labelled(row table.Row, where string) (record, error) {
 	prompt, err := l.turns(row, where, "input", "user")
 	if err != nil {
 		return record{}, err
@@ -335,7 +337,7 @@ func (l *layout) labelled(row Row, where string) (record, error) {
 
 // idLists reads sequences of token ids and, where the rows have it, the prompt
 // with which they begin.
-func (l *layout) idLists(row Row, where string, names ...string) (record, error) {
+func (l *layout) idLists(row table.Row, where string, names ...string) (record, error) {
 	ids, err := l.tokenLists(row, where, names...)
 	if err != nil || !l.has(row, promptColumn) {
 		return record{ids: ids}, err
@@ -354,7 +356,7 @@ func (l *layout) idLists(row Row, where string, names ...string) (record, error)
 }
 
 // tokenLists reads columns of token ids.
-func (l *layout) tokenLists(row Row, where string, names ...string) ([][]int32, error) {
+func (l *layout) tokenLists(row table.Row, where string, names ...string) ([][]int32, error) {
 	var out [][]int32
 	for _, name := range names {
 		if !l.has(row, name) {
@@ -387,7 +389,7 @@ func tokenIDs(v any) (ids []int32, have string) {
 }
 
 // ranking reads a prompt and its responses and puts the best first.
-func (l *layout) ranking(row Row, where string) (record, error) {
+func (l *layout) ranking(row table.Row, where string) (record, error) {
 	rec, err := l.candidates(row, where)
 	if err != nil {
 		return record{}, err
@@ -408,7 +410,7 @@ func (l *layout) ranking(row Row, where string) (record, error) {
 }
 
 // candidates reads the responses of a ranking in the order of the row.
-func (l *layout) candidates(row Row, where string) (record, error) {
+func (l *layout) candidates(row table.Row, where string) (record, error) {
 	name := "responses"
 	if l.format == formatIDs {
 		name = "response_ids"
@@ -446,7 +448,7 @@ func (l *layout) candidates(row Row, where string) (record, error) {
 	return rec, nil
 }
 
-func (l *layout) candidateIDs(row Row, where string, list []any) (record, error) {
+func (l *layout) candidateIDs(row table.Row, where string, list []any) (record, error) {
 	var rec record
 	for _, item := range list {
 		ids, have := tokenIDs(item)
@@ -465,7 +467,7 @@ func (errTied) Error() string { return "neither of two responses is preferred" }
 
 // order sorts n responses by ranks (1 is best) or scores (highest is best);
 // nil where the row has neither and lists the best first. Equal ones are errTied.
-func (l *layout) order(row Row, where string, n int) ([]int, error) {
+func (l *layout) order(row table.Row, where string, n int) ([]int, error) {
 	name, sign := "ranks", 1.0
 	if !l.has(row, name) {
 		name, sign = "scores", -1

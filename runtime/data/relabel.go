@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/rmc-lang/rmc/runtime/spec"
+	"github.com/rmc-lang/rmc/runtime/table"
 )
 
 // Undecided is the reason for which Relabel leaves a row out.
@@ -79,7 +80,7 @@ type Text struct {
 // them and at most d.Limit, without tokenising them.
 func Texts(d spec.Data, path string) ([]Text, error) {
 	l := &loading{data: d, columns: map[string]*profile{}}
-	r, err := Open(path)
+	r, err := table.Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +93,7 @@ func Texts(d spec.Data, path string) ([]Text, error) {
 			return nil, err
 		}
 		if l.layout != nil && l.layout.format == formatIDs {
-			return nil, fmt.Errorf("%s: the rows have token ids (format = ids) and no text", r.name)
+			return nil, fmt.Errorf("%s: the rows have token ids (format = ids) and no text", r.Name)
 		}
 		for _, p := range rows {
 			if p.flaw == "" {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/rmc-lang/rmc/runtime/spec"
+	"github.com/rmc-lang/rmc/runtime/table"
 )
 
 // A Solved is a row of labels data in words, with the answer that is right: what a
@@ -35,7 +36,7 @@ var answerColumns = map[string][]string{
 // data sets have for it.
 func Solutions(d spec.Data, path string) ([]Solved, error) {
 	d.Unlabelled = true
-	r, err := Open(path)
+	r, err := table.Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +63,7 @@ func Solutions(d spec.Data, path string) ([]Solved, error) {
 }
 
 // solved reads one row; ok is false of one with a flaw.
-func (l *layout) solved(row Row, where string) (out Solved, ok bool, err error) {
+func (l *layout) solved(row table.Row, where string) (out Solved, ok bool, err error) {
 	if l.format == formatIDs || l.format == formatConversations {
 		return out, false, fmt.Errorf("%s: the rows (format = %s) do not have a question and steps apart", where, l.format)
 	}
@@ -82,7 +83,7 @@ func (l *layout) solved(row Row, where string) (out Solved, ok bool, err error) 
 }
 
 // rightAnswer reads the answer that is right, a text or a number.
-func (l *layout) rightAnswer(row Row, where string) (string, error) {
+func (l *layout) rightAnswer(row table.Row, where string) (string, error) {
 	names := slices.Concat([]string{"answer"}, answerColumns[l.format], []string{"ground_truth", "ground_truth_answer", "gold_answer", "reference_answer", "expected_answer"})
 	if _, renamed := l.rename["answer"]; l.format == formatBIGBench && !renamed {
 		names = names[1:] // there the model's own is called so

@@ -5,14 +5,16 @@ import (
 	"slices"
 	"sort"
 	"strings"
+
+	"github.com/rmc-lang/rmc/runtime/table"
 )
 
 // prmBench reads a chain that was made wrong, of which all wrong steps are
 // listed, 1-based, and in a further example the chain that it was made of, in
 // which all are right.
-func (l *layout) prmBench(row Row, where string) (s solution, err error) {
+func (l *layout) prmBench(row table.Row, where string) (s solution, err error) {
 	question, steps := "modified_question", "modified_process"
-	if row.part == 1 {
+	if row.Part == 1 {
 		question, steps = "original_question", "original_process"
 	}
 	if !l.has(row, question) {
@@ -27,7 +29,7 @@ func (l *layout) prmBench(row Row, where string) (s solution, err error) {
 	for range s.steps {
 		s.gold = append(s.gold, l.labels.verdict(true))
 	}
-	if row.part == 1 {
+	if row.Part == 1 {
 		return s, nil
 	}
 	wrong, ok := l.value(row, "error_steps").([]any)
@@ -49,7 +51,7 @@ func (l *layout) prmBench(row Row, where string) (s solution, err error) {
 }
 
 // bothChains reports whether a row has a chain besides the one made of it.
-func (l *layout) bothChains(row Row) bool {
+func (l *layout) bothChains(row table.Row) bool {
 	made, _ := l.list(row, "", "modified_process")
 	from, err := l.list(row, "", "original_process")
 	return err == nil && !slices.Equal(made, from)
@@ -65,7 +67,7 @@ type candidate struct {
 // answers lists the solutions of a row: columns with objects of solution and
 // is_correct, by name, as GSM8K's; or the lists answers and labels (or label), as
 // RLHFlow's test sets.
-func (l *layout) answers(row Row) []candidate {
+func (l *layout) answers(row table.Row) []candidate {
 	var out []candidate
 	texts, isList := l.value(row, "answers").([]any)
 	name, _ := l.first(row, "labels", "label")
@@ -88,16 +90,16 @@ func (l *layout) answers(row Row) []candidate {
 
 // oneOfAnswers reads one of a row's solutions. Only the whole has a label: of level step
 // it stands after the last.
-func (l *layout) oneOfAnswers(row Row, where string) (s solution, err error) {
+func (l *layout) oneOfAnswers(row table.Row, where string) (s solution, err error) {
 	if s.question, err = l.asks(row, where); err != nil {
 		return s, err
 	}
 	all := l.answers(row)
-	if row.part >= len(all) {
+	if row.Part >= len(all) {
 		s.flaw = Unlabelled
 		return s, nil
 	}
-	one := all[row.part]
+	one := all[row.Part]
 	text, ok := one.text.(string)
 	if !ok {
 		return s, l.mistyped(row, where, one.column, "a solution, a text,", one.text)
@@ -124,7 +126,7 @@ type tree struct {
 
 // tree reads the nodes of a row, sorted, so that each comes after its parent: the
 // longest other node that it begins with.
-func (l *layout) tree(row Row, where string) (*tree, error) {
+func (l *layout) tree(row table.Row, where string) (*tree, error) {
 	question, err := l.asks(row, where)
 	if err != nil {
 		return nil, err
@@ -178,22 +180,22 @@ func grow(texts []string, values map[string]float64) *tree {
 
 // branch reads one leaf of a row's tree with the steps that lead to it. A step of
 // several leaves has its label in the first of them alone.
-func (l *layout) branch(row Row, where string) (s solution, err error) {
+func (l *layout) branch(row table.Row, where string) (s solution, err error) {
 	if s.question, err = l.asks(row, where); err != nil {
 		return s, err
 	}
 	t, err := l.tree(row, where)
-	if err != nil || row.part >= len(t.leaves) {
+	if err != nil || row.Part >= len(t.leaves) {
 		s.flaw = Unlabelled
 		return s, err
 	}
 	seen := map[int]bool{}
-	for _, leaf := range t.leaves[:row.part] {
+	for _, leaf := range t.leaves[:row.Part] {
 		for n := leaf; n >= 0; n = t.parent[n] {
 			seen[n] = true
 		}
 	}
-	for n := t.leaves[row.part]; n >= 0; n = t.parent[n] {
+	for n := t.leaves[row.Part]; n >= 0; n = t.parent[n] {
 		if strings.TrimSpace(t.texts[n]) == "" {
 			continue
 		}
@@ -210,7 +212,7 @@ func (l *layout) branch(row Row, where string) (s solution, err error) {
 
 // placed reads token ids with the places of labels: ids, at (the index of the
 // token before each label) and labels. The texts of the labels are ids as well.
-func (l *layout) placed(row Row, where string) (record, error) {
+func (l *layout) placed(row table.Row, where string) (record, error) {
 	rec, err := l.idLists(row, where, "ids")
 	if err != nil {
 		return record{}, err

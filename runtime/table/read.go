@@ -1,4 +1,6 @@
-package data
+// Package table reads the rows of a file, named fields each, whatever its format:
+// JSON lines, a JSON array, an object of arrays, CSV or parquet, plain or gzip.
+package table
 
 import (
 	"bufio"
@@ -24,16 +26,15 @@ const maxRow = 64 << 20 // bytes
 type Row struct {
 	Number int // 0-based
 	Line   int // 1-based line at which it begins; 0 in parquet
+	Part   int // which of the examples that the row makes, 0-based; who makes several of one counts them here
 	Fields map[string]any
-
-	part int // which of the examples that the row makes
 }
 
 // A Reader reads the rows of a file one after another.
 type Reader struct {
 	Kind string // lines, array, groups, csv or parquet; found from the content
 
-	name   string // for messages: the base name
+	Name   string // for messages: the base name
 	number int    // of the next row
 	next   func() (map[string]any, int, error)
 	close  []func() error
@@ -46,7 +47,7 @@ func Open(path string) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{name: filepath.Base(path), close: []func() error{f.Close}}
+	r := &Reader{Name: filepath.Base(path), close: []func() error{f.Close}}
 	if err := r.sniff(f); err != nil {
 		return nil, errors.Join(r.broken(err), r.Close())
 	}
@@ -57,7 +58,7 @@ func Open(path string) (*Reader, error) {
 func (r *Reader) Next() (Row, error) {
 	fields, line, err := r.next()
 	if errors.Is(err, io.EOF) && r.number == 0 {
-		return Row{}, fmt.Errorf("%s: the file has no rows", r.name)
+		return Row{}, fmt.Errorf("%s: the file has no rows", r.Name)
 	}
 	if errors.Is(err, io.EOF) {
 		return Row{}, io.EOF
@@ -75,14 +76,14 @@ func (r *Reader) broken(err error) error {
 	var at *placed
 	switch {
 	case errors.As(err, &at) && errors.Is(err, io.ErrUnexpectedEOF):
-		return fmt.Errorf("%s: %w, after %d whole rows; it was not copied or downloaded to its end", r.name, at.err, r.number)
+		return fmt.Errorf("%s: %w, after %d whole rows; it was not copied or downloaded to its end", r.Name, at.err, r.number)
 	case errors.As(err, &at):
-		return fmt.Errorf("%s:%d:%d: %w", r.name, at.line, at.column, at.err)
+		return fmt.Errorf("%s:%d:%d: %w", r.Name, at.line, at.column, at.err)
 	}
 	if r.number == 0 {
-		return fmt.Errorf("%s: %w", r.name, err)
+		return fmt.Errorf("%s: %w", r.Name, err)
 	}
-	return fmt.Errorf("%s: after %d rows: %w", r.name, r.number, err)
+	return fmt.Errorf("%s: after %d rows: %w", r.Name, r.number, err)
 }
 
 // Close closes the file.
@@ -95,12 +96,12 @@ func (r *Reader) Close() error {
 	return err
 }
 
-// where names a row for messages: file:line, or the row in formats without lines.
-func (r *Reader) where(row Row) string {
+// Where names a row for messages: file:line, or the row in formats without lines.
+func (r *Reader) Where(row Row) string {
 	if row.Line > 0 {
-		return fmt.Sprintf("%s:%d", r.name, row.Line)
+		return fmt.Sprintf("%s:%d", r.Name, row.Line)
 	}
-	return fmt.Sprintf("%s, row %d", r.name, row.Number+1)
+	return fmt.Sprintf("%s, row %d", r.Name, row.Number+1)
 }
 
 // A placed is an error at a place in a text file.
@@ -229,7 +230,7 @@ func areGroups(in *bufio.Reader) bool {
 
 // comma tells the separator of a file that its name calls CSV.
 func (r *Reader) comma() (rune, bool) {
-	switch filepath.Ext(strings.TrimSuffix(r.name, ".gz")) {
+	switch filepath.Ext(strings.TrimSuffix(r.Name, ".gz")) {
 	case ".csv":
 		return ',', true
 	case ".tsv":

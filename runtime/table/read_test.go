@@ -1,4 +1,4 @@
-package data
+package table
 
 import (
 	"bytes"
@@ -128,19 +128,12 @@ func TestParquet(t *testing.T) {
 	content := parquetFile(t, 250)
 	for name, content := range map[string]string{"x.parquet": content, "x.parquet.gz": gzipped(t, content)} {
 		t.Run(name, func(t *testing.T) {
-			path := write(t, name, content)
-			rows := rowsOf(t, path)
+			rows := rowsOf(t, write(t, name, content))
 			if len(rows) != 250 || rows[249].Number != 249 {
 				t.Fatalf("%d rows", len(rows))
 			}
-			d := recipe()
-			d.Extra = []string{"gap"}
-			s, err := Load(d, path, bytesEncode)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := sides(s.Train[249]); got != "^Uq249$A|good$ ^Uq249$A|bad$" || s.Train[249].Columns[0] != 249 {
-				t.Errorf("got %q %v", got, s.Train[249].Columns)
+			if got := fmt.Sprint(rows[249].Fields); got != "map[chosen:[map[content:q249 role:user] map[content:good role:assistant]] gap:249 ids:[1 2] note:<nil> rejected:[map[content:q249 role:user] map[content:bad role:assistant]]]" {
+				t.Errorf("got %s", got)
 			}
 		})
 	}
@@ -189,7 +182,7 @@ func TestBrokenFiles(t *testing.T) {
 		{"damaged parquet", "rows.parquet", whole[:len(whole)-40] + strings.Repeat("\xaa", 32) + whole[len(whole)-8:], "rows.parquet: the parquet file is damaged"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := Load(recipe(), write(t, c.file, c.content), bytesEncode)
+			_, err := readAll(write(t, c.file, c.content))
 			wantError(t, err, c.want)
 		})
 	}
