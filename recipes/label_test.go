@@ -383,3 +383,15 @@ func TestRolloutKilledAndTrainedOn(t *testing.T) {
 		command(t, dir, 0, rmc, "check", "--set", "data.solutions.level="+level, "again.rmr")
 	}
 }
+
+// The plan says of whom a judge is asked about how many pairs, and that what is
+// trained on them is so many at most.
+func TestPlanOfALabel(t *testing.T) {
+	dir := talks(t, strings.Replace(judgedRecipe, "steps = 12", "epochs = 2", 1), prefsRows(40))
+	out, _ := command(t, dir, 0, rmc, "plan", "tiny.rmr")
+	says(t, out, "asks nobody of 40 pairs which side is better, for judged",
+		"trains rm on at most 28 pairs of judged: at most 7 steps", "evaluates rm on at most 12 pairs of judged.holdout", "reads       40 pairs")
+	dir = talks(t, strings.Replace(judgedRecipe, "rm on judged {", "rm on prefs + judged {", 1), prefsRows(40))
+	out, _ = command(t, dir, 0, rmc, "plan", "tiny.rmr")
+	says(t, out, "trains rm on at most 56 pairs of prefs_judged: 12 steps")
+}

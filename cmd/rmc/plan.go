@@ -80,7 +80,7 @@ func (t *planText) headline(s plan.Stage) {
 	if e == nil || s.Kind == plan.Prepare || s.Kind == plan.Embed {
 		return
 	}
-	examples := t.examples(s, e.Examples)
+	examples := t.most(s.Data) + t.examples(s, e.Examples)
 	switch s.Kind {
 	case plan.Fit:
 		fmt.Fprintf(&t.b, "  fits %s by %s on %s of %s\n", s.Fit.Name, s.Fit.Kind, examples, s.Data)
@@ -131,13 +131,36 @@ func measured(s plan.Stage) string {
 
 // training says in a line how long a stage trains, and what of a model.
 func (t *planText) training(s plan.Stage, e *plan.StageEstimate) {
-	fmt.Fprintf(&t.b, "  trains %s on %s of %s: %s of %s", s.Model, t.examples(s, e.Examples), s.Data,
-		many(e.Steps, "step"), t.examples(s, s.Train.Batch))
+	most, steps := t.most(s.Data), many(e.Steps, "step")
+	if s.Train.Steps == 0 {
+		steps = most + steps
+	}
+	fmt.Fprintf(&t.b, "  trains %s on %s%s of %s: %s of %s", s.Model, most, t.examples(s, e.Examples), s.Data, steps, t.examples(s, s.Train.Batch))
 	if i := slices.IndexFunc(t.estimate.Models, func(m plan.ModelEstimate) bool { return m.Name == s.Model }); i >= 0 {
 		m := t.estimate.Models[i]
 		fmt.Fprintf(&t.b, ", %s of %s", grouped(m.Trained), many(int(m.Total), "parameter"))
 	}
 	t.b.WriteByte('\n')
+}
+
+// most is "at most " where a judge, or a model of the recipe, has yet to say which
+// pairs of data stay; else "".
+func (t *planText) most(name string) string {
+	for _, s := range t.plan.Stages {
+		if s.Kind == plan.Label && s.Label.Name == name && s.Label.Kind != "rollout" {
+			return "at most "
+		}
+	}
+	for _, d := range t.plan.Data {
+		if d.Name == name {
+			for _, part := range d.From.Data {
+				if most := t.most(part); most != "" {
+					return most
+				}
+			}
+		}
+	}
+	return ""
 }
 
 // stageEstimate is what is known of a stage, or nil.

@@ -123,13 +123,30 @@ func (p *Plan) Estimate(f *facts.Facts) *Estimate {
 // dataOf returns what is known of a stage's data. A judge reads texts, so that
 // any model's view of the data tells how many there are.
 func (p *Plan) dataOf(s Stage, f *facts.Facts) (facts.Data, bool) {
-	if d, ok := f.Data[facts.Key(s.Reads(), s.Data)]; ok {
+	if d, ok := p.seen(s.Reads(), s.Data, f); ok {
 		return d, true
 	}
 	for _, other := range p.Stages {
-		d, ok := f.Data[facts.Key(other.Model, other.Data)]
-		if ok && s.Kind == Label && other.Kind == Prepare && (other.Data == s.Data || other.Data == s.Label.Name) {
-			return d, true
+		if s.Kind == Label && other.Kind == Prepare && (other.Data == s.Data || other.Data == s.Label.Name) {
+			if d, ok := p.seen(other.Model, other.Data, f); ok {
+				return d, true
+			}
+		}
+	}
+	return facts.Data{}, false
+}
+
+// seen returns what is known of data as a model sees it. Pairs that are judged have
+// the same texts, so that it is enough to know these.
+func (p *Plan) seen(model, data string, f *facts.Facts) (facts.Data, bool) {
+	if d, ok := f.Data[facts.Key(model, data)]; ok {
+		return d, true
+	}
+	for _, s := range p.Stages {
+		if s.Kind == Label && s.Data == data && slices.Contains([]string{"llm", "model"}, s.Label.Kind) {
+			if d, ok := f.Data[facts.Key(model, s.Label.Name)]; ok {
+				return d, true
+			}
 		}
 	}
 	return facts.Data{}, false
