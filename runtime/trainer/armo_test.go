@@ -13,6 +13,7 @@ import (
 
 	"github.com/rmc-lang/rmc/runtime/backend"
 	"github.com/rmc-lang/rmc/runtime/op"
+	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/safetensors"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
@@ -160,10 +161,10 @@ func gatedReward(name string, debiased bool) func(*op.Batch) op.Reward {
 // run is the program: a gate, a constant gate and a head on the same features.
 func (a armo) run(t *testing.T, b *backend.Backend, debiased bool) *Run {
 	t.Helper()
-	train := func(m spec.Model, objective func(*op.Batch) op.Objective) Stage {
+	train := func(m spec.Model, objective func(*op.Batch) op.Objective) program.Stage {
 		how := a.train
 		how.Name, how.Objective = m.Name, "of "+m.Name
-		return Train(m, a.prefs, how, objective)
+		return program.Train(m, a.prefs, how, objective)
 	}
 	evaluated := func(name string, d spec.Data) spec.Evaluate {
 		return spec.Evaluate{Name: name, Data: d.Name, Part: "holdout", Batch: 16}
@@ -171,19 +172,19 @@ func (a armo) run(t *testing.T, b *backend.Backend, debiased bool) *Run {
 	btLoss := func(b *op.Batch) op.Objective {
 		return op.Objective{Loss: op.Mean(op.Neg(op.LogSigmoid(op.Sub(b.Score("bt", "chosen"), b.Score("bt", "rejected")))), "pair")}
 	}
-	p := Program{
+	p := program.Program{
 		Name: "armo", Recipe: armoText, Encoders: []spec.Model{a.backbone},
-		Rewards: []Reward{
+		Rewards: []program.Reward{
 			{Name: "armo", Score: gatedReward("gate", debiased), Models: []spec.Model{a.gate}},
 			{Name: "constant", Score: gatedReward("flat", debiased), Models: []spec.Model{a.flat}},
 			{Name: "judge", Fit: "tree"},
 		},
-		Stages: []Stage{
-			Fit(a.probe, a.ratings), Fit(a.debias, a.prefs), Fit(a.tree, a.prefs),
+		Stages: []program.Stage{
+			program.Fit(a.probe, a.ratings), program.Fit(a.debias, a.prefs), program.Fit(a.tree, a.prefs),
 			train(a.gate, gatedBy("gate", debiased)), train(a.flat, gatedBy("flat", debiased)), train(a.bt, btLoss),
-			EvaluateReward("armo", a.prefs, evaluated("armo", a.prefs)), EvaluateReward("constant", a.prefs, evaluated("constant", a.prefs)),
-			Evaluate(a.bt, a.prefs, evaluated("bt", a.prefs)), EvaluateReward("judge", a.prefs, evaluated("judge", a.prefs)),
-			EvaluateFit(a.probe, a.ratings, evaluated("probe", a.ratings)),
+			program.EvaluateReward("armo", a.prefs, evaluated("armo", a.prefs)), program.EvaluateReward("constant", a.prefs, evaluated("constant", a.prefs)),
+			program.Evaluate(a.bt, a.prefs, evaluated("bt", a.prefs)), program.EvaluateReward("judge", a.prefs, evaluated("judge", a.prefs)),
+			program.EvaluateFit(a.probe, a.ratings, evaluated("probe", a.ratings)),
 		},
 	}
 	return &Run{Program: p, Dir: t.TempDir(), Backend: b, OnNote: func(s string) { t.Log(s) }}
@@ -270,7 +271,7 @@ func TestA2TransformIsInTheScore(t *testing.T) {
 }
 
 // cli runs a trainer's command line in this process.
-func cli(t *testing.T, p Program, dir, stdin string, args ...string) (stdout, stderr string, code int) {
+func cli(t *testing.T, p program.Program, dir, stdin string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	file := func(name string) *os.File {
 		f, err := os.CreateTemp(t.TempDir(), name)
@@ -295,7 +296,7 @@ func cli(t *testing.T, p Program, dir, stdin string, args ...string) (stdout, st
 	return read(out), read(told), code
 }
 
-func must(t *testing.T, p Program, dir, stdin string, args ...string) string {
+func must(t *testing.T, p program.Program, dir, stdin string, args ...string) string {
 	t.Helper()
 	out, told, code := cli(t, p, dir, stdin, args...)
 	if code != 0 {
@@ -587,7 +588,7 @@ func TestRewardContract(t *testing.T) {
 	a := newArmo(t)
 	r := a.run(t, goBackend(t), true)
 	p, dir := r.Program, t.TempDir()
-	p.Stages = []Stage{p.Stages[0], p.Stages[1], p.Stages[2], p.Stages[9]}
+	p.Stages = []program.Stage{p.Stages[0], p.Stages[1], p.Stages[2], p.Stages[9]}
 	p.Rewards = p.Rewards[2:]
 	must(t, p, dir, "", "train")
 	must(t, p, dir, "", "score", "--model", "judge")

@@ -188,7 +188,7 @@ func (r *Run) labelText(ctx context.Context, m spec.Model, d spec.Data) (string,
 func (r *Run) labelIDs(ctx context.Context, m spec.Model, d spec.Data) ([]int32, error) {
 	for d.From.Kind == "union" {
 		var err error
-		if d, err = r.Program.data(d.From.Data[0]); err != nil {
+		if d, err = r.Program.FindData(d.From.Data[0]); err != nil {
 			return nil, err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -29,7 +30,7 @@ func (r *Run) changes(ctx context.Context) ([]stale, error) {
 	for _, s := range r.Program.Stages {
 		p, err := r.changed(ctx, s, fresh)
 		if err != nil {
-			return nil, r.Program.failed(s, err)
+			return nil, r.Program.Failed(s, err)
 		}
 		if p == nil {
 			if s.Kind == "train" {
@@ -37,7 +38,7 @@ func (r *Run) changes(ctx context.Context) ([]stale, error) {
 			}
 			continue
 		}
-		if fresh[s.produces()] = true; s.Kind != "label" {
+		if fresh[s.Produces()] = true; s.Kind != "label" {
 			p.stage = s.Name()
 			all = append(all, *p)
 		}
@@ -45,19 +46,8 @@ func (r *Run) changes(ctx context.Context) ([]stale, error) {
 	return append(all, r.dropped()...), r.forget()
 }
 
-// produces is the name of the model, fit or data that a stage makes.
-func (s Stage) produces() string {
-	switch s.Kind {
-	case "fit":
-		return s.Fit.Name
-	case "label":
-		return s.Label.Name
-	}
-	return s.Model.Name
-}
-
 // changed says why a stage would not be found unchanged; nil where it would.
-func (r *Run) changed(ctx context.Context, s Stage, fresh map[string]bool) (*stale, error) {
+func (r *Run) changed(ctx context.Context, s program.Stage, fresh map[string]bool) (*stale, error) {
 	switch s.Kind {
 	case "fit":
 		return r.fitChanged(ctx, s, fresh)
@@ -74,29 +64,12 @@ func (r *Run) changed(ctx context.Context, s Stage, fresh map[string]bool) (*sta
 // readsFresh says which of what data and names stand for may be another; "" for
 // none of them.
 func (r *Run) readsFresh(d spec.Data, fresh map[string]bool, names ...string) string {
-	for _, name := range slices.Concat(names, r.Program.madeOf(d)) {
+	for _, name := range slices.Concat(names, r.Program.MadeOf(d)) {
 		if fresh[name] {
 			return "it reads " + name + ", which changes"
 		}
 	}
 	return ""
-}
-
-// madeOf lists the labels and data that a data set is made of.
-func (p Program) madeOf(d spec.Data) []string {
-	var all []string
-	if d.Label != "" {
-		all = append(all, d.Label)
-	}
-	for _, name := range slices.Concat(d.From.Data, d.Exclude) {
-		all = append(all, name)
-		for _, other := range p.Data {
-			if other.Name == name {
-				all = append(all, p.madeOf(other)...)
-			}
-		}
-	}
-	return all
 }
 
 // names lists what an objective reads besides the model that is trained.
@@ -108,7 +81,7 @@ func (a *aside) names() []string {
 	return all
 }
 
-func (r *Run) fitChanged(ctx context.Context, s Stage, fresh map[string]bool) (*stale, error) {
+func (r *Run) fitChanged(ctx context.Context, s program.Stage, fresh map[string]bool) (*stale, error) {
 	_, err := os.Stat(r.fitFolder(s.Fit.Name))
 	p := &stale{loses: err == nil}
 	if p.why = r.readsFresh(s.Data, fresh, s.Fit.Of...); p.why != "" {
@@ -119,7 +92,7 @@ func (r *Run) fitChanged(ctx context.Context, s Stage, fresh map[string]bool) (*
 		p.why = err.Error()
 		return p, nil
 	}
-	m, err := r.Program.readBy(s)
+	m, err := r.Program.ReadBy(s)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +111,7 @@ func (r *Run) fitChanged(ctx context.Context, s Stage, fresh map[string]bool) (*
 	return p, nil
 }
 
-func (r *Run) trainChanged(ctx context.Context, s Stage, fresh map[string]bool) (*stale, error) {
+func (r *Run) trainChanged(ctx context.Context, s program.Stage, fresh map[string]bool) (*stale, error) {
 	past, damaged := readTraining(r.located(s))
 	p := &stale{loses: past != nil || damaged != nil}
 	if p.why = r.readsFresh(s.Data, fresh, s.Model.Name); p.why != "" {
@@ -168,7 +141,9 @@ func (r *Run) trainChanged(ctx context.Context, s Stage, fresh map[string]bool) 
 // dropped are models that are lost because nothing trains them any more: where
 // one train stage is left, its model has the folder for itself.
 func (r *Run) dropped() (all []stale) {
-	if slices.ContainsFunc(r.Program.Stages, func(s Stage) bool { return s.Kind == "train" && r.modelFolder(s) != filepath.Join(r.Dir, "model") }) {
+	if slices.ContainsFunc(r.Program.Stages, func(s program.Stage) bool {
+		return s.Kind == "train" && r.modelFolder(s) != filepath.Join(r.Dir, "model")
+	}) {
 		return nil
 	}
 	others, _ := filepath.Glob(filepath.Join(r.Dir, "model", "*", trainingFile)) // the pattern is right
@@ -195,7 +170,7 @@ func (r *Run) forget() error {
 	r.world.fits, r.world.left, r.world.readFits = nil, nil, nil
 	for key := range r.world.sets {
 		_, name, _ := strings.Cut(key, " ")
-		if d, err := r.Program.data(name); err != nil || len(r.Program.madeOf(d)) > 0 { // labels may come to be others
+		if d, err := r.Program.FindData(name); err != nil || len(r.Program.MadeOf(d)) > 0 { // labels may come to be others
 			delete(r.world.sets, key)
 		}
 	}

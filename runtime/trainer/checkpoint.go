@@ -15,6 +15,7 @@ import (
 
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/disk"
+	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/safetensors"
 )
 
@@ -233,7 +234,7 @@ var neutral = []string{"train.micro", "train.buckets", "train.save", "model.tune
 
 // lossFields lists every value of a train stage's recipe that its losses depend
 // on, by the path that a recipe gives it.
-func lossFields(s Stage) map[string]string {
+func lossFields(s program.Stage) map[string]string {
 	fields := map[string]string{}
 	collect(fields, "model", reflect.ValueOf(s.Model))
 	collect(fields, "data", reflect.ValueOf(s.Data))

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/safetensors"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
@@ -149,7 +150,7 @@ func TestFullDisk(t *testing.T) {
 }
 
 func TestCheckpointOfAnotherRecipe(t *testing.T) {
-	s := Stage{Kind: "train", Model: spec.Model{Base: "file:m", Tune: spec.Tune{Kind: "lora", Rank: 8}}, Train: spec.Train{Batch: 8, Micro: 2, Save: 5}}
+	s := program.Stage{Kind: "train", Model: spec.Model{Base: "file:m", Tune: spec.Tune{Kind: "lora", Rank: 8}}, Train: spec.Train{Batch: 8, Micro: 2, Save: 5}}
 	then := checkpoint{Fields: lossFields(s)}
 	s.Train.Micro, s.Train.Save = 4, 1
 	if err := then.matches(lossFields(s), "checkpoint"); err != nil {

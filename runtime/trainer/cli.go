@@ -18,6 +18,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/rmc-lang/rmc/runtime/backend"
+	"github.com/rmc-lang/rmc/runtime/program"
 )
 
 // Exit codes of a trainer, as of rmc.
@@ -47,7 +48,7 @@ type commandLine struct {
 // applied, and where input and output go.
 type invocation struct {
 	ctx            context.Context
-	program        Program
+	program        program.Program
 	dir            string
 	root           string // as Run.Root
 	backend        string
@@ -60,7 +61,7 @@ type usageError struct{ error }
 
 // Main is the whole of a generated main: it reads the command line, runs the
 // program and exits.
-func Main(p Program) {
+func Main(p program.Program) {
 	backend.TuneProcess()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, p, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
@@ -68,7 +69,7 @@ func Main(p Program) {
 	os.Exit(code)
 }
 
-func run(ctx context.Context, p Program, args []string, stdin io.Reader, stdout, stderr *os.File) int {
+func run(ctx context.Context, p program.Program, args []string, stdin io.Reader, stdout, stderr *os.File) int {
 	var c commandLine
 	exited := -1
 	parser, err := kong.New(&c, kong.Name(p.Name), kong.Description(describe(p)), kong.Writers(stdout, stderr),
@@ -81,7 +82,7 @@ func run(ctx context.Context, p Program, args []string, stdin io.Reader, stdout,
 		return exited // --help
 	}
 	if err == nil {
-		err = p.applyAll(c.Set)
+		err = p.Set(c.Set)
 	}
 	if err != nil {
 		return misused(stderr, p, err)
@@ -101,31 +102,18 @@ func run(ctx context.Context, p Program, args []string, stdin io.Reader, stdout,
 	return exitProblem
 }
 
-func misused(stderr *os.File, p Program, err error) int {
+func misused(stderr *os.File, p program.Program, err error) int {
 	fmt.Fprintf(stderr, "%s: %v\n%[1]s --help lists commands and flags\n", p.Name, err)
 	return exitUsage
 }
 
 // describe is the first line of the help: the stages, in order.
-func describe(p Program) string {
+func describe(p program.Program) string {
 	names := make([]string, len(p.Stages))
 	for i, s := range p.Stages {
 		names[i] = s.Name()
 	}
 	return fmt.Sprintf("Generated from %s.rmr: %s.", p.Name, strings.Join(names, ", "))
-}
-
-func (p *Program) applyAll(sets []string) error {
-	p.Stages, p.Encoders, p.Rewards = slices.Clone(p.Stages), slices.Clone(p.Encoders), slices.Clone(p.Rewards)
-	for i := range p.Rewards {
-		p.Rewards[i].Models = slices.Clone(p.Rewards[i].Models)
-	}
-	for _, s := range sets {
-		if err := p.apply(s); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // goFlags lets long flags be written with one dash, as the go command has them.
@@ -308,12 +296,12 @@ func (in *invocation) summarise(rec *Record) {
 	}
 	fmt.Fprintf(in.stdout, "run      %s\n", in.dir)
 	for _, kept := range [][2]string{{"model", "train"}, {"fits", "fit"}} {
-		if in.program.has(kept[1]) {
+		if in.program.Has(kept[1]) {
 			fmt.Fprintf(in.stdout, "%-8s %s\n", kept[0], filepath.Join(in.dir, kept[0]))
 		}
 	}
 	fmt.Fprintf(in.stdout, "next     %s report   a page with curves, histograms and calibration\n", self)
-	if in.program.has("train") || len(in.program.Rewards) > 0 {
+	if in.program.Has("train") || len(in.program.Rewards) > 0 {
 		fmt.Fprintf(in.stdout, "         %s export   a folder that transformers loads\n         echo '{\"prompt\":\"…\",\"response\":\"…\"}' | %s score\n", self, self)
 	}
 }
@@ -329,11 +317,6 @@ func (in *invocation) tell(rec *Record) {
 	for _, c := range rec.Comparisons {
 		fmt.Fprintln(in.stdout, c)
 	}
-}
-
-// has reports whether there is a stage of a kind.
-func (p Program) has(kind string) bool {
-	return slices.ContainsFunc(p.Stages, func(s Stage) bool { return s.Kind == kind })
 }
 
 // headline is an evaluation in a line: accuracy before and after with the
@@ -433,12 +416,12 @@ func (in *invocation) trained() (*Run, *Record, error) {
 		if s.Kind != "train" {
 			continue
 		}
-		last, err := r.Program.trains(s.Model.Name)
+		last, err := r.Program.Trains(s.Model.Name)
 		if err == nil {
 			err = r.keepsContract(in.ctx, last)
 		}
 		if err != nil {
-			return nil, nil, r.Program.failed(last, err)
+			return nil, nil, r.Program.Failed(last, err)
 		}
 	}
 	if rec.Contract != nil && len(r.Program.Rewards) > 0 {

@@ -3,9 +3,9 @@ package trainer
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -33,7 +33,7 @@ func (r *Run) derived(ctx context.Context, m spec.Model, d spec.Data) (*data.Set
 func (r *Run) union(ctx context.Context, m spec.Model, d spec.Data) (*data.Set, error) {
 	var sets []*data.Set
 	for _, name := range d.From.Data {
-		part, err := r.Program.data(name)
+		part, err := r.Program.FindData(name)
 		if err != nil {
 			return nil, err
 		}
@@ -54,18 +54,18 @@ func (r *Run) union(ctx context.Context, m spec.Model, d spec.Data) (*data.Set, 
 // pairs is the rows of preference data, or those that comparisons are made of, in
 // words. Of what a filter left they are as the model saw them that was asked.
 func (r *Run) pairs(ctx context.Context, m spec.Model, d spec.Data) ([]data.Pair, error) {
-	if isRows(d) {
+	if program.IsRows(d) {
 		return r.rowPairs(ctx, m, d)
 	}
 	if d.Label != "" {
 		var err error
-		if m, err = r.Program.scorerOf(d.Label); err != nil {
+		if m, err = r.Program.ScorerOf(d.Label); err != nil {
 			return nil, err
 		}
 	}
 	var all [][]data.Pair
 	for _, name := range d.From.Data {
-		part, err := r.Program.data(name)
+		part, err := r.Program.FindData(name)
 		if err != nil {
 			return nil, err
 		}
@@ -87,16 +87,6 @@ func (r *Run) pairs(ctx context.Context, m spec.Model, d spec.Data) ([]data.Pair
 		return r.hard(d.Label, made.Pairs)
 	}
 	return made.Pairs, nil
-}
-
-// scorerOf is the model that a label asks.
-func (p Program) scorerOf(label string) (spec.Model, error) {
-	for _, s := range p.Stages {
-		if s.Kind == "label" && s.Label.Name == label {
-			return p.model(s.Label.Scorer)
-		}
-	}
-	return spec.Model{}, fmt.Errorf("the program has no label %q", label)
 }
 
 // rowPairs is the pairs of a source, with the sides that a label gave them.
@@ -138,7 +128,7 @@ func (r *Run) rowTexts(ctx context.Context, m spec.Model, d spec.Data) ([]data.T
 func (r *Run) excluded(ctx context.Context, m spec.Model, d spec.Data) ([]*data.Set, error) {
 	var all []*data.Set
 	for _, name := range d.Exclude {
-		other, err := r.Program.data(name)
+		other, err := r.Program.FindData(name)
 		if err != nil {
 			return nil, err
 		}
@@ -162,54 +152,12 @@ func (r *Run) without(ctx context.Context, m spec.Model, d spec.Data, set *data.
 	return set, err
 }
 
-// isRows reports whether a data set has a source of its own.
-func isRows(d spec.Data) bool { return d.From.Kind == "" || d.From.Kind == "rows" }
-
-// waits reports whether a data set is made of one that a label stage has still to
-// label.
-func (p Program) waits(d spec.Data) bool {
-	return d.Label != "" && !isRows(d) || slices.ContainsFunc(d.From.Data, func(name string) bool {
-		part, err := p.data(name)
-		return err == nil && (part.Label != "" || p.waits(part))
-	})
-}
-
-// partsOf are the data sets with a source of their own that d is made of.
-func (p Program) partsOf(d spec.Data) (all []spec.Data) {
-	for _, name := range d.From.Data {
-		part, err := p.data(name)
-		switch {
-		case err != nil:
-		case isRows(part):
-			all = append(all, part)
-		default:
-			all = append(all, p.partsOf(part)...)
-		}
-	}
-	return all
-}
-
 // fetchParts fetches the sources that a data set is made of.
 func (r *Run) fetchParts(ctx context.Context, d spec.Data) error {
-	for _, part := range r.Program.partsOf(d) {
+	for _, part := range r.Program.PartsOf(d) {
 		if _, err := r.fetch(ctx, "data", part.Source); err != nil {
 			return fmt.Errorf("data %s: %w", part.Name, err)
 		}
 	}
 	return nil
-}
-
-// data is the data set of a name: one that others name, or that a stage has.
-func (p Program) data(name string) (spec.Data, error) {
-	for _, d := range p.Data {
-		if d.Name == name {
-			return d, nil
-		}
-	}
-	for _, s := range p.Stages {
-		if s.Data.Name == name {
-			return s.Data, nil
-		}
-	}
-	return spec.Data{}, fmt.Errorf("the program has no data %q", name)
 }

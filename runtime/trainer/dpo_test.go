@@ -12,6 +12,7 @@ import (
 
 	"github.com/rmc-lang/rmc/runtime/backend"
 	"github.com/rmc-lang/rmc/runtime/op"
+	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -35,9 +36,9 @@ func dpoRun(t *testing.T, b *backend.Backend, change func(*spec.Train)) *Run {
 		change(&tr)
 	}
 	return &Run{
-		Program: Program{
-			Name: "dpo", Models: []spec.Model{ref}, Rewards: []Reward{{Name: "implicit", Score: implicit, Models: []spec.Model{m, ref}}},
-			Stages: []Stage{Train(m, prefs, tr, dpo), EvaluateReward("implicit", prefs, spec.Evaluate{Name: "implicit", Data: "prefs", Part: "holdout", Batch: 8})},
+		Program: program.Program{
+			Name: "dpo", Models: []spec.Model{ref}, Rewards: []program.Reward{{Name: "implicit", Score: implicit, Models: []spec.Model{m, ref}}},
+			Stages: []program.Stage{program.Train(m, prefs, tr, dpo), program.EvaluateReward("implicit", prefs, spec.Evaluate{Name: "implicit", Data: "prefs", Part: "holdout", Batch: 8})},
 		},
 		Dir: t.TempDir(), Backend: b, OnNote: func(s string) { t.Log(s) },
 	}
@@ -101,7 +102,7 @@ func TestImplicitRewardIsWhatIsTrained(t *testing.T) {
 	again.Train.Name, again.Train.Optimizer.LR, again.Train.Steps, again.Train.Epochs, again.Train.Order, again.Train.Batch = "still", 0, 0, 1, "listed", 1000
 	evaluate := r.Program.Stages[1]
 	evaluate.Evaluate.Part = "train"
-	r.Program.Stages, r.world = []Stage{r.Program.Stages[0], again, evaluate}, world{}
+	r.Program.Stages, r.world = []program.Stage{r.Program.Stages[0], again, evaluate}, world{}
 	execute(t, r)
 	loss := lossesOf(t, r)
 	if got := r.Results[0].LogLoss; math.Abs(got-loss[4]) > 2e-6 || math.Abs(got-math.Log(2)) < 1e-3 {

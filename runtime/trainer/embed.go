@@ -17,6 +17,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/embed"
 	"github.com/rmc-lang/rmc/runtime/model"
+	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -93,7 +94,7 @@ type chunk struct {
 // They are computed, or read where an earlier run computed them from the same
 // weights and tokens; the backbone is opened only for what is still to compute.
 func (r *Run) embeddings(ctx context.Context, m spec.Model, d spec.Data) (*embeddings, error) {
-	parts := r.Program.embedded(d)
+	parts := r.Program.Embedded(d)
 	if len(parts) == 1 {
 		return r.embeddingsOf(ctx, m, parts[0])
 	}
@@ -109,22 +110,6 @@ func (r *Run) embeddings(ctx context.Context, m spec.Model, d spec.Data) (*embed
 		all.size, all.ways, all.values = e.size, e.ways, append(all.values, e.values...)
 	}
 	return all, nil
-}
-
-// embedded are the data sets whose hidden states are those of d: of a union its
-// parts, so that nothing is computed anew for it.
-func (p Program) embedded(d spec.Data) (all []spec.Data) {
-	d = p.unjudged(d)
-	if d.From.Kind != "union" {
-		return []spec.Data{d}
-	}
-	for _, name := range d.From.Data {
-		if part, err := p.data(name); err == nil { // what is not there, set has said
-			part.Prompts = d.Prompts
-			all = append(all, p.embedded(part)...)
-		}
-	}
-	return all
 }
 
 func (r *Run) embeddingsOf(ctx context.Context, m spec.Model, d spec.Data) (*embeddings, error) {
@@ -149,17 +134,6 @@ func (r *Run) embeddingsOf(ctx context.Context, m spec.Model, d spec.Data) (*emb
 	}
 	r.world.embeddings[name] = e
 	return e, nil
-}
-
-// unjudged is the data set that a judged one is made of: it has all of its
-// sequences, and is d itself where d was not judged.
-func (p Program) unjudged(d spec.Data) spec.Data {
-	for _, s := range p.Stages {
-		if s.Kind == "label" && s.Label.Name == d.Label && s.Label.Kind != "rollout" && (s.Data.Prompts || !d.Prompts) {
-			return p.unjudged(s.Data)
-		}
-	}
-	return d
 }
 
 // embedding plans the computing: a pure function of the weights and the set.
@@ -263,8 +237,8 @@ func (r *Run) manifest(ctx context.Context, m spec.Model, d spec.Data, s data.St
 // others, where theirs are.
 func (r *Run) rowsFrom(ctx context.Context, d spec.Data) (embed.Data, error) {
 	parts := []spec.Data{d}
-	if !isRows(d) {
-		parts = r.Program.partsOf(d)
+	if !program.IsRows(d) {
+		parts = r.Program.PartsOf(d)
 	}
 	var sources, revisions, digests []string
 	for _, part := range parts {
@@ -373,12 +347,12 @@ func (r *Run) computeChunk(ctx context.Context, e *embedding, i int, p *pace) ([
 
 // reader is what the head of a model reads in a stage: hidden states where the
 // backbone is frozen, else tokens through it.
-func (r *Run) reader(ctx context.Context, n *network, s Stage) (reader, error) {
+func (r *Run) reader(ctx context.Context, n *network, s program.Stage) (reader, error) {
 	set, err := r.set(ctx, s.Model, s.Data)
 	if err != nil {
 		return nil, err
 	}
-	reads, err := r.Program.reads(s.Model)
+	reads, err := r.Program.Reads(s.Model)
 	if err != nil {
 		return nil, err
 	}

@@ -15,12 +15,13 @@ import (
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/fit"
+	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/suite"
 )
 
 // part is the examples that a stage works on.
-func part(set *data.Set, s Stage) []data.Example {
+func part(set *data.Set, s program.Stage) []data.Example {
 	switch {
 	case s.Kind == "train" || s.Evaluate.Part == "train":
 		return set.Train
@@ -31,8 +32,8 @@ func part(set *data.Set, s Stage) []data.Example {
 }
 
 // measured is the examples that an evaluate stage measures.
-func (r *Run) measured(ctx context.Context, s Stage) (spec.Model, *data.Set, []data.Example, error) {
-	m, err := r.Program.readBy(s)
+func (r *Run) measured(ctx context.Context, s program.Stage) (spec.Model, *data.Set, []data.Example, error) {
+	m, err := r.Program.ReadBy(s)
 	if err != nil {
 		return m, nil, nil, err
 	}
@@ -50,14 +51,14 @@ func (r *Run) measured(ctx context.Context, s Stage) (spec.Model, *data.Set, []d
 
 // evaluate compares the responses of each example of an evaluate stage, with the
 // model or the reward as it is.
-func (r *Run) evaluate(ctx context.Context, s Stage) (Measures, []Scored, error) {
+func (r *Run) evaluate(ctx context.Context, s program.Stage) (Measures, []Scored, error) {
 	s.Suite = spec.Suite{}
 	m, rows, _, err := r.tabulate(ctx, s)
 	return m, rows, err
 }
 
 // tabulate is evaluate with the table of the stage's suite, nil where it has none.
-func (r *Run) tabulate(ctx context.Context, s Stage) (Measures, []Scored, *suite.Table, error) {
+func (r *Run) tabulate(ctx context.Context, s program.Stage) (Measures, []Scored, *suite.Table, error) {
 	_, set, examples, err := r.measured(ctx, s)
 	if err != nil {
 		return Measures{}, nil, nil, err
@@ -69,13 +70,13 @@ func (r *Run) tabulate(ctx context.Context, s Stage) (Measures, []Scored, *suite
 	rows := compare(s.Data, examples, said)
 	for _, row := range rows {
 		if !isFinite(row.Chosen) || !isFinite(row.Rejected) {
-			return Measures{}, nil, nil, fmt.Errorf("row %d of %s scores %v and %v: %s gives no numbers", row.Row+1, s.Data.Name, row.Chosen, row.Rejected, s.subject())
+			return Measures{}, nil, nil, fmt.Errorf("row %d of %s scores %v and %v: %s gives no numbers", row.Row+1, s.Data.Name, row.Chosen, row.Rejected, s.Subject())
 		}
 	}
 	m := measure(rows)
 	m.Positions = said.positions
 	m.LengthCorrelation = lengthCorrelation(examples, said.scores)
-	table, err := s.table(set, examples, said)
+	table, err := suiteTable(s, set, examples, said)
 	return m, rows, table, err
 }
 
@@ -97,12 +98,12 @@ type sayings struct {
 
 // sayingsOf is what the model or reward of an evaluate stage says of the
 // responses of examples, one after another.
-func (r *Run) sayingsOf(ctx context.Context, s Stage, set *data.Set, examples []data.Example) (*sayings, error) {
+func (r *Run) sayingsOf(ctx context.Context, s program.Stage, set *data.Set, examples []data.Example) (*sayings, error) {
 	if s.Reward != "" {
 		return r.rewardsOf(ctx, s, set, examples)
 	}
 	if s.Model.Kind == "policy" {
-		c, err := r.comparing(ctx, Reward{}, s.Model, s.Evaluate.Form)
+		c, err := r.comparing(ctx, program.Reward{}, s.Model, s.Evaluate.Form)
 		if err != nil {
 			return nil, err
 		}
@@ -168,7 +169,7 @@ func lengthCorrelation(examples []data.Example, scores []float64) float64 {
 
 // rated holds what a fit or a network gives for the responses of a stage's
 // ratings against them, attribute by attribute.
-func (r *Run) rated(ctx context.Context, s Stage) ([]fit.Measures, error) {
+func (r *Run) rated(ctx context.Context, s program.Stage) ([]fit.Measures, error) {
 	m, set, examples, err := r.measured(ctx, s)
 	if err != nil {
 		return nil, err
@@ -182,7 +183,7 @@ func (r *Run) rated(ctx context.Context, s Stage) ([]fit.Measures, error) {
 	for a, name := range set.Attributes {
 		k := slices.Index(names, name)
 		if k < 0 {
-			return nil, fmt.Errorf("%s gives %s, and the data has ratings of %s", s.subject(), strings.Join(names, ", "), strings.Join(set.Attributes, ", "))
+			return nil, fmt.Errorf("%s gives %s, and the data has ratings of %s", s.Subject(), strings.Join(names, ", "), strings.Join(set.Attributes, ", "))
 		}
 		all = append(all, fit.Measure(name, column(predicted, k), column(ratings, a), meanOf(column(trained, a))))
 	}
@@ -191,7 +192,7 @@ func (r *Run) rated(ctx context.Context, s Stage) ([]fit.Measures, error) {
 
 // predicted is what a stage's fit or network gives for the responses of
 // examples, [row, attribute], and the attributes' names.
-func (r *Run) predicted(ctx context.Context, s Stage, m spec.Model, examples []data.Example) (fit.Matrix[float64], []string, error) {
+func (r *Run) predicted(ctx context.Context, s program.Stage, m spec.Model, examples []data.Example) (fit.Matrix[float64], []string, error) {
 	hidden, err := r.hiddenOf(ctx, m, s.Data, responsesOf(s.Data, examples))
 	if err != nil {
 		return fit.Matrix[float64]{}, nil, err
@@ -224,7 +225,7 @@ func meanOf(ratings []float64) float64 {
 
 // before measures a model that no step has trained yet. The result is kept, so
 // that a run that is resumed still has it.
-func (r *Run) before(ctx context.Context, s Stage) (*Measures, error) {
+func (r *Run) before(ctx context.Context, s program.Stage) (*Measures, error) {
 	path := filepath.Join(r.Dir, "stages", "before-"+r.beforeKey(s)+".json")
 	var m Measures
 	if sealed, err := os.ReadFile(path); err == nil {
@@ -247,7 +248,7 @@ func (r *Run) before(ctx context.Context, s Stage) (*Measures, error) {
 }
 
 // beforeKey names what an untrained model's measures depend on.
-func (r *Run) beforeKey(s Stage) string {
+func (r *Run) beforeKey(s program.Stage) string {
 	fields, _ := json.Marshal(lossFields(s)) // of strings
 	return hash(fmt.Sprintf("%s %s %d %s", fields, s.Evaluate.Part, r.seed(s.Model.Name), r.Program.Lock))[:16]
 }

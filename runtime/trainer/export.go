@@ -115,7 +115,7 @@ type exporting struct {
 // subject is what is exported: a reward or a model, the head of one, or the
 // decoder that a reward reads.
 func (c *exportCommand) subject(in *invocation, r *Run, rec *Record) (*exporting, error) {
-	reward, m, err := r.Program.scored(c.Model)
+	reward, m, err := r.Program.Scored(c.Model)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +123,7 @@ func (c *exportCommand) subject(in *invocation, r *Run, rec *Record) (*exporting
 	if reward.Name != "" {
 		return e, e.ofReward(reward)
 	}
-	s, err := r.Program.trains(m.Name)
+	s, err := r.Program.Trains(m.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +147,7 @@ func (e *exporting) asHead() error {
 	if m.Input == "" || len(m.Hidden) > 0 || m.Bias {
 		return fmt.Errorf("model %s is a network that no sequence classifier of transformers has: what it has is one matrix, without hidden layers and bias; export a reward that reads it instead", m.Name)
 	}
-	encoder, err := e.run.Program.encoder(m.Input)
+	encoder, err := e.run.Program.FindEncoder(m.Input)
 	if err != nil {
 		return err
 	}

@@ -3,12 +3,14 @@ package trainer
 import (
 	"fmt"
 	"strings"
+
+	"github.com/rmc-lang/rmc/runtime/program"
 )
 
 // ofPolicy makes e the export of the policy that a reward reads: what it says of
 // tokens is the model's, and what a reward makes of it, the card tells.
-func (e *exporting) ofPolicy(reward Reward) error {
-	s, err := e.run.Program.trains(e.model.Name)
+func (e *exporting) ofPolicy(reward program.Reward) error {
+	s, err := e.run.Program.Trains(e.model.Name)
 	if err != nil {
 		return err
 	}
@@ -19,7 +21,7 @@ func (e *exporting) ofPolicy(reward Reward) error {
 
 // policyCard is what the card of a policy says: how it is read, in Python.
 func (e *exporting) policyCard() string {
-	d, err := e.run.Program.first(e.data)
+	d, err := e.run.Program.First(e.data)
 	if err != nil {
 		d = e.data
 	}

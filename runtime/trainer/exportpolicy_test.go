@@ -9,6 +9,7 @@ import (
 
 	"github.com/rmc-lang/rmc/conformance"
 	"github.com/rmc-lang/rmc/runtime/arch"
+	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -27,7 +28,7 @@ func TestConformanceOfExportedPolicies(t *testing.T) {
 	pairs := ssrmRun(t, b, "last").Program
 	pairs.Stages[0].Train.Steps, pairs.Stages = 3, pairs.Stages[:1]
 	for name, c := range map[string]struct {
-		program Program
+		program program.Program
 		lines   string
 		rows    []any
 		read    func(line []byte) ([]float64, error)

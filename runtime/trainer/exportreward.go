@@ -13,6 +13,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/arch"
 	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/fit"
+	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/safetensors"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
@@ -25,7 +26,7 @@ const (
 
 // A rewardParts is what a reward computes from hidden states.
 type rewardParts struct {
-	reward   Reward
+	reward   program.Reward
 	fits     []*fitted
 	networks []*network
 	lets     []string // the formula in the recipe's words; nil where the recipe does not have it itself
@@ -61,8 +62,8 @@ type exportedNetwork struct {
 }
 
 // ofReward makes e the export of a reward.
-func (e *exporting) ofReward(reward Reward) error {
-	d, m, err := e.run.Program.rewardReads(reward)
+func (e *exporting) ofReward(reward program.Reward) error {
+	d, m, err := e.run.Program.RewardReads(reward)
 	if err != nil {
 		return err
 	}
@@ -89,8 +90,8 @@ func (e *exporting) ofReward(reward Reward) error {
 
 // oneHead makes an ordinary classifier with one output of a reward that is one
 // output of its model's head as it is.
-func (e *exporting) oneHead(reward Reward) error {
-	s, err := e.run.Program.trains(e.model.Name)
+func (e *exporting) oneHead(reward program.Reward) error {
+	s, err := e.run.Program.Trains(e.model.Name)
 	if err != nil {
 		return err
 	}
@@ -129,7 +130,7 @@ func oneRow(w *tensors.Tensor, i int) (*tensors.Tensor, error) {
 
 // sameAsHead is the output of a model's head that a reward's formula gives: what
 // both say of some hidden states is compared.
-func (r *Run) sameAsHead(ctx context.Context, reward Reward, m spec.Model) (int, error) {
+func (r *Run) sameAsHead(ctx context.Context, reward program.Reward, m spec.Model) (int, error) {
 	f, err := r.formula(ctx, reward)
 	if err != nil {
 		return 0, err
@@ -158,7 +159,7 @@ func (r *Run) sameAsHead(ctx context.Context, reward Reward, m spec.Model) (int,
 }
 
 // formulaParts lists what a reward's formula reads.
-func (e *exporting) formulaParts(reward Reward) error {
+func (e *exporting) formulaParts(reward program.Reward) error {
 	f, err := e.run.formula(e.in.ctx, reward)
 	if err != nil {
 		return err

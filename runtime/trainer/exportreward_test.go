@@ -11,6 +11,7 @@ import (
 	"github.com/rmc-lang/rmc/conformance"
 	"github.com/rmc-lang/rmc/runtime/model"
 	"github.com/rmc-lang/rmc/runtime/op"
+	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -48,7 +49,7 @@ func TestConformanceReward(t *testing.T) {
 	a.gate.Hidden, a.gate.Activation = []int{8, 4}, "gelu"
 	a.probe.Alphas = []float64{1000} // weights that do not magnify what float32 rounds
 	p, dir := a.run(t, xla(t), true).Program, t.TempDir()
-	p.Stages = []Stage{p.Stages[0], p.Stages[1], p.Stages[3]}
+	p.Stages = []program.Stage{p.Stages[0], p.Stages[1], p.Stages[3]}
 	p.Rewards = p.Rewards[:1]
 	p.Stages[2].Train.Steps, p.Stages[2].Train.Optimizer.LR = 10, 0.01
 	must(t, p, dir, "", "--backend", "xla", "train")
@@ -125,13 +126,13 @@ func TestRewardOfAHeadIsExportedAlone(t *testing.T) {
 	}
 }
 
-func twoHeads(t *testing.T, named bool) Program {
+func twoHeads(t *testing.T, named bool) program.Program {
 	p := tinyRun(t, goBackend(t), func(m *spec.Model, d *spec.Data, tr *spec.Train) {
 		m.Tune.Kind, m.Head.Outputs, m.Head.Labels = "head", 2, []string{"length", "quality"}
 		tr.Steps = 3
 	}).Program
 	p.Stages = p.Stages[:1]
-	p.Rewards = []Reward{{Name: "quality", Score: qualityHead, Models: []spec.Model{p.Stages[0].Model}}}
+	p.Rewards = []program.Reward{{Name: "quality", Score: qualityHead, Models: []spec.Model{p.Stages[0].Model}}}
 	if named {
 		p.Rewards[0].Head = "quality"
 	}

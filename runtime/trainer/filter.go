@@ -66,7 +66,7 @@ type chance struct {
 // filter leaves out of what augment made the pairs that a model of the recipe, with
 // the weights that it has by now, judges right.
 func (r *Run) filter(ctx context.Context, s Stage) (out *Filtered, reused bool, err error) {
-	m, err := r.Program.model(s.Label.Scorer)
+	m, err := r.Program.FindModel(s.Label.Scorer)
 	if err != nil {
 		return nil, false, err
 	}

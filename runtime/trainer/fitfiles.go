@@ -17,6 +17,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/fit"
 	"github.com/rmc-lang/rmc/runtime/model"
+	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/safetensors"
 	"github.com/rmc-lang/rmc/runtime/tree"
 )
@@ -200,7 +201,7 @@ func floats32(values []float64) []float32 {
 }
 
 // keptFit reads and verifies what a fit stage left.
-func (r *Run) keptFit(s Stage) (*fitted, error) {
+func (r *Run) keptFit(s program.Stage) (*fitted, error) {
 	folder := r.fitFolder(s.Fit.Name)
 	f, err := readFit(s, folder)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -212,7 +213,7 @@ func (r *Run) keptFit(s Stage) (*fitted, error) {
 	return f, nil
 }
 
-func readFit(s Stage, folder string) (*fitted, error) {
+func readFit(s program.Stage, folder string) (*fitted, error) {
 	files, sums, err := readFolder(folder)
 	if err != nil {
 		return nil, err

@@ -7,13 +7,14 @@ import (
 
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/fit"
+	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/tree"
 )
 
 // A fitted is what a fit stage came to: one of the three.
 type fitted struct {
-	stage     Stage
+	stage     program.Stage
 	rows      int    // fitted on
 	inputs    string // digest of all that it depends on
 	digest    string // of what it computes with
@@ -42,8 +43,8 @@ func (f *fitted) attributes() []string {
 
 // fit computes a fit, or takes what an earlier run computed from the same
 // inputs. It reports which.
-func (r *Run) fit(ctx context.Context, s Stage) (reused bool, err error) {
-	m, err := r.Program.readBy(s)
+func (r *Run) fit(ctx context.Context, s program.Stage) (reused bool, err error) {
+	m, err := r.Program.ReadBy(s)
 	if err != nil {
 		return false, err
 	}
@@ -87,7 +88,7 @@ func (r *Run) fitted(name string) (*fitted, error) {
 	if f, ok := r.world.fits[name]; ok {
 		return f, nil
 	}
-	s, err := r.Program.fit(name)
+	s, err := r.Program.FindFit(name)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +102,7 @@ func (r *Run) fitted(name string) (*fitted, error) {
 
 // fitInputs is a digest of all that a fit depends on: its settings, the weights
 // that make its features, the fits below it, and the rows.
-func (r *Run) fitInputs(ctx context.Context, s Stage, m spec.Model, set *data.Set) (string, error) {
+func (r *Run) fitInputs(ctx context.Context, s program.Stage, m spec.Model, set *data.Set) (string, error) {
 	f, err := r.features(ctx, m)
 	if err != nil {
 		return "", err
@@ -123,7 +124,7 @@ func (r *Run) fitInputs(ctx context.Context, s Stage, m spec.Model, set *data.Se
 }
 
 // compute fits on the training part of a set.
-func (r *Run) compute(ctx context.Context, s Stage, m spec.Model, set *data.Set) (*fitted, error) {
+func (r *Run) compute(ctx context.Context, s program.Stage, m spec.Model, set *data.Set) (*fitted, error) {
 	out := &fitted{stage: s, rows: len(set.Train)}
 	hidden, err := r.hiddenOf(ctx, m, s.Data, responsesOf(s.Data, set.Train))
 	if err != nil {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/rmc-lang/rmc/runtime/program"
 )
 
 // select keeps prompts together, or parts rows of one prompt, as the recipe says.
@@ -39,7 +41,7 @@ func TestTreeOfOneLeafTies(t *testing.T) {
 	a.tree.Prune, a.tree.Cost = "cost", 100
 	r := a.run(t, goBackend(t), false)
 	stages := r.Program.Stages
-	r.Program.Rewards, r.Program.Stages = r.Program.Rewards[2:], []Stage{stages[0], stages[2], stages[9]}
+	r.Program.Rewards, r.Program.Stages = r.Program.Rewards[2:], []program.Stage{stages[0], stages[2], stages[9]}
 	execute(t, r)
 	got := headline(r.Results[0])
 	if !strings.Contains(got, fmt.Sprintf("all %d pairs tie", r.Results[0].Pairs)) || strings.Contains(got, "%") {

@@ -12,6 +12,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/mesh"
 	"github.com/rmc-lang/rmc/runtime/model"
 	"github.com/rmc-lang/rmc/runtime/op"
+	"github.com/rmc-lang/rmc/runtime/program"
 )
 
 // A formula is the function of a reward as a graph over responses: axis row,
@@ -19,7 +20,7 @@ import (
 // changes with each number that a probe gives for the response.
 type formula struct {
 	run      *Run
-	reward   Reward
+	reward   program.Reward
 	layout   *mesh.Layout
 	networks []*network
 	parts    []formulaPart // of the outputs after the score; known once a graph was built
@@ -33,7 +34,7 @@ type formulaPart struct {
 }
 
 // formula opens what a reward's function reads.
-func (r *Run) formula(ctx context.Context, reward Reward) (*formula, error) {
+func (r *Run) formula(ctx context.Context, reward program.Reward) (*formula, error) {
 	if f, ok := r.world.formulas[reward.Name]; ok {
 		return f, nil
 	}

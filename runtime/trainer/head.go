@@ -12,6 +12,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/mesh"
 	"github.com/rmc-lang/rmc/runtime/model"
 	"github.com/rmc-lang/rmc/runtime/op"
+	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -267,7 +268,7 @@ func (a *aside) fit(name string) *fitted {
 // asideOf opens what the objective of a train stage reads besides the model that
 // is trained. What that is, the objective says itself: it is run over a batch of
 // nothing.
-func (r *Run) asideOf(ctx context.Context, s Stage, trained *network, batch shape, hidden int) (a *aside, err error) {
+func (r *Run) asideOf(ctx context.Context, s program.Stage, trained *network, batch shape, hidden int) (a *aside, err error) {
 	a = &aside{fits: map[string]*fitted{}}
 	g := NewGraph(trained.layout.Backend, s.Name())
 	defer g.Finalize()
@@ -338,7 +339,7 @@ func (r *Run) mustOpen(ctx context.Context, a *aside, name string) *network {
 // frozen is a model that a stage reads beside the one that it trains: as an
 // earlier stage left it or, where none trains it, as it is declared.
 func (r *Run) frozen(ctx context.Context, name string) (*network, error) {
-	s, err := r.Program.trains(name)
+	s, err := r.Program.Trains(name)
 	if err == nil {
 		return r.trainedNetwork(ctx, s.Model)
 	}
@@ -379,7 +380,7 @@ func (r *Run) sizeOf(ctx context.Context, n *network) (int, error) {
 	if n.decoder != nil {
 		return n.decoder.Config.Hidden, nil
 	}
-	m, err := r.Program.reads(n.model)
+	m, err := r.Program.Reads(n.model)
 	if err != nil {
 		return 0, err
 	}

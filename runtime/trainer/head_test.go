@@ -11,6 +11,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/backend"
 	"github.com/rmc-lang/rmc/runtime/model"
 	"github.com/rmc-lang/rmc/runtime/op"
+	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -22,8 +23,8 @@ func gateRun(t *testing.T, b *backend.Backend, a armo, change func(gate *spec.Mo
 	gate, train := a.gate, a.train
 	train.Name, train.Objective = "gate", "gated"
 	change(&gate, &train)
-	r.Program.Stages = []Stage{Fit(a.probe, a.ratings), Fit(a.debias, a.prefs), Train(gate, a.prefs, train, gatedBy("gate", true))}
-	r.Program.Rewards = []Reward{{Name: "armo", Score: gatedReward("gate", true), Models: []spec.Model{gate}}}
+	r.Program.Stages = []program.Stage{program.Fit(a.probe, a.ratings), program.Fit(a.debias, a.prefs), program.Train(gate, a.prefs, train, gatedBy("gate", true))}
+	r.Program.Rewards = []program.Reward{{Name: "armo", Score: gatedReward("gate", true), Models: []spec.Model{gate}}}
 	return r
 }
 
@@ -92,7 +93,7 @@ func TestA2TransformIsTrainedAndScored(t *testing.T) {
 		train.Steps, train.Epochs, train.Order, train.Batch, train.Optimizer.LR = 0, 1, "listed", 1000, 0
 	})
 	evaluate := spec.Evaluate{Name: "armo", Data: "prefs", Part: "train", Batch: 16}
-	r.Program.Stages = append(r.Program.Stages, EvaluateReward("armo", a.prefs, evaluate))
+	r.Program.Stages = append(r.Program.Stages, program.EvaluateReward("armo", a.prefs, evaluate))
 	execute(t, r)
 	loss := lossesOf(t, r)
 	if got := r.Results[0].LogLoss; len(loss) != 1 || math.Abs(got-loss[0]) > 1e-6 {
@@ -134,7 +135,7 @@ func TestRatingsAreMasked(t *testing.T) {
 	}
 	r := a.run(t, goBackend(t), false)
 	r.Program.Rewards = nil
-	r.Program.Stages = []Stage{Train(constant, a.ratings, train, squares)}
+	r.Program.Stages = []program.Stage{program.Train(constant, a.ratings, train, squares)}
 	execute(t, r)
 	set, err := r.set(context.Background(), constant, a.ratings)
 	if err != nil {
@@ -180,7 +181,7 @@ func TestNetworkThatIsNotTrained(t *testing.T) {
 	r.Program.Rewards = nil
 	train := a.train
 	train.Name, train.Steps = "gate", 1
-	r.Program.Stages = []Stage{Fit(a.probe, a.ratings), Train(a.gate, a.prefs, train, gatedBy("flat", false))}
+	r.Program.Stages = []program.Stage{program.Fit(a.probe, a.ratings), program.Train(a.gate, a.prefs, train, gatedBy("flat", false))}
 	err := r.Execute(context.Background())
 	if err == nil || !strings.Contains(err.Error(), "the objective reads the model flat") || !strings.Contains(err.Error(), "train gate on prefs") {
 		t.Errorf("got %v", err)
@@ -201,7 +202,7 @@ func TestA10BestStepIsKept(t *testing.T) {
 		loss := func(b *op.Batch) op.Objective {
 			return op.Objective{Loss: op.Mean(op.Neg(op.LogSigmoid(op.Sub(b.Score("bt", "chosen"), b.Score("bt", "rejected")))), "pair")}
 		}
-		r.Program.Rewards, r.Program.Stages = nil, []Stage{Train(a.bt, a.prefs, train, loss)}
+		r.Program.Rewards, r.Program.Stages = nil, []program.Stage{program.Train(a.bt, a.prefs, train, loss)}
 		return r
 	}
 	whole := run()
@@ -259,7 +260,7 @@ func TestA10BestStepIsKept(t *testing.T) {
 }
 
 // started is a train stage before its first step.
-func started(t *testing.T, r *Run, s Stage) *training {
+func started(t *testing.T, r *Run, s program.Stage) *training {
 	t.Helper()
 	tr, err := r.begin(t.Context(), s)
 	if err == nil {

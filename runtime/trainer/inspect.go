@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"reflect"
-	"strings"
+
+	"github.com/rmc-lang/rmc/runtime/program"
 )
 
 // An inspectCommand prints what is in this trainer and in its run directory.
@@ -37,7 +37,7 @@ func (c *inspectCommand) Run(in *invocation) error {
 		}{in.program.Name, hash(in.program.Recipe), in.program.Overrides, valueMap(in.program), rec})
 	}
 	fmt.Fprintf(in.stdout, "%s\nrecipe sha256 %s\n\n", describe(in.program), hash(in.program.Recipe))
-	for _, v := range values(in.program) {
+	for _, v := range in.program.Values() {
 		fmt.Fprintf(in.stdout, "%-34s %s\n", v[0], v[1])
 	}
 	fmt.Fprintln(in.stdout)
@@ -73,68 +73,9 @@ func (in *invocation) inspectRun(rec *Record) error {
 	return nil
 }
 
-// values lists every value that --set can change, with its path.
-func values(p Program) [][2]string {
-	var out [][2]string
-	seen := map[string]bool{}
-	add := func(prefix string, v any) {
-		if !seen[prefix] {
-			seen[prefix] = true
-			out = append(out, fields(prefix, reflect.ValueOf(v))...)
-		}
-	}
-	for _, m := range p.Encoders {
-		add("model."+m.Name, m)
-	}
-	for _, s := range p.Stages {
-		if s.Model.Name != "" {
-			add("model."+s.Model.Name, s.Model)
-		}
-		add("data."+s.Data.Name, s.Data)
-		switch s.Kind {
-		case "fit":
-			add("fit."+s.Fit.Name, s.Fit)
-		case "label":
-			add("label."+s.Label.Name, s.Label)
-		case "train":
-			add("train."+s.Train.Name, s.Train)
-		default:
-			add("evaluate."+s.Evaluate.Name, s.Evaluate)
-		}
-	}
-	add("mesh", p.Mesh)
-	return out
-}
-
-// fields walks a spec struct by its rmr tags, leaving out what does not apply
-// to its kind.
-func fields(prefix string, v reflect.Value) [][2]string {
-	var out [][2]string
-	for i := range v.NumField() {
-		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("rmr"), ",")
-		if name == "" {
-			continue
-		}
-		f, _, err := fieldByTag(v, name)
-		if err != nil {
-			continue
-		}
-		path := prefix + "." + name
-		if f.Kind() == reflect.Struct {
-			if kind := f.FieldByName("Kind"); kind.IsValid() {
-				out = append(out, [2]string{path, kind.String()})
-			}
-			out = append(out, fields(path, f)...)
-			continue
-		}
-		out = append(out, [2]string{path, fmt.Sprint(f.Interface())})
-	}
-	return out
-}
-
-func valueMap(p Program) map[string]string {
+func valueMap(p program.Program) map[string]string {
 	m := map[string]string{}
-	for _, v := range values(p) {
+	for _, v := range p.Values() {
 		m[v[0]] = v[1]
 	}
 	return m

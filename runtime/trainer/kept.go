@@ -12,6 +12,7 @@ import (
 
 	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/model"
+	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/safetensors"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
@@ -113,7 +114,7 @@ func (r *Run) trainedNetwork(ctx context.Context, m spec.Model) (*network, error
 
 // keepsContract holds the program's scoring contract for the model of a train
 // stage against the one that it was trained under.
-func (r *Run) keepsContract(ctx context.Context, s Stage) error {
+func (r *Run) keepsContract(ctx context.Context, s program.Stage) error {
 	then, err := r.keptContract(s.Model)
 	if err != nil {
 		return err
@@ -159,7 +160,7 @@ func (r *Run) trainedDigest(m spec.Model) (string, error) {
 // weightsDigest is the digest of a network's weights as they are at this point of
 // the program: those that a stage before trained or, where none did, its base's.
 func (r *Run) weightsDigest(n *network) (string, error) {
-	if _, err := r.Program.trains(n.model.Name); err != nil {
+	if _, err := r.Program.Trains(n.model.Name); err != nil {
 		return n.digest, nil
 	}
 	return r.trainedDigest(n.model)

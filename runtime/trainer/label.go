@@ -13,6 +13,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/judge"
+	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -33,7 +34,7 @@ type judged struct {
 func (r *Run) labelFolder(name string) string { return filepath.Join(r.Dir, "labels", name) }
 
 // ask goes through a label stage, which asks a server or a model of the recipe.
-func (r *Run) ask(ctx context.Context, s Stage, done *Done) (err error) {
+func (r *Run) ask(ctx context.Context, s program.Stage, done *Done) (err error) {
 	if s.Label.Kind == "model" {
 		done.Pseudo, done.Reused, err = r.pseudo(ctx, s)
 		return err
@@ -56,8 +57,8 @@ func (r *Run) ask(ctx context.Context, s Stage, done *Done) (err error) {
 
 // label has the pairs that are kept of a data set judged. Answers of runs before
 // are not asked for again.
-func (r *Run) label(ctx context.Context, s Stage) (*judge.Summary, error) {
-	m, err := r.Program.readBy(s)
+func (r *Run) label(ctx context.Context, s program.Stage) (*judge.Summary, error) {
+	m, err := r.Program.ReadBy(s)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +118,7 @@ func (r *Run) questions(ctx context.Context, d spec.Data, set *data.Set) ([]judg
 // relabelled is the pairs of a label's base with the sides that the judge gave
 // them; those without a preference are left out.
 func (r *Run) relabelled(ctx context.Context, m spec.Model, d spec.Data) (*data.Set, error) {
-	set, err := r.set(ctx, m, r.Program.unjudged(d))
+	set, err := r.set(ctx, m, r.Program.Unjudged(d))
 	if err != nil {
 		return nil, err
 	}

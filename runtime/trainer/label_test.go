@@ -13,6 +13,7 @@ import (
 
 	"github.com/rmc-lang/rmc/conformance"
 	"github.com/rmc-lang/rmc/runtime/op"
+	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -80,14 +81,14 @@ func TestLabelStage(t *testing.T) {
 	judged.Name, judged.Label = "judged", "judged"
 	how := a.train
 	how.Name, how.Objective, how.Data, how.Steps = "bt", "bradleyTerry", "judged", 3
-	p := Program{Name: "labels", Recipe: "recipe labels\n", Encoders: []spec.Model{a.backbone}, Stages: []Stage{
-		Label(spec.Label{Name: "judged", Kind: "llm", Data: "prefs", Endpoint: aJudge(t, &asked), Model: "m", API: "chat", Ask: "pairwise", Verdict: "last", Samples: 1, Orders: "both", MaxTokens: 5,
+	p := program.Program{Name: "labels", Recipe: "recipe labels\n", Encoders: []spec.Model{a.backbone}, Stages: []program.Stage{
+		program.Label(spec.Label{Name: "judged", Kind: "llm", Data: "prefs", Endpoint: aJudge(t, &asked), Model: "m", API: "chat", Ask: "pairwise", Verdict: "last", Samples: 1, Orders: "both", MaxTokens: 5,
 			Prompt: "std/judge_pairwise.jinja", Text: pairwisePrompt(t),
 			Parallel: 4, Retries: 1, Timeout: 10, Undecided: "drop", Key: "RMC_TEST_NO_KEY"}, prefs),
-		Train(a.bt, judged, how, func(b *op.Batch) op.Objective {
+		program.Train(a.bt, judged, how, func(b *op.Batch) op.Objective {
 			return op.Objective{Loss: op.Mean(op.Neg(op.LogSigmoid(op.Sub(b.Score("bt", "chosen"), b.Score("bt", "rejected")))), "pair")}
 		}),
-		Evaluate(a.bt, judged, spec.Evaluate{Name: "bt", Data: "judged", Part: "all", Batch: 8}),
+		program.Evaluate(a.bt, judged, spec.Evaluate{Name: "bt", Data: "judged", Part: "all", Batch: 8}),
 	}}
 	dir := t.TempDir()
 	must(t, p, dir, "", "train")
@@ -140,13 +141,13 @@ func TestLabelsAreReadByWhatReadsTheirSum(t *testing.T) {
 	prefs := spec.Data{Name: "prefs", Kind: "preference"}
 	judged := spec.Data{Name: "judged", Kind: "preference", Label: "judged"}
 	both := spec.Data{Name: "both", Kind: "preference", From: spec.From{Kind: "union", Data: []string{"prefs", "judged"}}}
-	label := Label(spec.Label{Name: "judged", Kind: "llm"}, prefs)
-	p := Program{Data: []spec.Data{prefs, judged, both}, Stages: []Stage{label, Train(spec.Model{Name: "rm", Kind: "reward"}, both, spec.Train{}, nil)}}
-	if m, err := p.readBy(label); err != nil || m.Name != "rm" {
+	label := program.Label(spec.Label{Name: "judged", Kind: "llm"}, prefs)
+	p := program.Program{Data: []spec.Data{prefs, judged, both}, Stages: []program.Stage{label, program.Train(spec.Model{Name: "rm", Kind: "reward"}, both, spec.Train{}, nil)}}
+	if m, err := p.ReadBy(label); err != nil || m.Name != "rm" {
 		t.Errorf("%+v, %v", m, err)
 	}
 	p.Stages = p.Stages[:1]
-	if _, err := p.readBy(label); err == nil || !strings.Contains(err.Error(), "no stage reads judged") {
+	if _, err := p.ReadBy(label); err == nil || !strings.Contains(err.Error(), "no stage reads judged") {
 		t.Error(err)
 	}
 }

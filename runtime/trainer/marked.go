@@ -11,6 +11,7 @@ import (
 
 	"github.com/rmc-lang/rmc/runtime/answer"
 	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/report"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/suite"
@@ -369,7 +370,7 @@ func auc(scores []float64, right []bool) float64 {
 
 // marked measures the policy, the reward or the reward model of an evaluate stage
 // on conversations with labels.
-func (r *Run) marked(ctx context.Context, s Stage) (*Marked, []Conversation, *suite.Table, error) {
+func (r *Run) marked(ctx context.Context, s program.Stage) (*Marked, []Conversation, *suite.Table, error) {
 	m, set, examples, err := r.measured(ctx, s)
 	if err == nil {
 		err = r.knowsAll(ctx, m, s.Data, set)
@@ -393,7 +394,7 @@ func (r *Run) marked(ctx context.Context, s Stage) (*Marked, []Conversation, *su
 			return nil, nil, nil, err
 		}
 	}
-	table, err := s.table(set, examples, said)
+	table, err := suiteTable(s, set, examples, said)
 	return out, conversations(set, examples, said), table, err
 }
 
@@ -420,12 +421,12 @@ func conversations(set *data.Set, examples []data.Example, said *sayings) []Conv
 }
 
 // saidOfMarked is what is said of conversations, one after another.
-func (r *Run) saidOfMarked(ctx context.Context, s Stage, m spec.Model, set *data.Set, examples []data.Example) (*sayings, error) {
+func (r *Run) saidOfMarked(ctx context.Context, s program.Stage, m spec.Model, set *data.Set, examples []data.Example) (*sayings, error) {
 	switch {
 	case s.Reward != "":
 		return r.rewardsOf(ctx, s, set, examples)
 	case m.Kind == "policy":
-		say, err := r.policySays(ctx, Reward{}, m, s.Data)
+		say, err := r.policySays(ctx, program.Reward{}, m, s.Data)
 		if err != nil {
 			return nil, err
 		}

@@ -108,7 +108,7 @@ func TestErrorsThatAreCutAwayAreNotFound(t *testing.T) {
 	said := &sayings{steps: [][][]float64{{{0.9, 0.1}}, {{0.9, 0.1}, {0.2, 0.8}}, {{0.9, 0.1}}}}
 	s := Stage{Data: spec.Data{Kind: "labels"}, Suite: spec.Suite{Name: "s", Rule: spec.Rule{Kind: "first_error", Threshold: 0.5},
 		Sections: []spec.Section{{Name: "all", Kind: "mean", Weight: 1, Of: []string{""}}}}}
-	table, err := s.table(&data.Set{}, examples, said)
+	table, err := suiteTable(s, &data.Set{}, examples, said)
 	if err != nil {
 		t.Fatal(err)
 	}

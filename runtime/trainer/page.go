@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/rmc-lang/rmc/runtime/disk"
+	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/report"
 )
 
@@ -177,10 +178,10 @@ func comparisonSection(all []Comparison) report.Section {
 
 // curveSections draws every number that metrics.jsonl has, a curve for each
 // stage that has it.
-func curveSections(p Program, steps []map[string]any) ([]report.Section, error) {
+func curveSections(p program.Program, steps []map[string]any) ([]report.Section, error) {
 	s := report.Section{Title: "Training"}
 	if len(steps) == 0 {
-		if !p.has("train") {
+		if !p.Has("train") {
 			return nil, nil
 		}
 		s.Text = "No steps were recorded."

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -102,8 +103,8 @@ func positions(all []duel) *data.Positions {
 }
 
 // comparing opens what a policy, or the reward over one, compares with.
-func (r *Run) comparing(ctx context.Context, reward Reward, m spec.Model, form string) (*comparing, error) {
-	d, err := r.Program.data(form)
+func (r *Run) comparing(ctx context.Context, reward program.Reward, m spec.Model, form string) (*comparing, error) {
+	d, err := r.Program.FindData(form)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +120,7 @@ func (r *Run) comparing(ctx context.Context, reward Reward, m spec.Model, form s
 }
 
 // policySays is what a policy, or a reward that reads some, says of answers.
-func (r *Run) policySays(ctx context.Context, reward Reward, m spec.Model, d spec.Data) (func(ctx context.Context, all []answered) (*sayings, error), error) {
+func (r *Run) policySays(ctx context.Context, reward program.Reward, m spec.Model, d spec.Data) (func(ctx context.Context, all []answered) (*sayings, error), error) {
 	if reward.Name != "" {
 		f, err := r.spoken(ctx, reward, d)
 		if err != nil {
@@ -165,7 +166,7 @@ func (n *network) labelled(ctx context.Context, all []answered, labels []int32) 
 
 // pairwise is what a policy says of the responses of examples, one after another:
 // the score of a response is how often it is better than another of its example.
-func (r *Run) pairwise(ctx context.Context, s Stage, c *comparing, examples []data.Example) (*sayings, error) {
+func (r *Run) pairwise(ctx context.Context, s program.Stage, c *comparing, examples []data.Example) (*sayings, error) {
 	texts, err := r.textsOf(ctx, s.Model, s.Data)
 	if err != nil {
 		return nil, err
@@ -224,7 +225,7 @@ func roundRobin(responses int, of [][2]int, results []duel) *sayings {
 }
 
 // noteFailures says how many contests could not be asked.
-func (r *Run) noteFailures(s Stage, results []duel) {
+func (r *Run) noteFailures(s program.Stage, results []duel) {
 	failed := 0
 	var why error
 	for _, c := range results {
@@ -247,7 +248,7 @@ func (r *Run) textsOf(ctx context.Context, m spec.Model, d spec.Data) (map[int]d
 		}
 		return out, err
 	}
-	if !isRows(d) {
+	if !program.IsRows(d) {
 		return nil, fmt.Errorf("data %s is made of %v: the comparisons of each of these are measured alone", d.Name, d.From.Data)
 	}
 	texts, err := r.rowTexts(ctx, m, d)

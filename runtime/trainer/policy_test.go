@@ -20,6 +20,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/mesh"
 	"github.com/rmc-lang/rmc/runtime/model"
 	"github.com/rmc-lang/rmc/runtime/op"
+	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -197,7 +198,7 @@ func (ref torchLabels) followed(t *testing.T, b *backend.Backend, run torchRun, 
 		besides.networks = append(besides.networks, frozen)
 	}
 	adapters(t, net)
-	stage := Train(m, spec.Data{Name: "conversations"}, tr, objective)
+	stage := program.Train(m, spec.Data{Name: "conversations"}, tr, objective)
 	c, err := newCutter(tr, stage.Data, set.Width, set.Train, l.FSDP)
 	if err != nil {
 		t.Fatal(err)

@@ -3,12 +3,12 @@ package trainer
 import (
 	"context"
 	"fmt"
-	"maps"
 	"os"
 	"slices"
 	"strings"
 
 	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/text"
 )
@@ -76,7 +76,7 @@ func (r *Run) withTemplate(ctx context.Context, t *text.Tokenizer, file string) 
 
 // contract is all that decides the scores of m, given its weights.
 func (r *Run) contract(ctx context.Context, m spec.Model, d spec.Data) (*Contract, error) {
-	reads, err := r.Program.reads(m)
+	reads, err := r.Program.Reads(m)
 	if err != nil {
 		return nil, err
 	}
@@ -95,8 +95,8 @@ func (r *Run) contract(ctx context.Context, m spec.Model, d spec.Data) (*Contrac
 }
 
 // rewardContract is all that decides a reward, given the weights of its models.
-func (r *Run) rewardContract(ctx context.Context, reward Reward) (*Contract, error) {
-	d, reads, err := r.Program.rewardReads(reward)
+func (r *Run) rewardContract(ctx context.Context, reward program.Reward) (*Contract, error) {
+	d, reads, err := r.Program.RewardReads(reward)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +123,7 @@ func (r *Run) rewardContract(ctx context.Context, reward Reward) (*Contract, err
 
 // contractOn is what a model whose tokens are read adds to a contract.
 func (r *Run) contractOn(ctx context.Context, m spec.Model, d spec.Data) (Contract, error) {
-	d, err := r.Program.first(d)
+	d, err := r.Program.First(d)
 	if err != nil {
 		return Contract{}, err
 	}
@@ -252,25 +252,4 @@ func letsOf(recipe, objective string) (lets []string) {
 		}
 	}
 	return lets
-}
-
-// trains is the last stage that trains a model; "" is the only model there is.
-func (p Program) trains(model string) (Stage, error) {
-	stages := map[string]Stage{}
-	for _, s := range p.Stages {
-		if s.Kind == "train" {
-			stages[s.Model.Name] = s
-		}
-	}
-	names := slices.Sorted(maps.Keys(stages))
-	if model == "" && len(names) == 1 {
-		model = names[0]
-	}
-	if s, ok := stages[model]; ok {
-		return s, nil
-	}
-	if model == "" {
-		return Stage{}, fmt.Errorf("the recipe trains %s; --model says which", strings.Join(names, " and "))
-	}
-	return Stage{}, fmt.Errorf("the recipe trains no model %q; it trains %s", model, strings.Join(names, " and "))
 }

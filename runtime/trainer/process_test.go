@@ -14,6 +14,7 @@ import (
 
 	"github.com/rmc-lang/rmc/runtime/backend"
 	"github.com/rmc-lang/rmc/runtime/op"
+	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -100,12 +101,12 @@ func processRun(t *testing.T, b *backend.Backend, base, rows string, change func
 		change(&m, &d, &tr)
 	}
 	return &Run{
-		Program: Program{
-			Name: "process", Data: []spec.Data{d}, Rewards: []Reward{{Name: "prm", Score: worst, Models: []spec.Model{m}, Form: "proofs"}},
-			Stages: []Stage{
-				Train(m, d, tr, labelLoss(false)),
-				Evaluate(m, d, spec.Evaluate{Name: "pm", Data: "proofs", Part: "holdout", Batch: 8}),
-				EvaluateReward("prm", d, spec.Evaluate{Name: "prm", Data: "proofs", Part: "holdout", Batch: 8}),
+		Program: program.Program{
+			Name: "process", Data: []spec.Data{d}, Rewards: []program.Reward{{Name: "prm", Score: worst, Models: []spec.Model{m}, Form: "proofs"}},
+			Stages: []program.Stage{
+				program.Train(m, d, tr, labelLoss(false)),
+				program.Evaluate(m, d, spec.Evaluate{Name: "pm", Data: "proofs", Part: "holdout", Batch: 8}),
+				program.EvaluateReward("prm", d, spec.Evaluate{Name: "prm", Data: "proofs", Part: "holdout", Batch: 8}),
 			},
 		},
 		Dir: t.TempDir(), Backend: b, OnNote: func(s string) { t.Log(s) },

@@ -14,6 +14,7 @@ import (
 
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/disk"
+	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -65,8 +66,8 @@ type pseudoRow struct {
 
 // pseudo has a model of the recipe, with the weights that it has by now, say which
 // side of each pair is better, and keeps what it is sure of.
-func (r *Run) pseudo(ctx context.Context, s Stage) (out *Pseudo, reused bool, err error) {
-	m, err := r.Program.model(s.Label.Scorer)
+func (r *Run) pseudo(ctx context.Context, s program.Stage) (out *Pseudo, reused bool, err error) {
+	m, err := r.Program.FindModel(s.Label.Scorer)
 	if err != nil {
 		return nil, false, err
 	}
@@ -105,7 +106,7 @@ func (r *Run) pseudo(ctx context.Context, s Stage) (out *Pseudo, reused bool, er
 
 // keptTexts are the pairs that the stage's data keep: none that is left out for its
 // length or because other data have its question.
-func (r *Run) keptTexts(ctx context.Context, s Stage, m spec.Model) (map[int]data.Text, error) {
+func (r *Run) keptTexts(ctx context.Context, s program.Stage, m spec.Model) (map[int]data.Text, error) {
 	set, err := r.set(ctx, m, s.Data)
 	if err != nil {
 		return nil, err
@@ -139,7 +140,7 @@ func (r *Run) askedInputs(ctx context.Context, s Stage, m spec.Model, rows any) 
 	label, form := s.Label, spec.Data{}
 	label.Batch = 0
 	if label.Form != "" {
-		if form, err = r.Program.data(label.Form); err != nil {
+		if form, err = r.Program.FindData(label.Form); err != nil {
 			return "", err
 		}
 		form.Name, form.From = "", spec.From{Kind: form.From.Kind}
@@ -152,12 +153,12 @@ func (r *Run) askedInputs(ctx context.Context, s Stage, m spec.Model, rows any) 
 }
 
 // judge is the model's probabilities for all pairs, by row.
-func (r *Run) judge(ctx context.Context, s Stage, m spec.Model, texts map[int]data.Text) ([]data.Judgement, *Pseudo, error) {
+func (r *Run) judge(ctx context.Context, s program.Stage, m spec.Model, texts map[int]data.Text) ([]data.Judgement, *Pseudo, error) {
 	if m.Kind != "policy" {
 		judged, err := r.judgeByScores(ctx, s, m)
 		return judged, &Pseudo{}, err
 	}
-	c, err := r.comparing(ctx, Reward{}, m, s.Label.Form)
+	c, err := r.comparing(ctx, program.Reward{}, m, s.Label.Form)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -188,12 +189,12 @@ func (r *Run) judge(ctx context.Context, s Stage, m spec.Model, texts map[int]da
 
 // judgeByScores is what the difference of two scores says, as in Bradley–Terry: the
 // order makes no difference.
-func (r *Run) judgeByScores(ctx context.Context, s Stage, m spec.Model) ([]data.Judgement, error) {
+func (r *Run) judgeByScores(ctx context.Context, s program.Stage, m spec.Model) ([]data.Judgement, error) {
 	set, err := r.set(ctx, m, s.Data)
 	if err != nil {
 		return nil, err
 	}
-	evaluate := Stage{Kind: "evaluate", Model: m, Data: s.Data, Evaluate: spec.Evaluate{Name: m.Name, Data: s.Data.Name, Part: "all", Batch: s.Label.Batch}}
+	evaluate := program.Stage{Kind: "evaluate", Model: m, Data: s.Data, Evaluate: spec.Evaluate{Name: m.Name, Data: s.Data.Name, Part: "all", Batch: s.Label.Batch}}
 	examples := part(set, evaluate)
 	said, err := r.sayingsOf(ctx, evaluate, set, examples)
 	if err != nil {
@@ -255,19 +256,4 @@ func writePseudo(folder string, labels pseudoLabels, judged []data.Judgement, co
 		return err
 	}
 	return disk.Write(filepath.Join(folder, preferencesFile), append(text, '\n'))
-}
-
-// model is a model of a name that a stage trains or reads.
-func (p Program) model(name string) (spec.Model, error) {
-	for _, s := range p.Stages {
-		if s.Kind == "train" && s.Model.Name == name {
-			return s.Model, nil
-		}
-	}
-	for _, m := range p.Models {
-		if m.Name == name {
-			return m, nil
-		}
-	}
-	return spec.Model{}, fmt.Errorf("the program has no model %q", name)
 }

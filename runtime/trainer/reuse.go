@@ -15,6 +15,7 @@ import (
 
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/disk"
+	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -66,7 +67,7 @@ func (t *training) key() string {
 func (t *training) decide(ctx context.Context) error {
 	fields := t.at.Fields
 	fields["data"], fields["model"], fields["train.objective"] = rowsDigest(t.set), t.net.digest, t.aside.objective
-	reads, err := t.run.Program.reads(t.stage.Model)
+	reads, err := t.run.Program.Reads(t.stage.Model)
 	if err != nil {
 		return err
 	}
@@ -145,8 +146,8 @@ func (p *pastTraining) differs(t *training) string {
 
 // modelFolder is where a train stage keeps its model: the last one that trains
 // the model in model, those before it among the stages.
-func (r *Run) modelFolder(s Stage) string {
-	last, err := r.Program.trains(s.Model.Name)
+func (r *Run) modelFolder(s program.Stage) string {
+	last, err := r.Program.Trains(s.Model.Name)
 	if err == nil && last.Train.Name != s.Train.Name {
 		return filepath.Join(r.Dir, "stages", "train-"+s.Train.Name)
 	}
@@ -163,7 +164,7 @@ func (r *Run) leftBy(m spec.Model) string {
 }
 
 // leave notes where the model that a train stage came to is kept.
-func (r *Run) leave(s Stage, folder string) {
+func (r *Run) leave(s program.Stage, folder string) {
 	if r.world.left == nil {
 		r.world.left = map[string]string{}
 	}
@@ -227,7 +228,7 @@ func (t *training) reuse(ctx context.Context) (*pastTraining, error) {
 
 // located is where the model of a train stage lies: in its folder, or where a
 // recipe with another number of train stages has put it.
-func (r *Run) located(s Stage) string {
+func (r *Run) located(s program.Stage) string {
 	folder := r.modelFolder(s)
 	single, named := filepath.Join(r.Dir, "model"), filepath.Join(r.Dir, "model", s.Model.Name)
 	other := map[string]string{single: named, named: single}[folder]
@@ -252,13 +253,13 @@ func (r *Run) settle() error {
 			err = r.settleOne(s)
 		}
 		if err != nil {
-			return r.Program.failed(s, err)
+			return r.Program.Failed(s, err)
 		}
 	}
 	return nil
 }
 
-func (r *Run) settleOne(s Stage) error {
+func (r *Run) settleOne(s program.Stage) error {
 	folder := r.modelFolder(s)
 	if err := unexchange(folder); err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/rmc-lang/rmc/runtime/op"
+	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -98,7 +99,7 @@ func twice(t *testing.T, base, pairs string, lr float64) *Run {
 	r := tinyRunOn(t, goBackend(t), base, pairs, nil)
 	second := r.Program.Stages[0]
 	second.Train.Name, second.Train.Optimizer.LR, second.Train.From = "again", lr, "last"
-	r.Program.Stages = append([]Stage{r.Program.Stages[0], second}, r.Program.Stages[1:]...)
+	r.Program.Stages = append([]program.Stage{r.Program.Stages[0], second}, r.Program.Stages[1:]...)
 	return r
 }
 
@@ -221,7 +222,7 @@ func TestModelsMoveWithTheNumberOfStages(t *testing.T) {
 		}
 	}
 	only := full
-	only.Rewards, only.Stages = nil, []Stage{full.Stages[5], full.Stages[8]} // bt
+	only.Rewards, only.Stages = nil, []program.Stage{full.Stages[5], full.Stages[8]} // bt
 	only.Recipe = "recipe armo, shorter\n"
 	dir := t.TempDir()
 	must(t, only, dir, "", "train")
@@ -301,7 +302,7 @@ func TestKeyOfATraining(t *testing.T) {
 		}
 		return training.key()
 	}
-	stage := func(f func(*Stage)) func(*Run) { return func(r *Run) { f(&r.Program.Stages[0]) } }
+	stage := func(f func(*program.Stage)) func(*Run) { return func(r *Run) { f(&r.Program.Stages[0]) } }
 	want := key(nil)
 	text, err := os.ReadFile(pairs)
 	if err != nil {
@@ -310,10 +311,10 @@ func TestKeyOfATraining(t *testing.T) {
 	moved := written(t, "moved.jsonl", string(text))
 	for name, change := range map[string]func(*Run){
 		"nothing":          nil,
-		"where rows are":   stage(func(s *Stage) { s.Data.Source = "file:" + moved }),
-		"a licence":        stage(func(s *Stage) { s.Data.Licence = "CC0-1.0" }),
-		"how it is called": stage(func(s *Stage) { s.Train.Objective = "another" }),
-		"micro-batches":    stage(func(s *Stage) { s.Train.Micro = 4 }),
+		"where rows are":   stage(func(s *program.Stage) { s.Data.Source = "file:" + moved }),
+		"a licence":        stage(func(s *program.Stage) { s.Data.Licence = "CC0-1.0" }),
+		"how it is called": stage(func(s *program.Stage) { s.Train.Objective = "another" }),
+		"micro-batches":    stage(func(s *program.Stage) { s.Train.Micro = 4 }),
 		"more steps":       func(r *Run) { r.Steps = 100 },
 	} {
 		if key(change) != want {
@@ -322,17 +323,17 @@ func TestKeyOfATraining(t *testing.T) {
 	}
 	seen := map[string]string{want: "nothing"}
 	for name, change := range map[string]func(*Run){
-		"a rate":        stage(func(s *Stage) { s.Train.Optimizer.LR *= 2 }),
-		"a seed":        stage(func(s *Stage) { s.Train.Seed++ }),
+		"a rate":        stage(func(s *program.Stage) { s.Train.Optimizer.LR *= 2 }),
+		"a seed":        stage(func(s *program.Stage) { s.Train.Seed++ }),
 		"fewer steps":   func(r *Run) { r.Steps = 2 },
-		"validation":    stage(func(s *Stage) { s.Train.Validate = spec.Split{Kind: "holdout", Fraction: 0.2, By: "row"} }),
-		"by prompt":     stage(func(s *Stage) { s.Train.Validate = spec.Split{Kind: "holdout", Fraction: 0.2, By: "prompt"} }),
-		"a split":       stage(func(s *Stage) { s.Data.Split.Fraction = 0.5 }),
-		"the longest":   stage(func(s *Stage) { s.Data.MaxLength = 63 }),
-		"a head":        stage(func(s *Stage) { s.Model.Head.Bias = true }),
-		"another base":  stage(func(s *Stage) { s.Model.Base = "file:" + otherModel(t, base) }),
-		"another row":   stage(func(s *Stage) { s.Data.Source = "file:" + written(t, "p.jsonl", otherRow(string(text))) }),
-		"the objective": stage(func(s *Stage) { s.Objective = halved(s.Objective) }),
+		"validation":    stage(func(s *program.Stage) { s.Train.Validate = spec.Split{Kind: "holdout", Fraction: 0.2, By: "row"} }),
+		"by prompt":     stage(func(s *program.Stage) { s.Train.Validate = spec.Split{Kind: "holdout", Fraction: 0.2, By: "prompt"} }),
+		"a split":       stage(func(s *program.Stage) { s.Data.Split.Fraction = 0.5 }),
+		"the longest":   stage(func(s *program.Stage) { s.Data.MaxLength = 63 }),
+		"a head":        stage(func(s *program.Stage) { s.Model.Head.Bias = true }),
+		"another base":  stage(func(s *program.Stage) { s.Model.Base = "file:" + otherModel(t, base) }),
+		"another row":   stage(func(s *program.Stage) { s.Data.Source = "file:" + written(t, "p.jsonl", otherRow(string(text))) }),
+		"the objective": stage(func(s *program.Stage) { s.Objective = halved(s.Objective) }),
 	} {
 		got := key(change)
 		if other, ok := seen[got]; ok {

@@ -10,17 +10,18 @@ import (
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/fit"
 	"github.com/rmc-lang/rmc/runtime/mesh"
+	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
 // rewardsOf is what the reward of an evaluate stage says of the responses of
 // examples, one after another.
-func (r *Run) rewardsOf(ctx context.Context, s Stage, set *data.Set, examples []data.Example) (*sayings, error) {
-	reward, err := r.Program.reward(s.Reward)
+func (r *Run) rewardsOf(ctx context.Context, s program.Stage, set *data.Set, examples []data.Example) (*sayings, error) {
+	reward, err := r.Program.FindReward(s.Reward)
 	if err != nil {
 		return nil, err
 	}
-	m, err := r.Program.readByReward(reward)
+	m, err := r.Program.ReadByReward(reward)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +40,7 @@ func (r *Run) rewardsOf(ctx context.Context, s Stage, set *data.Set, examples []
 	if err != nil {
 		return nil, err
 	}
-	read, err := r.reader(ctx, net, Stage{Kind: "evaluate", Model: m, Data: s.Data, Evaluate: s.Evaluate})
+	read, err := r.reader(ctx, net, program.Stage{Kind: "evaluate", Model: m, Data: s.Data, Evaluate: s.Evaluate})
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +138,7 @@ type lookup func([]data.Sequence) (fit.Matrix[float32], error)
 
 // rewarded is what a reward says of responses. Without any it holds that what
 // the reward needs is there.
-func (r *Run) rewarded(ctx context.Context, reward Reward, all []answered, hidden lookup) (*sayings, error) {
+func (r *Run) rewarded(ctx context.Context, reward program.Reward, all []answered, hidden lookup) (*sayings, error) {
 	if reward.Fit != "" {
 		return r.treed(reward, all, hidden)
 	}
@@ -164,7 +165,7 @@ func (r *Run) rewarded(ctx context.Context, reward Reward, all []answered, hidde
 
 // treed is what a tree says: of a pair the probability that one side is better,
 // of a single response the mean of it against the references.
-func (r *Run) treed(reward Reward, all []answered, hidden lookup) (*sayings, error) {
+func (r *Run) treed(reward program.Reward, all []answered, hidden lookup) (*sayings, error) {
 	f, err := r.fitted(reward.Fit)
 	if err != nil {
 		return nil, err

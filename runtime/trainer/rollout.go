@@ -13,6 +13,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/judge"
+	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -34,7 +35,7 @@ type steppedRow struct {
 
 // rollout has a language model go on from the steps of solutions. Answers of runs
 // before are not asked for again.
-func (r *Run) rollout(ctx context.Context, s Stage) (*judge.RolloutSummary, error) {
+func (r *Run) rollout(ctx context.Context, s program.Stage) (*judge.RolloutSummary, error) {
 	solutions, err := r.solutions(ctx, s)
 	if err != nil {
 		return nil, err
@@ -64,8 +65,8 @@ func (r *Run) rollout(ctx context.Context, s Stage) (*judge.RolloutSummary, erro
 }
 
 // solutions are the rows that a label's base keeps, in words.
-func (r *Run) solutions(ctx context.Context, s Stage) ([]judge.Solution, error) {
-	m, err := r.Program.readBy(s)
+func (r *Run) solutions(ctx context.Context, s program.Stage) ([]judge.Solution, error) {
+	m, err := r.Program.ReadBy(s)
 	if err != nil {
 		return nil, err
 	}
@@ -121,17 +122,6 @@ func steppedOf(l spec.Label, one judge.Solution, got judge.Stepped) steppedRow {
 		row.Labels, row.Right = append(row.Labels, value), append(row.Right, right)
 	}
 	return row
-}
-
-// goneOnFrom is the data that a rollout goes on from to make d; ok is false where
-// no rollout makes it.
-func (p Program) goneOnFrom(d spec.Data) (base spec.Data, ok bool) {
-	for _, s := range p.Stages {
-		if s.Kind == "label" && s.Label.Kind == "rollout" && s.Label.Name == d.Label {
-			return s.Data, true
-		}
-	}
-	return d, false
 }
 
 // rolledOut reads the rows that a rollout wrote.

@@ -19,6 +19,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/model"
 	"github.com/rmc-lang/rmc/runtime/op"
+	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -106,7 +107,7 @@ func tinyRunOn(t *testing.T, b *backend.Backend, base, pairs string, change func
 	}
 	e := spec.Evaluate{Name: "rm", Data: "prefs", Part: "holdout", Batch: 8}
 	return &Run{
-		Program: Program{Name: "tiny", Stages: []Stage{Train(m, d, tr, bradleyTerry), Evaluate(m, d, e)}},
+		Program: program.Program{Name: "tiny", Stages: []program.Stage{program.Train(m, d, tr, bradleyTerry), program.Evaluate(m, d, e)}},
 		Dir:     t.TempDir(), Backend: b,
 		OnNote: func(s string) { t.Log(s) },
 	}
@@ -336,7 +337,7 @@ func TestTwoTrainings(t *testing.T) {
 				next.Objective = func(b *op.Batch) op.Objective {
 					return op.Objective{Loss: op.Mean(op.Neg(op.LogSigmoid(op.Sub(b.Score(second.model, "chosen"), b.Score(second.model, "rejected")))), "pair")}
 				}
-				r.Program.Stages = []Stage{first, next}
+				r.Program.Stages = []program.Stage{first, next}
 				return r
 			}
 			whole := program()
@@ -534,7 +535,7 @@ func TestMeshThatCannotBe(t *testing.T) {
 // A loss beyond the numbers names the rows it may come from, a few of many, and
 // a column that is beyond them.
 func TestNoNumberNamesRowAndColumn(t *testing.T) {
-	tr := &training{set: &data.Set{Columns: []string{"margin"}}, stage: Stage{Data: spec.Data{Name: "prefs"}}, saved: -1, steps: 9}
+	tr := &training{set: &data.Set{Columns: []string{"margin"}}, stage: program.Stage{Data: spec.Data{Name: "prefs"}}, saved: -1, steps: 9}
 	out := &outcome{loss: math.Inf(1)}
 	var examples []data.Example
 	for row := range 20 {

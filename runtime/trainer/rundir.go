@@ -18,6 +18,7 @@ import (
 
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/disk"
+	"github.com/rmc-lang/rmc/runtime/program"
 )
 
 // A Record is run.json: what a run was and how it ended. Whoever has it and the
@@ -140,7 +141,7 @@ func newRecord(r *Run) *Record {
 
 // differs says in which parts the run on record is not the program at hand; ""
 // when they are the same experiment.
-func (rec *Record) differs(p Program) string {
+func (rec *Record) differs(p program.Program) string {
 	var parts []string
 	if rec.Program != p.Name {
 		parts = append(parts, fmt.Sprintf("program (%s then, %s now)", rec.Program, p.Name))
@@ -228,7 +229,7 @@ const (
 
 // decide looks at what a directory holds and keeps finished and unfinished
 // work from being overwritten unasked.
-func (c *trainCommand) decide(rec *Record, p Program, dir string) (decision, error) {
+func (c *trainCommand) decide(rec *Record, p program.Program, dir string) (decision, error) {
 	if rec == nil || c.Force || c.Anew {
 		return begin, nil
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/fit"
@@ -29,16 +28,16 @@ const scorerRows = 8
 // Scorer opens a reward, or a model, of which an earlier run left what it needs
 // in Dir; "" is the only reward, or the only model of a program without rewards.
 func (r *Run) Scorer(ctx context.Context, name string) (*Scorer, error) {
-	reward, m, err := r.Program.scored(name)
+	reward, m, err := r.Program.Scored(name)
 	if err != nil {
 		return nil, err
 	}
 	s := &Scorer{}
 	var reads spec.Model
 	if reward.Name != "" {
-		s.data, reads, err = r.Program.rewardReads(reward)
+		s.data, reads, err = r.Program.RewardReads(reward)
 	} else {
-		s.data, reads, err = r.Program.modelReads(m)
+		s.data, reads, err = r.Program.ModelReads(m)
 	}
 	if err != nil {
 		return nil, err
@@ -80,89 +79,6 @@ func (r *Run) Scorer(ctx context.Context, name string) (*Scorer, error) {
 func (s *Scorer) opens(ctx context.Context) error {
 	_, err := s.say(ctx, nil)
 	return err
-}
-
-// scored is the reward or the trained model of a name.
-func (p Program) scored(name string) (Reward, spec.Model, error) {
-	if name == "" && len(p.Rewards) == 1 {
-		return p.Rewards[0], spec.Model{}, nil
-	}
-	var names []string
-	for _, r := range p.Rewards {
-		if r.Name == name {
-			return r, spec.Model{}, nil
-		}
-		names = append(names, r.Name)
-	}
-	if name == "" && len(names) > 1 {
-		return Reward{}, spec.Model{}, fmt.Errorf("the recipe has the rewards %s; --model says which", strings.Join(names, " and "))
-	}
-	s, err := p.trains(name)
-	if err != nil && len(names) > 0 {
-		err = fmt.Errorf("%w; its rewards are %s", err, strings.Join(names, " and "))
-	}
-	return Reward{}, s.Model, err
-}
-
-// modelReads is the data that a model was trained on, as its head sees it, and
-// the model whose tokens and hidden states it reads.
-func (p Program) modelReads(m spec.Model) (spec.Data, spec.Model, error) {
-	s, err := p.trains(m.Name)
-	if err != nil {
-		return spec.Data{}, m, err
-	}
-	s.Data.Prompts = false
-	reads, err := p.reads(m)
-	if err != nil {
-		return s.Data, reads, err
-	}
-	d, err := p.first(s.Data)
-	return d, reads, err
-}
-
-// first is the first of the data sets that a union has, whose rows are read as
-// those of all are.
-func (p Program) first(d spec.Data) (spec.Data, error) {
-	for d.From.Kind == "union" {
-		part, err := p.data(d.From.Data[0])
-		if err != nil {
-			return d, err
-		}
-		d = part
-	}
-	return d, nil
-}
-
-// rewardReads is the data whose rows a reward scores, and the model whose tokens
-// and hidden states it reads: the data that its model was trained on, or its
-// tree grown on, or else the data that it is evaluated on.
-func (p Program) rewardReads(reward Reward) (spec.Data, spec.Model, error) {
-	m, err := p.readByReward(reward)
-	if err != nil {
-		return spec.Data{}, m, err
-	}
-	if reward.Fit != "" {
-		s, err := p.fit(reward.Fit)
-		s.Data.Prompts = false
-		return s.Data, m, err
-	}
-	if reward.Form != "" {
-		d, err := p.data(reward.Form)
-		return d, m, err
-	}
-	for _, one := range reward.Models {
-		if s, err := p.trains(one.Name); err == nil {
-			d, err := p.first(s.Data)
-			return d, m, err
-		}
-	}
-	for _, s := range p.Stages {
-		if s.Reward == reward.Name {
-			d, err := p.first(s.Data)
-			return d, m, err
-		}
-	}
-	return spec.Data{}, m, fmt.Errorf("no stage trains or evaluates the reward %s, so how its rows are read is unknown", reward.Name)
 }
 
 // statesOfAny gives hidden states of sequences of which nothing is known but the

@@ -54,21 +54,21 @@ func (s Shard) has(chunk int) bool { return chunk%s.N == s.K-1 }
 func (r *Run) Embed(ctx context.Context, s Shard) error {
 	done := map[string]bool{}
 	for _, stage := range r.Program.Stages {
-		m, err := r.Program.readBy(stage)
+		m, err := r.Program.ReadBy(stage)
 		if err != nil {
-			return r.Program.failed(stage, err)
+			return r.Program.Failed(stage, err)
 		}
 		if !isFrozen(m) || stage.Kind == "label" {
 			continue
 		}
-		for _, d := range r.Program.embedded(stage.Data) {
+		for _, d := range r.Program.Embedded(stage.Data) {
 			name := m.Name + " " + d.Name
 			if done[name] {
 				continue
 			}
 			done[name] = true
 			if err := r.embedShard(ctx, m, d, s); err != nil {
-				return r.Program.failed(stage, err)
+				return r.Program.Failed(stage, err)
 			}
 		}
 	}

@@ -24,7 +24,7 @@ func (r *Run) local(ctx context.Context, l spec.Label) (*judge.Local, error) {
 	if l.Policy == "" {
 		return nil, nil
 	}
-	m, err := r.Program.model(l.Policy)
+	m, err := r.Program.FindModel(l.Policy)
 	if err != nil {
 		return nil, err
 	}

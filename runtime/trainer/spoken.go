@@ -12,6 +12,7 @@ import (
 
 	"github.com/rmc-lang/rmc/runtime/mesh"
 	"github.com/rmc-lang/rmc/runtime/op"
+	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -20,7 +21,7 @@ import (
 // Axis row, views response or conversation.
 type spoken struct {
 	run    *Run
-	reward Reward
+	reward program.Reward
 	layout *mesh.Layout
 	labels []int32  // the token of each label; nil of responses
 	names  []string // of the labels
@@ -37,14 +38,14 @@ type spokenPart struct {
 
 // spoken opens the function of a reward, which says itself what it reads: it is
 // run over a batch of nothing.
-func (r *Run) spoken(ctx context.Context, reward Reward, d spec.Data) (*spoken, error) {
+func (r *Run) spoken(ctx context.Context, reward program.Reward, d spec.Data) (*spoken, error) {
 	l, err := r.devices()
 	if err != nil {
 		return nil, err
 	}
 	s := &spoken{run: r, reward: reward, layout: l}
 	if d.Kind == "labels" {
-		m, err := r.Program.readByReward(reward)
+		m, err := r.Program.ReadByReward(reward)
 		if err != nil {
 			return nil, err
 		}
@@ -62,11 +63,11 @@ func (r *Run) spoken(ctx context.Context, reward Reward, d spec.Data) (*spoken, 
 // oneTokenizer demands that all policies it reads have one tokenizer.
 func (s *spoken) oneTokenizer(ctx context.Context, d spec.Data) error {
 	for _, what := range s.reads {
-		first, err := s.run.Program.model(s.reads[0].name)
+		first, err := s.run.Program.FindModel(s.reads[0].name)
 		if err != nil {
 			return err
 		}
-		other, err := s.run.Program.model(what.name)
+		other, err := s.run.Program.FindModel(what.name)
 		if err == nil {
 			err = s.run.sameTokens(ctx, first, other, d)
 		}

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/rmc-lang/rmc/runtime/backend"
+	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -66,9 +67,9 @@ func ssrmRun(t *testing.T, b *backend.Backend, from string) *Run {
 	label := spec.Label{Name: "pseudo_1", Kind: "model", Data: "unlabeled", Scorer: "pm", Form: "pairs", Orders: "both", Keep: 0.8, Batch: 8}
 	evaluate := spec.Evaluate{Name: "pm", Data: "prefs", Part: "holdout", Batch: 8, Form: "pairs"}
 	return &Run{
-		Program: Program{
+		Program: program.Program{
 			Name: "ssrm", Data: []spec.Data{prefs, unlabeled, pairs, pseudo, more},
-			Stages: []Stage{Train(m, pairs, tr, labelLoss(false)), Label(label, unlabeled), Train(m, more, again, labelLoss(false)), Evaluate(m, prefs, evaluate)},
+			Stages: []program.Stage{program.Train(m, pairs, tr, labelLoss(false)), program.Label(label, unlabeled), program.Train(m, more, again, labelLoss(false)), program.Evaluate(m, prefs, evaluate)},
 		},
 		Dir: t.TempDir(), Backend: b, OnNote: func(s string) { t.Log(s) },
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/mesh"
 	"github.com/rmc-lang/rmc/runtime/model"
 	"github.com/rmc-lang/rmc/runtime/op"
+	"github.com/rmc-lang/rmc/runtime/program"
 )
 
 // A stepper runs the optimizer steps of one train stage. Parameters, moments
@@ -22,7 +23,7 @@ import (
 // to the sums; the last adds its own, clips, and applies AdamW. Where the loss
 // is a statistic that micro-batches do not add up to, see whole.go.
 type stepper struct {
-	stage  Stage
+	stage  program.Stage
 	net    *network
 	aside  *aside
 	reader reader
@@ -37,7 +38,7 @@ type stepper struct {
 
 // newStepper makes the optimizer's state: zeros of each trained parameter's
 // shape, split as the parameter is.
-func newStepper(s Stage, net *network, besides *aside, r reader, batch shape, accumulates bool) (*stepper, error) {
+func newStepper(s program.Stage, net *network, besides *aside, r reader, batch shape, accumulates bool) (*stepper, error) {
 	batch.drops = net.mlp != nil && net.mlp.Dropout > 0
 	st := &stepper{stage: s, net: net, aside: besides, reader: r, batch: batch, accumulates: accumulates, functions: map[variant]*mesh.Function{}}
 	kinds := []*[]*mesh.Array{&st.m, &st.v}

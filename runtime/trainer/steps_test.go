@@ -16,6 +16,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/op"
+	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -265,7 +266,7 @@ func benchmarkLabels(b *testing.B, kind string) {
 		}
 		seconds += 8 / s.PairsPerSecond
 	}
-	r.Program = Program{Name: "bench", Stages: []Stage{Train(m, d, tr, objective)}}
+	r.Program = program.Program{Name: "bench", Stages: []program.Stage{program.Train(m, d, tr, objective)}}
 	if err := r.Execute(context.Background()); err != nil {
 		b.Fatal(err)
 	}

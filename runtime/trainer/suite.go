@@ -6,20 +6,15 @@ import (
 	"strings"
 
 	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/report"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/suite"
 )
 
-// By has what an evaluate stage scores measured by a suite.
-func (s Stage) By(suite spec.Suite) Stage {
-	s.Suite = suite
-	return s
-}
-
-// table is what a stage's suite makes of examples, given what was said of their
+// suiteTable is what a stage's suite makes of examples, given what was said of their
 // responses, one after another; nil where it has none.
-func (s Stage) table(set *data.Set, examples []data.Example, said *sayings) (*suite.Table, error) {
+func suiteTable(s program.Stage, set *data.Set, examples []data.Example, said *sayings) (*suite.Table, error) {
 	if s.Suite.Name == "" {
 		return nil, nil
 	}
@@ -105,7 +100,7 @@ func readInPart(examples []data.Example) string {
 }
 
 // rankable reports rows that are for measuring alone.
-func rankable(set *data.Set, s Stage) error {
+func rankable(set *data.Set, s program.Stage) error {
 	for _, e := range set.Train {
 		if e.Better > 0 {
 			return fmt.Errorf("row %d of %s lists chosen and rejected responses, which is no ranking: each chosen one is better than each rejected one, and nothing is known among them; make pairs of them (data %s: preference) to train on them",

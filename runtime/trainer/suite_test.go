@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/suite"
 )
@@ -116,7 +117,7 @@ func TestChoicesAreComparedAcross(t *testing.T) {
 	if got.Better != 2 || got.Name != "tied:1" || got.Subset != "Ties" || len(got.Scores) != 5 || got.Prompt != "p" {
 		t.Errorf("%+v", got)
 	}
-	err := rankable(&data.Set{Train: []data.Example{e}}, Stage{Data: d})
+	err := rankable(&data.Set{Train: []data.Example{e}}, program.Stage{Data: d})
 	if err == nil || !strings.Contains(err.Error(), "row 7 of bench") {
 		t.Error(err)
 	}

@@ -14,13 +14,14 @@ import (
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/mesh"
 	"github.com/rmc-lang/rmc/runtime/model"
+	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/safetensors"
 )
 
 // A training is a train stage under way.
 type training struct {
 	run        *Run
-	stage      Stage
+	stage      program.Stage
 	set        *data.Set
 	examples   []data.Example // those that are trained on
 	validation []data.Example // those kept apart
@@ -41,7 +42,7 @@ type training struct {
 // stands. What it leaves is a checkpoint of its last step and the model. Where an
 // earlier run left the very model, that is taken. It returns how many steps the
 // model was trained for.
-func (r *Run) train(ctx context.Context, s Stage) (steps int, reused bool, err error) {
+func (r *Run) train(ctx context.Context, s program.Stage) (steps int, reused bool, err error) {
 	t, err := r.begin(ctx, s)
 	if err != nil {
 		return 0, false, err
@@ -111,7 +112,7 @@ func (t *training) step() error {
 }
 
 // begin finds out what a train stage is to do: all that decides what it comes to.
-func (r *Run) begin(ctx context.Context, s Stage) (*training, error) {
+func (r *Run) begin(ctx context.Context, s program.Stage) (*training, error) {
 	set, err := r.set(ctx, s.Model, s.Data)
 	if err == nil {
 		err = rankable(set, s)

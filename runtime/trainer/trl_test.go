@@ -13,6 +13,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/mesh"
 	"github.com/rmc-lang/rmc/runtime/op"
+	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -124,7 +125,7 @@ func trajectory(t *testing.T, b *backend.Backend, micro, steps int) []*outcome {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stage := Train(trlModel, spec.Data{Name: "prefs"}, trlTrain, bradleyTerry)
+	stage := program.Train(trlModel, spec.Data{Name: "prefs"}, trlTrain, bradleyTerry)
 	all := ref.examples()
 	stage.Train.Micro = micro
 	c, err := newCutter(stage.Train, stage.Data, 2, all, l.FSDP)

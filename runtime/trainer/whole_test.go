@@ -14,6 +14,7 @@ import (
 
 	"github.com/rmc-lang/rmc/runtime/backend"
 	"github.com/rmc-lang/rmc/runtime/op"
+	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -337,11 +338,11 @@ func TestT10QualityHeadDoesNotFollowLength(t *testing.T) {
 	bt := r.Program.Stages[5]
 	bt.Data, bt.Train.Steps, bt.Train.Batch = a.prefs, 300, 240
 	train.Name = "rm"
-	r.Program.Rewards = []Reward{{Name: "quality", Models: []spec.Model{two}, Score: func(b *op.Batch) op.Reward {
+	r.Program.Rewards = []program.Reward{{Name: "quality", Models: []spec.Model{two}, Score: func(b *op.Batch) op.Reward {
 		return op.Reward{Score: op.At(b.Heads("rm", "response"), "head", 0)}
 	}}}
 	how := spec.Evaluate{Data: "prefs", Part: "train", Batch: 64}
-	r.Program.Stages = []Stage{Train(two, a.prefs, train, odin), bt, EvaluateReward("quality", a.prefs, how), Evaluate(a.bt, a.prefs, how)}
+	r.Program.Stages = []program.Stage{program.Train(two, a.prefs, train, odin), bt, program.EvaluateReward("quality", a.prefs, how), program.Evaluate(a.bt, a.prefs, how)}
 	execute(t, r)
 	quality, plain := r.Results[0], r.Results[1]
 	if math.Abs(quality.LengthCorrelation) > 0.1 || plain.LengthCorrelation < 0.5 {

@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/lock"
 	"github.com/rmc-lang/rmc/runtime/mesh"
+	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/source"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/text"
@@ -91,7 +91,7 @@ func checkLock(locked *lock.File, kind string, ref source.Ref, local source.Loca
 // what its encoder does. Pairs that were judged have the sides that the judge
 // gave them.
 func (r *Run) set(ctx context.Context, m spec.Model, d spec.Data) (*data.Set, error) {
-	m, err := r.Program.reads(m)
+	m, err := r.Program.Reads(m)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +120,7 @@ func (r *Run) set(ctx context.Context, m spec.Model, d spec.Data) (*data.Set, er
 // pairs a label stage had judged.
 func (r *Run) load(ctx context.Context, m spec.Model, d spec.Data) (*data.Set, error) {
 	switch {
-	case !isRows(d):
+	case !program.IsRows(d):
 		return r.derived(ctx, m, d)
 	case d.Label != "" && d.Kind == "labels":
 		return r.rolledOut(ctx, m, d)
@@ -147,21 +147,21 @@ func (r *Run) load(ctx context.Context, m spec.Model, d spec.Data) (*data.Set, e
 func (r *Run) readAll(ctx context.Context) error {
 	for _, s := range r.Program.Stages {
 		if err := r.readFor(ctx, s); err != nil {
-			return r.Program.failed(s, err)
+			return r.Program.Failed(s, err)
 		}
 	}
 	return nil
 }
 
 func (r *Run) readFor(ctx context.Context, s Stage) error {
-	m, err := r.Program.readBy(s)
-	base, rolled := r.Program.goneOnFrom(s.Data)
+	m, err := r.Program.ReadBy(s)
+	base, rolled := r.Program.GoneOnFrom(s.Data)
 	if !rolled {
-		base = r.Program.unjudged(s.Data)
+		base = r.Program.Unjudged(s.Data)
 	}
 	switch {
 	case err != nil:
-	case r.Program.waits(base):
+	case r.Program.Waits(base):
 		err = r.fetchParts(ctx, base)
 	default:
 		_, err = r.set(ctx, m, base)
@@ -170,106 +170,6 @@ func (r *Run) readFor(ctx context.Context, s Stage) error {
 		_, err = r.network(ctx, s.Model)
 	}
 	return err
-}
-
-// encoder is the encoder of a name.
-func (p Program) encoder(name string) (spec.Model, error) {
-	for _, m := range p.Encoders {
-		if m.Name == name {
-			return m, nil
-		}
-	}
-	return spec.Model{}, fmt.Errorf("the program has no encoder %q", name)
-}
-
-// reads is the model whose tokens and hidden states m works with: of a network
-// its encoder, which is the program's only one where the network says none; else
-// m itself.
-func (p Program) reads(m spec.Model) (spec.Model, error) {
-	switch {
-	case m.Kind != "mlp":
-		return m, nil
-	case m.Input != "":
-		return p.encoder(m.Input)
-	case len(p.Encoders) == 1:
-		return p.Encoders[0], nil
-	}
-	return m, fmt.Errorf("model %s has no input, and the recipe has %d encoders: which one's tokens its data are in is unknown; give it an input", m.Name, len(p.Encoders))
-}
-
-// readBy is the model whose tokens a stage works with.
-func (p Program) readBy(s Stage) (spec.Model, error) {
-	switch {
-	case s.Reward != "":
-		reward, err := p.reward(s.Reward)
-		if err != nil {
-			return spec.Model{}, err
-		}
-		return p.readByReward(reward)
-	case s.Fit.Name != "":
-		return p.encoder(s.Fit.Of[0])
-	case s.Kind == "label":
-		return p.readByLabel(s)
-	}
-	return p.reads(s.Model)
-}
-
-// readByLabel is the model of the first stage that works with judged pairs, or
-// any encoder: what a judge is shown are texts.
-func (p Program) readByLabel(label Stage) (spec.Model, error) {
-	if label.Label.Scorer != "" {
-		return p.model(label.Label.Scorer)
-	}
-	made := func(d spec.Data) bool { return d.Name == label.Label.Name }
-	for _, s := range p.Stages {
-		if s.Kind != "label" && (made(s.Data) || slices.ContainsFunc(p.partsOf(s.Data), made)) {
-			return p.readBy(s)
-		}
-	}
-	if len(p.Encoders) > 0 {
-		return p.Encoders[0], nil
-	}
-	if label.Label.Policy != "" {
-		return p.model(label.Label.Policy)
-	}
-	return spec.Model{}, fmt.Errorf("no stage reads %s", label.Label.Name)
-}
-
-// readByReward is the model whose hidden states a reward reads.
-func (p Program) readByReward(reward Reward) (spec.Model, error) {
-	if reward.Fit != "" {
-		s, err := p.fit(reward.Fit)
-		if err != nil {
-			return spec.Model{}, err
-		}
-		return p.encoder(s.Fit.Of[0])
-	}
-	for _, m := range reward.Models {
-		if m.Kind != "mlp" || m.Input != "" {
-			return p.reads(m)
-		}
-	}
-	return p.reads(spec.Model{Name: reward.Name, Kind: "mlp"})
-}
-
-// reward is the reward of a name.
-func (p Program) reward(name string) (Reward, error) {
-	for _, r := range p.Rewards {
-		if r.Name == name {
-			return r, nil
-		}
-	}
-	return Reward{}, fmt.Errorf("the program has no reward %q", name)
-}
-
-// fit is the stage of a fit's name.
-func (p Program) fit(name string) (Stage, error) {
-	for _, s := range p.Stages {
-		if s.Kind == "fit" && s.Fit.Name == name {
-			return s, nil
-		}
-	}
-	return Stage{}, fmt.Errorf("the program has no fit %q", name)
 }
 
 // network puts a model on the devices as training finds it: the base with a
@@ -312,7 +212,7 @@ func (r *Run) overBase(ctx context.Context, l *mesh.Layout, m spec.Model) (*netw
 }
 
 func (r *Run) overEncoder(ctx context.Context, l *mesh.Layout, m spec.Model) (*network, error) {
-	encoder, err := r.Program.reads(m)
+	encoder, err := r.Program.Reads(m)
 	if err != nil {
 		return nil, err
 	}

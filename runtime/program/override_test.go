@@ -1,4 +1,4 @@
-package trainer
+package program
 
 import (
 	"reflect"
@@ -94,7 +94,7 @@ func TestApplySetsEverywhere(t *testing.T) {
 	p.Rewards = []Reward{{Name: "armo", Models: []spec.Model{{Name: "gate", Kind: "mlp"}}}}
 	p.Stages = append(p.Stages, Fit(f, d), EvaluateFit(f, d, spec.Evaluate{Name: "probe"}))
 	was := p.Rewards[0].Models
-	if err := p.applyAll([]string{"model.backbone.layer=6", "model.gate.hidden=[8, 4]", "fit.probe.alphas=[1, 2]", "fit.probe.seed=3"}); err != nil {
+	if err := p.Set([]string{"model.backbone.layer=6", "model.gate.hidden=[8, 4]", "fit.probe.alphas=[1, 2]", "fit.probe.seed=3"}); err != nil {
 		t.Fatal(err)
 	}
 	if p.Encoders[0].Layer != 6 || !reflect.DeepEqual(p.Rewards[0].Models[0].Hidden, []int{8, 4}) || was[0].Hidden != nil {

@@ -1,4 +1,4 @@
-package trainer
+package program
 
 import (
 	"cmp"
@@ -249,6 +249,21 @@ func parseList(field reflect.Value, sf reflect.StructField, value string) error 
 	}
 	for i, item := range items {
 		if err := parseInto(field.Index(i), sf, strings.TrimSpace(item)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Set applies what --set said, one after another. What p shares with other copies
+// of the program is copied first.
+func (p *Program) Set(sets []string) error {
+	p.Stages, p.Encoders, p.Rewards = slices.Clone(p.Stages), slices.Clone(p.Encoders), slices.Clone(p.Rewards)
+	for i := range p.Rewards {
+		p.Rewards[i].Models = slices.Clone(p.Rewards[i].Models)
+	}
+	for _, s := range sets {
+		if err := p.apply(s); err != nil {
 			return err
 		}
 	}
