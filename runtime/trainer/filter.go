@@ -13,6 +13,7 @@ import (
 
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/disk"
+	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -65,7 +66,7 @@ type chance struct {
 
 // filter leaves out of what augment made the pairs that a model of the recipe, with
 // the weights that it has by now, judges right.
-func (r *Run) filter(ctx context.Context, s Stage) (out *Filtered, reused bool, err error) {
+func (r *Run) filter(ctx context.Context, s program.Stage) (out *Filtered, reused bool, err error) {
 	m, err := r.Program.FindModel(s.Label.Scorer)
 	if err != nil {
 		return nil, false, err
@@ -102,7 +103,7 @@ func (r *Run) filter(ctx context.Context, s Stage) (out *Filtered, reused bool, 
 // chances is the model's probability that the first side of each pair that was made
 // is better; NaN of pairs that it could not be asked about, and of those that were
 // there before.
-func (r *Run) chances(ctx context.Context, s Stage, m spec.Model, pairs []data.Pair) ([]float64, *data.Positions, error) {
+func (r *Run) chances(ctx context.Context, s program.Stage, m spec.Model, pairs []data.Pair) ([]float64, *data.Positions, error) {
 	p := make([]float64, len(pairs))
 	var made []data.Pair
 	var at []int
@@ -129,8 +130,8 @@ func (r *Run) chances(ctx context.Context, s Stage, m spec.Model, pairs []data.P
 }
 
 // chancesByOrders asks a policy about both orders of each pair.
-func (r *Run) chancesByOrders(ctx context.Context, s Stage, m spec.Model, pairs []data.Pair) ([]float64, *data.Positions, error) {
-	c, err := r.comparing(ctx, Reward{}, m, s.Label.Form)
+func (r *Run) chancesByOrders(ctx context.Context, s program.Stage, m spec.Model, pairs []data.Pair) ([]float64, *data.Positions, error) {
+	c, err := r.comparing(ctx, program.Reward{}, m, s.Label.Form)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -153,7 +154,7 @@ func (r *Run) chancesByOrders(ctx context.Context, s Stage, m spec.Model, pairs 
 
 // chancesByScores is what the difference of two scores says, as in Bradley–Terry.
 // Each response to a prompt is scored once, in however many pairs it is.
-func (r *Run) chancesByScores(ctx context.Context, s Stage, m spec.Model, pairs []data.Pair) ([]float64, error) {
+func (r *Run) chancesByScores(ctx context.Context, s program.Stage, m spec.Model, pairs []data.Pair) ([]float64, error) {
 	encode, err := r.encoder(ctx, m, s.Data)
 	if err != nil {
 		return nil, err
@@ -190,7 +191,7 @@ func (r *Run) chancesByScores(ctx context.Context, s Stage, m spec.Model, pairs 
 }
 
 // scoresOf is what a reward model, as trained by now, gives for sequences.
-func (r *Run) scoresOf(ctx context.Context, m spec.Model, s Stage, all []data.Sequence) ([]float64, error) {
+func (r *Run) scoresOf(ctx context.Context, m spec.Model, s program.Stage, all []data.Sequence) ([]float64, error) {
 	n, err := r.network(ctx, m)
 	if err != nil || len(all) == 0 {
 		return nil, err

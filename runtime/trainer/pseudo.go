@@ -122,7 +122,7 @@ func (r *Run) keptTexts(ctx context.Context, s program.Stage, m spec.Model) (map
 
 // askedInputs is a digest of all that the answers of a model of the recipe depend
 // on; rows are those that it is asked about, in words.
-func (r *Run) askedInputs(ctx context.Context, s Stage, m spec.Model, rows any) (string, error) {
+func (r *Run) askedInputs(ctx context.Context, s program.Stage, m spec.Model, rows any) (string, error) {
 	n, err := r.network(ctx, m)
 	if err != nil {
 		return "", err

@@ -153,7 +153,7 @@ func (r *Run) readAll(ctx context.Context) error {
 	return nil
 }
 
-func (r *Run) readFor(ctx context.Context, s Stage) error {
+func (r *Run) readFor(ctx context.Context, s program.Stage) error {
 	m, err := r.Program.ReadBy(s)
 	base, rolled := r.Program.GoneOnFrom(s.Data)
 	if !rolled {
