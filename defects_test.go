@@ -35,7 +35,7 @@ func TestGuardsOfDefectsExist(t *testing.T) {
 	for _, m := range regexp.MustCompile(`(?m)^\| ([A-Z][0-9]+) \|.*\| ([^|]*) \|$`).FindAllStringSubmatch(string(page), -1) {
 		rows[m[1]] = m[2]
 	}
-	for letter, n := range map[string]int{"A": 11, "O": 7, "D": 6, "P": 8, "R": 6, "S": 4, "M": 8} {
+	for letter, n := range map[string]int{"B": 8, "A": 11, "O": 7, "D": 6, "P": 8, "R": 6, "S": 4, "M": 8, "E": 2} {
 		for i := 1; i <= n; i++ {
 			defect := fmt.Sprint(letter, i)
 			if rows[defect] == "" {
@@ -45,7 +45,8 @@ func TestGuardsOfDefectsExist(t *testing.T) {
 				if !tests[guard] {
 					t.Errorf("%s: there is no %s", defect, guard)
 				}
-				if !strings.Contains(guard, defect) && !strings.HasPrefix(guard, "TestT") {
+				// What all methods share is guarded by the tests of what does it.
+				if letter != "B" && !strings.Contains(guard, defect) && !strings.HasPrefix(guard, "TestT") {
 					t.Errorf("%s: %s does not bear its name", defect, guard)
 				}
 			}
