@@ -222,10 +222,6 @@ func (g *gathering) read(m spec.Model, of *recipe.Data, set *data.Set, err error
 		g.world.sets[key] = set
 		known := dataFacts(set, g.world.texts[m.Name].bosCounts(set))
 		known.Ratings = ratingFacts(d, set)
-		if n := set.Stats.Met(data.Tied); len(of.Parts) > 0 && n > 0 { // as augment makes some
-			known.Ties -= n
-			known.Left = append(known.Left, facts.Left{Rows: n, Reason: "neither side is better"})
-		}
 		g.world.facts.Data[key] = known
 	}
 }

@@ -38,8 +38,11 @@ func (g *gathering) union(m spec.Model, of *recipe.Data) (*data.Set, error) {
 // tokenizer, is not at hand.
 func (g *gathering) fromPairs(m spec.Model, of *recipe.Data) (*data.Set, error) {
 	reader := g.world.texts[m.Name]
+	if reader == nil {
+		return nil, nil
+	}
 	pairs, err := g.pairs(m, of)
-	if err != nil || pairs == nil || reader == nil {
+	if err != nil || pairs == nil {
 		return nil, err
 	}
 	d := of.Spec
@@ -48,7 +51,7 @@ func (g *gathering) fromPairs(m spec.Model, of *recipe.Data) (*data.Set, error) 
 }
 
 // pairs are those of a data set in words, or those that comparisons are made of;
-// nil where a source is not at hand.
+// nil where a source is not at hand. There must be a tokenizer.
 func (g *gathering) pairs(m spec.Model, of *recipe.Data) ([]data.Pair, error) {
 	if len(of.Parts) == 0 {
 		root := of.Roots()[0]
@@ -62,13 +65,16 @@ func (g *gathering) pairs(m spec.Model, of *recipe.Data) ([]data.Pair, error) {
 				texts = data.Apart(texts, set)
 			}
 		}
-		return data.PairsOf(root.Spec, texts), err
+		return data.PairsOf(root.Spec, texts, g.world.texts[m.Name].encode(root.Spec)), err
 	}
 	var all [][]data.Pair
 	for _, p := range of.Parts {
 		pairs, err := g.pairs(m, p)
 		if err != nil || pairs == nil {
 			return nil, err
+		}
+		if len(p.Parts) > 0 {
+			pairs = data.Within(p.Spec, pairs, g.world.texts[m.Name].encode(p.Spec))
 		}
 		all = append(all, pairs)
 	}

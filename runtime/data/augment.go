@@ -21,7 +21,7 @@ type Augmented struct {
 	Originals int            // rows as they were, training and hold-out
 	Made      map[string]int // rows made, by Pair.Made
 	Same      int            // rows not made because both sides would be the same text
-	Left      int            // rows of which none are made: tied answers of several turns, held out
+	Left      int            // rows of which none are made: tied answers of several turns, held out, too long for their data set
 }
 
 // Augment makes RRM's rows (Liu et al. 2024) of pairs: besides each row i, an
@@ -66,9 +66,10 @@ func Augment(d spec.Data, pairs []Pair) (Augmented, error) {
 	return a, nil
 }
 
-// serves reports whether rows can be made of a pair: both sides are one answer.
+// serves reports whether rows can be made of a pair: both sides are one answer, and
+// its data set has it.
 func serves(p Pair) bool {
-	return len(p.Chosen) == 1 && len(p.Rejected) == 1 && (record{prompt: p.Prompt, responses: [][]Message{p.Chosen, p.Rejected}}).flaw() == ""
+	return !p.Long && len(p.Chosen) == 1 && len(p.Rejected) == 1 && (record{prompt: p.Prompt, responses: [][]Message{p.Chosen, p.Rejected}}).flaw() == ""
 }
 
 // stripped is a pair with no white space around its answers, as those that are

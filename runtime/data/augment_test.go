@@ -176,7 +176,7 @@ func TestR3TiesAreEvaluated(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Stats.Met(Tied) != 36 || len(s.Train) != 6*9 || !slices.Equal(s.Views, []string{"chosen", "rejected"}) {
+	if s.Stats.Met(MadeTied) != 36 || s.Stats.Met(Tied) != 0 || len(s.Train) != 6*9 || !slices.Equal(s.Views, []string{"chosen", "rejected"}) {
 		t.Errorf("%d kept, %+v", len(s.Train), s.Stats.Filters)
 	}
 	d := comparing("balanced")
@@ -285,6 +285,60 @@ func TestR6RowsAModelJudgesRight(t *testing.T) {
 	}
 	if easy, of := Easy(a.Pairs, p, 0.125); len(easy) != 0 || of.Hard != of.Made {
 		t.Errorf("as far from the label as least is hard: %+v", of)
+	}
+}
+
+// Ties that Augment makes are no mistake of the rows, ties of the rows are.
+func TestTiesOfAugmentAreNoError(t *testing.T) {
+	d := augmenting()
+	d.Ties = "error"
+	pairs := somePairs(6)
+	s, err := FromPairs(d, mustAugment(t, d, pairs).Pairs, bytesEncode)
+	if err != nil || s.Stats.Met(MadeTied) != 36 || len(s.Train) != 6*9 {
+		t.Fatalf("%v, %+v", err, s)
+	}
+	pairs[2].Rejected = pairs[2].Chosen
+	_, err = FromPairs(d, mustAugment(t, d, pairs).Pairs, bytesEncode)
+	wantError(t, err, "ties = error, and 1 row is left out because two sides are the same")
+}
+
+// What its data set leaves out for its length is counted in what is made of it, and
+// lends no answers; a ranking is left out whole.
+func TestRowsThatWereTooLongStayOut(t *testing.T) {
+	base := spec.Data{Name: "prefs", Kind: "preference", MaxLength: 40, OverLength: "drop", Ties: "drop"}
+	all := texts("a", "b", "c", "d")
+	all[1].Responses[1][0].Content = strings.Repeat("long ", 20)
+	all[3].Responses = append(all[3].Responses, all[1].Responses[1])
+	pairs := PairsOf(base, all, bytesEncode)
+	if len(pairs) != 3+3 || pairs[0].Long || !pairs[1].Long || pairs[2].Long || !pairs[3].Long || !pairs[4].Long || !pairs[5].Long {
+		t.Fatalf("%+v", pairs)
+	}
+	s := mustPairs(t, comparing("both"), pairs)
+	if s.Stats.Met(LongBefore) != 4 || len(s.Train) != 2*2 || s.Stats.Read != 4+4 {
+		t.Errorf("%d rows, %+v", len(s.Train), s.Stats.Filters)
+	}
+	base.OverLength = "truncate_left"
+	for _, p := range append(PairsOf(base, all, bytesEncode), PairsOf(spec.Data{OverLength: "drop", MaxLength: 40}, all, nil)...) {
+		if p.Long {
+			t.Errorf("%+v: only drop leaves out, and only tokens are counted", p)
+		}
+	}
+	more := somePairs(8)
+	more[3].Long = true
+	a := mustAugment(t, augmenting(), more)
+	for _, p := range a.Pairs {
+		for _, side := range [][]Message{p.Chosen, p.Rejected} {
+			if p.Row != more[3].Row && p.Made != "" && (side[0].Content == strings.TrimSpace(more[3].Chosen[0].Content) || side[0].Content == strings.TrimSpace(more[3].Rejected[0].Content)) {
+				t.Errorf("%s: %q of a row that is left out", p.Made, side[0].Content)
+			}
+		}
+	}
+	d := augmenting()
+	d.OverLength, d.MaxLength = "drop", 1
+	for _, p := range Within(d, somePairs(2), bytesEncode) {
+		if !p.Long {
+			t.Errorf("%+v is longer than a token", p)
+		}
 	}
 }
 

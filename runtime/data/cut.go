@@ -23,6 +23,8 @@ const (
 	OverLong      = "over-long"          // a side exceeds max_length; drop only
 	CutWhole      = "cut to nothing"     // no token of the prompt (left) or of a response (right) is left
 	IdenticalOnce = "identical once cut" // two sides are the same after truncation
+	LongBefore    = "over-long before"   // the data set that a pair is of leaves it out: a side exceeds its max_length
+	MadeTied      = "made tied"          // of a pair that Augment made neither side is better, or both are the same
 )
 
 // reasons explains each, in filter order.
@@ -41,6 +43,8 @@ func reasons() []Filter {
 		{Name: OverLong, Reason: "a side is longer than max_length"},
 		{Name: CutWhole, Reason: "truncation leaves nothing of the prompt or of a response"},
 		{Name: IdenticalOnce, Reason: "two sides are the same after truncation"},
+		{Name: LongBefore, Reason: "the data that it is of leaves it out, because a side is longer than max_length there"},
+		{Name: MadeTied, Reason: "of a pair that augment made neither side is better, or both are the same"},
 	}
 }
 

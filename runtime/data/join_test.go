@@ -26,7 +26,7 @@ func TestMadePairsKeepTheirSides(t *testing.T) {
 		prompts = append(prompts, strings.Repeat("why ", i+1))
 	}
 	all := texts(prompts...)
-	pairs := PairsOf(d, all)
+	pairs := PairsOf(d, all, nil)
 	held := 0
 	var turned []bool
 	for i, p := range pairs {

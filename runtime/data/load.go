@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 
@@ -161,12 +162,17 @@ func (l *layout) open(row table.Row, where string) (prepared, error) {
 
 // prepare tokenises rows, several at a time.
 func (l *loading) prepare(rows []prepared) {
+	severally(len(rows), func(i int) { rows[i].tokenise(l.data, l.layout, l.encode) })
+}
+
+// severally calls f for each i below n, several at a time.
+func severally(n int, f func(i int)) {
 	var wg sync.WaitGroup
-	workers := min(runtime.GOMAXPROCS(0), len(rows))
+	workers := min(runtime.GOMAXPROCS(0), n)
 	for w := range workers {
 		wg.Go(func() {
-			for i := w; i < len(rows); i += workers {
-				rows[i].tokenise(l.data, l.layout, l.encode)
+			for i := w; i < n; i += workers {
+				f(i)
 			}
 		})
 	}
@@ -187,6 +193,7 @@ type prepared struct {
 	lost     []Mark     // those that truncation took away
 	labelIDs []int32    // the tokens of labels in this row
 	swapped  bool       // Example.Swapped
+	made     bool       // by Augment
 	answer   string     // Example.Answer
 	failure  error      // that stops the loading: a label that is no token
 	flaw     string     // name of the filter that leaves it out; empty when none does
@@ -265,6 +272,9 @@ func (l *loading) add(p prepared) error {
 	}
 	if p.flaw == IdenticalOnce {
 		l.stats.SavedBy = max(l.stats.SavedBy, savingLength(p.full))
+	}
+	if p.made && slices.Contains([]string{Tied, Identical, IdenticalOnce}, p.flaw) {
+		p.flaw = MadeTied // which is as it should be, and no tie of the rows
 	}
 	switch {
 	case p.flaw != "":

@@ -18,6 +18,7 @@ type Pair struct {
 	Tie      bool    // neither is better
 	P        float32 // probability that Chosen is the better; 1 of a hard label, and 0 means 1 as well
 	Made     string  // of Augment: which of its kinds; "" of a row as it was
+	Long     bool    // the data set that it is of leaves it out as too long: it is counted, and not used
 
 	from keys // of the row that it was made of; empty of a row as it was
 }
@@ -52,14 +53,42 @@ func (k keys) heldOut(d spec.Data) bool {
 }
 
 // PairsOf lists the pairs of a data set, as Texts has them. They are on the sides
-// of its split on which it has them itself, whatever is made of them.
-func PairsOf(d spec.Data, texts []Text) []Pair {
-	all := Pairs(texts)
-	for i, p := range all {
-		all[i].from = p.keys()
-		all[i].from.split, all[i].from.seed = d.Split, d.Seed
+// of its split on which it has them itself, whatever is made of them. Those of a
+// row that it leaves out for its length are Long; without encode none is.
+func PairsOf(d spec.Data, texts []Text, encode Encode) []Pair {
+	long := make([]bool, len(texts))
+	if d.OverLength == "drop" && encode != nil {
+		severally(len(texts), func(i int) { long[i] = exceeds(d, texts[i].Prompt, texts[i].Responses, encode) })
 	}
-	return all
+	var all []Pair
+	for i, t := range texts {
+		for _, p := range Pairs([]Text{t}) {
+			p.from, p.Long = p.keys(), long[i]
+			p.from.split, p.from.seed = d.Split, d.Seed
+			all = append(all, p)
+		}
+	}
+	return Union(all)
+}
+
+// Within marks the pairs of which data set d leaves out a side for its length as
+// Long. They are those of d.
+func Within(d spec.Data, pairs []Pair, encode Encode) []Pair {
+	if d.OverLength != "drop" || encode == nil {
+		return pairs
+	}
+	out := slices.Clone(pairs)
+	severally(len(out), func(i int) {
+		p := &out[i]
+		p.Long = p.Long || exceeds(d, p.Prompt, [][]Message{p.Chosen, p.Rejected}, encode)
+	})
+	return out
+}
+
+// exceeds reports whether a row has a side that is longer than d.MaxLength.
+func exceeds(d spec.Data, prompt []Message, responses [][]Message, encode Encode) bool {
+	full, _, err := record{prompt: prompt, responses: responses}.sequences(encode)
+	return err == nil && longest(full) > d.MaxLength
 }
 
 // Apart leaves out the rows whose question some sets have as well, see Overlap.
@@ -165,9 +194,11 @@ func (l *loading) fromPair(p Pair) []prepared {
 	where := fmt.Sprintf("%s, pair %d", l.data.Name, p.Row+1)
 	rec := record{prompt: p.Prompt, responses: [][]Message{p.Chosen, p.Rejected}}
 	rec.keys = p.keys()
-	one := prepared{row: p.Row, where: where, record: rec, flaw: rec.flaw()}
+	one := prepared{row: p.Row, where: where, record: rec, made: p.Made != "", flaw: rec.flaw()}
 	switch {
 	case one.flaw != "":
+	case p.Long:
+		one.flaw = LongBefore
 	case slices.Equal(p.Chosen, p.Rejected):
 		one.flaw = Identical
 	case p.Tie && (l.data.Kind == kindPreference || len(l.layout.labels.names) < 3):

@@ -126,7 +126,7 @@ type Stats struct {
 
 // A Filter is one reason for which rows were left out.
 type Filter struct {
-	Name   string `json:"name"`   // NoPrompt to IdenticalOnce
+	Name   string `json:"name"`   // NoPrompt to MadeTied
 	Reason string `json:"reason"` // in words; of Refused, what the template said first
 	Before int    `json:"before"` // rows that came to it
 	After  int    `json:"after"`  // rows that passed

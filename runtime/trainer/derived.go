@@ -69,7 +69,7 @@ func (r *Run) pairs(ctx context.Context, m spec.Model, d spec.Data) ([]data.Pair
 		if err != nil {
 			return nil, err
 		}
-		pairs, err := r.pairs(ctx, m, part)
+		pairs, err := r.pairsWithin(ctx, m, part)
 		if err != nil {
 			return nil, err
 		}
@@ -89,13 +89,36 @@ func (r *Run) pairs(ctx context.Context, m spec.Model, d spec.Data) ([]data.Pair
 	return made.Pairs, nil
 }
 
+// pairsWithin is the pairs of data that other data is made of. Those that it leaves
+// out for their length are marked.
+func (r *Run) pairsWithin(ctx context.Context, m spec.Model, d spec.Data) ([]data.Pair, error) {
+	pairs, err := r.pairs(ctx, m, d)
+	if err != nil || program.IsRows(d) {
+		return pairs, err
+	}
+	encode, err := r.encoder(ctx, m, d)
+	if err != nil {
+		return nil, err
+	}
+	return data.Within(d, pairs, encode), nil
+}
+
 // rowPairs is the pairs of a source, with the sides that a label gave them.
 func (r *Run) rowPairs(ctx context.Context, m spec.Model, d spec.Data) ([]data.Pair, error) {
 	texts, err := r.rowTexts(ctx, m, d)
 	if err != nil {
 		return nil, err
 	}
-	pairs := data.PairsOf(d, texts)
+	encode, err := r.encoder(ctx, m, d)
+	if err != nil {
+		return nil, err
+	}
+	if d.Ties == "error" { // which the data itself says, used by a stage or not
+		if _, err := r.set(ctx, m, r.Program.Unjudged(d)); err != nil {
+			return nil, err
+		}
+	}
+	pairs := data.PairsOf(d, texts, encode)
 	if d.Label == "" {
 		return pairs, nil
 	}

@@ -230,3 +230,43 @@ func TestFilterNotThere(t *testing.T) {
 		t.Errorf("%s, %v", text, err)
 	}
 }
+
+// Comparisons, and what augment makes, have no rows that the data they are made of
+// leaves out for their length; these are counted. Ties of the source are an error
+// where it says so, whatever is made of it.
+func TestRowsThatWereTooLongStayOut(t *testing.T) {
+	r := ssrmRun(t, goBackend(t), "last")
+	m := r.Program.Stages[0].Model
+	ctx := context.Background()
+	whole, err := r.set(ctx, m, r.Program.Data[2])
+	if err != nil {
+		t.Fatal(err)
+	}
+	short := r.Program.Data[0]
+	prefs, err := r.set(ctx, m, short)
+	if err != nil {
+		t.Fatal(err)
+	}
+	short.MaxLength = 0
+	for _, e := range prefs.Train {
+		short.MaxLength = max(short.MaxLength, len(e.Sequences[0].IDs)-1, len(e.Sequences[1].IDs)-1)
+	}
+	r.world, r.Program.Data[0] = world{}, short
+	base, err := r.set(ctx, m, short)
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := base.Stats.Met(data.OverLong)
+	set, err := r.set(ctx, m, r.Program.Data[2])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if left == 0 || set.Stats.Met(data.LongBefore) != left || len(set.Train) != len(base.Train) || len(set.Train) == len(whole.Train) {
+		t.Errorf("%d left out of the pairs, %d of their comparisons; %d pairs, %d comparisons, and %d if all were there", left, set.Stats.Met(data.LongBefore), len(base.Train), len(set.Train), len(whole.Train))
+	}
+	short.Ties, short.Source = "error", "file:"+written(t, "tied.jsonl", `{"prompt":"q1","chosen":"a","rejected":"b"}`+"\n"+`{"prompt":"q2","chosen":"a","rejected":"a"}`+"\n")
+	r.world, r.Program.Data[0] = world{}, short
+	if _, err := r.set(ctx, m, r.Program.Data[2]); err == nil || !strings.Contains(err.Error(), "ties = error, and 1 row is left out") {
+		t.Error(err)
+	}
+}
