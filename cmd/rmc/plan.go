@@ -304,6 +304,9 @@ func (t *planText) made(s plan.Stage) {
 		t.fact("asks", "%s about what was made; leaves out what it is less than %g from the label of", s.Label.Scorer, s.Label.Least)
 	case s.Kind == plan.Label && s.Label.Scorer != "":
 		t.fact("asks", "%s, each pair %s; keeps what it is surer of than %g", s.Label.Scorer, orders(s), s.Label.Keep)
+	case s.Kind == plan.Label && s.Label.Policy != "":
+		t.fact("asks", "%s, with the weights that it has by then, %s", s.Label.Policy, questions(*s.Label))
+		t.fact("prompt", "%s", s.Label.Prompt)
 	case s.Kind == plan.Label:
 		t.fact("asks", "%s at %s, %s", s.Label.Model, s.Label.Endpoint, questions(*s.Label))
 		t.fact("prompt", "%s", s.Label.Prompt)

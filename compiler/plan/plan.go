@@ -321,6 +321,12 @@ func (b *builder) label(l *recipe.Label) {
 		s.Inputs = b.after(l.Scorer, b.inputs(l, l.Base))
 		own = append(own, decidingModel(l.Scorer.Spec), asked(l.Form))
 	}
+	if l.Policy != nil {
+		s.Model = l.Policy.Spec.Name
+		s.Inputs = b.after(l.Policy, s.Inputs)
+		p := l.Policy.Spec
+		own = append(own, decidingModel(p), p.Base, p.Tokenizer, p.Template)
+	}
 	b.add(s, own...)
 }
 

@@ -65,6 +65,7 @@ func (r *Recipe) Read() []*Model {
 		switch s := s.(type) {
 		case *Label:
 			add(s.Scorer)
+			add(s.Policy)
 		case *Train:
 			for _, m := range s.Reads.Models {
 				add(m)
@@ -170,6 +171,8 @@ type Label struct {
 	// says how a policy is.
 	Scorer *Model
 	Form   *Data
+	// Policy is the model of the recipe that answers where no server does.
+	Policy *Model
 }
 
 // StageName returns the label's name.

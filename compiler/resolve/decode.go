@@ -91,7 +91,7 @@ func (r *resolver) decodeString(v reflect.Value, f Field, expr ast.Expr) string 
 		}
 	case *ast.String:
 		text = x.Value
-		if len(f.OneOf) > 0 || f.Names != "" {
+		if len(f.OneOf) > 0 || f.Names != "" && f.Names != "policy" {
 			r.errs.Addf(diag.WrongType, span, "%s takes %s, without quotes", f.Name, f.Wants()).Help =
 				"write " + f.assigned(text, span)
 			return ""

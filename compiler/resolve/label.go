@@ -30,8 +30,9 @@ func (r *resolver) label(d *ast.Decl) {
 	if l.Data == nil { // reported, and nothing more is said of what reads it
 		r.meant[l.Name] = true
 	}
-	r.fill(v, path, "label "+l.Name, d.Name.Span, d.Body)
+	r.fillBut(v, path, "label "+l.Name, d.Name.Span, d.Body, r.asks(l, path))
 	r.endpoint(l, path)
+	r.policy(l, path)
 	r.scorer(l, path)
 	r.asked(l, path)
 	r.recipe.Labels = append(r.recipe.Labels, l)

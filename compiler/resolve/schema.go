@@ -80,7 +80,7 @@ func fieldOf(sf reflect.StructField, index int) Field {
 		Axis:      option == "axis",
 		Rest:      option == "rest",
 	}
-	if slices.Contains([]string{"encoder", "attribute", "suite", "model", "data"}, option) {
+	if slices.Contains([]string{"encoder", "attribute", "suite", "model", "data", "policy"}, option) {
 		f.Names = option
 	}
 	for _, unit := range strings.Split(tag.Get("unit"), "|") {
@@ -273,6 +273,8 @@ func (f Field) Wants() string {
 		return "a quoted source"
 	case f.Names == "data":
 		return "a list of data"
+	case f.Names == "policy":
+		return "a quoted text, or the name of a policy"
 	case f.Names != "":
 		article := "a "
 		if strings.ContainsAny(f.Names[:1], "ae") {

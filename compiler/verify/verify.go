@@ -31,6 +31,9 @@ func Recipe(r *recipe.Recipe, p *plan.Plan, f *facts.Facts) diag.List {
 			v.pair(u.Model, u.Data)
 		}
 	}
+	for _, l := range r.Labels {
+		v.answers(l)
+	}
 	for _, s := range r.Stages {
 		v.stage(s)
 	}

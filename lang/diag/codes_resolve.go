@@ -63,6 +63,7 @@ const (
 	BadSuite       Code = "R0224"
 	NotAsked       Code = "R0225"
 	MissingPrompt  Code = "R0226"
+	WhoAnswers     Code = "R0227"
 )
 
 // The examples below are this recipe with one change.
@@ -479,5 +480,11 @@ it was trained on: labels data with from = compare { … }, in a stage above.`,
 		Explain: `What a label asks is a template in Jinja: a file beside the recipe, prompt = "mine.jinja", or one of the standard library,
 prompt = "std/judge_pairwise.jinja". Its text becomes part of the program.`,
 		Example: example("train rm on prefs {", "label judged = llm on prefs { endpoint = \"http://127.0.0.1:8000/v1\", model = \"judge\", prompt = \"std/judge_pairwize.jinja\" }\n\ntrain rm on judged {"),
+	}, {
+		Code:  WhoAnswers,
+		Title: "a label that does not say whom it asks, or names two",
+		Explain: `A label that wants answers in words asks a server, endpoint = "http://…/v1" with the name that the model has there in quotes,
+model = "judge"; or a policy of the recipe, which is named without quotes and needs no server: model = gen.`,
+		Example: example("train rm on prefs {", "label judged = llm on prefs { model = \"judge\" }\n\ntrain rm on judged {"),
 	}}
 }

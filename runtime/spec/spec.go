@@ -11,6 +11,7 @@
 //	rmr:",rest"      takes every name that no other field has
 //	rmr:"name,call"  an objective with its arguments; resolved by the compiler
 //	rmr:"name,file"  a file whose text the compiler reads into the program
+//	rmr:"name,policy" a policy of the recipe without quotes, or any text in quotes
 //	rmr:"name,data"  what the field names without quotes: data, model, encoder, attribute, suite
 //	default:"value"  what holds when a recipe is silent, in recipe syntax;
 //	                 absent = the recipe must say it
@@ -269,12 +270,12 @@ type Label struct {
 	Kind string `rmr:",kind" one_of:"llm|model|rollout|filter" doc:"llm: a language model behind an OpenAI-compatible endpoint is asked which side is better; model: a model of the recipe is, as trained so far; rollout: a language model goes on from each step of a solution, and the step is labelled by whether that leads to the right answer; filter: of the pairs that augment made, those that a model of the recipe judges right already are left out"`
 	Data string // whose pairs are judged, or whose solutions are gone on from
 
-	// Policy is the model of the recipe that goes on, where Model names one without
+	// Policy is the model of the recipe that answers, where Model names one without
 	// quotes; then there is no Endpoint.
 	Policy string
 
-	Endpoint    string   `rmr:"endpoint" of:"llm|rollout" doc:"base address of an OpenAI-compatible server, up to /v1"`
-	Model       string   `rmr:"model" of:"llm|rollout" doc:"the model's name there"`
+	Endpoint    string   `rmr:"endpoint" of:"llm|rollout" doc:"base address of an OpenAI-compatible server, up to /v1; none where a policy of the recipe is asked"`
+	Model       string   `rmr:"model,policy" of:"llm|rollout" doc:"in quotes, the model's name at endpoint; without, a policy of the recipe, which answers with the weights that it has by then, and needs no endpoint"`
 	Key         string   `rmr:"key" of:"llm|rollout" default:"\"OPENAI_API_KEY\"" doc:"environment variable with the key; it may be unset where the server wants none"`
 	API         string   `rmr:"api" of:"llm|rollout" default:"chat" one_of:"chat|completions" doc:"chat: the prompt is a user's turn; completions: it is a text that the model goes on with"`
 	Ask         string   `rmr:"ask" of:"llm" default:"pairwise" one_of:"pairwise|pointwise" doc:"pairwise: which of the two responses is better; pointwise: a rating from 1 to 10 of each by itself, of which the higher mean wins"`
@@ -301,7 +302,7 @@ type Label struct {
 	Scorer string  `rmr:"scorer,model" of:"model|filter" doc:"the model that is asked, with the weights that it has by then"`
 	Keep   float64 `rmr:"keep" of:"model" default:"0.8" min:"0.5" max:"0.999999" doc:"a pair is kept if its better side has a higher probability than this (SSRM's threshold); the sides are exchanged where the model prefers the other"`
 	Least  float64 `rmr:"least" of:"filter" default:"0.2" min:"0" max:"1" doc:"a pair that was made is left out if the model's probability for its first side is less than this from its label, 1 or, where neither is better, ½ (RRM's threshold); the pairs themselves stay"`
-	Batch  int     `rmr:"batch" of:"model|filter" default:"16" unit:"pairs" min:"1" doc:"pairs per forward; it never changes a probability"`
+	Batch  int     `rmr:"batch" of:"llm|rollout|model|filter" default:"16" unit:"pairs|answers" min:"1" doc:"pairs per forward, or answers that a policy of the recipe writes at once; it changes no probability and no answer"`
 	Form   string  // of a policy that is asked: the labels data made by compare that it was trained on last, which says how
 }
 

@@ -74,7 +74,11 @@ func (r *Run) label(ctx context.Context, s program.Stage) (*judge.Summary, error
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return nil, err
 	}
-	result, err := judge.Judge{Label: s.Label, Dir: folder, Note: r.note}.Ask(ctx, questions)
+	local, err := r.local(ctx, s.Label)
+	if err != nil {
+		return nil, err
+	}
+	result, err := judge.Judge{Label: s.Label, Dir: folder, Note: r.note, Local: local}.Ask(ctx, questions)
 	if err != nil {
 		return nil, err
 	}

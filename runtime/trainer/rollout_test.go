@@ -327,3 +327,27 @@ func TestRolloutByAPolicyThatCannotBeAsked(t *testing.T) {
 		}
 	}
 }
+
+// A policy of the recipe is a judge as a server is, if a bad one.
+func TestJudgementsByAPolicy(t *testing.T) {
+	p := rolling(t, 1)
+	path := filepath.Join(t.TempDir(), "prefs.jsonl")
+	if err := os.WriteFile(path, []byte(strings.Repeat(`{"prompt": "who", "chosen": "you", "rejected": "me"}`+"\n", 3)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	prefs := spec.Data{Name: "prefs", Kind: "preference", Source: "file:" + path, Format: "prompt", Columns: spec.Columns{Kind: "same"}, MaxLength: 512, OverLength: "drop", Ties: "drop", Split: spec.Split{Kind: "none"}}
+	label := p.Stages[0].Label
+	label.Name, label.Kind, label.Data, label.API, label.Ask, label.Verdict, label.Orders, label.Undecided = "judged", "llm", "prefs", "chat", "pairwise", "last", "both", "drop"
+	label.Prompt, label.Text, label.Samples = "own.jinja", "{{ a[0].content }} or {{ b[0].content }}?", 2
+	p.Stages = []Stage{Label(label, prefs)}
+	dir := t.TempDir()
+	must(t, p, dir, "", "train")
+	rec, err := readRecord(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Three pairs are one question in two orders, of which there are two answers each.
+	if s := rec.Stages[0].Judged; s == nil || s.Pairs != 3 || s.Asked != 4 || s.Requests != 0 || s.Undecided != 3 {
+		t.Errorf("%+v", s)
+	}
+}
