@@ -2,6 +2,7 @@ package recipes
 
 import (
 	"encoding/hex"
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -46,7 +47,17 @@ func TestP7SourcesArePinned(t *testing.T) {
 }
 
 // linked are the pages and folders that a page leads to.
-var linked = regexp.MustCompile(`\]\(([^)#\s]+)(?:#[^)]*)?\)`)
+var linked = regexp.MustCompile(`\]\(([^)#\s]*)(?:#([^)]*))?\)`)
+
+// anchors are the names of a page's headings in a link.
+func anchors(text string) map[string]bool {
+	all := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
+		kept := regexp.MustCompile(`[^\pL\pN _-]`).ReplaceAllString(strings.ToLower(m[1]), "")
+		all[strings.ReplaceAll(kept, " ", "-")] = true
+	}
+	return all
+}
 
 func TestP7NoPathIsDead(t *testing.T) {
 	var pages []string
@@ -69,9 +80,29 @@ func TestP7NoPathIsDead(t *testing.T) {
 			if strings.Contains(m[1], "://") {
 				continue
 			}
-			if _, err := os.Stat(filepath.Join(filepath.Dir(page), m[1])); err != nil {
-				t.Errorf("%s leads to %s, which is not there", page, m[1])
+			if err := leads(page, string(text), m[1], m[2]); err != nil {
+				t.Errorf("%s leads to %s#%s: %v", page, m[1], m[2], err)
 			}
 		}
 	}
+}
+
+// leads says whether a link of a page leads to something: a file or folder, and in
+// a page a heading.
+func leads(page, text, to, anchor string) error {
+	if to != "" {
+		path := filepath.Join(filepath.Dir(page), to)
+		if _, err := os.Stat(path); err != nil || anchor == "" {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		text = string(content)
+	}
+	if !anchors(text)[anchor] {
+		return errors.New("there is no such heading")
+	}
+	return nil
 }
