@@ -14,6 +14,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/arch"
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/lock"
+	"github.com/rmc-lang/rmc/runtime/record"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/text"
 	"github.com/rmc-lang/rmc/stdlib"
@@ -201,7 +202,7 @@ func (g *gathering) tokens(m spec.Model, of *recipe.Data) {
 func (g *gathering) read(m spec.Model, of *recipe.Data, set *data.Set, err error, wanted bool) {
 	d, key := of.Spec, facts.Key(m.Name, of.Spec.Name)
 	var label *text.LabelError
-	var column *data.ColumnError
+	var column *record.ColumnError
 	var nothing *data.NothingLeftError
 	var unrated *data.UnratedError
 	switch {
@@ -239,7 +240,7 @@ func lenient(policy string) string {
 	return policy
 }
 
-func columnFacts(e *data.ColumnError) facts.Data {
+func columnFacts(e *record.ColumnError) facts.Data {
 	p := facts.ColumnProblem{Column: e.Column, Row: e.Row + 1, Rows: 1, Want: e.Want, Have: e.Have}
 	if e.Have == "" {
 		f := facts.Data{MissingColumns: []facts.ColumnProblem{p}}

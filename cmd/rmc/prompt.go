@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/rmc-lang/rmc/compiler/recipe"
-	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/record"
 	"github.com/rmc-lang/rmc/runtime/text/jinja"
 )
 
@@ -23,7 +23,7 @@ func (g *gathering) label(l *recipe.Label) {
 	if !ok {
 		return
 	}
-	if _, err := data.Solutions(l.Base.Spec, path); err != nil {
+	if _, err := record.Solutions(l.Base.Spec, path); err != nil {
 		g.wrong(l.Base.Path()+".source", err)
 	}
 }

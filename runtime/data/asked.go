@@ -3,8 +3,8 @@ package data
 import (
 	"errors"
 	"fmt"
-	"slices"
 
+	"github.com/rmc-lang/rmc/runtime/record"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/table"
 )
@@ -13,37 +13,33 @@ import (
 // scored: with a mark after each step, or of level outcome one. labelIDs is as
 // Set.LabelIDs. What d.OverLength would leave out is an error.
 func Solution(d spec.Data, question string, steps []string, encode Encode) (e Example, labelIDs []int32, err error) {
-	if err := checkLabels(d); err != nil {
+	if err := record.CheckLabels(d); err != nil {
 		return e, nil, err
 	}
-	l := &layout{kind: kindLabels, labels: newLabelling(d)}
-	s := solution{question: question, steps: slices.Clone(steps), outcome: []float32{}}
-	for range steps {
-		s.gold = append(s.gold, []float32{})
-	}
-	return l.score(d, l.dialogue(s), encode)
+	l := record.NewForm(d, record.KindLabels, "")
+	return score(l, d, l.ToScore(question, steps), encode)
 }
 
 // Compared is two answers to a conversation as an example that is to be scored: which
 // is better, the first or the second? As Solution.
 func Compared(d spec.Data, prompt, first, second []Message, encode Encode) (e Example, labelIDs []int32, err error) {
-	d.Level = levelOutcome
-	if err := checkLabels(d); err != nil {
+	d.Level = record.LevelOutcome
+	if err := record.CheckLabels(d); err != nil {
 		return e, nil, err
 	}
-	l := &layout{kind: kindLabels, labels: newLabelling(d)}
+	l := record.NewForm(d, record.KindLabels, "")
 	text, from, to := comparison(prompt, first, second)
-	s := &stepwise{turns: []string{text}, gold: [][]float32{{}}, from: from, to: to}
+	s := &record.Stepwise{Turns: []string{text}, Gold: [][]float32{{}}, From: from, To: to}
 	if len(prompt) == 0 {
-		s.flaw = NoPrompt
+		s.Flaw = record.NoPrompt
 	}
-	return l.score(d, s, encode)
+	return score(l, d, s, encode)
 }
 
 // score tokenises what must give marks.
-func (l *layout) score(d spec.Data, s *stepwise, encode Encode) (Example, []int32, error) {
-	p := prepared{where: "the row", record: s.record("")}
-	if p.flaw = p.record.flaw(); p.flaw == "" {
+func score(l *record.Layout, d spec.Data, s *record.Stepwise, encode Encode) (Example, []int32, error) {
+	p := prepared{where: "the row", record: s.Record("")}
+	if p.flaw = p.record.Flaw(); p.flaw == "" {
 		p.tokeniseSteps(d, l, encode)
 	}
 	switch {
@@ -53,7 +49,7 @@ func (l *layout) score(d spec.Data, s *stepwise, encode Encode) (Example, []int3
 		return Example{}, nil, p.refusal
 	case p.flaw == OverLong || p.flaw == CutWhole:
 		return Example{}, nil, fmt.Errorf("%d tokens exceed max_length = %d, and over_length = %s leaves nothing to score", longest(p.full), d.MaxLength, d.OverLength)
-	case p.flaw == Unlabelled:
+	case p.flaw == record.Unlabelled:
 		return Example{}, nil, errors.New("there is no step to score")
 	case p.flaw != "":
 		return Example{}, nil, errors.New(reasonOf(p.flaw))
@@ -67,34 +63,9 @@ func conversations(row table.Row, d spec.Data, encode Encode) ([]Example, error)
 	if d.From.Kind == "compare" {
 		return bothOrders(row, d, encode)
 	}
-	const where = "the row"
-	l := &layout{format: formatAuto, rename: d.Columns.Map}
-	question, err := l.asks(row, where)
+	question, all, err := record.SolutionsToScore(row, d)
 	if err != nil {
 		return nil, err
-	}
-	var all [][]string
-	switch name, _ := l.first(row, "steps", "responses", "response"); {
-	case name == "responses":
-		texts, err := l.list(row, where, name)
-		if err != nil {
-			return nil, err
-		}
-		for _, text := range texts {
-			all = append(all, CutSteps(text))
-		}
-	case name == "response":
-		text, err := l.text(row, where, name)
-		if err != nil {
-			return nil, err
-		}
-		all = [][]string{CutSteps(text)}
-	default:
-		steps, err := l.list(row, where, name)
-		if err != nil {
-			return nil, err
-		}
-		all = [][]string{steps}
 	}
 	var out []Example
 	for _, steps := range all {
@@ -111,17 +82,17 @@ func conversations(row table.Row, d spec.Data, encode Encode) ([]Example, error)
 // first side is shown second, and so Swapped.
 func bothOrders(row table.Row, d spec.Data, encode Encode) ([]Example, error) {
 	pairs := d
-	pairs.Kind = kindPreference
-	rec, err := scoredRecord(row, pairs)
+	pairs.Kind = record.KindPreference
+	rec, err := record.Scored(row, pairs)
 	if err != nil {
 		return nil, err
 	}
-	if len(rec.responses) != 2 {
-		return nil, fmt.Errorf("a comparison has two responses, not %d", len(rec.responses))
+	if len(rec.Responses) != 2 {
+		return nil, fmt.Errorf("a comparison has two responses, not %d", len(rec.Responses))
 	}
 	var out []Example
 	for first := range 2 {
-		e, _, err := Compared(d, rec.prompt, rec.responses[first], rec.responses[1-first], encode)
+		e, _, err := Compared(d, rec.Prompt, rec.Responses[first], rec.Responses[1-first], encode)
 		if err != nil {
 			return nil, err
 		}

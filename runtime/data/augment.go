@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rmc-lang/rmc/runtime/record"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -69,7 +70,7 @@ func Augment(d spec.Data, pairs []Pair) (Augmented, error) {
 // serves reports whether rows can be made of a pair: both sides are one answer, and
 // its data set has it.
 func serves(p Pair) bool {
-	return !p.Long && len(p.Chosen) == 1 && len(p.Rejected) == 1 && (record{prompt: p.Prompt, responses: [][]Message{p.Chosen, p.Rejected}}).flaw() == ""
+	return !p.Long && len(p.Chosen) == 1 && len(p.Rejected) == 1 && (record.Record{Prompt: p.Prompt, Responses: [][]Message{p.Chosen, p.Rejected}}).Flaw() == ""
 }
 
 // stripped is a pair with no white space around its answers, as those that are
@@ -144,7 +145,7 @@ func impossible(n, m int, pairs []Pair, commonest int) error {
 	}
 	prompt := pairs[commonest].Prompt
 	return fmt.Errorf("augmenting gives each row the answers of two others with two other prompts, and each row's answers to two others: "+
-		"that is impossible where a prompt has more than a third of the rows, and %q has %d of %d; leave some of them out", shortened(prompt[len(prompt)-1].Content), m, n)
+		"that is impossible where a prompt has more than a third of the rows, and %q has %d of %d; leave some of them out", record.Shortened(prompt[len(prompt)-1].Content), m, n)
 }
 
 // A kind is one of the rows that are made of three: first beats second if win,

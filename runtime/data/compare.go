@@ -4,13 +4,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-)
 
-// The marks of a comparison, as RLHFlow's pairwise preference models have them.
-const (
-	contextMark = "[CONTEXT]"
-	firstMark   = "[RESPONSE A]"
-	secondMark  = "[RESPONSE B]"
+	"github.com/rmc-lang/rmc/runtime/record"
 )
 
 // The orders of comparisons, as spec.From.Orders names them.
@@ -35,21 +30,21 @@ func (l *loading) orders(row int) []bool {
 	return []bool{coin != uint64(row&1)}
 }
 
-// comparison is a pair as a question with one label: first, second, or where there
+// question is a pair as a question with one label: first, second, or where there
 // is a third and the pair is tied, that.
-func (g labelling) comparison(p Pair, swapped bool) *stepwise {
+func question(g record.Labelling, p Pair, swapped bool) *record.Stepwise {
 	first, second := p.Chosen, p.Rejected
 	better := p.probability()
 	if swapped {
 		first, second, better = second, first, 1-better
 	}
-	gold := make([]float32, len(g.names))
+	gold := make([]float32, len(g.Names))
 	gold[0], gold[1] = better, 1-better
 	if p.Tie {
-		gold = g.hot[2]
+		gold = g.Hot[2]
 	}
 	text, from, to := comparison(p.Prompt, first, second)
-	return &stepwise{turns: []string{text}, gold: [][]float32{gold}, from: from, to: to}
+	return &record.Stepwise{Turns: []string{text}, Gold: [][]float32{gold}, From: from, To: to}
 }
 
 // Comparison is the user's turn that asks which of two answers to a conversation
@@ -64,7 +59,7 @@ func Comparison(prompt, first, second []Message) string {
 // comparison also says which bytes are the context's turns.
 func comparison(prompt, first, second []Message) (text string, from, to int) {
 	var b strings.Builder
-	b.WriteString(contextMark + " ")
+	b.WriteString(record.ContextMark + " ")
 	from = b.Len()
 	b.WriteString("\n")
 	for _, m := range prompt {
@@ -72,7 +67,7 @@ func comparison(prompt, first, second []Message) (text string, from, to int) {
 	}
 	b.WriteString("\n")
 	to = b.Len()
-	b.WriteString(" " + firstMark + " " + said(first) + " " + secondMark + " " + said(second) + " \n")
+	b.WriteString(" " + record.FirstMark + " " + said(first) + " " + record.SecondMark + " " + said(second) + " \n")
 	return b.String(), from, to
 }
 

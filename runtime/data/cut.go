@@ -3,19 +3,14 @@ package data
 import (
 	"fmt"
 	"slices"
-	"strings"
 
+	"github.com/rmc-lang/rmc/runtime/record"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
-// The reasons for which a row is left out, in the order they are looked for.
+// The other reasons for which a row is left out, in the order they are looked for.
 const (
-	NoPrompt      = "no prompt"          // the sides have no turn in common
-	Roles         = "roles"              // user and assistant do not alternate
-	Empty         = "empty"              // a turn without text, or no tokens
 	Unrated       = "unrated"            // a rating is missing, where missing = drop
-	Unlabelled    = "unlabelled"         // no step has a label
-	Mislabelled   = "mislabelled"        // a label is of a step that is not there
 	Prompts       = "two prompts"        // the sides answer different prompts, where the prompt is read
 	Tied          = "tied"               // two responses of a ranking have one rank
 	Refused       = "template"           // the chat template raised an error
@@ -30,12 +25,12 @@ const (
 // reasons explains each, in filter order.
 func reasons() []Filter {
 	return []Filter{
-		{Name: NoPrompt, Reason: "no turn comes before the response that all sides have in common"},
-		{Name: Roles, Reason: "turns are not user and assistant by turns, ending with assistant"},
-		{Name: Empty, Reason: "a turn has no text, or a side no tokens"},
+		{Name: record.NoPrompt, Reason: "no turn comes before the response that all sides have in common"},
+		{Name: record.Roles, Reason: "turns are not user and assistant by turns, ending with assistant"},
+		{Name: record.Empty, Reason: "a turn has no text, or a side no tokens"},
 		{Name: Unrated, Reason: "a rating is missing"},
-		{Name: Unlabelled, Reason: "no step has a label"},
-		{Name: Mislabelled, Reason: "a label is of a step that is not there"},
+		{Name: record.Unlabelled, Reason: "no step has a label"},
+		{Name: record.Mislabelled, Reason: "a label is of a step that is not there"},
 		{Name: Prompts, Reason: "the sides answer different prompts, and there is no prompt of both to read"},
 		{Name: Tied, Reason: "two responses have the same rank or score, or the label prefers neither"},
 		{Name: Refused, Reason: "the chat template refuses the conversation"},
@@ -48,65 +43,12 @@ func reasons() []Filter {
 	}
 }
 
-// flaw names what is wrong with a record's content, "" when nothing is.
-func (rec record) flaw() string {
-	if rec.steps != nil {
-		return rec.steps.problem()
-	}
-	if rec.ids != nil {
-		for _, ids := range rec.ids {
-			if len(ids) == 0 {
-				return Empty
-			}
-		}
-		return ""
-	}
-	if len(rec.prompt) == 0 {
-		return NoPrompt
-	}
-	for _, response := range rec.responses {
-		turns := slices.Concat(rec.prompt, response)
-		if !alternate(turns) {
-			return Roles
-		}
-		for _, m := range turns {
-			if m.Role != "system" && strings.TrimSpace(m.Content) == "" {
-				return Empty
-			}
-		}
-	}
-	return ""
-}
-
-// alternate reports whether turns are user, assistant, user, … after an
-// optional system turn, and end with assistant. Tool turns may stand anywhere
-// after the first user's and are not counted.
-func alternate(turns []Message) bool {
-	if len(turns) > 0 && turns[0].Role == "system" {
-		turns = turns[1:]
-	}
-	want := "user"
-	for _, m := range turns {
-		switch {
-		case m.Role == "tool" && want == "user":
-			want = "assistant" // an answer to a call that the assistant made
-		case m.Role != want:
-			return false
-		case want == "user":
-			want = "assistant"
-		default:
-			want = "user"
-		}
-	}
-	return len(turns) > 0 && turns[len(turns)-1].Role == "assistant"
-}
-
 // sequences tokenises a record, uncut. Prompt is what all sides share; asked
 // counts, of each, the tokens before the last turn's content.
-func (rec record) sequences(encode Encode) (out []Sequence, asked []int, err error) {
+func sequences(rec record.Record, encode Encode) (out []Sequence, asked []int, err error) {
 	prompt := -1
-	for _, response := range rec.responses {
-		e, err := encode(slices.Concat(rec.prompt, response))
+	for _, response := range rec.Responses {
+		e, err := encode(slices.Concat(rec.Prompt, response))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -116,8 +58,8 @@ func (rec record) sequences(encode Encode) (out []Sequence, asked []int, err err
 		}
 		out = append(out, Sequence{IDs: e.IDs})
 	}
-	for _, ids := range rec.ids {
-		out, asked = append(out, Sequence{IDs: ids}), append(asked, len(rec.promptIDs))
+	for _, ids := range rec.Ids {
+		out, asked = append(out, Sequence{IDs: ids}), append(asked, len(rec.PromptIDs))
 	}
 	if common := commonPrefix(out); prompt < 0 || common < prompt {
 		prompt = common
@@ -133,22 +75,14 @@ func (rec record) sequences(encode Encode) (out []Sequence, asked []int, err err
 func commonPrefix(seqs []Sequence) int {
 	n := len(seqs[0].IDs) - 1
 	for _, s := range seqs[1:] {
-		n = min(n, len(s.IDs)-1, firstDifference(seqs[0].IDs, s.IDs))
+		n = min(n, len(s.IDs)-1, record.FirstDifference(seqs[0].IDs, s.IDs))
 	}
 	return max(n, 0)
 }
 
-// firstDifference is the first index at which a and b differ; their common
-// length when one begins with the other.
-func firstDifference(a, b []int32) int {
-	n := min(len(a), len(b))
-	for i := range n {
-		if a[i] != b[i] {
-			return i
-		}
-	}
-	return n
-}
+// indistinct reports whether responses that are compared are the same tokens. Of
+// choices they may be: what a benchmark has is not left out.
+func indistinct(rec record.Record, seqs []Sequence) bool { return rec.Better == 0 && twins(seqs) }
 
 // twins reports whether two of the sequences are the same tokens.
 func twins(seqs []Sequence) bool {
@@ -168,7 +102,7 @@ func savingLength(seqs []Sequence) int {
 	need := 0
 	for i := range seqs {
 		for j := range i {
-			need = max(need, firstDifference(seqs[i].IDs, seqs[j].IDs)+1)
+			need = max(need, record.FirstDifference(seqs[i].IDs, seqs[j].IDs)+1)
 		}
 	}
 	return need
@@ -239,15 +173,15 @@ func checkPolicies(d spec.Data) error {
 	default:
 		return fmt.Errorf("no over_length %q: there are drop, truncate_left, truncate_right and error", d.OverLength)
 	}
-	if d.Ties != "drop" && d.Ties != "error" && d.Kind != kindRatings && d.Kind != kindLabels {
+	if d.Ties != "drop" && d.Ties != "error" && d.Kind != record.KindRatings && d.Kind != record.KindLabels {
 		return fmt.Errorf("no ties %q: there are drop and error", d.Ties)
 	}
 	var err error
 	switch d.Kind {
-	case kindRatings:
-		err = checkRatings(d)
-	case kindLabels:
-		err = checkLabels(d)
+	case record.KindRatings:
+		err = record.CheckRatings(d)
+	case record.KindLabels:
+		err = record.CheckLabels(d)
 	}
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rmc-lang/rmc/runtime/record"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -218,7 +219,7 @@ func TestColumnErrors(t *testing.T) {
 		})
 	}
 	_, err := load(t, recipe(), `{"prompt":"q","chosn":"a","rejected":"b"}`)
-	var column *ColumnError
+	var column *record.ColumnError
 	if !errors.As(err, &column) || column.Column != "chosen" || len(column.Known) != 3 {
 		t.Errorf("not a ColumnError with its facts: %#v", err)
 	}
@@ -227,12 +228,12 @@ func TestColumnErrors(t *testing.T) {
 func TestFlaws(t *testing.T) {
 	good := `{"prompt":"q","chosen":"a","rejected":"b"}`
 	for _, c := range []struct{ name, row, flaw string }{
-		{"empty response", `{"prompt":"q","chosen":" ","rejected":"b"}`, Empty},
-		{"empty prompt", `{"prompt":"","chosen":"a","rejected":"b"}`, Empty},
+		{"empty response", `{"prompt":"q","chosen":" ","rejected":"b"}`, record.Empty},
+		{"empty prompt", `{"prompt":"","chosen":"a","rejected":"b"}`, record.Empty},
 		{"identical", `{"prompt":"q","chosen":"a","rejected":"a"}`, Identical},
-		{"two users", `{"prompt":[{"role":"user","content":"x"},{"role":"user","content":"y"}],"chosen":"a","rejected":"b"}`, Roles},
-		{"ends with user", `{"prompt":"q","chosen":[{"role":"assistant","content":"a"},{"role":"user","content":"b"}],"rejected":"c"}`, Roles},
-		{"begins with assistant", `{"prompt":[{"role":"assistant","content":"x"}],"chosen":"a","rejected":"b"}`, Roles},
+		{"two users", `{"prompt":[{"role":"user","content":"x"},{"role":"user","content":"y"}],"chosen":"a","rejected":"b"}`, record.Roles},
+		{"ends with user", `{"prompt":"q","chosen":[{"role":"assistant","content":"a"},{"role":"user","content":"b"}],"rejected":"c"}`, record.Roles},
+		{"begins with assistant", `{"prompt":[{"role":"assistant","content":"x"}],"chosen":"a","rejected":"b"}`, record.Roles},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d := recipe()
@@ -251,7 +252,7 @@ func TestFlaws(t *testing.T) {
 	}
 	s := mustLoad(t, recipe(), `{"chosen":[{"role":"user","content":"q"},{"role":"assistant","content":"x"}],"rejected":[{"role":"user","content":"p"},{"role":"assistant","content":"y"}]}`,
 		`{"chosen":[{"role":"user","content":"q"},{"role":"assistant","content":"x"}],"rejected":[{"role":"user","content":"q"},{"role":"assistant","content":"y"}]}`)
-	if s.Stats.Met(NoPrompt) != 1 || s.Stats.Kept != 1 {
+	if s.Stats.Met(record.NoPrompt) != 1 || s.Stats.Kept != 1 {
 		t.Errorf("sides without a common turn: %+v", s.Stats)
 	}
 	_, err := load(t, recipe(), `{"prompt":"q","chosen":"a","rejected":"a"}`, `{"prompt":"q","chosen":"","rejected":"a"}`)

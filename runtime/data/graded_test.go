@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rmc-lang/rmc/runtime/record"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/table"
 	"github.com/rmc-lang/rmc/runtime/text"
@@ -24,11 +25,11 @@ func TestPublishedLabels(t *testing.T) {
 		{"processbench/gsm8k.json", "step", "processbench", 400, 400, 1361, 207, nil},
 		{"processbench/math.json", "step", "processbench", 1000, 1000, 3772, 594, nil},
 		{"processbench/gsm8k.json", "outcome", "processbench", 400, 400, 200, 200, nil},
-		{"mr-ben/math.json", "step", "mr_ben", 918, 917, 2910, 769, map[string]int{Empty: 1}},
+		{"mr-ben/math.json", "step", "mr_ben", 918, 917, 2910, 769, map[string]int{record.Empty: 1}},
 		{"mr-ben/math.json", "outcome", "mr_ben", 918, 918, 149, 769, nil},
 		{"big-bench-mistake/multistep_arithmetic.jsonl", "step", "bigbench_mistake", 300, 300, 855, 238, nil},
 		{"big-bench-mistake/multistep_arithmetic.jsonl", "outcome", "bigbench_mistake", 300, 300, 45, 255, nil},
-		{"prmbench/prm800k_test_p2_4o_circular.jsonl", "step", "prmbench", 534, 533, 4572, 714, map[string]int{Mislabelled: 1}},
+		{"prmbench/prm800k_test_p2_4o_circular.jsonl", "step", "prmbench", 534, 533, 4572, 714, map[string]int{record.Mislabelled: 1}},
 		{"gsm8k/example_model_solutions.jsonl", "outcome", "solutions", 5276, 5276, 2001, 3275, nil},
 		{"prm-samples/samples_prm800k.jsonl", "step", "prm800k", 6, 6, 44, 1, nil},
 		{"prm-samples/samples_math-shepherd.jsonl", "step", "math_shepherd", 7, 7, 5, 20, nil},
@@ -98,7 +99,7 @@ func TestPublishedTrees(t *testing.T) {
 			}
 		}
 	}
-	if s.Stats.Format != "math_aps" || s.Stats.Met(Unlabelled) != 0 || marks != nodes || s.Stats.Prompts != 3 {
+	if s.Stats.Format != "math_aps" || s.Stats.Met(record.Unlabelled) != 0 || marks != nodes || s.Stats.Prompts != 3 {
 		t.Errorf("%d marks of %d nodes; %+v", marks, nodes, s.Stats)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rmc-lang/rmc/runtime/record"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -30,8 +31,8 @@ func TestMadePairsKeepTheirSides(t *testing.T) {
 	held := 0
 	var turned []bool
 	for i, p := range pairs {
-		rec := record{prompt: all[i].Prompt, responses: all[i].Responses}
-		if own := d.Split.HeldOut("", rec.rowKey(), d.Seed); p.keys().heldOut(spec.Data{}) != own {
+		rec := record.Record{Prompt: all[i].Prompt, Responses: all[i].Responses}
+		if own := d.Split.HeldOut("", rowKey(rec, keys{}), d.Seed); p.keys().heldOut(spec.Data{}) != own {
 			t.Errorf("pair %d: held out is %v, and %v in its own data", i, !own, own)
 		} else if own {
 			held++

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rmc-lang/rmc/runtime/record"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/text"
 )
@@ -64,7 +65,7 @@ func shown(s *Set, e Example) string {
 	for _, m := range e.Marks {
 		b.WriteString(spelt(e.Sequences[0].IDs[from : m.At+1]))
 		from = m.At + 1
-		if one := likeliest(m.Gold); m.Gold[one] == 1 {
+		if one := record.Likeliest(m.Gold); m.Gold[one] == 1 {
 			fmt.Fprintf(&b, "{%s}", s.Labels[one])
 		} else {
 			fmt.Fprintf(&b, "%v", m.Gold)
@@ -198,7 +199,7 @@ func TestM2NoTagInAStep(t *testing.T) {
 	for _, c := range []struct{ step, want string }{
 		{"a ки", "a"}, {" a\nки\n", "a"}, {"руки", "руки"}, {"ки", "ки"}, {"a ки b", "a ки b"}, {"a ки ки", "a ки"},
 	} {
-		if got := clean(c.step); got != c.want {
+		if got := record.Clean(c.step); got != c.want {
 			t.Errorf("%q becomes %q, want %q", c.step, got, c.want)
 		}
 	}
@@ -279,11 +280,11 @@ func TestP4AskedAsTrained(t *testing.T) {
 func TestLabelFilters(t *testing.T) {
 	good := `{"prompt":"q","steps":["a"],"labels":[1]}`
 	for _, c := range []struct{ row, flaw string }{
-		{`{"prompt":"q","steps":["a","b"],"labels":[null,null]}`, Unlabelled},
-		{`{"prompt":"q","steps":[],"labels":[]}`, Unlabelled},
-		{`{"prompt":"q","steps":["a"," "],"labels":[1,0]}`, Empty},
-		{`{"prompt":" ","steps":["a"],"labels":[1]}`, NoPrompt},
-		{`{"prompt":"q","response":"  ","label":1}`, Unlabelled},
+		{`{"prompt":"q","steps":["a","b"],"labels":[null,null]}`, record.Unlabelled},
+		{`{"prompt":"q","steps":[],"labels":[]}`, record.Unlabelled},
+		{`{"prompt":"q","steps":["a"," "],"labels":[1,0]}`, record.Empty},
+		{`{"prompt":" ","steps":["a"],"labels":[1]}`, record.NoPrompt},
+		{`{"prompt":"q","response":"  ","label":1}`, record.Unlabelled},
 	} {
 		s := mustLoadLabels(t, signs(), good, c.row)
 		if s.Stats.Met(c.flaw) != 1 || s.Stats.Kept != 1 {
@@ -292,18 +293,18 @@ func TestLabelFilters(t *testing.T) {
 	}
 	bench := `{"problem":"q","steps":["a"],"label":0}`
 	for _, row := range []string{`{"problem":"q","steps":["a"],"label":1}`, `{"problem":"q","steps":["a"],"label":7}`} {
-		if s := mustLoadLabels(t, signs(), bench, row); s.Stats.Met(Mislabelled) != 1 {
+		if s := mustLoadLabels(t, signs(), bench, row); s.Stats.Met(record.Mislabelled) != 1 {
 			t.Errorf("%s: %+v", row, s.Stats.Filters)
 		}
 	}
 	for _, steps := range []string{"[2]", "[0]", "[1,9]"} {
 		row := fmt.Sprintf(`{"question":"q","modified_process":["a"],"original_process":["a"],"error_steps":%s}`, steps)
-		if s := mustLoadLabels(t, signs(), `{"question":"q","modified_process":["a"],"original_process":["b"],"error_steps":[1]}`, row); s.Stats.Met(Mislabelled) != 1 || s.Stats.Kept != 2 {
+		if s := mustLoadLabels(t, signs(), `{"question":"q","modified_process":["a"],"original_process":["b"],"error_steps":[1]}`, row); s.Stats.Met(record.Mislabelled) != 1 || s.Stats.Kept != 2 {
 			t.Errorf("%s: %+v", row, s.Stats.Filters)
 		}
 	}
 	if s := mustLoadLabels(t, signs(), `{"conversations":[{"role":"user","content":"q"},{"role":"assistant","content":"+"}]}`,
-		`{"conversations":[{"role":"user","content":"q"},{"role":"user","content":"r"}]}`, `{"conversations":[]}`); s.Stats.Met(Roles) != 2 {
+		`{"conversations":[{"role":"user","content":"q"},{"role":"user","content":"r"}]}`, `{"conversations":[]}`); s.Stats.Met(record.Roles) != 2 {
 		t.Errorf("%+v", s.Stats.Filters)
 	}
 }
@@ -472,13 +473,13 @@ func TestCutSteps(t *testing.T) {
 		{"руки a", []string{"руки a"}},
 		{" \n ", nil},
 	} {
-		if got := CutSteps(c.solution); !slices.Equal(got, c.want) {
+		if got := record.CutSteps(c.solution); !slices.Equal(got, c.want) {
 			t.Errorf("%q is cut to %q, want %q", c.solution, got, c.want)
 		}
 	}
 	for _, steps := range [][]string{{"a", "b c", "d"}, {"x = 1\ny = 2", "z"}} {
 		for _, join := range []string{" ки\n", "\n\n"} {
-			if got := CutSteps(strings.Join(steps, join)); !slices.Equal(got, steps) {
+			if got := record.CutSteps(strings.Join(steps, join)); !slices.Equal(got, steps) {
 				t.Errorf("%q joined with %q is cut to %q", steps, join, got)
 			}
 		}

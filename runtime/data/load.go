@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/rmc-lang/rmc/runtime/record"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/table"
 )
@@ -33,7 +34,7 @@ func Load(d spec.Data, path string, encode Encode) (*Set, error) {
 type loading struct {
 	data    spec.Data
 	encode  Encode
-	layout  *layout
+	layout  *record.Layout
 	stats   Stats
 	met     map[string]*Filter // by name; After counts the rows met until set
 	columns map[string]*profile
@@ -54,7 +55,7 @@ func (l *loading) read(path string) error {
 		return err
 	}
 	defer r.Close()
-	source := &rows{reader: r, data: l.data}
+	source := record.Read(r, l.data)
 	for {
 		some, err := l.some(source)
 		if err != nil && !errors.Is(err, io.EOF) {
@@ -80,59 +81,24 @@ func (l *loading) take(some []prepared) error {
 	return nil
 }
 
-// A rows reads a file example by example.
-type rows struct {
-	reader  *table.Reader
-	data    spec.Data
-	layout  *layout   // decided by the first row
-	row     table.Row // at hand
-	parts   int       // examples that it makes
-	where   string
-	counted int // examples read
-}
-
-// next is the next example's row. Its number counts the examples before it: where
-// each row makes one, the rows.
-func (s *rows) next() (row table.Row, where string, err error) {
-	if s.row.Part++; s.row.Part >= s.parts {
-		if s.row, err = s.reader.Next(); err != nil {
-			return table.Row{}, "", err
-		}
-		s.where = s.reader.Where(s.row)
-		if s.layout == nil {
-			if s.layout, err = newLayout(s.data, s.row, s.where); err != nil {
-				return table.Row{}, "", err
-			}
-		}
-		s.parts = s.layout.parts(s.row)
-	}
-	row, where = s.row, s.where
-	if s.parts > 1 {
-		where = fmt.Sprintf("%s, example %d of %d", where, s.row.Part+1, s.parts)
-	}
-	row.Number = s.counted
-	s.counted++
-	return row, where, nil
-}
-
 // some reads the next rows as records, untokenised.
-func (l *loading) some(source *rows) ([]prepared, error) {
+func (l *loading) some(source *record.Rows) ([]prepared, error) {
 	var some []prepared
 	for len(some) < chunk {
 		if l.data.Limit > 0 && l.stats.Read >= l.data.Limit {
 			return some, io.EOF
 		}
-		row, where, err := source.next()
+		row, where, err := source.Next()
 		if err != nil {
 			return some, err
 		}
-		l.layout = source.layout
+		l.layout = source.Layout
 		l.stats.Read++
 		l.observe(row)
-		if l.layout.kind == kindRatings {
+		if l.layout.Kind == record.KindRatings {
 			l.rate(row, where)
 		}
-		p, err := l.layout.open(row, where)
+		p, err := open(l.layout, row, where)
 		if err != nil {
 			return nil, err
 		}
@@ -142,20 +108,20 @@ func (l *loading) some(source *rows) ([]prepared, error) {
 }
 
 // open reads a row; a flaw of its content is part of the result.
-func (l *layout) open(row table.Row, where string) (prepared, error) {
+func open(l *record.Layout, row table.Row, where string) (prepared, error) {
 	p := prepared{row: row.Number, where: where}
 	var err error
-	p.record, err = l.record(row, where)
+	p.record, err = l.Record(row, where)
 	switch {
-	case errors.Is(err, errTied{}):
+	case errors.Is(err, record.TieError{}):
 		p.flaw = Tied
 		return p, nil
-	case errors.Is(err, errUnrated{}):
+	case errors.Is(err, record.MissingRatingError{}):
 		p.flaw = Unrated
 		return p, nil
 	}
 	if err == nil {
-		p.flaw = p.record.flaw()
+		p.flaw = p.record.Flaw()
 	}
 	return p, err
 }
@@ -183,56 +149,57 @@ func severally(n int, f func(i int)) {
 type prepared struct {
 	row    int
 	where  string
-	record record
+	record record.Record
+	from   keys // of the row that it is made of; empty of a row of a file
 
-	full     []Sequence // the responses, before truncation
-	cut      []Sequence // after it
-	lengths  []int      // Example.Lengths
-	prompt   []Sequence // the view prompt, before and after truncation; nil where it is not asked for
-	marks    []Mark     // of labels
-	lost     []Mark     // those that truncation took away
-	labelIDs []int32    // the tokens of labels in this row
-	swapped  bool       // Example.Swapped
-	made     bool       // by Augment
-	answer   string     // Example.Answer
-	failure  error      // that stops the loading: a label that is no token
-	flaw     string     // name of the filter that leaves it out; empty when none does
-	refusal  error      // what the template said; flaw is Refused
-	key      string     // promptKey
-	question string     // Example.Question
-	sample   string     // the prompt's last turn, shortened; once kept
+	full     []Sequence    // the responses, before truncation
+	cut      []Sequence    // after it
+	lengths  []int         // Example.Lengths
+	prompt   []Sequence    // the view prompt, before and after truncation; nil where it is not asked for
+	marks    []record.Mark // of labels
+	lost     []record.Mark // those that truncation took away
+	labelIDs []int32       // the tokens of labels in this row
+	swapped  bool          // Example.Swapped
+	made     bool          // by Augment
+	answer   string        // Example.Answer
+	failure  error         // that stops the loading: a label that is no token
+	flaw     string        // name of the filter that leaves it out; empty when none does
+	refusal  error         // what the template said; flaw is Refused
+	key      string        // promptKey
+	question string        // Example.Question
+	sample   string        // the prompt's last turn, shortened; once kept
 	heldOut  bool
 }
 
 // tokenise fills all that follows from the record.
-func (p *prepared) tokenise(d spec.Data, l *layout, encode Encode) {
+func (p *prepared) tokenise(d spec.Data, l *record.Layout, encode Encode) {
 	if p.flaw != "" {
 		return
 	}
-	if p.record.steps != nil {
+	if p.record.Steps != nil {
 		p.tokeniseSteps(d, l, encode)
 		return
 	}
 	var asked []int
-	if p.full, asked, p.refusal = p.record.sequences(encode); p.refusal != nil {
+	if p.full, asked, p.refusal = sequences(p.record, encode); p.refusal != nil {
 		p.flaw = Refused
 		return
 	}
-	if p.record.same(p.full) {
+	if indistinct(p.record, p.full) {
 		p.flaw = Identical
 		return
 	}
 	if p.cut, p.flaw = cut(p.full, d.MaxLength, d.OverLength); p.flaw != "" {
 		return
 	}
-	if p.record.same(p.cut) {
+	if indistinct(p.record, p.cut) {
 		p.flaw = IdenticalOnce
 		return
 	}
 	p.lengths = lengths(p.full, p.cut, asked, d.OverLength)
-	l.ratings.fill(p.record.columns, p.lengths)
+	l.Ratings.Fill(p.record.Columns, p.lengths)
 	if d.Prompts {
-		if p.prompt, p.flaw, p.refusal = p.record.promptAlone(d, encode); p.flaw != "" {
+		if p.prompt, p.flaw, p.refusal = promptAlone(p.record, d, encode); p.flaw != "" {
 			return
 		}
 	}
@@ -241,11 +208,11 @@ func (p *prepared) tokenise(d spec.Data, l *layout, encode Encode) {
 
 // place finds the side of the split that a row is on.
 func (p *prepared) place(d spec.Data) {
-	p.key = p.record.promptKey(p.full)
-	p.question = questionKey(p.record.prompt)
-	group := p.record.keys
+	p.key = promptKey(p.record, p.from, p.full)
+	p.question = questionKey(p.record.Prompt)
+	group := p.from
 	if group.prompt = p.key; d.Split.By == "row" {
-		group.row = p.record.rowKey()
+		group.row = rowKey(p.record, p.from)
 	}
 	p.heldOut = group.heldOut(d)
 }
@@ -289,10 +256,10 @@ func (l *loading) add(p prepared) error {
 
 // light drops what is not needed any more once a row is kept.
 func (p prepared) light() prepared {
-	if n := len(p.record.prompt); n > 0 {
-		p.sample = strings.Clone(shortened(p.record.prompt[n-1].Content))
+	if n := len(p.record.Prompt); n > 0 {
+		p.sample = strings.Clone(record.Shortened(p.record.Prompt[n-1].Content))
 	}
-	p.full, p.record = nil, record{columns: p.record.columns, better: p.record.better, place: p.record.place}
+	p.full, p.record = nil, record.Record{Columns: p.record.Columns, Better: p.record.Better, Place: p.record.Place}
 	if len(p.prompt) > 0 {
 		p.cut, p.prompt = append(p.cut, p.prompt[1]), nil
 	}
@@ -434,13 +401,13 @@ func (l *loading) prompts(rows []prepared) int {
 
 // set makes the result.
 func (l *loading) set(path string) (*Set, error) {
-	s := &Set{Columns: l.layout.numbers, Attributes: l.layout.ratings.names, Views: l.layout.views(l.data.Prompts), Train: examples(l.train), Holdout: examples(l.holdout)}
-	l.stats.Format, l.stats.Decided = l.layout.format, l.layout.why
+	s := &Set{Columns: l.layout.Numbers, Attributes: l.layout.Ratings.Names, Views: views(l.layout.Kind, l.data.Prompts), Train: examples(l.train), Holdout: examples(l.holdout)}
+	l.stats.Format, l.stats.Decided = l.layout.Format, l.layout.Why
 	l.stats.Filters = l.filters()
 	l.stats.MaxLength = l.data.MaxLength
 	l.stats.Columns = l.columnReports()
 	s.Stats = l.stats
-	if l.data.Kind == kindLabels {
+	if l.data.Kind == record.KindLabels {
 		s.Labels, s.LabelIDs = l.data.Labels, l.ids
 	}
 	s.count()
@@ -453,8 +420,8 @@ func (l *loading) set(path string) (*Set, error) {
 func examples(rows []prepared) []Example {
 	out := make([]Example, len(rows))
 	for i, p := range rows {
-		out[i] = Example{Row: p.row, Sequences: p.cut, Lengths: p.lengths, Columns: p.record.columns, Prompt: p.key,
-			Better: p.record.better, Subset: p.record.place.subset, Name: p.record.place.name,
+		out[i] = Example{Row: p.row, Sequences: p.cut, Lengths: p.lengths, Columns: p.record.Columns, Prompt: p.key,
+			Better: p.record.Better, Subset: p.record.Place.Subset, Name: p.record.Place.Name,
 			Marks: p.marks, Lost: p.lost, Swapped: p.swapped, Answer: p.answer, Question: p.question}
 	}
 	return out

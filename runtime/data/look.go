@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 
+	"github.com/rmc-lang/rmc/runtime/record"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/table"
 )
@@ -20,7 +21,7 @@ type Look struct {
 	Full    []Sequence         // before truncation; nil when the row was left out earlier
 	Cut     []Sequence         // what is trained on; nil when the row is left out
 	Lengths []int              // Example.Lengths; nil when the row is left out
-	Marks   []Mark             // Example.Marks; nil when the row is left out
+	Marks   []record.Mark      // Example.Marks; nil when the row is left out
 	Columns map[string]float32 // NaN for a rating that is missing
 	Dropped string             // why the row is left out; empty when it is kept
 	HeldOut bool               // of the hold-out part
@@ -37,44 +38,44 @@ func Preview(d spec.Data, path string, encode Encode, row int) (Look, error) {
 		return Look{}, err
 	}
 	defer r.Close()
-	source := &rows{reader: r, data: d}
+	source := record.Read(r, d)
 	for {
-		at, where, err := source.next()
+		at, where, err := source.Next()
 		if errors.Is(err, io.EOF) {
-			return Look{}, fmt.Errorf("%s has %d rows: there is no row %d", r.Name, source.counted, row+1)
+			return Look{}, fmt.Errorf("%s has %d rows: there is no row %d", r.Name, source.Counted, row+1)
 		}
 		if err != nil {
 			return Look{}, err
 		}
 		if at.Number == row {
-			return source.layout.look(d, at, where, encode)
+			return look(source.Layout, d, at, where, encode)
 		}
 	}
 }
 
-func (l *layout) look(d spec.Data, row table.Row, where string, encode Encode) (Look, error) {
-	p, err := l.open(row, where)
+func look(l *record.Layout, d spec.Data, row table.Row, where string, encode Encode) (Look, error) {
+	p, err := open(l, row, where)
 	if err != nil {
 		return Look{}, err
 	}
 	if p.tokenise(d, l, encode); p.failure != nil {
 		return Look{}, p.failure
 	}
-	out := Look{Row: row.Number, Where: where, Format: l.format, Views: l.views(d.Prompts), Full: p.full, HeldOut: p.heldOut, Columns: map[string]float32{}}
-	for _, response := range p.record.responses {
-		out.Turns = append(out.Turns, slices.Concat(p.record.prompt, response))
+	out := Look{Row: row.Number, Where: where, Format: l.Format, Views: views(l.Kind, d.Prompts), Full: p.full, HeldOut: p.heldOut, Columns: map[string]float32{}}
+	for _, response := range p.record.Responses {
+		out.Turns = append(out.Turns, slices.Concat(p.record.Prompt, response))
 	}
-	if s := p.record.steps; s != nil && s.ids == nil {
-		out.Turns = [][]Message{s.conversation(l.labels.tokens[0])}
+	if s := p.record.Steps; s != nil && s.Ids == nil {
+		out.Turns = [][]Message{s.Conversation(l.Labels.Tokens[0])}
 	}
 	if len(p.prompt) > 0 {
 		out.Full = append(slices.Clone(p.full), p.prompt[0])
-		if turns, _ := p.record.promptTurns(); turns != nil {
+		if turns, _ := promptTurns(p.record); turns != nil {
 			out.Turns = append(out.Turns, turns)
 		}
 	}
-	for i, v := range p.record.columns {
-		out.Columns[l.numbers[i]] = v
+	for i, v := range p.record.Columns {
+		out.Columns[l.Numbers[i]] = v
 	}
 	switch {
 	case p.refusal != nil:
@@ -93,11 +94,11 @@ func (l *layout) look(d spec.Data, row table.Row, where string, encode Encode) (
 // describes it one for each side. What d.OverLength would drop is an error, for
 // there is no score to give.
 func Scored(row map[string]any, d spec.Data, encode Encode) ([]Sequence, error) {
-	rec, err := scoredRecord(table.Row{Fields: row}, d)
+	rec, err := record.Scored(table.Row{Fields: row}, d)
 	if err != nil {
 		return nil, err
 	}
-	_, out, _, err := rec.scored(d, encode)
+	_, out, _, err := scored(rec, d, encode)
 	return out, err
 }
 
@@ -106,14 +107,14 @@ func Scored(row map[string]any, d spec.Data, encode Encode) ([]Sequence, error) 
 // labels data, see Solution and Compared, the examples are conversations with
 // marks: one for each solution, or one for each order of two responses.
 func Responses(row map[string]any, d spec.Data, encode Encode) ([]Example, error) {
-	if d.Kind == kindLabels {
+	if d.Kind == record.KindLabels {
 		return conversations(table.Row{Fields: row}, d, encode)
 	}
-	rec, err := scoredRecord(table.Row{Fields: row}, d)
+	rec, err := record.Scored(table.Row{Fields: row}, d)
 	if err != nil {
 		return nil, err
 	}
-	full, short, asked, err := rec.scored(d, encode)
+	full, short, asked, err := scored(rec, d, encode)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +125,7 @@ func Responses(row map[string]any, d spec.Data, encode Encode) ([]Example, error
 		if !d.Prompts {
 			continue
 		}
-		prompt, flaw, refusal := rec.only(i).promptAlone(d, encode)
+		prompt, flaw, refusal := promptAlone(only(rec, i), d, encode)
 		if refusal != nil {
 			return nil, refusal
 		}
@@ -139,7 +140,7 @@ func Responses(row map[string]any, d spec.Data, encode Encode) ([]Example, error
 // Answer is a response to a prompt as a sequence that is to be scored. What
 // d.OverLength would drop is an error.
 func Answer(d spec.Data, prompt, response []Message, encode Encode) (Sequence, error) {
-	_, out, _, err := record{prompt: prompt, responses: [][]Message{response}}.scored(d, encode)
+	_, out, _, err := scored(record.Record{Prompt: prompt, Responses: [][]Message{response}}, d, encode)
 	if err != nil {
 		return Sequence{}, err
 	}
@@ -147,26 +148,26 @@ func Answer(d spec.Data, prompt, response []Message, encode Encode) (Sequence, e
 }
 
 // only is a record of one of the responses.
-func (rec record) only(i int) record {
-	out := record{prompt: rec.prompt, promptIDs: rec.promptIDs}
-	if rec.ids != nil {
-		out.ids = rec.ids[i : i+1]
+func only(rec record.Record, i int) record.Record {
+	out := record.Record{Prompt: rec.Prompt, PromptIDs: rec.PromptIDs}
+	if rec.Ids != nil {
+		out.Ids = rec.Ids[i : i+1]
 	} else {
-		out.responses = rec.responses[i : i+1]
+		out.Responses = rec.Responses[i : i+1]
 	}
 	return out
 }
 
 // scored makes the sequences of a record that must give some, before and after
 // truncation, and counts the tokens before each last turn's content.
-func (rec record) scored(d spec.Data, encode Encode) (full, out []Sequence, asked []int, err error) {
-	if flaw := rec.flaw(); flaw != "" && flaw != NoPrompt {
+func scored(rec record.Record, d spec.Data, encode Encode) (full, out []Sequence, asked []int, err error) {
+	if flaw := rec.Flaw(); flaw != "" && flaw != record.NoPrompt {
 		return nil, nil, nil, fmt.Errorf("%s", reasonOf(flaw))
 	}
-	if encode == nil && len(rec.responses) > 0 {
+	if encode == nil && len(rec.Responses) > 0 {
 		return nil, nil, nil, errors.New(`the model was trained on token ids (format = ids) and reads no text; write {"ids": […]}`)
 	}
-	if full, asked, err = rec.sequences(encode); err != nil {
+	if full, asked, err = sequences(rec, encode); err != nil {
 		return nil, nil, nil, err
 	}
 	out, flaw := cut(full, d.MaxLength, d.OverLength)
@@ -174,51 +175,4 @@ func (rec record) scored(d spec.Data, encode Encode) (full, out []Sequence, aske
 		return nil, nil, nil, fmt.Errorf("%d tokens exceed max_length = %d, and over_length = %s leaves nothing to score", longest(full), d.MaxLength, d.OverLength)
 	}
 	return full, out, asked, nil
-}
-
-func scoredRecord(row table.Row, d spec.Data) (record, error) {
-	l := &layout{format: formatAuto, rename: d.Columns.Map}
-	const where = "the row"
-	switch {
-	case row.Fields["messages"] != nil:
-		turns, err := messages(row.Fields["messages"])
-		if err != nil {
-			return record{}, fmt.Errorf("messages: %w", err)
-		}
-		if len(turns) == 0 {
-			return record{}, fmt.Errorf("messages is empty")
-		}
-		return divide(turns), nil
-	case row.Fields["ids"] != nil:
-		return new(layout).idLists(row, where, "ids")
-	case row.Fields["response"] != nil:
-		return new(layout).promptAndResponse(row, where)
-	case d.Kind == kindRatings:
-		l.kind, l.format = kindRatings, d.Format
-		if l.format == formatAuto {
-			if err := l.decide(row, where); err != nil {
-				return record{}, err
-			}
-		}
-		return l.single(row, where)
-	case l.has(row, "responses") || l.has(row, "response_ids"):
-		l.kind = kindRanking
-		if err := l.decide(row, where); err != nil {
-			return record{}, err
-		}
-		return l.candidates(row, where) // in the row's order, whatever its ranks
-	case l.has(row, "output_1") && l.has(row, "output_2"):
-		rec, err := l.labelled(row, where)
-		if errors.Is(err, errTied{}) {
-			err = nil
-		}
-		return rec, err
-	case l.has(row, "chosen") || l.has(row, "chosen_ids"):
-		l.kind = kindPreference
-		if err := l.decide(row, where); err != nil {
-			return record{}, err
-		}
-		return l.sides(row, where)
-	}
-	return record{}, fmt.Errorf("the row has %s; what can be scored is messages, prompt and response, ids, or chosen and rejected", orNothing(columnNames(row.Fields)))
 }

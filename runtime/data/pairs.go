@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/rmc-lang/rmc/runtime/record"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -37,8 +38,8 @@ func (p Pair) keys() keys {
 	if p.from != (keys{}) {
 		return p.from
 	}
-	rec := record{prompt: p.Prompt, responses: [][]Message{p.Chosen, p.Rejected}}
-	return keys{prompt: rec.promptKey(nil), row: rec.rowKey()}
+	rec := record.Record{Prompt: p.Prompt, Responses: [][]Message{p.Chosen, p.Rejected}}
+	return keys{prompt: promptKey(rec, keys{}, nil), row: rowKey(rec, keys{})}
 }
 
 func (k keys) heldOut(d spec.Data) bool {
@@ -87,7 +88,7 @@ func Within(d spec.Data, pairs []Pair, encode Encode) []Pair {
 
 // exceeds reports whether a row has a side that is longer than d.MaxLength.
 func exceeds(d spec.Data, prompt []Message, responses [][]Message, encode Encode) bool {
-	full, _, err := record{prompt: prompt, responses: responses}.sequences(encode)
+	full, _, err := sequences(record.Record{Prompt: prompt, Responses: responses}, encode)
 	return err == nil && longest(full) > d.MaxLength
 }
 
@@ -144,8 +145,8 @@ func (p Pair) probability() float32 {
 // comparison, or two, see spec.From.Orders. A split by prompt puts a pair on the
 // side that it is on in the data it comes from, if fraction and seed are the same.
 func FromPairs(d spec.Data, pairs []Pair, encode Encode) (*Set, error) {
-	if d.Kind == kindLabels {
-		d.Level = levelOutcome // a comparison has one label
+	if d.Kind == record.KindLabels {
+		d.Level = record.LevelOutcome // a comparison has one label
 	}
 	if err := checkPolicies(d); err != nil {
 		return nil, err
@@ -154,7 +155,7 @@ func FromPairs(d spec.Data, pairs []Pair, encode Encode) (*Set, error) {
 		return nil, err
 	}
 	l := &loading{data: d, encode: encode, met: map[string]*Filter{}, columns: map[string]*profile{}}
-	l.layout = &layout{kind: d.Kind, format: "pairs", labels: newLabelling(d)}
+	l.layout = record.NewForm(d, d.Kind, "pairs")
 	for len(pairs) > 0 {
 		n := min(chunk, len(pairs))
 		var some []prepared
@@ -177,13 +178,13 @@ func FromPairs(d spec.Data, pairs []Pair, encode Encode) (*Set, error) {
 func checkPairs(d spec.Data) error {
 	orders := []string{ordersBalanced, ordersBoth, ordersChosenFirst}
 	switch {
-	case d.Kind != kindPreference && d.Kind != kindLabels:
+	case d.Kind != record.KindPreference && d.Kind != record.KindLabels:
 		return fmt.Errorf("pairs give preference or labels data, not %s", d.Kind)
 	case len(d.Extra) > 0:
 		return fmt.Errorf("rows that are made of rows have no column %q", d.Extra[0])
-	case d.Kind == kindLabels && !slices.Contains(orders, d.From.Orders):
+	case d.Kind == record.KindLabels && !slices.Contains(orders, d.From.Orders):
 		return fmt.Errorf("no orders %q: there are balanced, both and chosen_first", d.From.Orders)
-	case d.Kind == kindLabels && len(d.Labels) > 3:
+	case d.Kind == record.KindLabels && len(d.Labels) > 3:
 		return fmt.Errorf("labels are %v: of two responses the first is better, or the second, or neither", d.Labels)
 	}
 	return nil
@@ -192,29 +193,28 @@ func checkPairs(d spec.Data) error {
 // fromPair makes rows of a pair: one, or of both orders two.
 func (l *loading) fromPair(p Pair) []prepared {
 	where := fmt.Sprintf("%s, pair %d", l.data.Name, p.Row+1)
-	rec := record{prompt: p.Prompt, responses: [][]Message{p.Chosen, p.Rejected}}
-	rec.keys = p.keys()
-	one := prepared{row: p.Row, where: where, record: rec, made: p.Made != "", flaw: rec.flaw()}
+	rec := record.Record{Prompt: p.Prompt, Responses: [][]Message{p.Chosen, p.Rejected}}
+	one := prepared{row: p.Row, where: where, record: rec, made: p.Made != "", from: p.keys(), flaw: rec.Flaw()}
 	switch {
 	case one.flaw != "":
 	case p.Long:
 		one.flaw = LongBefore
 	case slices.Equal(p.Chosen, p.Rejected):
 		one.flaw = Identical
-	case p.Tie && (l.data.Kind == kindPreference || len(l.layout.labels.names) < 3):
+	case p.Tie && (l.data.Kind == record.KindPreference || len(l.layout.Labels.Names) < 3):
 		one.flaw = Tied
 	}
-	if l.data.Kind == kindPreference || one.flaw != "" {
+	if l.data.Kind == record.KindPreference || one.flaw != "" {
 		return []prepared{one}
 	}
 	var out []prepared
 	orders := l.orders(p.Row)
-	if rec.keys.heldOut(l.data) { // what is measured is asked in both
+	if one.from.heldOut(l.data) { // what is measured is asked in both
 		orders = []bool{false, true}
 	}
 	for _, swapped := range orders {
 		one.swapped = swapped
-		one.record.steps = l.layout.labels.comparison(p, swapped)
+		one.record.Steps = question(l.layout.Labels, p, swapped)
 		out = append(out, one)
 	}
 	return out

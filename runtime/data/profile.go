@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sort"
 
+	"github.com/rmc-lang/rmc/runtime/record"
 	"github.com/rmc-lang/rmc/runtime/table"
 )
 
@@ -55,7 +56,7 @@ func (l *loading) columnReports() []ColumnReport {
 	for name, p := range l.columns {
 		c := ColumnReport{Name: name, Type: p.kind, Missing: l.stats.Read - p.seen}
 		if c.Constant = !p.differs && p.seen > 1 && c.Missing == 0; c.Constant {
-			c.Value = shortened(p.value)
+			c.Value = record.Shortened(p.value)
 		}
 		out = append(out, c)
 	}

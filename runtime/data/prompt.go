@@ -3,18 +3,19 @@ package data
 import (
 	"slices"
 
+	"github.com/rmc-lang/rmc/runtime/record"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
-// views names the sequences of an example; a ranking's have no names.
-func (l *layout) views(prompts bool) []string {
+// views names the sequences of an example of a kind of data; a ranking's have no names.
+func views(kind string, prompts bool) []string {
 	var out []string
-	switch l.kind {
-	case kindPreference:
+	switch kind {
+	case record.KindPreference:
 		out = []string{"chosen", "rejected"}
-	case kindRatings:
+	case record.KindRatings:
 		out = []string{"response"}
-	case kindLabels:
+	case record.KindLabels:
 		out = []string{"conversation"}
 	}
 	if prompts {
@@ -36,9 +37,9 @@ func asked(turns []Message) []Message {
 }
 
 // promptTurns is what all sides answer; false if they answer different prompts.
-func (rec record) promptTurns() (prompt []Message, same bool) {
-	for i, response := range rec.responses {
-		one := asked(slices.Concat(rec.prompt, response))
+func promptTurns(rec record.Record) (prompt []Message, same bool) {
+	for i, response := range rec.Responses {
+		one := asked(slices.Concat(rec.Prompt, response))
 		if i > 0 && !slices.Equal(one, prompt) {
 			return nil, false
 		}
@@ -50,15 +51,15 @@ func (rec record) promptTurns() (prompt []Message, same bool) {
 // promptAlone makes the view prompt: the prompt rendered as a conversation of
 // its own and cut as one, before and after truncation. flaw says why the row
 // cannot stay, "" when it can.
-func (rec record) promptAlone(d spec.Data, encode Encode) (both []Sequence, flaw string, refusal error) {
-	ids := rec.promptIDs
-	if rec.ids == nil {
-		turns, same := rec.promptTurns()
+func promptAlone(rec record.Record, d spec.Data, encode Encode) (both []Sequence, flaw string, refusal error) {
+	ids := rec.PromptIDs
+	if rec.Ids == nil {
+		turns, same := promptTurns(rec)
 		if !same {
 			return nil, Prompts, nil
 		}
 		if len(turns) == 0 {
-			return nil, NoPrompt, nil
+			return nil, record.NoPrompt, nil
 		}
 		e, err := encode(turns)
 		if err != nil {
@@ -67,7 +68,7 @@ func (rec record) promptAlone(d spec.Data, encode Encode) (both []Sequence, flaw
 		ids = e.IDs
 	}
 	if len(ids) == 0 {
-		return nil, NoPrompt, nil
+		return nil, record.NoPrompt, nil
 	}
 	full := Sequence{IDs: ids, Prompt: len(ids)}
 	short, flaw := cutPrompt(full, d.MaxLength, d.OverLength)

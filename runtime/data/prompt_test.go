@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rmc-lang/rmc/runtime/record"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/text"
 )
@@ -52,11 +53,11 @@ func TestPromptsThatDiffer(t *testing.T) {
 		`{"chosen":"\n\nHuman: hi\n\nAssistant: yes","rejected":"\n\nHuman: hi\n\nAssistant: no"}`,
 		`{"chosen":"\n\nHuman: hi\n\nAssistant: yes","rejected":"\n\nHuman: ho\n\nAssistant: no"}`,
 	}
-	if s := mustLoad(t, recipe(), rows...); s.Stats.Kept != 2 || s.Stats.Met(NoPrompt) != 1 {
+	if s := mustLoad(t, recipe(), rows...); s.Stats.Kept != 2 || s.Stats.Met(record.NoPrompt) != 1 {
 		t.Errorf("%+v", s.Stats)
 	}
 	s := mustLoad(t, asking(), rows...)
-	if s.Stats.Kept != 1 || s.Stats.Met(Prompts) != 1 || s.Stats.Met(NoPrompt) != 1 {
+	if s.Stats.Kept != 1 || s.Stats.Met(Prompts) != 1 || s.Stats.Met(record.NoPrompt) != 1 {
 		t.Errorf("%+v", s.Stats)
 	}
 	d := asking()

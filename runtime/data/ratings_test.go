@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rmc-lang/rmc/runtime/record"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -138,7 +139,7 @@ func TestRatingErrors(t *testing.T) {
 		})
 	}
 	_, err := load(t, rated("goood"), row)
-	var column *ColumnError
+	var column *record.ColumnError
 	if !errors.As(err, &column) || column.Column != "goood" {
 		t.Errorf("a name that no row has is no ColumnError: %#v", err)
 	}
@@ -147,10 +148,10 @@ func TestRatingErrors(t *testing.T) {
 func TestRatingFlaws(t *testing.T) {
 	good := `{"messages":[{"role":"user","content":"q"},{"role":"assistant","content":"a"}],"good":1}`
 	for _, c := range []struct{ messages, flaw string }{
-		{`[{"role":"assistant","content":"a"}]`, NoPrompt},
-		{`[]`, NoPrompt},
-		{`[{"role":"user","content":"q"},{"role":"user","content":"a"}]`, Roles},
-		{`[{"role":"user","content":"q"},{"role":"assistant","content":" "}]`, Empty},
+		{`[{"role":"assistant","content":"a"}]`, record.NoPrompt},
+		{`[]`, record.NoPrompt},
+		{`[{"role":"user","content":"q"},{"role":"user","content":"a"}]`, record.Roles},
+		{`[{"role":"user","content":"q"},{"role":"assistant","content":" "}]`, record.Empty},
 	} {
 		s := mustLoad(t, rated("good"), good, `{"messages":`+c.messages+`,"good":1}`)
 		if s.Stats.Met(c.flaw) != 1 || s.Stats.Kept != 1 {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 
+	"github.com/rmc-lang/rmc/runtime/record"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/table"
 )
@@ -21,7 +22,7 @@ const Undecided = "undecided"
 func Relabel(set *Set, preferences map[int]int8) (*Set, error) {
 	out := *set
 	undecided := Filter{Name: Undecided, Reason: "the judge prefers neither side", Before: set.Stats.Kept}
-	margin := slices.Index(set.Columns, marginColumn)
+	margin := slices.Index(set.Columns, record.MarginColumn)
 	side := func(all []Example) []Example {
 		var kept []Example
 		for _, e := range all {
@@ -86,18 +87,18 @@ func Texts(d spec.Data, path string) ([]Text, error) {
 	}
 	defer r.Close()
 	var out []Text
-	source := &rows{reader: r, data: d}
+	source := record.Read(r, d)
 	for {
 		rows, err := l.some(source)
 		if err != nil && !errors.Is(err, io.EOF) {
 			return nil, err
 		}
-		if l.layout != nil && l.layout.format == formatIDs {
+		if l.layout != nil && l.layout.Format == record.FormatIDs {
 			return nil, fmt.Errorf("%s: the rows have token ids (format = ids) and no text", r.Name)
 		}
 		for _, p := range rows {
 			if p.flaw == "" {
-				out = append(out, Text{Row: p.row, Prompt: p.record.prompt, Responses: p.record.responses, Better: p.record.better})
+				out = append(out, Text{Row: p.row, Prompt: p.record.Prompt, Responses: p.record.Responses, Better: p.record.Better})
 			}
 		}
 		if err != nil || d.Limit > 0 && l.stats.Read >= d.Limit {

@@ -8,6 +8,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"slices"
+
+	"github.com/rmc-lang/rmc/runtime/record"
 )
 
 // A Set is a data source ready to train on.
@@ -45,12 +47,12 @@ type Example struct {
 	Subset string // of a benchmark, where spec.Data.Subsets asks for it
 	Name   string // what the row calls itself, where it does and spec.Data.Subsets asks
 	// Marks are the places of labels, ascending; the last is the conversation's last token.
-	Marks    []Mark
-	Lost     []Mark  // those behind them that truncation took away: nothing reads them, and a benchmark counts them
-	LabelIDs []int32 // of one that is to be scored, as Set.LabelIDs
-	Swapped  bool    // of a comparison: whether the side that is better is the second that is shown
-	Answer   string  // of a solution with labels: the final answer that it gives, see answer.Final; "" where it gives none
-	Question string  // hash of the prompt's text without case, white space and punctuation; "" for token ids
+	Marks    []record.Mark
+	Lost     []record.Mark // those behind them that truncation took away: nothing reads them, and a benchmark counts them
+	LabelIDs []int32       // of one that is to be scored, as Set.LabelIDs
+	Swapped  bool          // of a comparison: whether the side that is better is the second that is shown
+	Answer   string        // of a solution with labels: the final answer that it gives, see answer.Final; "" where it gives none
+	Question string        // hash of the prompt's text without case, white space and punctuation; "" for token ids
 }
 
 // A Sequence is one conversation, cut to the maximum length. The scored token
@@ -176,7 +178,7 @@ func (s *Set) countTokens(e Example) {
 		c.Lengths = append(c.Lengths, len(seq.IDs))
 		switch first := e.Sequences[0]; {
 		case i > 0 && i == len(e.Lengths): // the view prompt
-			c.TokensShared += int64(firstDifference(seq.IDs, first.IDs))
+			c.TokensShared += int64(record.FirstDifference(seq.IDs, first.IDs))
 		case i > 0:
 			c.TokensShared += int64(seq.Prompt)
 		}
@@ -202,19 +204,8 @@ func (s *Set) countMarks(e Example) {
 		if s.Stats.Marks == nil {
 			s.Stats.Marks = map[string]int{}
 		}
-		s.Stats.Marks[s.Labels[likeliest(m.Gold)]]++
+		s.Stats.Marks[s.Labels[record.Likeliest(m.Gold)]]++
 	}
-}
-
-// likeliest is the index of the largest of some, the first where several are.
-func likeliest(gold []float32) int {
-	best := 0
-	for i, p := range gold {
-		if p > gold[best] {
-			best = i
-		}
-	}
-	return best
 }
 
 // countPrompts counts the different prompts, and those on both sides.

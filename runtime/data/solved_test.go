@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rmc-lang/rmc/runtime/record"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -29,14 +30,14 @@ func TestSolutions(t *testing.T) {
 	} {
 		d := signs()
 		d.Columns = spec.Columns{Kind: "named", Map: c.columns}
-		got, err := Solutions(d, write(t, "rows.jsonl", strings.Join(c.rows, "\n")))
+		got, err := record.Solutions(d, write(t, "rows.jsonl", strings.Join(c.rows, "\n")))
 		if err != nil || fmt.Sprint(got) != c.want {
 			t.Errorf("%s: %v, %v\nwant %s", name, got, err, c.want)
 		}
 	}
 	d := signs()
 	d.Limit = 1
-	if got, err := Solutions(d, write(t, "rows.jsonl", `{"question":"q","steps":["a"],"answer":"1"}`+"\n"+`{"question":"q","steps":["a"]}`)); err != nil || len(got) != 1 {
+	if got, err := record.Solutions(d, write(t, "rows.jsonl", `{"question":"q","steps":["a"],"answer":"1"}`+"\n"+`{"question":"q","steps":["a"]}`)); err != nil || len(got) != 1 {
 		t.Errorf("limited: %v, %v", got, err)
 	}
 	for row, want := range map[string]string{
@@ -47,7 +48,7 @@ func TestSolutions(t *testing.T) {
 		`{"steps":["a"],"answer":"1"}`:                                                  "no column",
 		`{"problem":"q","steps":["a"],"label":0,"final_answer_correct":false,"id":"x"}`: `no column "answer"`,
 	} {
-		if _, err := Solutions(signs(), write(t, "rows.jsonl", row)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := record.Solutions(signs(), write(t, "rows.jsonl", row)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", row, err, want)
 		}
 	}

@@ -5,20 +5,22 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"hash"
+
+	"github.com/rmc-lang/rmc/runtime/record"
 )
 
 // promptKey hashes the prompt: its turns, or for token ids the tokens that all
-// sequences begin with.
-func (rec record) promptKey(seqs []Sequence) string {
-	if rec.keys.prompt != "" {
-		return rec.keys.prompt
+// sequences begin with; of a row that is made of another, that one's.
+func promptKey(rec record.Record, of keys, seqs []Sequence) string {
+	if of.prompt != "" {
+		return of.prompt
 	}
 	h := sha256.New()
 	switch {
-	case rec.ids == nil:
-		writeTurns(h, rec.prompt)
-	case rec.promptIDs != nil:
-		writeIDs(h, rec.promptIDs)
+	case rec.Ids == nil:
+		writeTurns(h, rec.Prompt)
+	case rec.PromptIDs != nil:
+		writeIDs(h, rec.PromptIDs)
 	default:
 		writeIDs(h, seqs[0].IDs[:seqs[0].Prompt])
 	}
@@ -26,16 +28,16 @@ func (rec record) promptKey(seqs []Sequence) string {
 }
 
 // rowKey hashes the whole row, so that equal rows stay together.
-func (rec record) rowKey() string {
-	if rec.keys.row != "" {
-		return rec.keys.row
+func rowKey(rec record.Record, of keys) string {
+	if of.row != "" {
+		return of.row
 	}
 	h := sha256.New()
-	writeTurns(h, rec.prompt)
-	for _, r := range rec.responses {
+	writeTurns(h, rec.Prompt)
+	for _, r := range rec.Responses {
 		writeTurns(h, r)
 	}
-	for _, ids := range rec.ids {
+	for _, ids := range rec.Ids {
 		writeIDs(h, ids)
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/record"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/suite"
 )
@@ -13,7 +14,7 @@ import (
 // Solutions of one question vote by what their answers mean; those without an
 // answer stand alone, and their silence elects nobody.
 func TestSolutionsVoteByTheirAnswers(t *testing.T) {
-	right, wrong := []data.Mark{{Gold: []float32{1, 0}}}, []data.Mark{{Gold: []float32{0, 1}}}
+	right, wrong := []record.Mark{{Gold: []float32{1, 0}}}, []record.Mark{{Gold: []float32{0, 1}}}
 	examples := []data.Example{
 		{Prompt: "q", Answer: "18", Marks: right}, {Prompt: "q", Answer: "$18.0", Marks: right}, {Prompt: "q", Answer: "17", Marks: wrong},
 		{Prompt: "r", Marks: wrong}, {Prompt: "r", Marks: wrong}, {Prompt: "r", Answer: "3", Marks: right},
@@ -51,7 +52,7 @@ func TestM1EveryProblemCounts(t *testing.T) {
 		for k := range 2 + q%3 {
 			right := (q+k)%2 == 0
 			gold := map[bool][]float32{true: {1, 0}, false: {0, 1}}[right]
-			examples = append(examples, data.Example{Prompt: fmt.Sprint("q", q), Marks: []data.Mark{{Gold: gold}}})
+			examples = append(examples, data.Example{Prompt: fmt.Sprint("q", q), Marks: []record.Mark{{Gold: gold}}})
 			scores = append(scores, float64(k))
 			said.steps = append(said.steps, [][]float64{{0.6, 0.4}})
 		}
@@ -99,11 +100,11 @@ func TestM8PageAndSummaryAreOneTable(t *testing.T) {
 // A solution whose wrong step truncation took away is no solution without one: it is
 // not found, whatever is said of the steps that are left, and the table says so.
 func TestErrorsThatAreCutAwayAreNotFound(t *testing.T) {
-	right, wrong := data.Mark{Gold: []float32{1, 0}}, data.Mark{Gold: []float32{0, 1}}
+	right, wrong := record.Mark{Gold: []float32{1, 0}}, record.Mark{Gold: []float32{0, 1}}
 	examples := []data.Example{
-		{Prompt: "a", Marks: []data.Mark{right}, Lost: []data.Mark{right, wrong}},
-		{Prompt: "b", Marks: []data.Mark{right, wrong}},
-		{Prompt: "c", Marks: []data.Mark{right}},
+		{Prompt: "a", Marks: []record.Mark{right}, Lost: []record.Mark{right, wrong}},
+		{Prompt: "b", Marks: []record.Mark{right, wrong}},
+		{Prompt: "c", Marks: []record.Mark{right}},
 	}
 	said := &sayings{steps: [][][]float64{{{0.9, 0.1}}, {{0.9, 0.1}, {0.2, 0.8}}, {{0.9, 0.1}}}}
 	s := Stage{Data: spec.Data{Kind: "labels"}, Suite: spec.Suite{Name: "s", Rule: spec.Rule{Kind: "first_error", Threshold: 0.5},

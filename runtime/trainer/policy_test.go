@@ -21,6 +21,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/model"
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/program"
+	"github.com/rmc-lang/rmc/runtime/record"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -72,7 +73,7 @@ func (ref torchLabels) conversations() *data.Set {
 	for i, c := range ref.Conversations {
 		e := data.Example{Row: i, Sequences: []data.Sequence{{IDs: c.IDs}}}
 		for k, at := range c.At {
-			e.Marks = append(e.Marks, data.Mark{At: at, Gold: c.Gold[k]})
+			e.Marks = append(e.Marks, record.Mark{At: at, Gold: c.Gold[k]})
 		}
 		set.Train = append(set.Train, e)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/judge"
 	"github.com/rmc-lang/rmc/runtime/program"
+	"github.com/rmc-lang/rmc/runtime/record"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -78,7 +79,7 @@ func (r *Run) solutions(ctx context.Context, s program.Stage) ([]judge.Solution,
 	if err != nil {
 		return nil, err
 	}
-	solved, err := data.Solutions(s.Data, local.Path)
+	solved, err := record.Solutions(s.Data, local.Path)
 	if err != nil {
 		return nil, fmt.Errorf("data %s: %w", s.Data.Name, err)
 	}

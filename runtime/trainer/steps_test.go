@@ -17,6 +17,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/program"
+	"github.com/rmc-lang/rmc/runtime/record"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -58,7 +59,7 @@ func gsm8kProblems(b *testing.B, n int) (all []problem) {
 			if err := json.Unmarshal(row[of], &one); err != nil {
 				b.Fatal(err)
 			}
-			p.solutions = append(p.solutions, data.CutSteps(one.Solution))
+			p.solutions = append(p.solutions, record.CutSteps(one.Solution))
 		}
 		all = append(all, p)
 	})
@@ -86,7 +87,7 @@ func apsProblems(b *testing.B, n int) (all []problem) {
 		p := problem{question: row.Question}
 		for _, text := range texts {
 			leaf := !slices.ContainsFunc(texts, func(other string) bool { return other != text && strings.HasPrefix(other, text) })
-			if steps := data.CutSteps(text); leaf && len(steps) > 0 {
+			if steps := record.CutSteps(text); leaf && len(steps) > 0 {
 				p.solutions = append(p.solutions, steps)
 			}
 		}

@@ -1,4 +1,4 @@
-package data
+package record
 
 import (
 	"fmt"
@@ -14,10 +14,10 @@ const (
 
 // A place is where in a benchmark a row is: of which subset, and what it is
 // called there.
-type place struct{ subset, name string }
+type place struct{ Subset, Name string }
 
 // inBench reads the place of a row, where a suite asks for it.
-func (l *layout) inBench(row table.Row, where string) (place, error) {
+func (l *Layout) inBench(row table.Row, where string) (place, error) {
 	if !l.subsets {
 		return place{}, nil
 	}
@@ -25,7 +25,7 @@ func (l *layout) inBench(row table.Row, where string) (place, error) {
 	if err != nil {
 		return place{}, err
 	}
-	switch id := l.value(row, idColumn).(type) {
+	switch id := l.Value(row, idColumn).(type) {
 	case nil:
 		return place{subset, ""}, nil
 	case string:
@@ -56,19 +56,19 @@ func isList(v any) bool {
 
 // choices reads a prompt and lists of chosen and of rejected responses to it:
 // each chosen one is better than each rejected one, and nothing else is known.
-func (l *layout) choices(row table.Row, where string) (record, error) {
+func (l *Layout) choices(row table.Row, where string) (Record, error) {
 	prompt, err := l.turns(row, where, "prompt", "user")
 	if err != nil {
-		return record{}, err
+		return Record{}, err
 	}
-	rec := record{prompt: prompt}
+	rec := Record{Prompt: prompt}
 	for _, side := range []string{"chosen", "rejected"} {
 		if !l.has(row, side) {
-			return record{}, l.missing(row, where, side)
+			return Record{}, l.Missing(row, where, side)
 		}
-		list, ok := l.value(row, side).([]any)
+		list, ok := l.Value(row, side).([]any)
 		if !ok || len(list) == 0 {
-			return record{}, l.mistyped(row, where, side, "a list of responses", l.value(row, side))
+			return Record{}, l.mistyped(row, where, side, "a list of responses", l.Value(row, side))
 		}
 		for i, item := range list {
 			if text, ok := item.(string); ok {
@@ -76,17 +76,13 @@ func (l *layout) choices(row table.Row, where string) (record, error) {
 			}
 			answer, err := messages(item)
 			if err != nil {
-				return record{}, fmt.Errorf("%s: column %q: response %d: %w", where, l.column(side), i+1, err)
+				return Record{}, fmt.Errorf("%s: column %q: response %d: %w", where, l.Column(side), i+1, err)
 			}
-			rec.responses = append(rec.responses, withoutPrompt(answer, prompt))
+			rec.Responses = append(rec.Responses, withoutPrompt(answer, prompt))
 		}
 		if side == "chosen" {
-			rec.better = len(rec.responses)
+			rec.Better = len(rec.Responses)
 		}
 	}
 	return rec, nil
 }
-
-// same reports whether responses that are compared are the same tokens. Of
-// choices they may be: what a benchmark has is not left out.
-func (rec record) same(seqs []Sequence) bool { return rec.better == 0 && twins(seqs) }

@@ -1,4 +1,4 @@
-package data
+package record
 
 import (
 	"fmt"
@@ -12,7 +12,7 @@ import (
 // prmBench reads a chain that was made wrong, of which all wrong steps are
 // listed, 1-based, and in a further example the chain that it was made of, in
 // which all are right.
-func (l *layout) prmBench(row table.Row, where string) (s solution, err error) {
+func (l *Layout) prmBench(row table.Row, where string) (s solution, err error) {
 	question, steps := "modified_question", "modified_process"
 	if row.Part == 1 {
 		question, steps = "original_question", "original_process"
@@ -27,14 +27,14 @@ func (l *layout) prmBench(row table.Row, where string) (s solution, err error) {
 		return s, err
 	}
 	for range s.steps {
-		s.gold = append(s.gold, l.labels.verdict(true))
+		s.gold = append(s.gold, l.Labels.verdict(true))
 	}
 	if row.Part == 1 {
 		return s, nil
 	}
-	wrong, ok := l.value(row, "error_steps").([]any)
+	wrong, ok := l.Value(row, "error_steps").([]any)
 	if !ok {
-		return s, l.mistyped(row, where, "error_steps", "a list of numbers of steps", l.value(row, "error_steps"))
+		return s, l.mistyped(row, where, "error_steps", "a list of numbers of steps", l.Value(row, "error_steps"))
 	}
 	for _, item := range wrong {
 		n, ok := number(item)
@@ -45,13 +45,13 @@ func (l *layout) prmBench(row table.Row, where string) (s solution, err error) {
 			s.flaw = Mislabelled
 			return s, nil
 		}
-		s.gold[int(n)-1] = l.labels.verdict(false)
+		s.gold[int(n)-1] = l.Labels.verdict(false)
 	}
 	return s, nil
 }
 
 // bothChains reports whether a row has a chain besides the one made of it.
-func (l *layout) bothChains(row table.Row) bool {
+func (l *Layout) bothChains(row table.Row) bool {
 	made, _ := l.list(row, "", "modified_process")
 	from, err := l.list(row, "", "original_process")
 	return err == nil && !slices.Equal(made, from)
@@ -67,11 +67,11 @@ type candidate struct {
 // answers lists the solutions of a row: columns with objects of solution and
 // is_correct, by name, as GSM8K's; or the lists answers and labels (or label), as
 // RLHFlow's test sets.
-func (l *layout) answers(row table.Row) []candidate {
+func (l *Layout) answers(row table.Row) []candidate {
 	var out []candidate
-	texts, isList := l.value(row, "answers").([]any)
+	texts, isList := l.Value(row, "answers").([]any)
 	name, _ := l.first(row, "labels", "label")
-	labels, labelled := l.value(row, name).([]any)
+	labels, labelled := l.Value(row, name).([]any)
 	for i := range texts {
 		if isList && labelled && len(texts) == len(labels) {
 			out = append(out, candidate{name, texts[i], labels[i]})
@@ -90,7 +90,7 @@ func (l *layout) answers(row table.Row) []candidate {
 
 // oneOfAnswers reads one of a row's solutions. Only the whole has a label: of level step
 // it stands after the last.
-func (l *layout) oneOfAnswers(row table.Row, where string) (s solution, err error) {
+func (l *Layout) oneOfAnswers(row table.Row, where string) (s solution, err error) {
 	if s.question, err = l.asks(row, where); err != nil {
 		return s, err
 	}
@@ -104,8 +104,8 @@ func (l *layout) oneOfAnswers(row table.Row, where string) (s solution, err erro
 	if !ok {
 		return s, l.mistyped(row, where, one.column, "a solution, a text,", one.text)
 	}
-	if s.outcome, ok = l.labels.read(one.label); !ok {
-		return s, l.mistyped(row, where, one.column, l.labels.want(), one.label)
+	if s.outcome, ok = l.Labels.read(one.label); !ok {
+		return s, l.mistyped(row, where, one.column, l.Labels.want(), one.label)
 	}
 	s.steps = CutSteps(text)
 	s.gold = make([][]float32, len(s.steps))
@@ -126,14 +126,14 @@ type tree struct {
 
 // tree reads the nodes of a row, sorted, so that each comes after its parent: the
 // longest other node that it begins with.
-func (l *layout) tree(row table.Row, where string) (*tree, error) {
+func (l *Layout) tree(row table.Row, where string) (*tree, error) {
 	question, err := l.asks(row, where)
 	if err != nil {
 		return nil, err
 	}
-	nodes, ok := l.value(row, "reasoning_steps").([]any)
+	nodes, ok := l.Value(row, "reasoning_steps").([]any)
 	if !ok {
-		return nil, l.mistyped(row, where, "reasoning_steps", "a list of beginnings with values", l.value(row, "reasoning_steps"))
+		return nil, l.mistyped(row, where, "reasoning_steps", "a list of beginnings with values", l.Value(row, "reasoning_steps"))
 	}
 	values := map[string]float64{}
 	var texts []string
@@ -180,7 +180,7 @@ func grow(texts []string, values map[string]float64) *tree {
 
 // branch reads one leaf of a row's tree with the steps that lead to it. A step of
 // several leaves has its label in the first of them alone.
-func (l *layout) branch(row table.Row, where string) (s solution, err error) {
+func (l *Layout) branch(row table.Row, where string) (s solution, err error) {
 	if s.question, err = l.asks(row, where); err != nil {
 		return s, err
 	}
@@ -201,7 +201,7 @@ func (l *layout) branch(row table.Row, where string) (s solution, err error) {
 		}
 		var gold []float32
 		if !seen[n] {
-			gold = l.labels.soft(t.values[n])
+			gold = l.Labels.soft(t.values[n])
 		}
 		s.steps, s.gold = append(s.steps, t.texts[n]), append(s.gold, gold)
 	}
@@ -212,39 +212,39 @@ func (l *layout) branch(row table.Row, where string) (s solution, err error) {
 
 // placed reads token ids with the places of labels: ids, at (the index of the
 // token before each label) and labels. The texts of the labels are ids as well.
-func (l *layout) placed(row table.Row, where string) (record, error) {
+func (l *Layout) placed(row table.Row, where string) (Record, error) {
 	rec, err := l.idLists(row, where, "ids")
 	if err != nil {
-		return record{}, err
+		return Record{}, err
 	}
 	places, err := l.tokenLists(row, where, "at")
 	if err != nil {
-		return record{}, err
+		return Record{}, err
 	}
-	labels, ok := l.value(row, "labels").([]any)
+	labels, ok := l.Value(row, "labels").([]any)
 	if !ok || len(labels) != len(places[0]) {
-		return record{}, l.mistyped(row, where, "labels", "a list of labels, one for each of at,", l.value(row, "labels"))
+		return Record{}, l.mistyped(row, where, "labels", "a list of labels, one for each of at,", l.Value(row, "labels"))
 	}
-	s := &stepwise{ids: rec.ids[0], promptTokens: len(rec.promptIDs)}
-	if s.labelIDs, err = l.labels.ids(); err != nil {
-		return record{}, fmt.Errorf("%s: %w", where, err)
+	s := &Stepwise{Ids: rec.Ids[0], PromptTokens: len(rec.PromptIDs)}
+	if s.LabelIDs, err = l.Labels.ids(); err != nil {
+		return Record{}, fmt.Errorf("%s: %w", where, err)
 	}
 	for i, v := range labels {
-		gold, ok := l.labels.read(v)
+		gold, ok := l.Labels.read(v)
 		if !ok {
-			return record{}, l.mistyped(row, where, "labels", l.labels.want(), v)
+			return Record{}, l.mistyped(row, where, "labels", l.Labels.want(), v)
 		}
-		if at := int(places[0][i]); at >= len(s.ids) || i > 0 && at <= int(places[0][i-1]) {
-			s.flaw = Mislabelled
+		if at := int(places[0][i]); at >= len(s.Ids) || i > 0 && at <= int(places[0][i-1]) {
+			s.Flaw = Mislabelled
 		} else if gold != nil {
-			s.marks = append(s.marks, Mark{At: at, Gold: gold})
+			s.Marks = append(s.Marks, Mark{At: at, Gold: gold})
 		}
 	}
-	if n := len(s.marks); n > 0 {
-		s.ids = s.ids[:s.marks[n-1].At+1]
-	} else if s.flaw == "" {
-		s.flaw = Unlabelled
+	if n := len(s.Marks); n > 0 {
+		s.Ids = s.Ids[:s.Marks[n-1].At+1]
+	} else if s.Flaw == "" {
+		s.Flaw = Unlabelled
 	}
-	rec.steps = s
+	rec.Steps = s
 	return rec, nil
 }

@@ -1,4 +1,6 @@
-package data
+// Package record is what a row says, whatever its layout: a prompt and responses,
+// token ids, ratings, the labels of steps, in words and numbers, untokenised.
+package record
 
 import (
 	"fmt"
@@ -22,47 +24,47 @@ const (
 	formatHH       = "hh_dialogue"
 	formatLLMBar   = "llmbar"
 	formatNeMo     = "nemo"
-	formatIDs      = "ids"
+	FormatIDs      = "ids"
 )
 
+// The kinds of data, as spec.Data.Kind names them.
 const (
-	kindPreference = "preference"
-	kindRanking    = "ranking"
-	kindRatings    = "ratings"
-	kindLabels     = "labels"
+	KindPreference = "preference"
+	KindRanking    = "ranking"
+	KindRatings    = "ratings"
+	KindLabels     = "labels"
 )
 
 // The column that is taken without being asked for where rows have it.
-const marginColumn = "margin"
+const MarginColumn = "margin"
 
 // The column with the tokens of the prompt, of the ids layout.
 const promptColumn = "prompt_ids"
 
-// A record is a row in one form, whatever its layout was: a prompt and the
+// A Record is a row in one form, whatever its layout was: a prompt and the
 // responses to it, first the better. Of the ids format only ids is filled, and
 // promptIDs where the rows have it. Of labels data steps is what is rendered.
-type record struct {
-	prompt    []Message
-	responses [][]Message
-	ids       [][]int32
-	promptIDs []int32
-	columns   []float32 // as named by layout.numbers
-	better    int       // Example.Better
-	place     place
-	steps     *stepwise
-	keys      keys // of pairs
+type Record struct {
+	Prompt    []Message
+	Responses [][]Message
+	Ids       [][]int32
+	PromptIDs []int32
+	Columns   []float32 // as named by layout.numbers
+	Better    int       // Example.Better
+	Place     place
+	Steps     *Stepwise
 }
 
-// A layout says where in a row the parts of a record are.
-type layout struct {
-	kind     string // preference, ranking, ratings or labels
-	format   string // decided
-	why      string // how, where it was decided here
+// A Layout says where in a row the parts of a record are.
+type Layout struct {
+	Kind     string // preference, ranking, ratings or labels
+	Format   string // decided
+	Why      string // how, where it was decided here
 	rename   map[string]string
-	numbers  []string // the columns that are numbers for the objective; of ratings, the attributes first
-	ratings  ratings
+	Numbers  []string // the columns that are numbers for the objective; of ratings, the attributes first
+	Ratings  ratings
 	subsets  bool // whether rows say of which subset they are
-	labels   labelling
+	Labels   Labelling
 	byPrompt bool // whether the split must know the prompts
 	// unlabelled is spec.Data.Unlabelled.
 	unlabelled bool
@@ -80,6 +82,7 @@ type ColumnError struct {
 	Help   string   // may be empty
 }
 
+// Error says where which column is missing or wrong, and what to do.
 func (e *ColumnError) Error() string {
 	if e.Have != "" {
 		return fmt.Sprintf("%s: column %q is %s where %s is wanted", e.Where, e.Column, e.Have, e.Want)
@@ -98,18 +101,23 @@ func orNothing(names []string) string {
 	return strings.Join(names, ", ")
 }
 
+// NewForm is the layout of what is in its form already: it reads no rows.
+func NewForm(d spec.Data, kind, format string) *Layout {
+	return &Layout{Kind: kind, Format: format, Labels: newLabelling(d)}
+}
+
 // newLayout decides how to read rows like first, which stands at where.
-func newLayout(d spec.Data, first table.Row, where string) (*layout, error) {
-	l := &layout{kind: d.Kind, format: d.Format, rename: d.Columns.Map, numbers: d.Extra, subsets: d.Subsets, labels: newLabelling(d)}
+func newLayout(d spec.Data, first table.Row, where string) (*Layout, error) {
+	l := &Layout{Kind: d.Kind, Format: d.Format, rename: d.Columns.Map, Numbers: d.Extra, subsets: d.Subsets, Labels: newLabelling(d)}
 	l.byPrompt = d.Split.Kind == "holdout" && d.Split.By == "prompt"
 	l.unlabelled = d.Unlabelled
 	switch {
-	case !slices.Contains([]string{kindPreference, kindRanking, kindRatings, kindLabels}, l.kind):
-		return nil, fmt.Errorf("no data kind %q: there are preference, ranking, ratings and labels", l.kind)
-	case l.kind == kindRanking && d.Prompts:
+	case !slices.Contains([]string{KindPreference, KindRanking, KindRatings, KindLabels}, l.Kind):
+		return nil, fmt.Errorf("no data kind %q: there are preference, ranking, ratings and labels", l.Kind)
+	case l.Kind == KindRanking && d.Prompts:
 		return nil, fmt.Errorf("prompts of ranking data cannot be read on their own: its rows have sequences in any number; make pairs of them")
 	}
-	if l.format == formatAuto || l.format == "" {
+	if l.Format == formatAuto || l.Format == "" {
 		if err := l.decide(first, where); err != nil {
 			return nil, err
 		}
@@ -117,60 +125,61 @@ func newLayout(d spec.Data, first table.Row, where string) (*layout, error) {
 	if err := l.suits(); err != nil {
 		return nil, err
 	}
-	switch l.kind {
-	case kindRatings:
+	switch l.Kind {
+	case KindRatings:
 		return l, l.rated(d, first, where)
-	case kindLabels:
+	case KindLabels:
 		return l, l.knowsPrompts(first, where)
 	}
-	if !slices.Contains(l.numbers, marginColumn) && l.has(first, marginColumn) {
-		l.numbers = append(append([]string{}, l.numbers...), marginColumn)
+	if !slices.Contains(l.Numbers, MarginColumn) && l.has(first, MarginColumn) {
+		l.Numbers = append(append([]string{}, l.Numbers...), MarginColumn)
 	}
 	return l, nil
 }
 
 // suits reports a layout that rows of the kind cannot have.
-func (l *layout) suits() error {
+func (l *Layout) suits() error {
 	switch {
-	case l.kind == kindPreference && l.format == formatNeMo:
+	case l.Kind == KindPreference && l.Format == formatNeMo:
 		return fmt.Errorf("the layout nemo is for ratings data: one text, or a prompt and a response")
-	case l.kind == kindRanking && !slices.Contains([]string{formatMessages, formatPrompt, formatChoices, formatIDs}, l.format):
-		return fmt.Errorf("the layout %s is not for ranking data: a ranking has a prompt and responses, or chosen and rejected ones, or response_ids", l.format)
-	case l.kind != kindRanking && l.format == formatChoices:
+	case l.Kind == KindRanking && !slices.Contains([]string{formatMessages, formatPrompt, formatChoices, FormatIDs}, l.Format):
+		return fmt.Errorf("the layout %s is not for ranking data: a ranking has a prompt and responses, or chosen and rejected ones, or response_ids", l.Format)
+	case l.Kind != KindRanking && l.Format == formatChoices:
 		return fmt.Errorf("the layout choices is for ranking data: a prompt with lists of chosen and of rejected responses")
-	case l.kind == kindLabels && !slices.Contains(labelFormats(), l.format):
-		return fmt.Errorf("the layout %s is not for labels data: there are auto, %s", l.format, strings.Join(labelFormats(), ", "))
-	case l.kind == kindLabels && l.labels.level == levelOutcome && slices.Contains([]string{formatPRM800K, formatPRMBench, formatTrees}, l.format):
-		return fmt.Errorf("the layout %s labels steps and does not say whether the answer is right: level = step", l.format)
-	case l.kind != kindLabels && l.format != formatIDs && slices.Contains(labelFormats(), l.format):
-		return fmt.Errorf("the layout %s is for labels data", l.format)
-	case l.kind == kindRatings && (l.format == formatHH || l.format == formatLLMBar):
-		return fmt.Errorf("the layout %s is for preference data: ratings have messages, or a prompt and a response, or ids", l.format)
+	case l.Kind == KindLabels && !slices.Contains(labelFormats(), l.Format):
+		return fmt.Errorf("the layout %s is not for labels data: there are auto, %s", l.Format, strings.Join(labelFormats(), ", "))
+	case l.Kind == KindLabels && l.Labels.level == LevelOutcome && slices.Contains([]string{formatPRM800K, formatPRMBench, formatTrees}, l.Format):
+		return fmt.Errorf("the layout %s labels steps and does not say whether the answer is right: level = step", l.Format)
+	case l.Kind != KindLabels && l.Format != FormatIDs && slices.Contains(labelFormats(), l.Format):
+		return fmt.Errorf("the layout %s is for labels data", l.Format)
+	case l.Kind == KindRatings && (l.Format == formatHH || l.Format == formatLLMBar):
+		return fmt.Errorf("the layout %s is for preference data: ratings have messages, or a prompt and a response, or ids", l.Format)
 	}
 	return nil
 }
 
-// column is what the file calls the wanted column.
-func (l *layout) column(name string) string {
+// Column is what the file calls the wanted column.
+func (l *Layout) Column(name string) string {
 	if renamed, ok := l.rename[name]; ok {
 		return renamed
 	}
 	return name
 }
 
-func (l *layout) has(row table.Row, name string) bool {
-	return l.value(row, name) != nil
+func (l *Layout) has(row table.Row, name string) bool {
+	return l.Value(row, name) != nil
 }
 
-func (l *layout) value(row table.Row, name string) any {
-	v, _ := at(row.Fields, l.column(name))
+// Value is what a row has under the name of a column; nil where it has nothing.
+func (l *Layout) Value(row table.Row, name string) any {
+	v, _ := At(row.Fields, l.Column(name))
 	return v
 }
 
-// at is what stands at a path: a column, or, where none is called so, what the
+// At is what stands at a path: a column, or, where none is called so, what the
 // parts between dots lead to through objects and, by index, lists:
 // scores.coherence, label.4.
-func at(fields map[string]any, path string) (v any, ok bool) {
+func At(fields map[string]any, path string) (v any, ok bool) {
 	if v, ok = fields[path]; ok {
 		return v, true
 	}
@@ -195,52 +204,52 @@ func at(fields map[string]any, path string) (v any, ok bool) {
 }
 
 // decide finds the layout from what a row has.
-func (l *layout) decide(row table.Row, where string) error {
-	switch l.kind {
-	case kindRanking:
+func (l *Layout) decide(row table.Row, where string) error {
+	switch l.Kind {
+	case KindRanking:
 		return l.decideRanking(row, where)
-	case kindRatings:
+	case KindRatings:
 		return l.decideRatings(row, where)
-	case kindLabels:
+	case KindLabels:
 		return l.decideLabels(row, where)
 	}
-	chosen := l.value(row, "chosen")
+	chosen := l.Value(row, "chosen")
 	text, isText := chosen.(string)
 	switch {
 	case l.has(row, "chosen_ids") && l.has(row, "rejected_ids"):
-		l.format, l.why = formatIDs, "the rows have chosen_ids and rejected_ids"
+		l.Format, l.Why = FormatIDs, "the rows have chosen_ids and rejected_ids"
 	case chosen == nil && l.has(row, "output_1") && l.has(row, "output_2"):
-		l.format, l.why = formatLLMBar, "the rows have output_1 and output_2"
+		l.Format, l.Why = formatLLMBar, "the rows have output_1 and output_2"
 	case chosen == nil:
-		return l.missing(row, where, "chosen")
+		return l.Missing(row, where, "chosen")
 	case l.has(row, "conversations"):
-		l.format, l.why = formatMessages, "the rows have conversations, and chosen is a message"
+		l.Format, l.Why = formatMessages, "the rows have conversations, and chosen is a message"
 	case isText && isDialogue(text):
-		l.format, l.why = formatHH, `chosen begins with "Human:"`
+		l.Format, l.Why = formatHH, `chosen begins with "Human:"`
 	case isText && l.has(row, "prompt"):
-		l.format, l.why = formatPrompt, "the rows have a prompt, and chosen is a text"
+		l.Format, l.Why = formatPrompt, "the rows have a prompt, and chosen is a text"
 	case isText:
-		return l.missing(row, where, "prompt")
+		return l.Missing(row, where, "prompt")
 	case l.has(row, "prompt") && onlyAnswer(chosen):
-		l.format, l.why = formatPrompt, "the rows have a prompt, and chosen holds the answer alone"
+		l.Format, l.Why = formatPrompt, "the rows have a prompt, and chosen holds the answer alone"
 	default:
-		l.format, l.why = formatMessages, "chosen is a list of messages"
+		l.Format, l.Why = formatMessages, "chosen is a list of messages"
 	}
 	return nil
 }
 
-func (l *layout) decideRanking(row table.Row, where string) error {
+func (l *Layout) decideRanking(row table.Row, where string) error {
 	switch {
 	case l.has(row, "response_ids"):
-		l.format, l.why = formatIDs, "the rows have response_ids"
-	case isList(l.value(row, "chosen")) && isList(l.value(row, "rejected")):
-		l.format, l.why = formatChoices, "the rows have lists of chosen and of rejected responses"
+		l.Format, l.Why = FormatIDs, "the rows have response_ids"
+	case isList(l.Value(row, "chosen")) && isList(l.Value(row, "rejected")):
+		l.Format, l.Why = formatChoices, "the rows have lists of chosen and of rejected responses"
 	case !l.has(row, "responses"):
-		return l.missing(row, where, "responses")
+		return l.Missing(row, where, "responses")
 	case l.has(row, "prompt"):
-		l.format, l.why = formatPrompt, "the rows have a prompt and responses"
+		l.Format, l.Why = formatPrompt, "the rows have a prompt and responses"
 	default:
-		l.format, l.why = formatMessages, "the rows have responses and no prompt"
+		l.Format, l.Why = formatMessages, "the rows have responses and no prompt"
 	}
 	return nil
 }
@@ -251,10 +260,10 @@ func onlyAnswer(v any) bool {
 	return err == nil && len(m) > 0 && m[0].Role == "assistant"
 }
 
-// missing says that the row lacks a column.
-func (l *layout) missing(row table.Row, where, name string) error {
-	e := &ColumnError{Where: where, Row: row.Number, Column: l.column(name), Known: columnNames(row.Fields)}
-	if name == "chosen" && l.format == formatAuto {
+// Missing says that the row lacks a column.
+func (l *Layout) Missing(row table.Row, where, name string) error {
+	e := &ColumnError{Where: where, Row: row.Number, Column: l.Column(name), Known: columnNames(row.Fields)}
+	if name == "chosen" && l.Format == formatAuto {
 		e.Help = "a preference row has chosen and rejected, or chosen_ids and rejected_ids; "
 	}
 	if e.Help == "" {
@@ -272,15 +281,15 @@ func (l *layout) missing(row table.Row, where, name string) error {
 func inside(fields map[string]any, path string) string {
 	parts := strings.Split(path, ".")
 	for i := len(parts) - 1; i > 0; i-- {
-		if v, ok := at(fields, strings.Join(parts[:i], ".")); ok {
+		if v, ok := At(fields, strings.Join(parts[:i], ".")); ok {
 			return fmt.Sprintf("%s is %s; ", strings.Join(parts[:i], "."), describe(v))
 		}
 	}
 	return ""
 }
 
-func (l *layout) mistyped(row table.Row, where, name, want string, have any) error {
-	return &ColumnError{Where: where, Row: row.Number, Column: l.column(name), Want: want, Have: describe(have)}
+func (l *Layout) mistyped(row table.Row, where, name, want string, have any) error {
+	return &ColumnError{Where: where, Row: row.Number, Column: l.Column(name), Want: want, Have: describe(have)}
 }
 
 // columnNames lists the columns of a row, sorted.
@@ -315,7 +324,7 @@ func describe(v any) string {
 	case nil:
 		return "null"
 	case string:
-		return "the text " + fmt.Sprintf("%q", shortened(v))
+		return "the text " + fmt.Sprintf("%q", Shortened(v))
 	case bool:
 		return fmt.Sprintf("%v", v)
 	case []any:
@@ -329,7 +338,8 @@ func describe(v any) string {
 	return fmt.Sprintf("a %T", v)
 }
 
-func shortened(s string) string {
+// Shortened is the beginning of a text, for messages.
+func Shortened(s string) string {
 	const most = 40
 	if r := []rune(s); len(r) > most {
 		return string(r[:most-1]) + "…"

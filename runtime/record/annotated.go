@@ -1,4 +1,4 @@
-package data
+package record
 
 import (
 	"fmt"
@@ -12,49 +12,49 @@ import (
 
 // signed reads a conversation of which the assistant's turns are labels, as
 // RLHFlow's PRM, ORM and preference models are trained on.
-func (l *layout) signed(row table.Row, where string) (record, error) {
+func (l *Layout) signed(row table.Row, where string) (Record, error) {
 	name := "conversations"
 	if !l.has(row, name) {
 		name = "messages"
 	}
 	turns, err := l.turns(row, where, name, "")
 	if err != nil {
-		return record{}, err
+		return Record{}, err
 	}
-	s := &stepwise{}
+	s := &Stepwise{}
 	if len(turns) > 0 && turns[0].Role == "system" {
-		s.before, turns = turns[:1], turns[1:]
+		s.Before, turns = turns[:1], turns[1:]
 	}
 	if !alternate(turns) || slices.ContainsFunc(turns, func(m Message) bool { return m.Role == "tool" }) {
-		return (&stepwise{flaw: Roles}).record(""), nil
+		return (&Stepwise{Flaw: Roles}).Record(""), nil
 	}
 	for i := 0; i < len(turns); i += 2 {
-		gold, ok := l.labels.read(turns[i+1].Content)
+		gold, ok := l.Labels.read(turns[i+1].Content)
 		if !ok {
-			return record{}, l.mistyped(row, where, name, l.labels.want(), turns[i+1].Content)
+			return Record{}, l.mistyped(row, where, name, l.Labels.want(), turns[i+1].Content)
 		}
-		s.turns, s.gold = append(s.turns, clean(turns[i].Content)), append(s.gold, gold)
+		s.Turns, s.Gold = append(s.Turns, Clean(turns[i].Content)), append(s.Gold, gold)
 	}
-	s.answer = finalAnswer(s.turns)
-	if l.labels.level == levelOutcome && len(s.turns) > 1 {
-		s.turns, s.gold = []string{strings.Join(s.turns, "\n")}, s.gold[len(s.gold)-1:]
+	s.Answer = finalAnswer(s.Turns)
+	if l.Labels.level == LevelOutcome && len(s.Turns) > 1 {
+		s.Turns, s.Gold = []string{strings.Join(s.Turns, "\n")}, s.Gold[len(s.Gold)-1:]
 	}
 	return l.signedOf(row, where, s)
 }
 
 // signedOf finds the question, which stands before the first step in one turn.
-func (l *layout) signedOf(row table.Row, where string, s *stepwise) (record, error) {
-	from, to, ok := l.division(row, s.turns[0])
+func (l *Layout) signedOf(row table.Row, where string, s *Stepwise) (Record, error) {
+	from, to, ok := l.division(row, s.Turns[0])
 	if !ok && l.byPrompt {
-		return record{}, fmt.Errorf("%s: a split by prompt must know the questions, and nothing says where the first turn's ends: "+
+		return Record{}, fmt.Errorf("%s: a split by prompt must know the questions, and nothing says where the first turn's ends: "+
 			"give the rows a column prompt that the turn begins with, or \"Step 1\" before its first step, or split by row", where)
 	}
-	s.from, s.to = from, to
-	question := s.turns[0]
+	s.From, s.To = from, to
+	question := s.Turns[0]
 	if ok {
 		question = strings.TrimSpace(question[from:to])
 	}
-	return s.upToLabel().record(question), nil
+	return s.upToLabel().Record(question), nil
 }
 
 // firstStep is where the steps of a solution begin. Step 10 is not the first.
@@ -62,14 +62,14 @@ var firstStep = regexp.MustCompile(`\sStep 1\b`)
 
 // division is where the question is in a turn that goes on with the first step,
 // or with responses to compare: bytes [from, to).
-func (l *layout) division(row table.Row, turn string) (from, to int, ok bool) {
-	if rest, question := strings.CutPrefix(turn, contextMark); question {
-		if end := strings.Index(rest, firstMark); end >= 0 {
-			return len(contextMark), len(contextMark) + end, true
+func (l *Layout) division(row table.Row, turn string) (from, to int, ok bool) {
+	if rest, question := strings.CutPrefix(turn, ContextMark); question {
+		if end := strings.Index(rest, FirstMark); end >= 0 {
+			return len(ContextMark), len(ContextMark) + end, true
 		}
 	}
 	for _, name := range []string{"prompt", "question", "problem"} {
-		if asked, _ := l.value(row, name).(string); strings.TrimSpace(asked) != "" && strings.HasPrefix(turn, strings.TrimSpace(asked)) {
+		if asked, _ := l.Value(row, name).(string); strings.TrimSpace(asked) != "" && strings.HasPrefix(turn, strings.TrimSpace(asked)) {
 			return 0, len(strings.TrimSpace(asked)), true
 		}
 	}
@@ -81,7 +81,7 @@ func (l *layout) division(row table.Row, turn string) (from, to int, ok bool) {
 
 // shepherd reads Math-Shepherd: input has a tag after each step, and label is
 // input with the signs in the places of the tags.
-func (l *layout) shepherd(row table.Row, where string) (s solution, err error) {
+func (l *Layout) shepherd(row table.Row, where string) (s solution, err error) {
 	input, err := l.text(row, where, "input")
 	if err != nil {
 		return s, err
@@ -99,9 +99,9 @@ func (l *layout) shepherd(row table.Row, where string) (s solution, err error) {
 		if i == len(parts)-1 {
 			break
 		}
-		gold, ok := l.labels.read(rest[:1])
+		gold, ok := l.Labels.read(rest[:1])
 		if !ok {
-			return s, l.mistyped(row, where, "label", l.labels.want(), rest[:1])
+			return s, l.mistyped(row, where, "label", l.Labels.want(), rest[:1])
 		}
 		s.steps, s.gold, s.outcome = append(s.steps, part), append(s.gold, gold), gold
 		signs = rest[1:]
@@ -124,13 +124,13 @@ func (l *layout) shepherd(row table.Row, where string) (s solution, err error) {
 // because no completion was right ends with one that is wrong. A rating of 0
 // (neither helps nor harms) is a label of its own where there are three, the
 // middle one; of two labels it is the first, as PRM800K's authors score it.
-func (l *layout) prm800k(row table.Row, where string) (s solution, err error) {
+func (l *Layout) prm800k(row table.Row, where string) (s solution, err error) {
 	if s.question, err = l.text(row, where, "question.problem"); err != nil {
 		return s, err
 	}
-	steps, ok := l.value(row, "label.steps").([]any)
+	steps, ok := l.Value(row, "label.steps").([]any)
 	if !ok {
-		return s, l.mistyped(row, where, "label.steps", "a list of steps", l.value(row, "label.steps"))
+		return s, l.mistyped(row, where, "label.steps", "a list of steps", l.Value(row, "label.steps"))
 	}
 	for i, item := range steps {
 		step, _ := item.(map[string]any)
@@ -178,25 +178,25 @@ func chosenCompletion(step map[string]any) (text string, rating any, more bool) 
 }
 
 // rating reads one of PRM800K; null is no label.
-func (l *layout) rating(v any) ([]float32, bool) {
+func (l *Layout) rating(v any) ([]float32, bool) {
 	if v == nil {
 		return nil, true
 	}
 	switch r, ok := number(v); {
 	case !ok:
 		return nil, false
-	case r == 1, r == 0 && len(l.labels.names) != 3:
-		return l.labels.verdict(true), true
+	case r == 1, r == 0 && len(l.Labels.Names) != 3:
+		return l.Labels.verdict(true), true
 	case r == 0:
-		return l.labels.hot[1], true
+		return l.Labels.Hot[1], true
 	case r == -1:
-		return l.labels.verdict(false), true
+		return l.Labels.verdict(false), true
 	}
 	return nil, false
 }
 
 // processBench reads the index of the first wrong step, -1 where all are right.
-func (l *layout) processBench(row table.Row, where string) (s solution, err error) {
+func (l *Layout) processBench(row table.Row, where string) (s solution, err error) {
 	if s.question, err = l.text(row, where, "problem"); err != nil {
 		return s, err
 	}
@@ -214,7 +214,7 @@ func (l *layout) processBench(row table.Row, where string) (s solution, err erro
 
 // bigBench reads the index of the first mistake, null where there is none. The
 // whole is right if the answer is the target.
-func (l *layout) bigBench(row table.Row, where string) (s solution, err error) {
+func (l *Layout) bigBench(row table.Row, where string) (s solution, err error) {
 	if s.question, err = l.text(row, where, "input"); err != nil {
 		return s, err
 	}
@@ -232,20 +232,20 @@ func (l *layout) bigBench(row table.Row, where string) (s solution, err error) {
 		}
 	}
 	s.gold, s.flaw = l.upTo(wrong, len(s.steps))
-	answer, answered := l.value(row, "answer").(string)
-	target, known := l.value(row, "target").(string)
+	answer, answered := l.Value(row, "answer").(string)
+	target, known := l.Value(row, "target").(string)
 	if answered && known {
-		s.outcome = l.labels.verdict(strings.TrimSpace(answer) == strings.TrimSpace(target))
+		s.outcome = l.Labels.verdict(strings.TrimSpace(answer) == strings.TrimSpace(target))
 	}
 	return s, nil
 }
 
 // mrBen reads the 1-based number of the first wrong step, "N/A" where all are right.
-func (l *layout) mrBen(row table.Row, where string) (s solution, err error) {
+func (l *Layout) mrBen(row table.Row, where string) (s solution, err error) {
 	if s.question, err = l.text(row, where, "Question"); err != nil {
 		return s, err
 	}
-	if options, _ := l.value(row, "Options").(string); strings.TrimSpace(options) != "" {
+	if options, _ := l.Value(row, "Options").(string); strings.TrimSpace(options) != "" {
 		s.question = strings.TrimSpace(s.question) + "\n" + strings.TrimSpace(options)
 	}
 	if s.steps, err = l.list(row, where, "Model_Solution_Steps"); err != nil {
@@ -262,8 +262,8 @@ func (l *layout) mrBen(row table.Row, where string) (s solution, err error) {
 		}
 	}
 	s.gold, s.flaw = l.upTo(wrong-1, len(s.steps))
-	if right, _ := l.value(row, "Model_Solution_Correctness").(string); right != "" {
-		s.outcome = l.labels.verdict(strings.TrimSpace(right) == "correct")
+	if right, _ := l.Value(row, "Model_Solution_Correctness").(string); right != "" {
+		s.outcome = l.Labels.verdict(strings.TrimSpace(right) == "correct")
 	}
 	return s, nil
 }

@@ -1,4 +1,4 @@
-package data
+package record
 
 import (
 	"errors"
@@ -42,16 +42,16 @@ func Solutions(d spec.Data, path string) ([]Solved, error) {
 	}
 	defer r.Close()
 	var out []Solved
-	source := &rows{reader: r, data: d}
+	source := Read(r, d)
 	for read := 0; d.Limit == 0 || read < d.Limit; read++ {
-		row, where, err := source.next()
+		row, where, err := source.Next()
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
 			return nil, err
 		}
-		one, ok, err := source.layout.solved(row, where)
+		one, ok, err := source.Layout.solved(row, where)
 		if err != nil {
 			return nil, err
 		}
@@ -63,9 +63,9 @@ func Solutions(d spec.Data, path string) ([]Solved, error) {
 }
 
 // solved reads one row; ok is false of one with a flaw.
-func (l *layout) solved(row table.Row, where string) (out Solved, ok bool, err error) {
-	if l.format == formatIDs || l.format == formatConversations {
-		return out, false, fmt.Errorf("%s: the rows (format = %s) do not have a question and steps apart", where, l.format)
+func (l *Layout) solved(row table.Row, where string) (out Solved, ok bool, err error) {
+	if l.Format == FormatIDs || l.Format == formatConversations {
+		return out, false, fmt.Errorf("%s: the rows (format = %s) do not have a question and steps apart", where, l.Format)
 	}
 	s, err := l.solution(row, where)
 	if err != nil {
@@ -73,7 +73,7 @@ func (l *layout) solved(row table.Row, where string) (out Solved, ok bool, err e
 	}
 	out = Solved{Row: row.Number, Question: strings.TrimSpace(s.question)}
 	for i, step := range s.steps {
-		out.Steps, out.Gold = append(out.Steps, clean(step)), append(out.Gold, sign(s.gold[i]))
+		out.Steps, out.Gold = append(out.Steps, Clean(step)), append(out.Gold, sign(s.gold[i]))
 	}
 	if l.dialogue(s).problem() != "" {
 		return out, false, nil
@@ -83,13 +83,13 @@ func (l *layout) solved(row table.Row, where string) (out Solved, ok bool, err e
 }
 
 // rightAnswer reads the answer that is right, a text or a number.
-func (l *layout) rightAnswer(row table.Row, where string) (string, error) {
-	names := slices.Concat([]string{"answer"}, answerColumns[l.format], []string{"ground_truth", "ground_truth_answer", "gold_answer", "reference_answer", "expected_answer"})
-	if _, renamed := l.rename["answer"]; l.format == formatBIGBench && !renamed {
+func (l *Layout) rightAnswer(row table.Row, where string) (string, error) {
+	names := slices.Concat([]string{"answer"}, answerColumns[l.Format], []string{"ground_truth", "ground_truth_answer", "gold_answer", "reference_answer", "expected_answer"})
+	if _, renamed := l.rename["answer"]; l.Format == formatBIGBench && !renamed {
 		names = names[1:] // there the model's own is called so
 	}
 	for _, name := range names {
-		switch v := l.value(row, name).(type) {
+		switch v := l.Value(row, name).(type) {
 		case nil:
 		case string:
 			return v, nil
@@ -101,7 +101,7 @@ func (l *layout) rightAnswer(row table.Row, where string) (string, error) {
 			return "", l.mistyped(row, where, name, "the answer that is right, a text or a number,", v)
 		}
 	}
-	return "", l.missing(row, where, "answer")
+	return "", l.Missing(row, where, "answer")
 }
 
 // sign is what a gold says in a word.
@@ -109,7 +109,7 @@ func sign(gold []float32) int8 {
 	switch {
 	case len(gold) == 0:
 		return 0
-	case likeliest(gold) == 0:
+	case Likeliest(gold) == 0:
 		return +1
 	}
 	return -1

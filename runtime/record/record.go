@@ -1,4 +1,4 @@
-package data
+package record
 
 import (
 	"fmt"
@@ -10,63 +10,63 @@ import (
 	"github.com/rmc-lang/rmc/runtime/table"
 )
 
-// record reads a row. Its error is of the file: a missing or mistyped column.
+// Record reads a row. Its error is of the file: a missing or mistyped column.
 // What is wrong with the content is for flaw to say.
-func (l *layout) record(row table.Row, where string) (record, error) {
+func (l *Layout) Record(row table.Row, where string) (Record, error) {
 	rec, err := l.sides(row, where)
 	if err != nil {
-		return record{}, err
+		return Record{}, err
 	}
-	if rec.place, err = l.inBench(row, where); err != nil {
-		return record{}, err
+	if rec.Place, err = l.inBench(row, where); err != nil {
+		return Record{}, err
 	}
-	if l.kind == kindRatings {
-		if rec.columns, err = l.rates(row, where); err != nil {
+	if l.Kind == KindRatings {
+		if rec.Columns, err = l.rates(row, where); err != nil {
 			return rec, err // errUnrated among them: the texts are good
 		}
 	}
-	more, err := l.floats(row, where, l.numbers[len(rec.columns):])
-	rec.columns = append(rec.columns, more...)
+	more, err := l.floats(row, where, l.Numbers[len(rec.Columns):])
+	rec.Columns = append(rec.Columns, more...)
 	return rec, err
 }
 
-func (l *layout) sides(row table.Row, where string) (record, error) {
+func (l *Layout) sides(row table.Row, where string) (Record, error) {
 	switch {
-	case l.format == formatChoices:
+	case l.Format == formatChoices:
 		return l.choices(row, where)
-	case l.kind == kindRanking:
+	case l.Kind == KindRanking:
 		return l.ranking(row, where)
-	case l.kind == kindRatings:
+	case l.Kind == KindRatings:
 		return l.single(row, where)
-	case l.kind == kindLabels:
+	case l.Kind == KindLabels:
 		return l.graded(row, where)
-	case l.format == formatIDs:
+	case l.Format == FormatIDs:
 		return l.idLists(row, where, "chosen_ids", "rejected_ids")
-	case l.format == formatLLMBar:
+	case l.Format == formatLLMBar:
 		return l.labelled(row, where)
-	case l.format == formatHH:
+	case l.Format == formatHH:
 		return l.dialogues(row, where)
-	case l.format == formatPrompt:
+	case l.Format == formatPrompt:
 		return l.promptAndSides(row, where)
-	case l.format == formatMessages:
+	case l.Format == formatMessages:
 		return l.messageLists(row, where)
 	}
-	return record{}, fmt.Errorf("no layout %q: there are auto, messages, prompt, choices, hh_dialogue, llmbar, nemo and ids", l.format)
+	return Record{}, fmt.Errorf("no layout %q: there are auto, messages, prompt, choices, hh_dialogue, llmbar, nemo and ids", l.Format)
 }
 
 // floats reads number columns; each must be in every row.
-func (l *layout) floats(row table.Row, where string, names []string) ([]float32, error) {
+func (l *Layout) floats(row table.Row, where string, names []string) ([]float32, error) {
 	out := make([]float32, len(names))
 	for i, name := range names {
 		if !l.has(row, name) {
-			return nil, l.missing(row, where, name)
+			return nil, l.Missing(row, where, name)
 		}
-		f, ok := number(l.value(row, name))
+		f, ok := number(l.Value(row, name))
 		if !ok {
-			return nil, l.mistyped(row, where, name, "a number", l.value(row, name))
+			return nil, l.mistyped(row, where, name, "a number", l.Value(row, name))
 		}
 		if math.IsNaN(f) || math.Abs(f) > math.MaxFloat32 { // objectives compute in float32
-			return nil, l.mistyped(row, where, name, "a finite number below 3.4e38", l.value(row, name))
+			return nil, l.mistyped(row, where, name, "a finite number below 3.4e38", l.Value(row, name))
 		}
 		out[i] = float32(f)
 	}
@@ -101,29 +101,29 @@ func number(v any) (float64, bool) {
 }
 
 // text reads a column that must be text.
-func (l *layout) text(row table.Row, where, name string) (string, error) {
+func (l *Layout) text(row table.Row, where, name string) (string, error) {
 	if !l.has(row, name) {
-		return "", l.missing(row, where, name)
+		return "", l.Missing(row, where, name)
 	}
-	s, ok := l.value(row, name).(string)
+	s, ok := l.Value(row, name).(string)
 	if !ok {
-		return "", l.mistyped(row, where, name, "text", l.value(row, name))
+		return "", l.mistyped(row, where, name, "text", l.Value(row, name))
 	}
 	return s, nil
 }
 
 // turns reads a column of messages; a text counts as one message of role.
-func (l *layout) turns(row table.Row, where, name, role string) ([]Message, error) {
+func (l *Layout) turns(row table.Row, where, name, role string) ([]Message, error) {
 	if !l.has(row, name) {
-		return nil, l.missing(row, where, name)
+		return nil, l.Missing(row, where, name)
 	}
-	v := l.value(row, name)
+	v := l.Value(row, name)
 	if s, ok := v.(string); ok && role != "" {
 		return []Message{{Role: role, Content: s}}, nil
 	}
 	m, err := messages(v)
 	if err != nil {
-		return nil, fmt.Errorf("%s: column %q: %w", where, l.column(name), err)
+		return nil, fmt.Errorf("%s: column %q: %w", where, l.Column(name), err)
 	}
 	return m, nil
 }
@@ -182,28 +182,28 @@ func roles() map[string]string {
 
 // messageLists reads chosen and rejected as whole conversations, or as what
 // follows the ShareGPT column conversations. What both begin with is the prompt.
-func (l *layout) messageLists(row table.Row, where string) (record, error) {
+func (l *Layout) messageLists(row table.Row, where string) (Record, error) {
 	var before []Message
 	var err error
 	if l.has(row, "conversations") {
 		if before, err = l.turns(row, where, "conversations", ""); err != nil {
-			return record{}, err
+			return Record{}, err
 		}
 	}
 	chosen, err := l.turns(row, where, "chosen", "")
 	if err != nil {
-		return record{}, err
+		return Record{}, err
 	}
 	rejected, err := l.turns(row, where, "rejected", "")
 	if err != nil {
-		return record{}, err
+		return Record{}, err
 	}
 	return divide(append(before[:len(before):len(before)], chosen...), append(before[:len(before):len(before)], rejected...)), nil
 }
 
 // divide takes off what conversations begin with in common: all but the last
 // turn at most.
-func divide(sides ...[]Message) record {
+func divide(sides ...[]Message) Record {
 	n := len(sides[0]) - 1
 	for _, side := range sides[1:] {
 		n = min(n, len(side)-1)
@@ -212,9 +212,9 @@ func divide(sides ...[]Message) record {
 	for same < n && allHave(sides, same) {
 		same++
 	}
-	rec := record{prompt: sides[0][:max(same, 0)]}
+	rec := Record{Prompt: sides[0][:max(same, 0)]}
 	for _, side := range sides {
-		rec.responses = append(rec.responses, side[max(same, 0):])
+		rec.Responses = append(rec.Responses, side[max(same, 0):])
 	}
 	return rec
 }
@@ -230,18 +230,18 @@ func allHave(sides [][]Message, i int) bool {
 }
 
 // promptAndSides reads a prompt, text or messages, and two answers to it.
-func (l *layout) promptAndSides(row table.Row, where string) (record, error) {
+func (l *Layout) promptAndSides(row table.Row, where string) (Record, error) {
 	prompt, err := l.turns(row, where, "prompt", "user")
 	if err != nil {
-		return record{}, err
+		return Record{}, err
 	}
-	rec := record{prompt: prompt}
+	rec := Record{Prompt: prompt}
 	for _, side := range []string{"chosen", "rejected"} {
 		answer, err := l.turns(row, where, side, "assistant")
 		if err != nil {
-			return record{}, err
+			return Record{}, err
 		}
-		rec.responses = append(rec.responses, withoutPrompt(answer, prompt))
+		rec.Responses = append(rec.Responses, withoutPrompt(answer, prompt))
 	}
 	return rec, nil
 }
@@ -261,15 +261,15 @@ func withoutPrompt(answer, prompt []Message) []Message {
 }
 
 // dialogues reads chosen and rejected as "\n\nHuman: …\n\nAssistant: …".
-func (l *layout) dialogues(row table.Row, where string) (record, error) {
+func (l *Layout) dialogues(row table.Row, where string) (Record, error) {
 	var sides [][]Message
 	for _, name := range []string{"chosen", "rejected"} {
 		s, err := l.text(row, where, name)
 		if err != nil {
-			return record{}, err
+			return Record{}, err
 		}
 		if !isDialogue(s) {
-			return record{}, l.mistyped(row, where, name, `a dialogue that begins with "Human:"`, s)
+			return Record{}, l.mistyped(row, where, name, `a dialogue that begins with "Human:"`, s)
 		}
 		sides = append(sides, dialogue(s))
 	}
@@ -308,63 +308,63 @@ func dialogue(s string) []Message {
 }
 
 // labelled reads a prompt, two responses and a label that says which is better.
-func (l *layout) labelled(row table.Row, where string) (record, error) {
+func (l *Layout) labelled(row table.Row, where string) (Record, error) {
 	prompt, err := l.turns(row, where, "input", "user")
 	if err != nil {
-		return record{}, err
+		return Record{}, err
 	}
-	rec := record{prompt: prompt}
+	rec := Record{Prompt: prompt}
 	for _, side := range []string{"output_1", "output_2"} {
 		answer, err := l.turns(row, where, side, "assistant")
 		if err != nil {
-			return record{}, err
+			return Record{}, err
 		}
-		rec.responses = append(rec.responses, withoutPrompt(answer, prompt))
+		rec.Responses = append(rec.Responses, withoutPrompt(answer, prompt))
 	}
 	if !l.has(row, "label") {
-		return record{}, l.missing(row, where, "label")
+		return Record{}, l.Missing(row, where, "label")
 	}
-	switch label, ok := verdict(l.value(row, "label")); {
+	switch label, ok := verdict(l.Value(row, "label")); {
 	case ok && label == 2:
-		rec.responses[0], rec.responses[1] = rec.responses[1], rec.responses[0]
+		rec.Responses[0], rec.Responses[1] = rec.Responses[1], rec.Responses[0]
 	case ok && label == 0:
-		return rec, errTied{}
+		return rec, TieError{}
 	case !ok || label != 1:
-		return record{}, l.mistyped(row, where, "label", "1 or 2, the better response, or 0 for neither,", l.value(row, "label"))
+		return Record{}, l.mistyped(row, where, "label", "1 or 2, the better response, or 0 for neither,", l.Value(row, "label"))
 	}
 	return rec, nil
 }
 
 // idLists reads sequences of token ids and, where the rows have it, the prompt
 // with which they begin.
-func (l *layout) idLists(row table.Row, where string, names ...string) (record, error) {
+func (l *Layout) idLists(row table.Row, where string, names ...string) (Record, error) {
 	ids, err := l.tokenLists(row, where, names...)
 	if err != nil || !l.has(row, promptColumn) {
-		return record{ids: ids}, err
+		return Record{Ids: ids}, err
 	}
 	prompt, err := l.tokenLists(row, where, promptColumn)
 	if err != nil {
-		return record{}, err
+		return Record{}, err
 	}
-	rec := record{ids: ids, promptIDs: prompt[0]}
+	rec := Record{Ids: ids, PromptIDs: prompt[0]}
 	for i, list := range ids {
-		if n := len(rec.promptIDs); len(list) > 0 && (n >= len(list) || firstDifference(list, rec.promptIDs) < n) {
-			return record{}, fmt.Errorf("%s: column %q is not what %q begins with", where, l.column(promptColumn), l.column(names[i]))
+		if n := len(rec.PromptIDs); len(list) > 0 && (n >= len(list) || FirstDifference(list, rec.PromptIDs) < n) {
+			return Record{}, fmt.Errorf("%s: column %q is not what %q begins with", where, l.Column(promptColumn), l.Column(names[i]))
 		}
 	}
 	return rec, nil
 }
 
 // tokenLists reads columns of token ids.
-func (l *layout) tokenLists(row table.Row, where string, names ...string) ([][]int32, error) {
+func (l *Layout) tokenLists(row table.Row, where string, names ...string) ([][]int32, error) {
 	var out [][]int32
 	for _, name := range names {
 		if !l.has(row, name) {
-			return nil, l.missing(row, where, name)
+			return nil, l.Missing(row, where, name)
 		}
-		ids, have := tokenIDs(l.value(row, name))
+		ids, have := tokenIDs(l.Value(row, name))
 		if have != "" {
-			return nil, &ColumnError{Where: where, Row: row.Number, Column: l.column(name), Want: "a list of token ids", Have: have}
+			return nil, &ColumnError{Where: where, Row: row.Number, Column: l.Column(name), Want: "a list of token ids", Have: have}
 		}
 		out = append(out, ids)
 	}
@@ -389,47 +389,47 @@ func tokenIDs(v any) (ids []int32, have string) {
 }
 
 // ranking reads a prompt and its responses and puts the best first.
-func (l *layout) ranking(row table.Row, where string) (record, error) {
+func (l *Layout) ranking(row table.Row, where string) (Record, error) {
 	rec, err := l.candidates(row, where)
 	if err != nil {
-		return record{}, err
+		return Record{}, err
 	}
-	order, err := l.order(row, where, max(len(rec.responses), len(rec.ids)))
+	order, err := l.order(row, where, max(len(rec.Responses), len(rec.Ids)))
 	if err != nil || order == nil {
 		return rec, err
 	}
-	sorted := record{prompt: rec.prompt}
+	sorted := Record{Prompt: rec.Prompt}
 	for _, i := range order {
-		if rec.ids != nil {
-			sorted.ids = append(sorted.ids, rec.ids[i])
+		if rec.Ids != nil {
+			sorted.Ids = append(sorted.Ids, rec.Ids[i])
 		} else {
-			sorted.responses = append(sorted.responses, rec.responses[i])
+			sorted.Responses = append(sorted.Responses, rec.Responses[i])
 		}
 	}
 	return sorted, nil
 }
 
 // candidates reads the responses of a ranking in the order of the row.
-func (l *layout) candidates(row table.Row, where string) (record, error) {
+func (l *Layout) candidates(row table.Row, where string) (Record, error) {
 	name := "responses"
-	if l.format == formatIDs {
+	if l.Format == FormatIDs {
 		name = "response_ids"
 	}
 	if !l.has(row, name) {
-		return record{}, l.missing(row, where, name)
+		return Record{}, l.Missing(row, where, name)
 	}
-	list, ok := l.value(row, name).([]any)
+	list, ok := l.Value(row, name).([]any)
 	if !ok || len(list) < 2 {
-		return record{}, l.mistyped(row, where, name, "a list of at least two", l.value(row, name))
+		return Record{}, l.mistyped(row, where, name, "a list of at least two", l.Value(row, name))
 	}
-	if l.format == formatIDs {
+	if l.Format == FormatIDs {
 		return l.candidateIDs(row, where, list)
 	}
-	var rec record
+	var rec Record
 	var err error
-	if l.format == formatPrompt {
-		if rec.prompt, err = l.turns(row, where, "prompt", "user"); err != nil {
-			return record{}, err
+	if l.Format == formatPrompt {
+		if rec.Prompt, err = l.turns(row, where, "prompt", "user"); err != nil {
+			return Record{}, err
 		}
 	}
 	for i, item := range list {
@@ -438,36 +438,37 @@ func (l *layout) candidates(row table.Row, where string) (record, error) {
 		}
 		answer, err := messages(item)
 		if err != nil {
-			return record{}, fmt.Errorf("%s: column %q: response %d: %w", where, l.column(name), i+1, err)
+			return Record{}, fmt.Errorf("%s: column %q: response %d: %w", where, l.Column(name), i+1, err)
 		}
-		rec.responses = append(rec.responses, withoutPrompt(answer, rec.prompt))
+		rec.Responses = append(rec.Responses, withoutPrompt(answer, rec.Prompt))
 	}
-	if l.format == formatMessages {
-		return divide(rec.responses...), nil
+	if l.Format == formatMessages {
+		return divide(rec.Responses...), nil
 	}
 	return rec, nil
 }
 
-func (l *layout) candidateIDs(row table.Row, where string, list []any) (record, error) {
-	var rec record
+func (l *Layout) candidateIDs(row table.Row, where string, list []any) (Record, error) {
+	var rec Record
 	for _, item := range list {
 		ids, have := tokenIDs(item)
 		if have != "" {
-			return record{}, &ColumnError{Where: where, Row: row.Number, Column: l.column("response_ids"), Want: "a list of lists of token ids", Have: have}
+			return Record{}, &ColumnError{Where: where, Row: row.Number, Column: l.Column("response_ids"), Want: "a list of lists of token ids", Have: have}
 		}
-		rec.ids = append(rec.ids, ids)
+		rec.Ids = append(rec.Ids, ids)
 	}
 	return rec, nil
 }
 
-// errTied marks a row that prefers neither of two responses.
-type errTied struct{}
+// TieError marks a row that prefers neither of two responses.
+type TieError struct{}
 
-func (errTied) Error() string { return "neither of two responses is preferred" }
+// Error says so.
+func (TieError) Error() string { return "neither of two responses is preferred" }
 
 // order sorts n responses by ranks (1 is best) or scores (highest is best);
 // nil where the row has neither and lists the best first. Equal ones are errTied.
-func (l *layout) order(row table.Row, where string, n int) ([]int, error) {
+func (l *Layout) order(row table.Row, where string, n int) ([]int, error) {
 	name, sign := "ranks", 1.0
 	if !l.has(row, name) {
 		name, sign = "scores", -1
@@ -475,9 +476,9 @@ func (l *layout) order(row table.Row, where string, n int) ([]int, error) {
 	if !l.has(row, name) {
 		return nil, nil
 	}
-	list, ok := l.value(row, name).([]any)
+	list, ok := l.Value(row, name).([]any)
 	if !ok || len(list) != n {
-		return nil, l.mistyped(row, where, name, fmt.Sprintf("a list of %d numbers, one for each response,", n), l.value(row, name))
+		return nil, l.mistyped(row, where, name, fmt.Sprintf("a list of %d numbers, one for each response,", n), l.Value(row, name))
 	}
 	keys, order := make([]float64, n), make([]int, n)
 	for i, item := range list {
@@ -490,8 +491,20 @@ func (l *layout) order(row table.Row, where string, n int) ([]int, error) {
 	sort.SliceStable(order, func(a, b int) bool { return keys[order[a]] < keys[order[b]] })
 	for i := 1; i < n; i++ {
 		if keys[order[i]] == keys[order[i-1]] {
-			return nil, errTied{}
+			return nil, TieError{}
 		}
 	}
 	return order, nil
+}
+
+// FirstDifference is the first index at which a and b differ; their common
+// length when one begins with the other.
+func FirstDifference(a, b []int32) int {
+	n := min(len(a), len(b))
+	for i := range n {
+		if a[i] != b[i] {
+			return i
+		}
+	}
+	return n
 }
