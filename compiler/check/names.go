@@ -320,7 +320,7 @@ func (c *checker) callable() []string {
 }
 
 // text is the source of an expression on one line.
-func text(e ast.Expr) string { return strings.Join(strings.Fields(e.Pos().Text()), " ") }
+func text(e ast.Expr) string { return typed.OneLine(e.Pos()) }
 
 // list joins names as prose: a, b and c.
 func list(names []string) string {

@@ -6,8 +6,13 @@ import (
 	"github.com/rmc-lang/rmc/lang/source"
 )
 
+// brackets are those that stood at the ends of lines.
+var brackets = strings.NewReplacer("( ", "(", ", )", ")", " )", ")", "[ ", "[", ", ]", "]", " ]", "]")
+
 // OneLine is the text of a span on one line.
-func OneLine(s source.Span) string { return strings.Join(strings.Fields(s.Text()), " ") }
+func OneLine(s source.Span) string {
+	return brackets.Replace(strings.Join(strings.Fields(s.Text()), " "))
+}
 
 // Short is an expression as a message can quote it.
 func Short(s string) string {

@@ -167,8 +167,8 @@ func even(b *op.Batch) op.Objective {
 	prompt := b.Model("flat", "prompt")    // real[pair, attribute]
 	chosen := b.Fit("probe", "chosen")     // real[pair, attribute]
 	rejected := b.Fit("probe", "rejected") // real[pair, attribute]
-	// let s(x) = sum( flat.scale * softmax(flat(prompt) / 10, over attribute) * debias(probe(x)),
-	// over attribute, ), for x = chosen: real[pair]
+	// let s(x) = sum(flat.scale * softmax(flat(prompt) / 10, over attribute) * debias(probe(x)),
+	// over attribute), for x = chosen: real[pair]
 	sChosen := op.Sum(
 		op.Mul(
 			op.Mul(scale, op.Softmax(op.Div(prompt, op.Real(10)), "attribute")),
@@ -176,8 +176,8 @@ func even(b *op.Batch) op.Objective {
 		),
 		"attribute",
 	)
-	// let s(x) = sum( flat.scale * softmax(flat(prompt) / 10, over attribute) * debias(probe(x)),
-	// over attribute, ), for x = rejected: real[pair]
+	// let s(x) = sum(flat.scale * softmax(flat(prompt) / 10, over attribute) * debias(probe(x)),
+	// over attribute), for x = rejected: real[pair]
 	sRejected := op.Sum(
 		op.Mul(
 			op.Mul(scale, op.Softmax(op.Div(prompt, op.Real(10)), "attribute")),
@@ -226,8 +226,8 @@ func same(b *op.Batch) op.Reward {
 	scale := b.Scalar("flat", "scale")     // real
 	prompt := b.Model("flat", "prompt")    // real[row, attribute]
 	response := b.Fit("probe", "response") // real[row, attribute]
-	// let s(x) = sum( flat.scale * softmax(flat(prompt) / 10, over attribute) * debias(probe(x)),
-	// over attribute, ), for x = response: real[row]
+	// let s(x) = sum(flat.scale * softmax(flat(prompt) / 10, over attribute) * debias(probe(x)),
+	// over attribute), for x = response: real[row]
 	s := op.Sum(
 		op.Mul(
 			op.Mul(scale, op.Softmax(op.Div(prompt, op.Real(10)), "attribute")),
