@@ -297,6 +297,21 @@ func (p Program) Waits(d spec.Data) bool {
 	})
 }
 
+// SourcesOf names where the rows of a data set are from, as the recipe writes it: of
+// one that is made of others, the sources of all of these, each once.
+func (p Program) SourcesOf(d spec.Data) string {
+	if IsRows(d) {
+		return d.Source
+	}
+	var all []string
+	for _, part := range p.PartsOf(d) {
+		if !slices.Contains(all, part.Source) {
+			all = append(all, part.Source)
+		}
+	}
+	return strings.Join(all, " and ")
+}
+
 // Unjudged is the data set that a judged one is made of: it has all of its
 // sequences, and is d itself where d was not judged.
 func (p Program) Unjudged(d spec.Data) spec.Data {

@@ -358,8 +358,8 @@ func details(res Result) []string {
 		lines = append(lines, line)
 	}
 	if len(res.Attributes) == 0 {
-		lines = append(lines, fmt.Sprintf("the shorter one wins: %s   margin %+.3f   log loss %.3f   ties %d   correlation with length %+.3f",
-			share(res.Shorter), res.Margin, res.LogLoss, res.Ties, res.LengthCorrelation))
+		lines = append(lines, fmt.Sprintf("the shorter one wins: %s   margin %+.3f   log loss %.3f   ties %s   correlation with length %+.3f",
+			share(res.Shorter), res.Margin, res.LogLoss, res.ties(), res.LengthCorrelation))
 	}
 	if p := res.Positions; p != nil {
 		lines = append(lines, fmt.Sprintf("the one shown first wins: %s   the same in both orders: %s of %d pairs", share(p.First), share(p.Consistent), p.Pairs))

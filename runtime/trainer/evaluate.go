@@ -90,6 +90,9 @@ type sayings struct {
 	// beats is the probability that response i is better than j, of a reward that
 	// compares; nil where the scores say it.
 	beats func(i, j int) float64
+	// unasked reports whether a policy could not be asked about two responses; nil
+	// where nothing is asked.
+	unasked func(i, j int) bool
 	// orders is the same in each of the two orders that a pair was asked in, and
 	// positions what the orders change; of policies that compare.
 	orders    func(i, j int) []float64
@@ -143,6 +146,9 @@ func compare(d spec.Data, examples []data.Example, said *sayings) []Scored {
 				if said.beats != nil {
 					p := said.beats(first+i, first+j)
 					row.Probability = &p
+				}
+				if said.unasked != nil {
+					row.Unasked = said.unasked(first+i, first+j)
 				}
 				rows = append(rows, row)
 			}

@@ -127,7 +127,7 @@ func (c *exportCommand) subject(in *invocation, r *Run, rec *Record) (*exporting
 	if err != nil {
 		return nil, err
 	}
-	e.name, e.about, e.data = m.Name, fmt.Sprintf("%s on %s", s.Name(), s.Data.Source), s.Data
+	e.name, e.about, e.data = m.Name, fmt.Sprintf("%s on %s", s.Name(), r.Program.SourcesOf(s.Data)), s.Data
 	if e.trained, err = r.trainedWeights(m); err != nil {
 		return nil, err
 	}

@@ -95,7 +95,7 @@ func (e *exporting) oneHead(reward program.Reward) error {
 	if err != nil {
 		return err
 	}
-	e.about = fmt.Sprintf("the reward %s of %s on %s", reward.Name, s.Name(), s.Data.Source)
+	e.about = fmt.Sprintf("the reward %s of %s on %s", reward.Name, s.Name(), e.run.Program.SourcesOf(s.Data))
 	if e.trained, err = e.run.trainedWeights(e.model); err != nil {
 		return err
 	}

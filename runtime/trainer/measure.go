@@ -1,6 +1,7 @@
 package trainer
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/rmc-lang/rmc/runtime/suite"
@@ -28,6 +29,9 @@ func measure(rows []Scored) Measures {
 		case d == 0:
 			m.Ties++
 		}
+		if r.Unasked {
+			m.Unasked++
+		}
 		m.Calibration[binOf(d)].add(d)
 		if r.ChosenTokens < r.RejectedTokens {
 			shorter++
@@ -50,6 +54,14 @@ func measure(rows []Scored) Measures {
 // allTie reports whether nothing tells the sides of any pair apart. An accuracy of
 // 0, which this comes to, would look like a model that is always wrong.
 func (m Measures) allTie() bool { return m.Pairs > 0 && m.Ties == m.Pairs }
+
+// ties is how many there are, and of how many of these nothing could be asked.
+func (m Measures) ties() string {
+	if m.Unasked > 0 {
+		return fmt.Sprintf("%d (%d of them could not be asked)", m.Ties, m.Unasked)
+	}
+	return fmt.Sprint(m.Ties)
+}
 
 // noDifference says what allTie means.
 const noDifference = "the two responses of each get one score, so there is no accuracy"

@@ -146,7 +146,7 @@ func resultSections(rec *Record) []report.Section {
 			before = share(r.Before.Accuracy)
 		}
 		pairs.Rows = append(pairs.Rows, []string{r.Stage, before, share(r.Accuracy), share(r.Interval[0]) + " to " + share(r.Interval[1]),
-			share(r.Shorter), fmt.Sprintf("%.3f", r.LogLoss), fmt.Sprintf("%+.3f", r.LengthCorrelation), fmt.Sprint(r.Pairs), fmt.Sprint(r.Ties)})
+			share(r.Shorter), fmt.Sprintf("%.3f", r.LogLoss), fmt.Sprintf("%+.3f", r.LengthCorrelation), fmt.Sprint(r.Pairs), r.ties()})
 	}
 	if len(rec.Results) == 0 {
 		pairs.Text = "Nothing was evaluated yet."

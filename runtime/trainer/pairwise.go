@@ -220,6 +220,7 @@ func roundRobin(responses int, of [][2]int, results []duel) *sayings {
 		p := byPair[[2]int{i, j}].p
 		return p[:]
 	}
+	out.unasked = func(i, j int) bool { return byPair[[2]int{min(i, j), max(i, j)}].failed != nil }
 	out.beats = func(i, j int) float64 { return (out.orders(i, j)[0] + out.orders(i, j)[1]) / 2 }
 	return out
 }

@@ -51,10 +51,11 @@ type Step struct {
 	Loss            float64
 	GradNorm        float64 // global norm before clipping
 	LR              float64
-	Accuracy        float64 // share of pairs with chosen above rejected; NaN where there are no pairs
-	Margin          float64 // chosen minus rejected
-	MeanReward      float64 // over every scored row
-	PairsPerSecond  float64
+	Accuracy        float64            // share of pairs with chosen above rejected; NaN where there are no pairs
+	Margin          float64            // chosen minus rejected
+	MeanReward      float64            // over every scored row
+	PairsPerSecond  float64            // examples, whatever they are
+	Unit            string             // what an example is: pairs, or rows
 	TokensPerSecond float64            // real tokens, no padding; 0 where the head reads hidden states computed before
 	Reports         map[string]float64 // of the objective
 	ValidationLoss  *float64           // over the rows kept apart; nil where it was not measured
@@ -93,6 +94,7 @@ type Measures struct {
 	Pairs       int        `json:"pairs"`
 	Correct     int        `json:"correct"`
 	Ties        int        `json:"ties"`
+	Unasked     int        `json:"unasked,omitempty"` // of the ties, pairs that a policy could not be asked about
 	Accuracy    float64    `json:"accuracy"`
 	Interval    [2]float64 `json:"interval"` // of Accuracy: Wilson, 95 %
 	Margin      float64    `json:"margin"`   // mean of chosen minus rejected
@@ -123,6 +125,8 @@ type Scored struct {
 	Rejected       float64 `json:"rejected"`
 	ChosenTokens   int     `json:"chosen_tokens"`
 	RejectedTokens int     `json:"rejected_tokens"`
+	// Unasked is of a pair that a policy could not be asked about: a tie.
+	Unasked bool `json:"unasked,omitempty"`
 	// Probability that the chosen one is better, of a reward that compares pairs.
 	Probability   *float64 `json:"probability,omitempty"`
 	ChosenParts   Parts    `json:"chosen_parts,omitempty"` // of a reward

@@ -16,6 +16,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/model"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/safetensors"
+	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
 // A training is a train stage under way.
@@ -225,7 +226,7 @@ func (t *training) tell(out *outcome, validation *float64, examples []data.Examp
 	s := Step{
 		Stage: t.stage.Name(), Step: t.at.Step, Of: t.steps, Loss: out.loss, GradNorm: out.norm,
 		LR: t.stage.Train.Rate(t.at.Step-1, t.steps), Reports: out.reports, ValidationLoss: validation,
-		PairsPerSecond: float64(len(examples)) / took.Seconds(), TokensPerSecond: float64(through) / took.Seconds(),
+		PairsPerSecond: float64(len(examples)) / took.Seconds(), Unit: unitOf(t.stage.Data), TokensPerSecond: float64(through) / took.Seconds(),
 	}
 	s.Accuracy, s.Margin, s.MeanReward = summary(out.scores)
 	if err := t.metrics.append(s); err != nil {
@@ -235,6 +236,14 @@ func (t *training) tell(out *outcome, validation *float64, examples []data.Examp
 		t.run.OnStep(s)
 	}
 	return nil
+}
+
+// unitOf is what an example of a data set is.
+func unitOf(d spec.Data) string {
+	if d.Kind == "preference" {
+		return "pairs"
+	}
+	return "rows"
 }
 
 // summary compares each sequence with those that come after it, which it should

@@ -20,6 +20,7 @@ type world struct {
 	layout     *mesh.Layout
 	sources    map[string]source.Local    // by kind and source, as the recipe writes it
 	sets       map[string]*data.Set       // by model and data
+	told       map[string]bool            // what was left out, by data and tokenizer
 	networks   map[string]*network        // by model
 	backbones  map[string]*network        // frozen, by digest of the base, layers and type
 	tokenizers map[string]*text.Tokenizer // by model
@@ -110,10 +111,31 @@ func (r *Run) set(ctx context.Context, m spec.Model, d spec.Data) (*data.Set, er
 		r.Stats = map[string]data.Stats{}
 	}
 	r.world.sets[key], r.Stats[d.Name] = set, set.Stats
+	return set, r.noteFilters(ctx, m, d, set)
+}
+
+// noteFilters says what was left out of a data set, once for all models of one
+// tokenizer and template.
+func (r *Run) noteFilters(ctx context.Context, m spec.Model, d spec.Data, set *data.Set) error {
+	key := d.Name
+	if d.Format != "ids" && len(set.Stats.Filters) > 0 {
+		t, err := r.tokenizer(ctx, m)
+		if err != nil {
+			return err
+		}
+		key += " " + t.Fingerprint() + " " + t.Template()
+	}
+	if r.world.told[key] {
+		return nil
+	}
+	if r.world.told == nil {
+		r.world.told = map[string]bool{}
+	}
+	r.world.told[key] = true
 	for _, f := range set.Stats.Filters {
 		r.note(fmt.Sprintf("data %s: %d of %d rows left out: %s", d.Name, f.Before-f.After, set.Stats.Read, f.Reason))
 	}
-	return set, nil
+	return nil
 }
 
 // load reads a set from its source, or makes it of others, or of the one whose
