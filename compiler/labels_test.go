@@ -104,6 +104,38 @@ func TestS4RoundsAreOneRecipe(t *testing.T) {
 	}
 }
 
+// What a frozen backbone reads is computed once for each data set with rows of its
+// own, however many unions and rounds there are, as the trainer computes it.
+func TestUnionsAreEmbeddedByTheirParts(t *testing.T) {
+	r, errs := rounds(t, "  train pm on more {", "  train rm on labeled + pseudo as head { objective = bradley_terry, from = base }\n  train pm on more {",
+		"train rm on labeled + pseudo {", "data both: preference { from = union { data = [labeled, made] } }\ntrain rm on both {")
+	if len(errs) > 0 {
+		t.Fatalf("unexpected:\n%s", show(errs))
+	}
+	var embeds []string
+	hashes := map[string]string{}
+	for _, s := range r.Plan.Stages {
+		hashes[s.Name] = s.Hash
+		if s.Kind == plan.Embed {
+			embeds = append(embeds, s.Name)
+		}
+		want := map[string][]string{
+			"train.head_1": {"prepare.rm.labeled_pseudo_1", "embed.rm.labeled", "embed.rm.unlabeled"},
+			"train.head_2": {"prepare.rm.labeled_pseudo_2", "embed.rm.labeled", "embed.rm.unlabeled"},
+			"train.rm":     {"prepare.rm.both", "embed.rm.labeled", "embed.rm.made", "train.head_2"},
+		}[s.Name]
+		if want != nil && !slices.Equal(s.Inputs, want) {
+			t.Errorf("%s reads %v, want %v", s.Name, s.Inputs, want)
+		}
+	}
+	if want := []string{"embed.rm.labeled", "embed.rm.unlabeled", "embed.rm.made"}; !slices.Equal(embeds, want) {
+		t.Errorf("computed are %v, want %v", embeds, want)
+	}
+	if hashes["train.head_1"] == hashes["train.head_2"] {
+		t.Error("two rounds, of other labels, are one stage")
+	}
+}
+
 // A filter stands between the training of its model and what is made of it.
 func TestFilterIsAStage(t *testing.T) {
 	r, errs := rounds(t, "data = [made], seed = 3", "data = [left], seed = 3",

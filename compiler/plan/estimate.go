@@ -143,7 +143,7 @@ func (p *Plan) seen(model, data string, f *facts.Facts) (facts.Data, bool) {
 		return d, true
 	}
 	for _, s := range p.Stages {
-		if s.Kind == Label && s.Data == data && slices.Contains([]string{"llm", "model"}, s.Label.Kind) {
+		if s.Kind == Label && s.Data == data && slices.Contains([]string{"llm", "model", "filter"}, s.Label.Kind) {
 			if d, ok := f.Data[facts.Key(model, s.Label.Name)]; ok {
 				return d, true
 			}

@@ -213,7 +213,11 @@ func hash(own []any) string {
 func (b *builder) inputs(s recipe.Stage, d *recipe.Data) []string {
 	var all []string
 	for _, u := range recipe.UsesOf(s) {
-		all = append(all, b.features(u.Model, u.Data))
+		for _, made := range b.features(u.Model, u.Data) {
+			if !slices.Contains(all, made) {
+				all = append(all, made)
+			}
+		}
 	}
 	if d.Label != nil {
 		all = append(all, "label."+d.Label.Name)
@@ -243,8 +247,9 @@ func asked(form *recipe.Data) any {
 	return s
 }
 
-// features adds the tokens of data for one backbone, and its hidden states.
-func (b *builder) features(m *recipe.Model, d *recipe.Data) string {
+// features adds the tokens of data for one backbone, and its hidden states: of a
+// union those of its parts, so that nothing is computed for it.
+func (b *builder) features(m *recipe.Model, d *recipe.Data) []string {
 	if d.Label != nil && d.Label.Spec.Kind != "rollout" && d.Spec.Prompts == d.Label.Base.Spec.Prompts {
 		d = d.Label.Base // the same texts
 	}
@@ -257,10 +262,17 @@ func (b *builder) features(m *recipe.Model, d *recipe.Data) string {
 	}
 	prepared := b.add(s, append(rows(d), m.Spec.Base, m.Spec.Tokenizer, m.Spec.Template)...)
 	if !frozen(m.Spec) {
-		return prepared
+		return []string{prepared}
+	}
+	if d.Spec.From.Kind == "union" {
+		all := []string{prepared} // which rows, and on which side of a split
+		for _, part := range d.Parts {
+			all = append(all, b.features(m, part)...)
+		}
+		return all
 	}
 	s = Stage{Name: "embed." + name, Kind: Embed, Model: m.Spec.Name, Data: d.Spec.Name, Inputs: []string{prepared}}
-	return b.add(s, m.Spec.Base, m.Spec.DType, cmp.Or(m.Spec.Read, m.Spec.Head.Read), m.Spec.Depth())
+	return []string{b.add(s, m.Spec.Base, m.Spec.DType, cmp.Or(m.Spec.Read, m.Spec.Head.Read), m.Spec.Depth())}
 }
 
 // frozen reports whether a model's backbone stays as it is, so that its hidden
