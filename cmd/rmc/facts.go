@@ -14,6 +14,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/arch"
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/lock"
+	"github.com/rmc-lang/rmc/runtime/pack"
 	"github.com/rmc-lang/rmc/runtime/record"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/text"
@@ -321,7 +322,7 @@ func lengths(all []data.Sequence) []int {
 // packed lays sequences into rows, as the trainer does to embed them.
 func packed(all []data.Sequence) []int {
 	var out []int
-	for _, row := range data.Pack(all) {
+	for _, row := range pack.Sequences(all) {
 		out = append(out, len(row.Tokens))
 	}
 	return out

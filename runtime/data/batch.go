@@ -51,7 +51,7 @@ func Batch(examples []Example, views int, buckets []int, slots func(bucket int) 
 	slices.SortStableFunc(order, func(a, b int) int { return examples[b].Len() - examples[a].Len() })
 	var out []*Micro
 	for len(order) > 0 {
-		bucket := bucketFor(examples[order[0]].Len(), buckets)
+		bucket := BucketFor(examples[order[0]].Len(), buckets)
 		m := newMicro(slots(bucket), views, bucket, len(examples[0].Columns))
 		members := order[:min(m.Examples, len(order))]
 		m.room(members, examples)
@@ -63,8 +63,8 @@ func Batch(examples []Example, views int, buckets []int, slots func(bucket int) 
 	return out
 }
 
-// bucketFor is the smallest of the ascending buckets that holds length tokens.
-func bucketFor(length int, buckets []int) int {
+// BucketFor is the smallest of the ascending buckets that holds length tokens.
+func BucketFor(length int, buckets []int) int {
 	i, _ := slices.BinarySearch(buckets, length)
 	if i == len(buckets) {
 		panic(fmt.Sprintf("data: a sequence of %d tokens is longer than all buckets %v", length, buckets))

@@ -121,6 +121,6 @@ func questionIn(s *record.Stepwise, ids []int32, encode Encode) (from, to int) {
 		}
 		return e.IDs
 	}
-	from = common(ids, user(s.Turns[0][:s.From]+"\x00"))
-	return from, common(ids, user(s.Turns[0][:s.To]))
+	from = record.FirstDifference(ids, user(s.Turns[0][:s.From]+"\x00"))
+	return from, record.FirstDifference(ids, user(s.Turns[0][:s.To]))
 }

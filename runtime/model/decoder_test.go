@@ -12,8 +12,8 @@ import (
 	"github.com/rmc-lang/rmc/runtime/arch"
 )
 
-// pack puts rows one after another, told apart by their ends; last is where each ends.
-func pack(rows [][]int32, length int) (x batch, last []int32) {
+// laid puts rows one after another, told apart by their ends; last is where each ends.
+func laid(rows [][]int32, length int) (x batch, last []int32) {
 	tokens, positions, ends := make([]int32, length), make([]int32, length), make([]int32, length)
 	at := 0
 	for _, row := range rows {
@@ -32,7 +32,7 @@ func pack(rows [][]int32, length int) (x batch, last []int32) {
 func TestPackedRows(t *testing.T) {
 	for _, family := range families(t) {
 		b := newBench(t, "go", family)
-		x, last := pack(b.ref.Rows, 100)
+		x, last := laid(b.ref.Rows, 100)
 		for i, at := range last {
 			x.last = tensors.FromFlatDataAndDimensions([]int32{at}, 1)
 			score, _, _ := b.scores(t, x)

@@ -11,6 +11,7 @@ import (
 	"github.com/rmc-lang/rmc/conformance"
 	"github.com/rmc-lang/rmc/runtime/arch"
 	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/pack"
 	"github.com/rmc-lang/rmc/runtime/text"
 )
 
@@ -54,7 +55,7 @@ func (b *bench) apart(t *testing.T, all []data.Sequence) []float32 {
 	return flat(out[0])
 }
 
-func (b *bench) together(t *testing.T, all []data.Sequence, trees []data.Tree) []float32 {
+func (b *bench) together(t *testing.T, all []data.Sequence, trees []pack.Tree) []float32 {
 	t.Helper()
 	longest := 0
 	for _, tree := range trees {
@@ -63,7 +64,7 @@ func (b *bench) together(t *testing.T, all []data.Sequence, trees []data.Tree) [
 	size := b.decoder.Config.Hidden
 	values := make([]float32, len(all)*size)
 	bucket := (longest + 31) / 32 * 32
-	for _, p := range data.Forwards(trees, []int{bucket}, func(int) int { return len(trees) }) {
+	for _, p := range pack.Forwards(trees, []int{bucket}, func(int) int { return len(trees) }) {
 		shape := func(x []int32, width int) *tensors.Tensor { return tensors.FromFlatDataAndDimensions(x, p.Rows, width) }
 		in := append([]any{shape(p.Tokens, p.Bucket), shape(p.Positions, p.Bucket), shape(p.Ends, p.Bucket), shape(p.At, p.Reads)}, b.weights...)
 		out := flat(run(t, b.backend, func(in []*Node) []*Node {
@@ -86,7 +87,7 @@ func TestSharedBeginnings(t *testing.T) {
 			for _, family := range families(t) {
 				b := newBench(t, kind, family)
 				all := grown(b.ref.Rows, int32(b.decoder.Vocab))
-				trees := data.Pack(all)
+				trees := pack.Sequences(all)
 				alone, shared := 0, 0
 				for _, s := range all {
 					alone += len(s.IDs)
@@ -110,7 +111,7 @@ func TestBranchesDoNotSeeEachOther(t *testing.T) {
 	trunk := b.ref.Rows[3][:20]
 	branch := func(ids ...int32) data.Sequence { return data.Sequence{IDs: append(slices.Clone(trunk), ids...)} }
 	all := []data.Sequence{branch(40, 41, 42), branch(50, 51, 52), {IDs: trunk}}
-	trees := data.Pack(all)
+	trees := pack.Sequences(all)
 	if len(trees) != 1 || len(trees[0].Tokens) != 26 {
 		t.Fatalf("%d rows, the first of %d tokens", len(trees), len(trees[0].Tokens))
 	}
@@ -158,7 +159,7 @@ func TestSmolLM2SharedBeginnings(t *testing.T) {
 	} {
 		all = append(all, data.Sequence{IDs: tokenizer.Encode(s)})
 	}
-	together, apart := b.together(t, all, data.Pack(all)), wide(b.apart(t, all))
+	together, apart := b.together(t, all, pack.Sequences(all)), wide(b.apart(t, all))
 	for at := 0; at < len(apart); at += c.Hidden {
 		size := norm(together[at : at+c.Hidden])
 		for i := at; i < at+c.Hidden; i++ {

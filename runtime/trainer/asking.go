@@ -13,6 +13,7 @@ import (
 
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/model"
+	"github.com/rmc-lang/rmc/runtime/pack"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -46,7 +47,7 @@ func (n *network) ask(ctx context.Context, all []asked, w wish) ([][]float32, er
 		sequences[i], places[i] = a.sequence, a.at
 		out[i] = make([]float32, len(a.at)*w.numbers())
 	}
-	rows, buckets := filled(data.PackPlaces(sequences, places))
+	rows, buckets := filled(pack.Places(sequences, places))
 	for _, f := range (packer{buckets, n.layout.FSDP}).forwards(rows) {
 		flat, err := n.call(ctx, forward{wish: w.String(), rows: f.Rows, bucket: f.Bucket, reads: f.Reads}, n.askedRows(f, w), n.answers(w))
 		if err != nil {
@@ -68,8 +69,8 @@ const filledRow = 1024
 
 // filled fills rows up to one length, so that there are few shapes and hardly any
 // padding.
-func filled(rows []data.Tree) (full []data.Tree, buckets []int) {
-	full = data.Fill(rows, filledRow)
+func filled(rows []pack.Tree) (full []pack.Tree, buckets []int) {
+	full = pack.Fill(rows, filledRow)
 	_, longest := rowLengths(full)
 	return full, rungs(longest)
 }
@@ -84,7 +85,7 @@ func rungs(tokens int) []int {
 	return all
 }
 
-func (n *network) askedRows(f *data.Packed, w wish) []*tensors.Tensor {
+func (n *network) askedRows(f *pack.Packed, w wish) []*tensors.Tensor {
 	all := []*tensors.Tensor{
 		tensors.FromFlatDataAndDimensions(f.Tokens, f.Rows, f.Bucket),
 		tensors.FromFlatDataAndDimensions(f.Positions, f.Rows, f.Bucket),

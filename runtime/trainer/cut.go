@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/pack"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -68,12 +69,12 @@ type packer struct {
 }
 
 // newPacker chooses the buckets for rows that are all known.
-func newPacker(rows []data.Tree, ways int) packer {
+func newPacker(rows []pack.Tree, ways int) packer {
 	lengths, longest := rowLengths(rows)
 	return packer{spec.Buckets(lengths, longest), ways}
 }
 
-func rowLengths(rows []data.Tree) (lengths []int, longest int) {
+func rowLengths(rows []pack.Tree) (lengths []int, longest int) {
 	for _, row := range rows {
 		lengths, longest = append(lengths, len(row.Tokens)), max(longest, len(row.Tokens))
 	}
@@ -82,7 +83,7 @@ func rowLengths(rows []data.Tree) (lengths []int, longest int) {
 
 // ladder is buckets that hold rows: powers of two, so that they are few whatever
 // comes next.
-func ladder(rows []data.Tree) []int {
+func ladder(rows []pack.Tree) []int {
 	_, longest := rowLengths(rows)
 	all := []int{2 * spec.BucketMultiple}
 	for all[len(all)-1] < longest {
@@ -92,8 +93,8 @@ func ladder(rows []data.Tree) []int {
 }
 
 // forwards are those of some rows.
-func (p packer) forwards(rows []data.Tree) []*data.Packed {
-	return data.Forwards(rows, p.buckets, func(bucket int) int {
+func (p packer) forwards(rows []pack.Tree) []*pack.Packed {
+	return pack.Forwards(rows, p.buckets, func(bucket int) int {
 		return spec.Train{Batch: math.MaxInt32}.MicroFor(1, bucket, p.ways)
 	})
 }
@@ -108,15 +109,15 @@ const (
 
 // chunks cuts rows, the longest first, into what is computed and kept together.
 // Devices are no part of it.
-func (p packer) chunks(rows []data.Tree) [][]data.Tree {
+func (p packer) chunks(rows []pack.Tree) [][]pack.Tree {
 	rows = slices.Clone(rows)
-	data.SortTrees(rows)
+	pack.SortTrees(rows)
 	total := 0
 	for _, row := range rows {
 		total += spec.BucketOf(p.buckets, len(row.Tokens))
 	}
 	limit := min(chunkTokens, max(spec.TokensPerForward, total/chunkShares))
-	var out [][]data.Tree
+	var out [][]pack.Tree
 	for from, to, tokens := 0, 0, 0; to < len(rows); to++ {
 		tokens += spec.BucketOf(p.buckets, len(rows[to].Tokens))
 		if tokens >= limit || to == len(rows)-1 {

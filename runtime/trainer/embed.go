@@ -17,6 +17,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/embed"
 	"github.com/rmc-lang/rmc/runtime/model"
+	"github.com/rmc-lang/rmc/runtime/pack"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
@@ -85,7 +86,7 @@ type embedding struct {
 // A chunk is rows of forwards and the sequences that end in them, in the order
 // in which its file keeps their states.
 type chunk struct {
-	rows      []data.Tree
+	rows      []pack.Tree
 	sequences []data.Sequence
 }
 
@@ -151,7 +152,7 @@ func (r *Run) embedding(ctx context.Context, m spec.Model, d spec.Data) (*embedd
 	}
 	e := &embedding{of: m.Name + " on " + d.Name, model: m, hidden: f.decoder.Config.Hidden}
 	all := set.Distinct()
-	rows := data.Pack(all)
+	rows := pack.Sequences(all)
 	e.packer = newPacker(rows, f.layout.FSDP)
 	for _, rows := range e.packer.chunks(rows) {
 		e.chunks = append(e.chunks, newChunk(rows, all))
@@ -167,7 +168,7 @@ func (r *Run) embedding(ctx context.Context, m spec.Model, d spec.Data) (*embedd
 }
 
 // newChunk renumbers the sequences that rows read from 0 on.
-func newChunk(rows []data.Tree, all []data.Sequence) chunk {
+func newChunk(rows []pack.Tree, all []data.Sequence) chunk {
 	var p chunk
 	for _, row := range rows {
 		row.Reads = slices.Clone(row.Reads)
@@ -286,12 +287,12 @@ func (r *Run) hidden(ctx context.Context, m spec.Model, all []data.Sequence) ([]
 	if err != nil {
 		return nil, err
 	}
-	rows := data.Pack(all)
+	rows := pack.Sequences(all)
 	return n.embed(ctx, packer{ladder(rows), n.layout.FSDP}, rows, len(all))
 }
 
 // embed is the hidden states of the sequences that rows read: [sequence, hidden].
-func (n *network) embed(ctx context.Context, p packer, rows []data.Tree, sequences int) ([]float32, error) {
+func (n *network) embed(ctx context.Context, p packer, rows []pack.Tree, sequences int) ([]float32, error) {
 	size := n.decoder.Config.Hidden
 	values := make([]float32, sequences*size)
 	return values, n.states(ctx, p.forwards(rows), func(i int, state []float32) { copy(values[i*size:], state) })

@@ -12,6 +12,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/mesh"
 	"github.com/rmc-lang/rmc/runtime/model"
+	"github.com/rmc-lang/rmc/runtime/pack"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -230,7 +231,7 @@ func (n *network) score(ctx context.Context, r reader, all []data.Sequence, rows
 
 // states runs packed rows through the decoder and hands the hidden state of each
 // sequence, by its number, to take.
-func (n *network) states(ctx context.Context, packed []*data.Packed, take func(sequence int, state []float32)) error {
+func (n *network) states(ctx context.Context, packed []*pack.Packed, take func(sequence int, state []float32)) error {
 	for _, p := range packed {
 		out, err := n.call(ctx, forward{packed: true, rows: p.Rows, bucket: p.Bucket}, []*tensors.Tensor{
 			tensors.FromFlatDataAndDimensions(p.Tokens, p.Rows, p.Bucket),

@@ -15,6 +15,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/backend"
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/embed"
+	"github.com/rmc-lang/rmc/runtime/pack"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -262,9 +263,9 @@ func TestBackboneIsOpenedOnlyToCompute(t *testing.T) {
 // Rows are cut into chunks whole, in an order and at places that devices have no
 // part in.
 func TestChunks(t *testing.T) {
-	var rows []data.Tree
+	var rows []pack.Tree
 	for i := range 300 {
-		rows = append(rows, data.Tree{Tokens: make([]int32, 1+i%97), Reads: []data.Read{{Sequence: i}}})
+		rows = append(rows, pack.Tree{Tokens: make([]int32, 1+i%97), Reads: []pack.Read{{Sequence: i}}})
 	}
 	chunks := newPacker(rows, 1).chunks(rows)
 	seen, last := map[int]bool{}, 97

@@ -17,6 +17,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/embed"
 	"github.com/rmc-lang/rmc/runtime/model"
+	"github.com/rmc-lang/rmc/runtime/pack"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -125,7 +126,7 @@ func realTexts(b *testing.B, r *Run, m spec.Model, file string, count int) []dat
 // embedTexts is what a stage does: pack, cut into chunks, compute, write.
 func embedTexts(b *testing.B, n *network, texts []data.Sequence) []float32 {
 	e := &embedding{model: n.model, hidden: n.decoder.Config.Hidden}
-	rows := data.Pack(texts)
+	rows := pack.Sequences(texts)
 	e.packer = newPacker(rows, 1)
 	values := make([]float32, len(texts)*e.hidden)
 	places := map[data.Digest]int{}

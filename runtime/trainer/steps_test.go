@@ -16,6 +16,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/op"
+	"github.com/rmc-lang/rmc/runtime/pack"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/record"
 	"github.com/rmc-lang/rmc/runtime/spec"
@@ -208,7 +209,7 @@ func benchmarkSolutions(b *testing.B, problems []problem) {
 		sequences, places = append(sequences, a.sequence), append(places, a.at)
 	}
 	packed := 0
-	for _, row := range data.PackPlaces(sequences, places) {
+	for _, row := range pack.Places(sequences, places) {
 		packed += len(row.Tokens)
 	}
 	b.ReportMetric(float64(len(all)), "solutions")
@@ -226,8 +227,8 @@ func benchmarkSolutions(b *testing.B, problems []problem) {
 // askAlone is one forward of one row that is as long as the smallest of a few
 // lengths which holds it.
 func (n *network) askAlone(ctx context.Context, a asked, w wish) ([]float32, error) {
-	rows := data.PackPlaces([]data.Sequence{a.sequence}, [][]int{a.at})
-	f := data.Forwards(rows, []int{spec.BucketOf([]int{128, 256, 384, 512, 768, 1024, 1536, 2048}, len(a.sequence.IDs))}, func(int) int { return 1 })[0]
+	rows := pack.Places([]data.Sequence{a.sequence}, [][]int{a.at})
+	f := pack.Forwards(rows, []int{spec.BucketOf([]int{128, 256, 384, 512, 768, 1024, 1536, 2048}, len(a.sequence.IDs))}, func(int) int { return 1 })[0]
 	flat, err := n.call(ctx, forward{wish: w.String(), rows: f.Rows, bucket: f.Bucket, reads: f.Reads}, n.askedRows(f, w), n.answers(w))
 	if err != nil {
 		return nil, err

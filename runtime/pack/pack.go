@@ -1,8 +1,11 @@
-package data
+// Package pack lays sequences into rows: as trees, of which what they begin with in
+// common is there once, and rows into forwards of few shapes.
+package pack
 
 import (
 	"slices"
 
+	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -18,7 +21,7 @@ type Tree struct {
 
 // A Read says where the last token of a sequence is, or one of its places.
 type Read struct {
-	Sequence int   // which of those given to Pack
+	Sequence int   // which of those given to Sequences
 	Place    int   // which of its places; 0 where its last token is read
 	At       int   // index in the row
 	Next     int32 // the token that comes next in the sequence; 0 after its last
@@ -56,18 +59,18 @@ func readsFor(tokens int) int {
 	return ReadsIn((tokens + spec.BucketMultiple - 1) / spec.BucketMultiple * spec.BucketMultiple)
 }
 
-// Pack lays different sequences into rows, each into one, at the least cost: a
+// Sequences lays different sequences into rows, each into one, at the least cost: a
 // pure function of the sequences and their order. Where many share a beginning
 // that is too long to be had once, it is repeated in several rows. Every
 // sequence has a token; one that is longer than all rows has a row of its own.
-func Pack(all []Sequence) []Tree { return pack(all, nil) }
+func Sequences(all []data.Sequence) []Tree { return pack(all, nil) }
 
-// PackPlaces is Pack where not the last token of each sequence is read but some
+// Places is Sequences where not the last token of each sequence is read but some
 // of its tokens: places has their indices, ascending, at least one for each
 // sequence. One forward so reads what would take one for each beginning.
-func PackPlaces(all []Sequence, places [][]int) []Tree { return pack(all, places) }
+func Places(all []data.Sequence, places [][]int) []Tree { return pack(all, places) }
 
-func pack(all []Sequence, places [][]int) []Tree {
+func pack(all []data.Sequence, places [][]int) []Tree {
 	order := make([]int, len(all))
 	for i := range order {
 		order[i] = i
@@ -97,13 +100,13 @@ func common(a, b []int32) int {
 	return n
 }
 
-// A run is neighbours in the order of Pack: [from, to).
+// A run is neighbours in the order of Sequences: [from, to).
 type run struct{ from, to int }
 
 // cheapest cuts the order into runs, one a row, at the least cost in all:
 // dynamic programming over where the last run begins. Where few says so, there
 // are no more sequences in a row than ReadsIn.
-func cheapest(all []Sequence, order, shared []int, few bool) []run {
+func cheapest(all []data.Sequence, order, shared []int, few bool) []run {
 	share := placesAttention
 	if few {
 		share = attention
@@ -138,7 +141,7 @@ func cheapest(all []Sequence, order, shared []int, few bool) []run {
 }
 
 // lay makes the row of some neighbours.
-func lay(all []Sequence, places [][]int, members, shared []int) Tree {
+func lay(all []data.Sequence, places [][]int, members, shared []int) Tree {
 	var r Tree
 	var path []int // of the sequence at hand: where each of its tokens is
 	leave := func(depth int) {
@@ -228,7 +231,7 @@ func Forwards(rows []Tree, buckets []int, slots func(bucket int) int) []*Packed 
 	SortTrees(rows)
 	var out []*Packed
 	for len(rows) > 0 {
-		bucket := bucketFor(len(rows[0].Tokens), buckets)
+		bucket := data.BucketFor(len(rows[0].Tokens), buckets)
 		n := slots(bucket)
 		members := rows[:min(n, len(rows))]
 		p := newPacked(n, bucket, readsOf(members, bucket))

@@ -1,4 +1,4 @@
-package data
+package pack
 
 import (
 	"bytes"
@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+
+	"github.com/rmc-lang/rmc/runtime/data"
 )
 
 // seen is the tokens that a query at index q of a row sees, in order: what the
@@ -22,9 +24,9 @@ func seen(r Tree, q int) (ids, positions []int32) {
 
 // holdsPack checks what Pack promises: each sequence is read once, and what is
 // seen there is that sequence, from position 0 on.
-func holdsPack(t *testing.T, all []Sequence) []Tree {
+func holdsPack(t *testing.T, all []data.Sequence) []Tree {
 	t.Helper()
-	rows := Pack(all)
+	rows := Sequences(all)
 	read := make([]int, len(all))
 	for _, r := range rows {
 		if n := len(r.Reads); n > 1 && (len(r.Tokens) > longestRow || n > readsFor(len(r.Tokens))) {
@@ -58,21 +60,21 @@ func tokensOf(rows []Tree) (n int) {
 	return n
 }
 
-func sequencesOf(all ...[]int32) []Sequence {
-	var out []Sequence
+func sequencesOf(all ...[]int32) []data.Sequence {
+	var out []data.Sequence
 	for _, ids := range all {
-		out = append(out, Sequence{IDs: ids})
+		out = append(out, data.Sequence{IDs: ids})
 	}
 	return out
 }
 
 // randomTree is different sequences with beginnings in common, of every shape:
 // prefixes of each other, branches of branches, strangers.
-func randomTree(r *rand.Rand, n, vocab, length int) []Sequence {
-	var all []Sequence
-	known := map[Digest]bool{}
+func randomTree(r *rand.Rand, n, vocab, length int) []data.Sequence {
+	var all []data.Sequence
+	known := map[data.Digest]bool{}
 	for len(all) < n {
-		var s Sequence
+		var s data.Sequence
 		if len(all) > 0 && r.IntN(4) > 0 {
 			from := all[r.IntN(len(all))].IDs
 			s.IDs = slices.Clone(from[:r.IntN(len(from)+1)])
@@ -100,7 +102,7 @@ func TestPackReadsEverySequenceOnce(t *testing.T) {
 		if n := tokensOf(rows); n > alone {
 			t.Errorf("seed %d: %d tokens, %d without sharing", seed, n, alone)
 		}
-		if again := Pack(all); !reflect.DeepEqual(again, rows) {
+		if again := Sequences(all); !reflect.DeepEqual(again, rows) {
 			t.Errorf("seed %d: packed twice, two results", seed)
 		}
 	}
@@ -111,9 +113,9 @@ func TestPackIsCheapest(t *testing.T) {
 	for seed := range uint64(40) {
 		r := rand.New(rand.NewPCG(seed, 2))
 		all := randomTree(r, 1+r.IntN(9), 3, 150)
-		slices.SortFunc(all, func(a, b Sequence) int { return slices.Compare(a.IDs, b.IDs) })
+		slices.SortFunc(all, func(a, b data.Sequence) int { return slices.Compare(a.IDs, b.IDs) })
 		got := 0
-		for _, row := range Pack(all) {
+		for _, row := range Sequences(all) {
 			got += rowCost(len(row.Tokens), attention)
 		}
 		best := got
@@ -127,7 +129,7 @@ func TestPackIsCheapest(t *testing.T) {
 }
 
 // costOf is the cost of sorted sequences cut after each whose bit is set.
-func costOf(all []Sequence, cuts int) int {
+func costOf(all []data.Sequence, cuts int) int {
 	total, tokens, n := 0, 0, 0
 	for i, s := range all {
 		tokens += len(s.IDs)
@@ -146,6 +148,12 @@ func costOf(all []Sequence, cuts int) int {
 }
 
 // A prompt, and two answers to it: one row, in which the prompt is once.
+// P3: no token is taken for padding, neither what a row is filled with nor what may
+// end a turn.
+func TestP3PackedTurnEndsAreRead(t *testing.T) {
+	holdsPack(t, sequencesOf([]int32{1, 2, 5, 2, 0, 2, 2}, []int32{1, 2, 5, 2, 7, 0, 2, 0}))
+}
+
 func TestPackOfAPair(t *testing.T) {
 	prompt := make([]int32, 100)
 	for i := range prompt {
@@ -168,10 +176,10 @@ func TestPackOfAPair(t *testing.T) {
 // Many answers to a long prompt repeat it in several rows, none beyond the cap.
 func TestPackSplitsLargeGroups(t *testing.T) {
 	prompt := make([]int32, 900)
-	var all []Sequence
+	var all []data.Sequence
 	for i := range int32(64) {
 		answer := slices.Repeat([]int32{1000 + i}, 100)
-		all = append(all, Sequence{IDs: append(slices.Clone(prompt), answer...)})
+		all = append(all, data.Sequence{IDs: append(slices.Clone(prompt), answer...)})
 	}
 	rows := holdsPack(t, all)
 	if len(rows) < 6 || len(rows) > 16 {
@@ -181,18 +189,18 @@ func TestPackSplitsLargeGroups(t *testing.T) {
 
 // Many short sequences fit a row by tokens before they do by reads.
 func TestPackBoundsReads(t *testing.T) {
-	var all []Sequence
+	var all []data.Sequence
 	for i := range int32(500) {
-		all = append(all, Sequence{IDs: []int32{i}})
+		all = append(all, data.Sequence{IDs: []int32{i}})
 	}
 	for i := range int32(300) { // each goes on from the one before
-		all = append(all, Sequence{IDs: append(slices.Clone(all[len(all)-1].IDs), i)})
+		all = append(all, data.Sequence{IDs: append(slices.Clone(all[len(all)-1].IDs), i)})
 	}
 	holdsPack(t, all)
 }
 
 func TestPackOfLongAndNothing(t *testing.T) {
-	if rows := Pack(nil); len(rows) != 0 {
+	if rows := Sequences(nil); len(rows) != 0 {
 		t.Errorf("%d rows of nothing", len(rows))
 	}
 	long := make([]int32, 3*longestRow)
@@ -205,7 +213,7 @@ func TestPackOfLongAndNothing(t *testing.T) {
 // Forwards have few shapes, and every row is in one.
 func TestForwards(t *testing.T) {
 	all := randomTree(rand.New(rand.NewPCG(5, 5)), 200, 40, 200)
-	rows := Pack(all)
+	rows := Sequences(all)
 	longest := 0
 	for _, r := range rows {
 		longest = max(longest, len(r.Tokens))
@@ -243,7 +251,7 @@ func TestForwards(t *testing.T) {
 func BenchmarkPack(b *testing.B) {
 	all := randomTree(rand.New(rand.NewPCG(6, 6)), 20_000, 1000, 200)
 	for b.Loop() {
-		Pack(all)
+		Sequences(all)
 	}
 }
 
@@ -252,13 +260,13 @@ func FuzzPack(f *testing.F) {
 	f.Add([]byte("\n\na\na"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		seen := map[string]bool{}
-		var all []Sequence
+		var all []data.Sequence
 		for line := range bytes.Lines(text) {
 			if line = bytes.TrimSuffix(line, []byte("\n")); len(line) == 0 || seen[string(line)] {
 				continue
 			}
 			seen[string(line)] = true
-			var s Sequence
+			var s data.Sequence
 			for _, c := range line {
 				s.IDs = append(s.IDs, int32(c))
 			}
@@ -285,7 +293,7 @@ func TestPackPlacesReadsEveryBeginningOnce(t *testing.T) {
 				}
 			}
 		}
-		rows := PackPlaces(all, places)
+		rows := Places(all, places)
 		if seed%2 == 0 {
 			filled := Fill(rows, 700)
 			if tokensOf(filled) != tokensOf(rows) || len(rows) > 3 && len(filled) >= len(rows) {
@@ -327,7 +335,7 @@ func TestM3SolutionsCostTheirTokens(t *testing.T) {
 	for i := range problem {
 		problem[i] = int32(r.IntN(1000))
 	}
-	var all []Sequence
+	var all []data.Sequence
 	var places [][]int
 	solutions, quadratic := 0, 0
 	for range 64 {
@@ -339,10 +347,10 @@ func TestM3SolutionsCostTheirTokens(t *testing.T) {
 			at = append(at, len(ids)-1)
 			quadratic += len(ids)
 		}
-		all, places = append(all, Sequence{IDs: ids}), append(places, at)
+		all, places = append(all, data.Sequence{IDs: ids}), append(places, at)
 		solutions += len(ids) - len(problem)
 	}
-	got := tokensOf(PackPlaces(all, places))
+	got := tokensOf(Places(all, places))
 	if least := solutions + len(problem); float64(got) > 1.15*float64(least) || 4*got > quadratic {
 		t.Errorf("%d tokens; the solutions and the problem once are %d, a forward for each beginning %d", got, least, quadratic)
 	}
