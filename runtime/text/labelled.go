@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 )
@@ -37,9 +38,11 @@ func (e *LabelError) Error() string {
 //   - The conversation up to it with the generation prompt, which is what a model
 //     is asked, is what the whole conversation begins with, in text and in
 //     tokens: what is trained on is what is asked.
+//   - There the turn's content stands, and not what the template writes before it.
 //   - There, each label is one token, and its own.
 //   - The turn is that token also with what the template writes after it.
 func (t *Tokenizer) Labelled(labels []string) func([]Message) (Encoded, error) {
+	var placed sync.Map // turns, of how many, whose content is known to follow the context
 	return func(messages []Message) (Encoded, error) {
 		now := time.Now() // a template may write it: the same into all parts
 		e, err := t.conversation(messages, now)
@@ -53,6 +56,10 @@ func (t *Tokenizer) Labelled(labels []string) func([]Message) (Encoded, error) {
 			}
 			a, failed := t.answer(&e, known, messages[:i], m.Content, labels, now)
 			if failed != nil {
+				failed.Answer = len(e.Answers)
+				return e, failed
+			}
+			if failed := t.place(&placed, messages, i, now); failed != nil {
 				failed.Answer = len(e.Answers)
 				return e, failed
 			}
@@ -93,6 +100,35 @@ func (t *Tokenizer) answer(e *Encoded, known fronts, before []Message, content s
 		a.Labels = append(a.Labels, id)
 	}
 	return a, nil
+}
+
+// standIn is written in the place of an answer to see where its content stands.
+const standIn = "(an answer)"
+
+// place demands that the content of messages[i] follows its context, and not a
+// header of which the label that it is happens to be the beginning: another content
+// must stand there as well. That depends on how many turns there are and not on what
+// they say, so that it is looked at once.
+func (t *Tokenizer) place(placed *sync.Map, messages []Message, i int, now time.Time) *LabelError {
+	turn := [2]int{i, len(messages)}
+	if _, known := placed.Load(turn); known || t.template == "" {
+		return nil
+	}
+	context, err := t.context(messages[:i], now)
+	if err != nil {
+		return &LabelError{Why: fmt.Sprintf("the conversation before an answer cannot be rendered: %v", err)}
+	}
+	other := slices.Clone(messages)
+	other[i].Content = standIn
+	text, err := t.Render(other, RenderOptions{Now: now})
+	if err != nil {
+		return &LabelError{Why: fmt.Sprintf("the conversation cannot be rendered with another text in the place of %q: %v", messages[i].Content, err)}
+	}
+	if !strings.HasPrefix(text, context+standIn) {
+		return parted(text, context, standIn)
+	}
+	placed.Store(turn, true)
+	return nil
 }
 
 // context is the text of which a model is asked what follows.

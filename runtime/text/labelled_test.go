@@ -89,6 +89,8 @@ func TestLabelErrors(t *testing.T) {
 			[]string{`after "" it asks for "[user]two rows<s>+" and has "You are kind.`}},
 		{"P4 context cannot be asked", `{% if add_generation_prompt %}{{ raise_exception('no') }}{% endif %}` + noHeader, []string{"+", "-"}, turned,
 			[]string{"the conversation before an answer cannot be rendered", "no"}},
+		{"M4 a header that begins as the label does", `{% for m in messages %}{% if m.role == 'assistant' %}a{% endif %}[{{ m.role }}]{{ m.content }}<s>{% endfor %}`,
+			[]string{"a", "b"}, []Message{{"user", "two rows"}, {"assistant", "a"}}, []string{`it asks for "(an answer)" and has "a[assistant](an answer)`}},
 		{"two tokens", chatML, []string{"+", "§§"}, turned, []string{`label "§§"`, "tokens", "must be one", "assistant|>"}},
 		{"one token twice", chatML, []string{"+", "+"}, turned, []string{`and so is label "+"`}},
 		{"no label", chatML, []string{"+", "-"}, []Message{{"user", "a"}, {"assistant", "maybe"}}, []string{`label "maybe"`, `none of the labels ["+" "-"]`}},
