@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/gomlx/compute/dtypes"
@@ -95,4 +96,53 @@ func TestSmolLM2(t *testing.T) {
 		}
 	}
 	conformance.Close(t, "SmolLM2-135M Q4_1: logits", ours, theirs, 2e-3)
+}
+
+// TestSmolLM2Generates holds greedy answers to real questions against transformers'
+// generate: the same tokens, and the logit of each within 2e-3.
+func TestSmolLM2Generates(t *testing.T) {
+	path := cached(t, smolLM2)
+	text, err := os.ReadFile(filepath.Join(references, "generate.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ref struct {
+		Tokens  int
+		Answers []struct {
+			Prompt, IDs []int32
+			Top         []float64
+		}
+	}
+	if err := json.Unmarshal(text, &ref); err != nil {
+		t.Fatal(err)
+	}
+	b := &bench{backend: openBackend(t, "xla")}
+	c, err := arch.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.decoder = &Decoder{Config: c}
+	weights, err := Load(path, c, Options{DType: dtypes.Float32, Layers: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range weights.Sorted() {
+		b.names, b.weights = append(b.names, w.Name), append(b.weights, w.Tensor)
+	}
+	var prompts [][]int32
+	for _, a := range ref.Answers {
+		prompts = append(prompts, a.Prompt)
+	}
+	var ours []float32
+	var theirs []float64
+	for i, s := range b.goOn(t, prompts, 1, ref.Tokens, ref.Tokens) {
+		want := ref.Answers[i]
+		if got := s.ids[s.prompt:][:len(want.IDs)]; !slices.Equal(got, want.IDs) {
+			t.Errorf("answer %d is %v, want %v", i+1, got, want.IDs)
+		}
+		for k, top := range want.Top {
+			ours, theirs = append(ours, slices.Max(s.logits[k])), append(theirs, top)
+		}
+	}
+	conformance.Close(t, "SmolLM2-135M Q4_1: logits of what generate says", ours, theirs, 2e-3)
 }
