@@ -26,9 +26,6 @@ func (r *Run) encoder(ctx context.Context, m spec.Model, d spec.Data) (data.Enco
 	if d.Kind == "labels" {
 		return t.Labelled(d.Tokens), nil
 	}
-	if d.Kind == "labels" {
-		return t.Labelled(d.Tokens), nil
-	}
 	return t.Conversation, nil
 }
 
