@@ -15,6 +15,7 @@ import (
 	"github.com/rmc-lang/rmc/compiler/plan"
 	"github.com/rmc-lang/rmc/compiler/recipe"
 	"github.com/rmc-lang/rmc/compiler/resolve"
+	"github.com/rmc-lang/rmc/compiler/schema"
 	"github.com/rmc-lang/rmc/compiler/typed"
 	"github.com/rmc-lang/rmc/compiler/verify"
 	"github.com/rmc-lang/rmc/lang/ast"
@@ -71,7 +72,7 @@ func Compile(fsys fs.FS, name string, o Options) (*Result, diag.List) {
 func isLibrary(f *ast.File) bool {
 	shared := func(d *ast.Decl) bool { return d.Keyword.Name == "objective" || d.Keyword.Name == "suite" }
 	return f.Recipe == nil && slices.ContainsFunc(f.Decls, shared) &&
-		!slices.ContainsFunc(f.Decls, func(d *ast.Decl) bool { return !shared(d) && slices.Contains(resolve.Keywords(), d.Keyword.Name) })
+		!slices.ContainsFunc(f.Decls, func(d *ast.Decl) bool { return !shared(d) && slices.Contains(schema.Keywords(), d.Keyword.Name) })
 }
 
 // Check holds a compiled recipe against the world.

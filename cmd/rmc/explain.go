@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/rmc-lang/rmc/compiler/check"
-	"github.com/rmc-lang/rmc/compiler/resolve"
+	"github.com/rmc-lang/rmc/compiler/schema"
 	"github.com/rmc-lang/rmc/lang/diag"
 	"github.com/rmc-lang/rmc/lang/parse"
 	"github.com/rmc-lang/rmc/lang/source"
@@ -29,7 +29,7 @@ func (e *explainCommand) Run(c *console) error {
 	if entry, ok := diag.Lookup(e.What); ok {
 		return e.code(c.out, entry)
 	}
-	if fields := fieldsNamed(e.What); len(fields) > 0 && !slices.Contains(resolve.Keywords(), e.What) {
+	if fields := fieldsNamed(e.What); len(fields) > 0 && !slices.Contains(schema.Keywords(), e.What) {
 		return e.fields(c.out, fields)
 	}
 	if text := wordText(e.What); text != "" && e.JSON {
@@ -68,22 +68,22 @@ func (e *explainCommand) code(w io.Writer, entry diag.Entry) error {
 
 // fieldsNamed returns the fields that name ends the path of: lr, optimizer.lr,
 // train.optimizer.lr and train.rm.optimizer.lr are one; max_length may be several.
-func fieldsNamed(name string) []resolve.Described {
-	for _, d := range resolve.Describe() {
+func fieldsNamed(name string) []schema.Described {
+	for _, d := range schema.Describe() {
 		if d.Path == name {
-			return []resolve.Described{d}
+			return []schema.Described{d}
 		}
 	}
-	if parts := strings.Split(name, "."); len(parts) > 2 && slices.Contains(resolve.Keywords(), parts[0]) {
+	if parts := strings.Split(name, "."); len(parts) > 2 && slices.Contains(schema.Keywords(), parts[0]) {
 		if fields := fieldsNamed(strings.Join(parts[2:], ".")); len(fields) > 0 {
 			path := parts[0] + "." + strings.Join(parts[2:], ".")
-			fields = slices.DeleteFunc(fields, func(d resolve.Described) bool { return d.Path != path })
+			fields = slices.DeleteFunc(fields, func(d schema.Described) bool { return d.Path != path })
 			if len(fields) > 0 {
 				return fields
 			}
 		}
 	}
-	return slices.DeleteFunc(resolve.Describe(), func(d resolve.Described) bool {
+	return slices.DeleteFunc(schema.Describe(), func(d schema.Described) bool {
 		return d.Path != name && !strings.HasSuffix(d.Path, "."+name)
 	})
 }
@@ -93,12 +93,12 @@ func fieldsNamed(name string) []resolve.Described {
 func wordText(word string) string {
 	var b strings.Builder
 	declarationText(&b, word)
-	for _, keyword := range resolve.Keywords() {
-		if kinds, doc := resolve.Kinds(keyword); slices.Contains(kinds, word) {
+	for _, keyword := range schema.Keywords() {
+		if kinds, doc := schema.Kinds(keyword); slices.Contains(kinds, word) {
 			kindText(&b, keyword, word, doc)
 		}
 	}
-	for _, d := range resolve.Describe() {
+	for _, d := range schema.Describe() {
 		if slices.Contains(d.Kinds, word) {
 			fmt.Fprintf(&b, "%s is a kind of %s, %s\n", word, d.Path, d.Doc)
 			listFields(&b, d.Path, word)
@@ -114,15 +114,15 @@ func wordText(word string) string {
 // declarationText explains a keyword: how it is written, its kinds, and the
 // fields that all of them have.
 func declarationText(b *strings.Builder, word string) {
-	usage := resolve.Usage(word)
+	usage := schema.Usage(word)
 	if usage == "" {
 		return
 	}
 	fmt.Fprintf(b, "%s is written %s\n", word, usage)
-	if kinds, _ := resolve.Kinds(word); len(kinds) > 0 {
+	if kinds, _ := schema.Kinds(word); len(kinds) > 0 {
 		fmt.Fprintf(b, "its kinds: %s\n", strings.Join(kinds, ", "))
 	}
-	if slices.Contains(resolve.Keywords(), word) {
+	if slices.Contains(schema.Keywords(), word) {
 		fmt.Fprintf(b, "%s has these fields:\n", word)
 		listFields(b, word, "")
 	}
@@ -143,7 +143,7 @@ func kindText(b *strings.Builder, keyword, word, doc string) {
 
 // listFields writes a line for each field right below a path that a kind has.
 func listFields(b *strings.Builder, path, kind string) {
-	for _, d := range resolve.Describe() {
+	for _, d := range schema.Describe() {
 		name, below := strings.CutPrefix(d.Path, path+".")
 		if below && !strings.Contains(name, ".") && (kind == "" || len(d.Of) == 0 || slices.Contains(d.Of, kind)) {
 			fmt.Fprintf(b, "  %-12s %s\n", name, d.Doc)
@@ -176,18 +176,18 @@ func topics() []string {
 	for _, entry := range diag.Entries() {
 		words = append(words, string(entry.Code))
 	}
-	for _, d := range resolve.Describe() {
+	for _, d := range schema.Describe() {
 		words = append(words, d.Path, d.Name)
 		words = append(words, d.Kinds...)
 	}
-	for _, keyword := range resolve.Keywords() {
-		kinds, _ := resolve.Kinds(keyword)
+	for _, keyword := range schema.Keywords() {
+		kinds, _ := schema.Kinds(keyword)
 		words = append(words, kinds...)
 	}
-	return append(append(append(words, resolve.Keywords()...), "reward", "shard"), check.Words()...)
+	return append(append(append(words, schema.Keywords()...), "reward", "shard"), check.Words()...)
 }
 
-func (e *explainCommand) fields(w io.Writer, fields []resolve.Described) error {
+func (e *explainCommand) fields(w io.Writer, fields []schema.Described) error {
 	if e.JSON {
 		return printJSON(w, jsonFields(fields))
 	}
@@ -203,7 +203,7 @@ func (e *explainCommand) fields(w io.Writer, fields []resolve.Described) error {
 }
 
 // fieldText is what explain prints of a field: a line a fact.
-func fieldText(d resolve.Described) string {
+func fieldText(d schema.Described) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s\n", d.Path, d.Doc)
 	fact := func(name, value string) {
@@ -244,7 +244,7 @@ func bounds(least, most *float64) string {
 }
 
 // jsonFields is fields as explain -json prints them.
-func jsonFields(fields []resolve.Described) any {
+func jsonFields(fields []schema.Described) any {
 	type field struct {
 		Path      string   `json:"path"`
 		Doc       string   `json:"doc"`

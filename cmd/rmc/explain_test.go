@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rmc-lang/rmc/compiler/resolve"
+	"github.com/rmc-lang/rmc/compiler/schema"
 	"github.com/rmc-lang/rmc/lang/diag"
 )
 
@@ -41,7 +41,7 @@ func TestExplainEveryCode(t *testing.T) {
 }
 
 func TestExplainEveryField(t *testing.T) {
-	for _, d := range resolve.Describe() {
+	for _, d := range schema.Describe() {
 		if strings.HasSuffix(d.Path, "…") {
 			continue // a place for any name has no name itself
 		}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/rmc-lang/rmc/compiler/recipe"
+	"github.com/rmc-lang/rmc/compiler/schema"
 	"github.com/rmc-lang/rmc/lang/ast"
 	"github.com/rmc-lang/rmc/lang/diag"
 	"github.com/rmc-lang/rmc/runtime/spec"
@@ -66,7 +67,7 @@ func (r *resolver) clear(block *ast.Block, names ...string) bool {
 	}
 	return len(block.Lost) == 0 && !slices.ContainsFunc(block.Items, func(item ast.Item) bool {
 		f, ok := item.(*ast.Field)
-		return ok && !slices.Contains(names, f.Key.Name) && schemaOf(reflect.TypeFor[spec.Label]()).field(f.Key.Name) == nil && diag.Suggest(f.Key.Name, names) != ""
+		return ok && !slices.Contains(names, f.Key.Name) && schema.Of(reflect.TypeFor[spec.Label]()).Field(f.Key.Name) == nil && diag.Suggest(f.Key.Name, names) != ""
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/rmc-lang/rmc/compiler/recipe"
+	"github.com/rmc-lang/rmc/compiler/schema"
 	"github.com/rmc-lang/rmc/lang/ast"
 	"github.com/rmc-lang/rmc/lang/diag"
 )
@@ -49,7 +50,7 @@ func (r *resolver) dataSet(d *ast.Decl) {
 	path := "data." + d.Name.Name
 	from := r.said(d.Body, path, "from")
 	kind := ""
-	if name, _ := variant(from); name != nil {
+	if name, _ := schema.Variant(from); name != nil {
 		kind = name.Name
 	}
 	r.fillBut(v, path, "data "+d.Name.Name, d.Name.Span, d.Body, dataLacks(kind, r.namesIn(from, path+".from", "data")))
@@ -101,7 +102,7 @@ func (r *resolver) said(block *ast.Block, path, field string) ast.Expr {
 
 // namesIn are the names in the list that a field of a construct has.
 func (r *resolver) namesIn(x ast.Expr, path, field string) []*ast.Ident {
-	_, block := variant(x)
+	_, block := schema.Variant(x)
 	return identsOf(r.said(block, path, field))
 }
 

@@ -7,35 +7,12 @@ import (
 	"strings"
 
 	"github.com/rmc-lang/rmc/compiler/recipe"
+	"github.com/rmc-lang/rmc/compiler/schema"
 	"github.com/rmc-lang/rmc/lang/ast"
 	"github.com/rmc-lang/rmc/lang/diag"
 	"github.com/rmc-lang/rmc/lang/source"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
-
-// A form is how a declaration is written: the parts that it has, and those of
-// them that may be left out.
-type form struct {
-	keyword string
-	usage   string
-	parts   []string // of: name kind value on as
-	silent  []string // of the parts: may be left out
-}
-
-// forms are the declarations that this version understands.
-var forms = []form{
-	{"model", "model NAME: reward { … }", []string{"name", "kind"}, nil},
-	{"data", "data NAME: preference { … }", []string{"name", "kind"}, nil},
-	{"fit", "fit NAME = ridge on ENCODER(DATA) { … }", []string{"name", "value", "on"}, nil},
-	{"label", "label NAME = llm on DATA { … }", []string{"name", "value", "on"}, nil},
-	{"train", "train MODEL on DATA { … }", []string{"name", "on", "as"}, []string{"as"}},
-	{"reward", "reward NAME = OBJECTIVE.LET", []string{"name", "value", "on"}, []string{"on"}},
-	{"evaluate", "evaluate MODEL on DATA.holdout", []string{"name", "on", "as"}, []string{"as"}},
-	{"suite", "suite NAME on preference { rule = pairs { ties = wrong }, … }", []string{"name", "on"}, nil},
-	{"repeat", "repeat 3 as round { … }", []string{"rounds", "as"}, []string{"as"}},
-	{"mesh", "mesh { … }", nil, nil},
-	{"shard", "shard MODEL { \"PATTERN\" = [fsdp, tensor] }", []string{"name"}, nil},
-}
 
 // declarations resolves the declarations of the recipe: what stages name
 // first, then the stages in their order, then the rewards that are made of them.
@@ -92,7 +69,7 @@ func (r *resolver) declareName(d *ast.Decl) {
 	case "objective":
 		r.declareObjective(d)
 	default:
-		if !slices.ContainsFunc(forms, func(f form) bool { return f.keyword == d.Keyword.Name }) {
+		if !slices.ContainsFunc(schema.Forms, func(f schema.Form) bool { return f.Keyword == d.Keyword.Name }) {
 			r.meant[name] = true
 		}
 	}
@@ -147,12 +124,12 @@ func (r *resolver) declare(d *ast.Decl) {
 
 // checkForm holds the parts of a declaration against its form.
 func (r *resolver) checkForm(d *ast.Decl) bool {
-	i := slices.IndexFunc(forms, func(f form) bool { return f.keyword == d.Keyword.Name })
+	i := slices.IndexFunc(schema.Forms, func(f schema.Form) bool { return f.Keyword == d.Keyword.Name })
 	if i < 0 {
 		r.unknownDeclaration(d.Keyword)
 		return false
 	}
-	f := forms[i]
+	f := schema.Forms[i]
 	for _, part := range []struct {
 		name, what string
 		have       bool
@@ -166,13 +143,13 @@ func (r *resolver) checkForm(d *ast.Decl) bool {
 		{"on", "on DATA", d.On != nil, exprSpan(d.On)},
 		{"as", "as", d.As != nil, identSpan(d.As)},
 	} {
-		wanted, silent := slices.Contains(f.parts, part.name), slices.Contains(f.silent, part.name)
+		wanted, silent := slices.Contains(f.Parts, part.name), slices.Contains(f.Silent, part.name)
 		switch {
 		case wanted && !part.have && !silent:
-			r.errs.Addf(diag.MissingPart, d.Keyword.Span, "%s needs %s", f.keyword, part.what).Help = "write " + f.usage
+			r.errs.Addf(diag.MissingPart, d.Keyword.Span, "%s needs %s", f.Keyword, part.what).Help = "write " + f.Usage
 			return false
 		case part.have && !wanted:
-			r.errs.Addf(diag.ExtraPart, part.span, "%s does not take %s", f.keyword, part.what).Help = "write " + f.usage
+			r.errs.Addf(diag.ExtraPart, part.span, "%s does not take %s", f.Keyword, part.what).Help = "write " + f.Usage
 			return false
 		}
 	}
@@ -196,11 +173,11 @@ func exprSpan(x ast.Expr) source.Span {
 // unknownDeclaration reports a keyword that is none, or none yet.
 func (r *resolver) unknownDeclaration(keyword *ast.Ident) {
 	names := []string{"objective"}
-	for _, f := range forms {
-		names = append(names, f.keyword)
+	for _, f := range schema.Forms {
+		names = append(names, f.Keyword)
 	}
 	d := r.errs.Addf(diag.UnknownDeclaration, keyword.Span, "there is no declaration %q", keyword.Name)
-	d.Help = didYouMean(keyword.Name, names, "declarations")
+	d.Help = schema.DidYouMean(keyword.Name, names, "declarations")
 	if keyword.Name == "let" || keyword.Name == "report" {
 		d.Help = "a " + keyword.Name + " stands in the { } of an objective"
 	}
@@ -250,11 +227,11 @@ func (r *resolver) declaredKind(d *ast.Decl, v reflect.Value, what string) bool 
 // ofKind sets the kind that name names, and records it as the value of the
 // declaration itself.
 func (r *resolver) ofKind(d *ast.Decl, name *ast.Ident, v reflect.Value, what string) bool {
-	s := schemaOf(v.Type())
-	if !r.checkKind(name, s, what) {
+	s := schema.Of(v.Type())
+	if !r.CheckKind(name, s, what) {
 		return false
 	}
-	v.Field(s.kind).SetString(name.Name)
+	v.Field(s.Kind).SetString(name.Name)
 	r.record(recipe.Value{Path: what + "." + d.Name.Name, Text: name.Name, Go: fmt.Sprintf("%q", name.Name),
 		Is: name.Name, Origin: recipe.Origin(name.Span), Span: name.Span, Scores: true})
 	return true
@@ -265,7 +242,7 @@ func (r *resolver) ofKind(d *ast.Decl, name *ast.Ident, v reflect.Value, what st
 func (r *resolver) made(d *ast.Decl, v reflect.Value, as string) bool {
 	name, ok := d.Value.(*ast.Ident)
 	if !ok {
-		r.errs.Addf(diag.WrongType, d.Value.Pos(), "%s takes the name of a kind, not %s", d.Keyword.Name, describeExpr(d.Value)).Help = as
+		r.errs.Addf(diag.WrongType, d.Value.Pos(), "%s takes the name of a kind, not %s", d.Keyword.Name, schema.DescribeExpr(d.Value)).Help = as
 		return false
 	}
 	return r.ofKind(d, name, v, d.Keyword.Name)
@@ -307,7 +284,7 @@ func (r *resolver) findModel(name *ast.Ident) *recipe.Model {
 // unknownModel reports a name that is none of what was wanted.
 func (r *resolver) unknownModel(name *ast.Ident, what string, known []string) {
 	r.used["model "+diag.Suggest(name.Name, known)] = true
-	r.errs.Addf(diag.UnknownModel, name.Span, "there is no %s %q", what, name.Name).Help = didYouMean(name.Name, known, "models")
+	r.errs.Addf(diag.UnknownModel, name.Span, "there is no %s %q", what, name.Name).Help = schema.DidYouMean(name.Name, known, "models")
 }
 
 // otherKind reports the name of something that cannot be what was wanted.
@@ -329,7 +306,7 @@ func (r *resolver) findData(name *ast.Ident) *recipe.Data {
 	if !ok && !r.meant[name.Name] {
 		r.used["data "+diag.Suggest(name.Name, keys(r.data))] = true
 		r.errs.Addf(diag.UnknownData, name.Span, "there is no data %q", name.Name).Help =
-			didYouMean(name.Name, keys(r.data), "data")
+			schema.DidYouMean(name.Name, keys(r.data), "data")
 	}
 	if d := r.texts[name.Name]; s == nil && d != nil {
 		r.usedBefore(name.Span, d)
@@ -411,7 +388,7 @@ func (r *resolver) badData(on ast.Expr) {
 	case *ast.Binary:
 		r.errs.Addf(diag.WrongType, x.Span, "data sets are put together with +, and nothing else").Help = "as in train rm on labeled + judged"
 	default:
-		r.errs.Addf(diag.WrongType, on.Pos(), "on takes the name of data, not %s", describeExpr(on)).Help = "as in train rm on prefs"
+		r.errs.Addf(diag.WrongType, on.Pos(), "on takes the name of data, not %s", schema.DescribeExpr(on)).Help = "as in train rm on prefs"
 	}
 }
 
@@ -479,7 +456,7 @@ func (r *resolver) evaluated(e *recipe.Evaluate, on ast.Expr) {
 	}
 	name, ok := x.(*ast.Ident)
 	if !ok {
-		r.errs.Addf(diag.WrongType, on.Pos(), "on takes DATA.PART, not %s", describeExpr(on)).Help =
+		r.errs.Addf(diag.WrongType, on.Pos(), "on takes DATA.PART, not %s", schema.DescribeExpr(on)).Help =
 			"as in on prefs.holdout; parts: " + strings.Join(parts, ", ")
 		return
 	}
@@ -494,7 +471,7 @@ func (r *resolver) evaluated(e *recipe.Evaluate, on ast.Expr) {
 	}
 	if !slices.Contains(parts, part.Name) {
 		r.errs.Addf(diag.UnknownPart, part.Span, "data has no part %q", part.Name).Help =
-			didYouMean(part.Name, parts, "parts")
+			schema.DidYouMean(part.Name, parts, "parts")
 		return
 	}
 	if e.Data != nil && part.Name == "holdout" && !e.Data.Holds() {
@@ -544,7 +521,7 @@ func (r *resolver) shardAxes(x ast.Expr) ([]string, bool) {
 	}
 	list, ok := x.(*ast.List)
 	if !ok {
-		r.errs.Addf(diag.WrongType, x.Pos(), "a shard takes a list of axes or auto, not %s", describeExpr(x)).Help =
+		r.errs.Addf(diag.WrongType, x.Pos(), "a shard takes a list of axes or auto, not %s", schema.DescribeExpr(x)).Help =
 			"as in [tensor, fsdp]"
 		return nil, false
 	}
@@ -554,7 +531,7 @@ func (r *resolver) shardAxes(x ast.Expr) ([]string, bool) {
 		switch {
 		case !ok || !slices.Contains(meshAxes, id.Name):
 			r.errs.Addf(diag.UnknownAxis, item.Pos(), "the mesh has no axis %s", item.Pos().Text()).Help =
-				didYouMean(item.Pos().Text(), meshAxes, "axes")
+				schema.DidYouMean(item.Pos().Text(), meshAxes, "axes")
 			return nil, false
 		case id.Name != "none" && slices.Contains(axes, id.Name):
 			r.errs.Addf(diag.DuplicateItem, id.Span, "%s is in the list twice", id.Name).Help = "keep one of the two"

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/rmc-lang/rmc/compiler/recipe"
+	"github.com/rmc-lang/rmc/compiler/schema"
 	"github.com/rmc-lang/rmc/lang/ast"
 	"github.com/rmc-lang/rmc/lang/diag"
 	"github.com/rmc-lang/rmc/lang/source"
@@ -25,7 +26,7 @@ type written struct {
 	what   string // in messages: model, adamw
 	span   source.Span
 	kind   string
-	schema schema
+	schema schema.Struct
 	fields map[string]entry
 	rest   map[string]entry
 	order  []string // of rest, as written
@@ -50,18 +51,18 @@ func (r *resolver) fill(v reflect.Value, path, what string, span source.Span, bl
 
 // fillBut is fill for a struct that lacks some fields.
 func (r *resolver) fillBut(v reflect.Value, path, what string, span source.Span, block *ast.Block, but lacks) {
-	w := &written{path: path, what: what, span: span, schema: schemaOf(v.Type()), lacks: but,
+	w := &written{path: path, what: what, span: span, schema: schema.Of(v.Type()), lacks: but,
 		fields: map[string]entry{}, rest: map[string]entry{}, meant: map[string]bool{}}
-	if w.schema.kind >= 0 {
-		w.kind = v.Field(w.schema.kind).String()
+	if w.schema.Kind >= 0 {
+		w.kind = v.Field(w.schema.Kind).String()
 	}
 	if block != nil {
 		r.readBlock(w, block)
 	}
 	r.readSets(w)
-	for _, f := range w.schema.fields {
-		if f.applies(w.kind) && !slices.Contains(but.fields, f.Name) {
-			r.fillField(v.Field(f.index), f, w)
+	for _, f := range w.schema.Fields {
+		if f.Applies(w.kind) && !slices.Contains(but.fields, f.Name) {
+			r.fillField(v.Field(f.Index), f, w)
 		}
 	}
 }
@@ -86,11 +87,11 @@ func (r *resolver) readLost(w *written, name *ast.Ident) {
 	switch {
 	case name == nil:
 		r.lost[w.path] = true
-	case w.schema.field(name.Name) == nil && w.schema.rest(w.kind) != nil:
+	case w.schema.Field(name.Name) == nil && w.schema.Rest(w.kind) != nil:
 		w.order = append(w.order, name.Name)
 		w.rest[name.Name] = entry{key: name.Span}
 	default:
-		for _, meant := range []string{name.Name, diag.Suggest(name.Name, w.schema.names(w.kind))} {
+		for _, meant := range []string{name.Name, diag.Suggest(name.Name, w.schema.Names(w.kind))} {
 			w.meant[meant] = true
 			r.lost[w.path+"."+meant] = true
 		}
@@ -99,9 +100,9 @@ func (r *resolver) readLost(w *written, name *ast.Ident) {
 
 // readKey files one entry under its name, or says why it cannot.
 func (r *resolver) readKey(w *written, key *ast.Ident, e entry) {
-	f := w.schema.field(key.Name)
+	f := w.schema.Field(key.Name)
 	switch {
-	case f == nil && w.schema.rest(w.kind) != nil:
+	case f == nil && w.schema.Rest(w.kind) != nil:
 		if old, twice := w.rest[key.Name]; twice && !overrides(e) {
 			r.duplicate(key, old.key)
 			return
@@ -111,7 +112,7 @@ func (r *resolver) readKey(w *written, key *ast.Ident, e entry) {
 		w.rest[key.Name] = e
 	case f == nil:
 		r.unknownField(w, key)
-	case !f.applies(w.kind):
+	case !f.Applies(w.kind):
 		r.notOfKind(w, key, f)
 	case slices.Contains(w.lacks.fields, key.Name):
 		r.lacking(w, key)
@@ -135,52 +136,25 @@ func (r *resolver) duplicate(key *ast.Ident, first source.Span) {
 }
 
 func (r *resolver) unknownField(w *written, key *ast.Ident) {
-	names := w.schema.names(w.kind)
+	names := w.schema.Names(w.kind)
 	d := r.errs.Addf(diag.UnknownField, key.Span, "%s has no field %q", w.what, key.Name)
-	inner, kind := w.schema.owner(key.Name)
+	inner, kind := w.schema.Owner(key.Name)
 	switch {
 	case inner != "" && key.Span.File.Name == recipe.Set:
 		d.Help = fmt.Sprintf("%s belongs to %s: --set %s.%s.%s=…", key.Name, inner, w.path, inner, key.Name)
 	case inner != "":
 		d.Help = fmt.Sprintf("%s belongs to %s: write %s = %s { %s = … }", key.Name, inner, inner, kind, key.Name)
-	case len(names) == 0 && w.schema.ofOther(key.Name) != "":
-		d.Help = fmt.Sprintf("write %s = %s { %s = … }", w.path[strings.LastIndex(w.path, ".")+1:], w.schema.ofOther(key.Name), key.Name)
+	case len(names) == 0 && w.schema.OfOther(key.Name) != "":
+		d.Help = fmt.Sprintf("write %s = %s { %s = … }", w.path[strings.LastIndex(w.path, ".")+1:], w.schema.OfOther(key.Name), key.Name)
 	default:
-		d.Help = didYouMean(key.Name, names, "fields of "+w.what)
+		d.Help = schema.DidYouMean(key.Name, names, "fields of "+w.what)
 		w.meant[diag.Suggest(key.Name, names)] = true
 	}
 }
 
-// ofOther is the kind of s that takes a name, or "".
-func (s schema) ofOther(name string) string {
-	for _, kind := range s.kinds {
-		if f := s.field(name); f != nil && f.applies(kind) || s.rest(kind) != nil {
-			return kind
-		}
-	}
-	return ""
-}
-
-// owner returns the variant that has a field, as in optimizer = adamw { lr = … },
-// and its kind, when the field was written one level too high.
-func (s schema) owner(name string) (variant, kind string) {
-	for _, f := range s.fields {
-		if !isVariant(f.Type) {
-			continue
-		}
-		inner := schemaOf(f.Type)
-		for _, kind := range inner.kinds {
-			if g := inner.field(name); g != nil && g.applies(kind) {
-				return f.Name, kind
-			}
-		}
-	}
-	return "", ""
-}
-
-func (r *resolver) notOfKind(w *written, key *ast.Ident, f *Field) {
+func (r *resolver) notOfKind(w *written, key *ast.Ident, f *schema.Field) {
 	d := r.errs.Addf(diag.FieldNotOfKind, key.Span, "%s has no %s", w.what, key.Name)
-	if names := w.schema.names(w.kind); len(names) > 0 {
+	if names := w.schema.Names(w.kind); len(names) > 0 {
 		d.Notes = []diag.Note{{Message: fmt.Sprintf("%s has: %s", w.what, strings.Join(names, ", "))}}
 	} else {
 		d.Notes = []diag.Note{{Message: fmt.Sprintf("%s has no fields", w.what)}}
@@ -206,7 +180,7 @@ func (r *resolver) misplaced(item ast.Item, what string) {
 }
 
 // fillField sets one field that applies, and records its value.
-func (r *resolver) fillField(v reflect.Value, f Field, w *written) {
+func (r *resolver) fillField(v reflect.Value, f schema.Field, w *written) {
 	path := w.path + "." + f.Name
 	e, said := w.fields[f.Name]
 	switch {
@@ -219,8 +193,8 @@ func (r *resolver) fillField(v reflect.Value, f Field, w *written) {
 	case said && e.value != nil:
 		r.decode(v, f, path, e.value, recipe.Origin(e.key), e.key)
 	case w.meant[f.Name]:
-	case f.Default != "" || f.Silent && isVariant(f.Type):
-		r.decode(v, f, path, parseDefault(f), recipe.Default, source.Span{})
+	case f.Default != "" || f.Silent && schema.IsVariant(f.Type):
+		r.decode(v, f, path, schema.ParseDefault(f), recipe.Default, source.Span{})
 	case f.Silent:
 	default:
 		r.missing(w, f)
@@ -228,7 +202,7 @@ func (r *resolver) fillField(v reflect.Value, f Field, w *written) {
 }
 
 // missing reports a required field that was not written.
-func (r *resolver) missing(w *written, f Field) {
+func (r *resolver) missing(w *written, f schema.Field) {
 	if r.lost[w.path] {
 		return
 	}
@@ -243,7 +217,7 @@ func (r *resolver) missing(w *written, f Field) {
 }
 
 // fillRest sets a map from all entries that no field has.
-func (r *resolver) fillRest(v reflect.Value, f Field, w *written) {
+func (r *resolver) fillRest(v reflect.Value, f schema.Field, w *written) {
 	if len(w.order) == 0 {
 		return
 	}
@@ -255,7 +229,7 @@ func (r *resolver) fillRest(v reflect.Value, f Field, w *written) {
 	for _, name := range w.order {
 		e := w.rest[name]
 		text := reflect.New(v.Type().Elem()).Elem()
-		element := Field{Name: name, Type: text.Type(), Scores: f.Scores}
+		element := schema.Field{Name: name, Type: text.Type(), Scores: f.Scores}
 		if e.value != nil {
 			r.decode(text, element, w.path+"."+name, e.value, recipe.Origin(e.key), e.key)
 		}
@@ -264,12 +238,12 @@ func (r *resolver) fillRest(v reflect.Value, f Field, w *written) {
 }
 
 // decode sets v to what expr says and records it. It reports whether it could.
-func (r *resolver) decode(v reflect.Value, f Field, path string, expr ast.Expr, from string, key source.Span) bool {
-	if isVariant(v.Type()) {
+func (r *resolver) decode(v reflect.Value, f schema.Field, path string, expr ast.Expr, from string, key source.Span) bool {
+	if schema.IsVariant(v.Type()) {
 		return r.decodeVariant(v, f, path, expr, from, key)
 	}
 	before := len(*r.errs)
-	literal := r.decodeValue(v, f, expr, from == recipe.Default)
+	literal := r.Decode(v, f, expr, from == recipe.Default)
 	if len(*r.errs) > before {
 		r.lost[path] = true
 		return false
@@ -288,22 +262,22 @@ func oneLine(text string) string { return strings.Join(strings.Fields(text), " "
 func (r *resolver) record(v recipe.Value) { r.recipe.Values = append(r.recipe.Values, v) }
 
 // decodeVariant sets a struct written as kind or kind { … }.
-func (r *resolver) decodeVariant(v reflect.Value, f Field, path string, expr ast.Expr, from string, key source.Span) bool {
-	name, block := variant(expr)
-	s := schemaOf(v.Type())
-	if text, ok := expr.(*ast.String); ok && slices.Contains(s.kinds, text.Value) {
+func (r *resolver) decodeVariant(v reflect.Value, f schema.Field, path string, expr ast.Expr, from string, key source.Span) bool {
+	name, block := schema.Variant(expr)
+	s := schema.Of(v.Type())
+	if text, ok := expr.(*ast.String); ok && slices.Contains(s.Kinds, text.Value) {
 		r.errs.Addf(diag.WrongType, text.Span, "%s takes %s, without quotes", f.Name, f.Wants()).Help =
-			"write " + f.assigned(text.Value, text.Span)
+			"write " + f.Assigned(text.Value, text.Span)
 		return false
 	}
 	if name == nil {
-		r.wrongType(f, expr)
+		r.WrongType(f, expr)
 		return false
 	}
-	if !r.checkKind(name, s, f.Name) {
+	if !r.CheckKind(name, s, f.Name) {
 		return false
 	}
-	v.Field(s.kind).SetString(name.Name)
+	v.Field(s.Kind).SetString(name.Name)
 	r.record(recipe.Value{Path: path, Text: name.Name, Go: strconv.Quote(name.Name), Is: name.Name, Origin: from, Span: name.Span, Scores: f.Scores})
 	span := name.Span
 	if from == recipe.Default {
@@ -311,37 +285,4 @@ func (r *resolver) decodeVariant(v reflect.Value, f Field, path string, expr ast
 	}
 	r.fill(v, path, name.Name, span, block)
 	return true
-}
-
-// variant splits kind { … } or kind; name is nil for anything else.
-func variant(expr ast.Expr) (name *ast.Ident, block *ast.Block) {
-	switch x := expr.(type) {
-	case *ast.Ident:
-		return x, nil
-	case *ast.Construct:
-		return x.Name, x.Body
-	}
-	return nil, nil
-}
-
-// checkKind reports a kind that does not exist or not yet.
-func (r *resolver) checkKind(name *ast.Ident, s schema, what string) bool {
-	switch {
-	case slices.Contains(s.kinds, name.Name):
-		return true
-	case slices.Contains(s.later, name.Name):
-		r.notSupported(name.Span, fmt.Sprintf("%s %s", what, name.Name), s.kinds)
-	default:
-		r.errs.Addf(diag.UnknownKind, name.Span, "%s has no kind %q", what, name.Name).Help =
-			didYouMean(name.Name, s.kinds, "kinds of "+what)
-	}
-	return false
-}
-
-// notSupported reports something that is planned.
-func (r *resolver) notSupported(span source.Span, what string, instead []string) {
-	d := r.errs.Addf(diag.NotSupported, span, "%s is not supported by this version of rmc", what)
-	if len(instead) > 0 {
-		d.Help = "supported: " + strings.Join(instead, ", ")
-	}
 }

@@ -8,12 +8,10 @@ import (
 	"strings"
 
 	"github.com/rmc-lang/rmc/compiler/recipe"
+	"github.com/rmc-lang/rmc/compiler/schema"
 	"github.com/rmc-lang/rmc/lang/ast"
 	"github.com/rmc-lang/rmc/lang/diag"
 )
-
-// attribute is the axis whose elements are the attributes of ratings.
-const attribute = "attribute"
 
 // networks binds what small networks name: the encoder that each reads, and the
 // attributes that are its outputs.
@@ -33,7 +31,7 @@ func (r *resolver) networks() {
 		if r.has(path + ".outputs") {
 			r.outputs(m, path)
 		} else { // reported; likely one for each attribute
-			m.Spec.Axis, m.Spec.Outputs = attribute, 1
+			m.Spec.Axis, m.Spec.Outputs = schema.Attribute, 1
 		}
 	}
 }
@@ -72,7 +70,7 @@ func (r *resolver) outputs(m *recipe.Model, path string) {
 	case m.Spec.Outputs > 1:
 		m.Spec.Axis = "head"
 	case m.Spec.Outputs == 0:
-		m.Spec.Axis = attribute
+		m.Spec.Axis = schema.Attribute
 		if len(m.Spec.Labels) == 0 && !r.lost[path+".labels"] {
 			r.attributesOf(m, path)
 		}
@@ -144,7 +142,7 @@ func (r *resolver) fit(d *ast.Decl) {
 func (r *resolver) features(f *recipe.Fit) {
 	calls, data, ok := called(f.Decl.On)
 	if !ok || len(calls) == 0 {
-		r.errs.Addf(diag.WrongType, f.Decl.On.Pos(), "a fit is on what reads the data, as in backbone(ratings), not on %s", describeExpr(f.Decl.On)).Help =
+		r.errs.Addf(diag.WrongType, f.Decl.On.Pos(), "a fit is on what reads the data, as in backbone(ratings), not on %s", schema.DescribeExpr(f.Decl.On)).Help =
 			r.featuresHelp(f, data)
 		return
 	}
@@ -328,7 +326,7 @@ func (r *resolver) fitValues(f *recipe.Fit, path string) {
 	if from := r.recipe.Value(path + ".from"); from != nil && len(f.Attributes()) > 0 && !slices.Contains(f.Attributes(), f.Spec.From) {
 		e := r.errs.Addf(diag.UnknownAttribute, from.Span, "%s has no attribute %q", f.Chain[0].Name, f.Spec.From)
 		e.Notes = r.note(f.Chain[0].Data.Path()+".attributes", "its attributes")
-		e.Help = didYouMean(f.Spec.From, f.Attributes(), "attributes")
+		e.Help = schema.DidYouMean(f.Spec.From, f.Attributes(), "attributes")
 	}
 	r.ascending(path+".penalties", "penalties", f.Spec.Penalties, f.Spec.Method == "grid")
 	r.ascending(path+".alphas", "alphas", f.Spec.Alphas, f.Spec.Kind == "ridge")

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/rmc-lang/rmc/compiler/recipe"
+	"github.com/rmc-lang/rmc/compiler/schema"
 	"github.com/rmc-lang/rmc/lang/ast"
 	"github.com/rmc-lang/rmc/lang/diag"
 )
@@ -62,12 +63,12 @@ func (r *resolver) declareObjective(d *ast.Decl) {
 // kindOfObjective reports an objective on something that is no kind of data,
 // most often the name of a data set.
 func (r *resolver) kindOfObjective(on *ast.Ident) bool {
-	kinds := schemaOf(structs()[1].Type)
+	kinds := schema.Of(schema.Structs()[1].Type)
 	declared := slices.IndexFunc(r.decls, func(d *ast.Decl) bool {
 		return d.Keyword.Name == "data" && d.Name != nil && d.Name.Name == on.Name && d.Kind != nil
 	})
-	if declared < 0 || slices.Contains(kinds.kinds, on.Name) {
-		return r.checkKind(on, kinds, "data")
+	if declared < 0 || slices.Contains(kinds.Kinds, on.Name) {
+		return r.CheckKind(on, kinds, "data")
 	}
 	d := r.errs.Addf(diag.UnknownKind, on.Span, "an objective is on a kind of data, and %s is the name of some", on.Name)
 	d.Notes = []diag.Note{{Span: r.decls[declared].Name.Span, Message: "it is declared here"}}
@@ -77,13 +78,13 @@ func (r *resolver) kindOfObjective(on *ast.Ident) bool {
 
 // objectiveOn reports an objective that does not say its kind of data.
 func (r *resolver) objectiveOn(d *ast.Decl) {
-	kinds := strings.Join(schemaOf(structs()[1].Type).kinds, " | ")
+	kinds := strings.Join(schema.Of(schema.Structs()[1].Type).Kinds, " | ")
 	if d.On == nil {
 		r.errs.Addf(diag.MissingPart, d.Keyword.Span, "objective needs on").Help =
 			fmt.Sprintf("write objective %s on %s { … }", d.Name.Name, kinds)
 		return
 	}
-	r.errs.Addf(diag.WrongType, d.On.Pos(), "on takes a kind of data, not %s", describeExpr(d.On)).Help = kinds
+	r.errs.Addf(diag.WrongType, d.On.Pos(), "on takes a kind of data, not %s", schema.DescribeExpr(d.On)).Help = kinds
 }
 
 // call binds a stage's objective = name { parameter = value }.
@@ -92,9 +93,9 @@ func (r *resolver) call(t *recipe.Train, path string) *recipe.Call {
 	if expr == nil {
 		return nil
 	}
-	name, block := variant(expr)
+	name, block := schema.Variant(expr)
 	if name == nil {
-		r.errs.Addf(diag.WrongType, expr.Pos(), "objective takes an objective, not %s", describeExpr(expr)).Help =
+		r.errs.Addf(diag.WrongType, expr.Pos(), "objective takes an objective, not %s", schema.DescribeExpr(expr)).Help =
 			"as in objective = bradley_terry { center = 0.01 }"
 		return nil
 	}
@@ -139,7 +140,7 @@ func (r *resolver) callExpr(t *recipe.Train, path string) (ast.Expr, string) {
 
 func (r *resolver) unknownObjective(name *ast.Ident) {
 	d := r.errs.Addf(diag.UnknownObjective, name.Span, "there is no objective %q", name.Name)
-	d.Help = didYouMean(name.Name, keys(r.objects), "objectives")
+	d.Help = schema.DidYouMean(name.Name, keys(r.objects), "objectives")
 	if len(r.objects) == 0 {
 		d.Help = "the standard library has some: use std/preference"
 	}
@@ -149,7 +150,7 @@ func (r *resolver) unknownObjective(name *ast.Ident) {
 // objective has them is checked with its types.
 func (r *resolver) args(c *recipe.Call, block *ast.Block, path string) {
 	w := &written{path: path, what: c.Objective.Name, fields: map[string]entry{}, rest: map[string]entry{}, meant: map[string]bool{}}
-	w.schema = schema{kind: -1, fields: []Field{{Name: "…", Rest: true}}}
+	w.schema = schema.Struct{Kind: -1, Fields: []schema.Field{{Name: "…", Rest: true}}}
 	if block != nil {
 		r.readBlock(w, block)
 	}

@@ -1,11 +1,11 @@
 package resolve
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/rmc-lang/rmc/compiler/recipe"
+	"github.com/rmc-lang/rmc/compiler/schema"
 	"github.com/rmc-lang/rmc/lang/ast"
 	"github.com/rmc-lang/rmc/lang/diag"
 	"github.com/rmc-lang/rmc/lang/parse"
@@ -61,7 +61,7 @@ func (r *resolver) parseSet(text string) *override {
 // without quotes, for a shell takes them away.
 func (r *resolver) parseSetValue(file *source.File, text, value string) (ast.Expr, bool) {
 	bare := strings.TrimSpace(value)
-	if scheme, _, ok := strings.Cut(bare, ":"); ok && slices.Contains(schemes, scheme) {
+	if scheme, _, ok := strings.Cut(bare, ":"); ok && slices.Contains(schema.Schemes, scheme) {
 		file.Text = text
 		start := strings.LastIndex(text, bare)
 		return &ast.String{Span: source.Span{File: file, Start: start, End: start + len(bare)}, Value: bare}, true
@@ -98,16 +98,16 @@ func (r *resolver) readSets(w *written) {
 			r.readKey(w, key, entry{key.Span, o.value})
 			continue
 		}
-		f := w.schema.field(key.Name)
+		f := w.schema.Field(key.Name)
 		switch {
-		case f == nil && w.meant[diag.Suggest(key.Name, w.schema.names(w.kind))]:
+		case f == nil && w.meant[diag.Suggest(key.Name, w.schema.Names(w.kind))]:
 		case f == nil:
 			r.unknownField(w, key)
-		case !f.applies(w.kind):
+		case !f.Applies(w.kind):
 			r.notOfKind(w, key, f)
 		case slices.Contains(w.lacks.fields, key.Name):
 			r.lacking(w, key)
-		case !isVariant(f.Type) && !f.Call:
+		case !schema.IsVariant(f.Type) && !f.Call:
 			next := o.keys[len(strings.Split(w.path, "."))+1]
 			r.errs.Addf(diag.UnknownPath, next.Span, "%s has no fields", key.Name).Help = "leave ." + next.Name + " out"
 		}
@@ -139,7 +139,7 @@ func (r *resolver) unknownPath(o *override) {
 		return
 	}
 	d := r.errs.Addf(diag.UnknownPath, span, "the recipe has no %s", head)
-	d.Help = didYouMean(head, starts, "paths")
+	d.Help = schema.DidYouMean(head, starts, "paths")
 	if longer := r.endingIn(strings.Join(o.path, ".")); len(longer) > 0 {
 		d.Help = "did you mean " + strings.Join(longer, " or ") + "?"
 	}
@@ -191,13 +191,4 @@ func (r *resolver) paths() []string {
 		}
 	}
 	return append(all, "mesh")
-}
-
-// parseDefault parses a default of spec, which is in recipe syntax.
-func parseDefault(f Field) ast.Expr {
-	expr, errs := parse.Expr(source.New(recipe.Default, f.Default))
-	if len(errs) > 0 {
-		panic(fmt.Sprintf("resolve: the default of %s is no value: %q: %s", f.Name, f.Default, errs[0].Message))
-	}
-	return expr
 }

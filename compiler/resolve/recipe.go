@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/rmc-lang/rmc/compiler/recipe"
+	"github.com/rmc-lang/rmc/compiler/schema"
 	"github.com/rmc-lang/rmc/lang/ast"
 	"github.com/rmc-lang/rmc/lang/diag"
 	"github.com/rmc-lang/rmc/lang/source"
@@ -15,6 +16,7 @@ import (
 
 // A resolver holds what is shared while one recipe is resolved.
 type resolver struct {
+	schema.Reader
 	errs      *diag.List
 	recipe    *recipe.Recipe
 	decls     []*ast.Decl // of the recipe
@@ -91,6 +93,7 @@ func Library(file *ast.File, libraries []*ast.File, errs *diag.List) *recipe.Rec
 
 func newResolver(file *ast.File, errs *diag.List) *resolver {
 	return &resolver{
+		Reader:    schema.Reader{Errs: errs},
 		errs:      errs,
 		decls:     file.Decls,
 		recipe:    &recipe.Recipe{Source: file.Source.Name, Doc: file.Doc},

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/rmc-lang/rmc/compiler/schema"
 	"github.com/rmc-lang/rmc/lang/ast"
 	"github.com/rmc-lang/rmc/lang/diag"
 	"github.com/rmc-lang/rmc/lang/source"
@@ -80,7 +81,7 @@ func (r *resolver) mayRepeat(d *ast.Decl, n int) bool {
 	if slices.Contains(repeated, d.Keyword.Name) {
 		return true
 	}
-	known := slices.ContainsFunc(forms, func(f form) bool { return f.keyword == d.Keyword.Name })
+	known := slices.ContainsFunc(schema.Forms, func(f schema.Form) bool { return f.Keyword == d.Keyword.Name })
 	switch {
 	case n > 1:
 	case known || d.Keyword.Name == "objective":
@@ -106,7 +107,7 @@ func (r *resolver) ofLastRound(name *ast.Ident) *ast.Ident {
 // naming are the fields whose values are names of declarations.
 func naming() map[string]bool {
 	all := map[string]bool{}
-	for _, d := range Describe() {
+	for _, d := range schema.Describe() {
 		if d.Names != "" {
 			all[d.Name] = true
 		}

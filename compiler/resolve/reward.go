@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/rmc-lang/rmc/compiler/recipe"
+	"github.com/rmc-lang/rmc/compiler/schema"
 	"github.com/rmc-lang/rmc/lang/ast"
 	"github.com/rmc-lang/rmc/lang/diag"
 )
@@ -30,7 +31,7 @@ func (r *resolver) reward(d *ast.Decl) {
 }
 
 func (r *resolver) badReward(x ast.Expr) {
-	r.errs.Addf(diag.WrongType, x.Pos(), "a reward is a let of an objective or a tree, not %s", describeExpr(x)).Help =
+	r.errs.Addf(diag.WrongType, x.Pos(), "a reward is a let of an objective or a tree, not %s", schema.DescribeExpr(x)).Help =
 		"as in reward armo = gated.s, where objective gated has let s(x) = …"
 }
 
@@ -93,7 +94,7 @@ func (r *resolver) rewardOfLet(w *recipe.Reward, name, let *ast.Ident) {
 	using := slices.DeleteFunc(r.recipe.Trains(), func(t *recipe.Train) bool { return t.Call == nil || t.Call.Objective != o })
 	switch on, ok := w.Decl.On.(*ast.Ident); {
 	case w.Decl.On != nil && !ok:
-		r.errs.Addf(diag.WrongType, w.Decl.On.Pos(), "on takes the name of a train stage, not %s", describeExpr(w.Decl.On)).Help =
+		r.errs.Addf(diag.WrongType, w.Decl.On.Pos(), "on takes the name of a train stage, not %s", schema.DescribeExpr(w.Decl.On)).Help =
 			"as in reward " + w.Name + " = " + name.Name + "." + let.Name + " on " + stageOr(using, "STAGE")
 	case ok:
 		w.Train = r.stageOf(using, on, o)
@@ -128,7 +129,7 @@ func (r *resolver) stageOf(using []*recipe.Train, on *ast.Ident, o *recipe.Objec
 	for _, t := range using {
 		names = append(names, t.Name)
 	}
-	r.errs.Addf(diag.RewardStage, on.Span, "no stage %s trains with %s", on.Name, o.Name).Help = didYouMean(on.Name, names, "stages")
+	r.errs.Addf(diag.RewardStage, on.Span, "no stage %s trains with %s", on.Name, o.Name).Help = schema.DidYouMean(on.Name, names, "stages")
 	return nil
 }
 

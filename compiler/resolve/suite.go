@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/rmc-lang/rmc/compiler/recipe"
+	"github.com/rmc-lang/rmc/compiler/schema"
 	"github.com/rmc-lang/rmc/lang/ast"
 	"github.com/rmc-lang/rmc/lang/diag"
 	"github.com/rmc-lang/rmc/runtime/spec"
@@ -37,13 +38,13 @@ func (r *resolver) declareSuite(d *ast.Decl) {
 		return
 	}
 	if !ok {
-		r.errs.Addf(diag.WrongType, d.On.Pos(), "on takes a kind of data, not %s", describeExpr(d.On)).Help = "as in suite " + d.Name.Name + " on preference"
+		r.errs.Addf(diag.WrongType, d.On.Pos(), "on takes a kind of data, not %s", schema.DescribeExpr(d.On)).Help = "as in suite " + d.Name.Name + " on preference"
 		return
 	}
 	s := &recipe.Suite{Name: d.Name.Name, Decl: d}
 	s.Spec.Name, s.Spec.Data = s.Name, on.Name
 	before := len(*r.errs)
-	if !slices.Contains(schemaOf(structs()[1].Type).later, on.Name) { // a suite may be ahead of the data it is for
+	if !slices.Contains(schema.Of(schema.Structs()[1].Type).Later, on.Name) { // a suite may be ahead of the data it is for
 		r.kindOfObjective(on)
 	}
 	values := len(r.recipe.Values)
@@ -69,8 +70,8 @@ func (r *resolver) fillNamed(v reflect.Value, w *written) {
 		}
 		one := reflect.New(v.Type().Elem()).Elem()
 		one.FieldByName("Name").SetString(name)
-		f := Field{Name: name, Type: one.Type(), Min: new(float64)}
-		if into := one.FieldByName("Weight"); !isVariant(one.Type()) {
+		f := schema.Field{Name: name, Type: one.Type(), Min: new(float64)}
+		if into := one.FieldByName("Weight"); !schema.IsVariant(one.Type()) {
 			f.Type = into.Type()
 			r.decode(into, f, w.path+"."+name, e.value, recipe.Origin(e.key), e.key)
 		} else {
@@ -162,7 +163,7 @@ func (r *resolver) suiteOf(e *recipe.Evaluate) {
 	case !ok && (r.partial || r.meant[name]):
 	case !ok:
 		d := r.errs.Addf(diag.UnknownSuite, v.Span, "there is no suite %q", name)
-		if d.Help = didYouMean(name, keys(r.suites), "suites"); len(r.suites) == 0 {
+		if d.Help = schema.DidYouMean(name, keys(r.suites), "suites"); len(r.suites) == 0 {
 			d.Help = "the standard library has some: use std/rewardbench"
 		}
 	case s == nil: // reported

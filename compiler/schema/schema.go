@@ -1,11 +1,18 @@
-package resolve
+// Package schema is what a recipe may say, as the tags of runtime/spec have it:
+// declarations, their kinds and fields, and how one value is read, units and bounds.
+package schema
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/rmc-lang/rmc/compiler/recipe"
+	"github.com/rmc-lang/rmc/lang/ast"
+	"github.com/rmc-lang/rmc/lang/parse"
+	"github.com/rmc-lang/rmc/lang/source"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -30,20 +37,20 @@ type Field struct {
 	Axis      bool     // a number, or the name of an axis that has as many elements
 	Rest      bool     // takes every other name
 	Type      reflect.Type
-	index     int
+	Index     int
 }
 
-// A schema is the fields of one struct of spec and the kinds it has.
-type schema struct {
-	fields []Field
-	kind   int // index of the Kind field; -1 when there is none
-	kinds  []string
-	later  []string
+// A Struct is the fields of one struct of spec and the kinds it has.
+type Struct struct {
+	Fields []Field
+	Kind   int // index of the Kind field; -1 when there is none
+	Kinds  []string
+	Later  []string
 }
 
-// schemaOf reads the tags of a struct. A tag that makes no sense is our bug.
-func schemaOf(t reflect.Type) schema {
-	s := schema{kind: -1}
+// Of reads the tags of a struct. A tag that makes no sense is our bug.
+func Of(t reflect.Type) Struct {
+	s := Struct{Kind: -1}
 	for i := range t.NumField() {
 		tag, ok := t.Field(i).Tag.Lookup("rmr")
 		if !ok {
@@ -51,10 +58,10 @@ func schemaOf(t reflect.Type) schema {
 		}
 		f := fieldOf(t.Field(i), i)
 		if tag == ",kind" || tag == ":kind" {
-			s.kind, s.kinds, s.later = i, f.OneOf, f.Later
+			s.Kind, s.Kinds, s.Later = i, f.OneOf, f.Later
 			continue
 		}
-		s.fields = append(s.fields, f)
+		s.Fields = append(s.Fields, f)
 	}
 	return s
 }
@@ -65,7 +72,7 @@ func fieldOf(sf reflect.StructField, index int) Field {
 	name, option, _ := strings.Cut(tag.Get("rmr"), ",")
 	def, hasDefault := tag.Lookup("default")
 	f := Field{
-		Name: name, Doc: tag.Get("doc"), Default: def, Type: sf.Type, index: index,
+		Name: name, Doc: tag.Get("doc"), Default: def, Type: sf.Type, Index: index,
 		Silent:    hasDefault || tag.Get("optional") == "true" || option == "rest",
 		Of:        list(tag.Get("of")),
 		OneOf:     list(tag.Get("one_of")),
@@ -108,13 +115,13 @@ func bound(tag string) *float64 {
 	}
 	x, err := strconv.ParseFloat(tag, 64)
 	if err != nil {
-		panic("resolve: spec has a bound that is no number: " + tag)
+		panic("schema: spec has a bound that is no number: " + tag)
 	}
 	return &x
 }
 
-// applies reports whether a struct of that kind has the field.
-func (f Field) applies(kind string) bool { return len(f.Of) == 0 || slices.Contains(f.Of, kind) }
+// Applies reports whether a struct of that kind has the field.
+func (f Field) Applies(kind string) bool { return len(f.Of) == 0 || slices.Contains(f.Of, kind) }
 
 // Usual returns the field's default as a recipe would write it, with its unit.
 func (f Field) Usual() string {
@@ -124,40 +131,40 @@ func (f Field) Usual() string {
 	return f.Default + " " + f.Units[0]
 }
 
-// field returns the field of that name, or nil.
-func (s schema) field(name string) *Field {
-	for i := range s.fields {
-		if s.fields[i].Name == name && !s.fields[i].Rest {
-			return &s.fields[i]
+// Field returns the field of that name, or nil.
+func (s Struct) Field(name string) *Field {
+	for i := range s.Fields {
+		if s.Fields[i].Name == name && !s.Fields[i].Rest {
+			return &s.Fields[i]
 		}
 	}
 	return nil
 }
 
-// rest returns the field that takes every other name, if the kind has one.
-func (s schema) rest(kind string) *Field {
-	for i := range s.fields {
-		if s.fields[i].Rest && s.fields[i].applies(kind) {
-			return &s.fields[i]
+// Rest returns the field that takes every other name, if the kind has one.
+func (s Struct) Rest(kind string) *Field {
+	for i := range s.Fields {
+		if s.Fields[i].Rest && s.Fields[i].Applies(kind) {
+			return &s.Fields[i]
 		}
 	}
 	return nil
 }
 
-// names returns the names a struct of that kind has.
-func (s schema) names(kind string) []string {
+// Names returns the names a struct of that kind has.
+func (s Struct) Names(kind string) []string {
 	var names []string
-	for _, f := range s.fields {
-		if !f.Rest && f.applies(kind) {
+	for _, f := range s.Fields {
+		if !f.Rest && f.Applies(kind) {
 			names = append(names, f.Name)
 		}
 	}
 	return names
 }
 
-// isVariant reports whether t is written kind { … }.
-func isVariant(t reflect.Type) bool {
-	return t.Kind() == reflect.Struct && schemaOf(t).kind >= 0
+// IsVariant reports whether t is written kind { … }.
+func IsVariant(t reflect.Type) bool {
+	return t.Kind() == reflect.Struct && Of(t).Kind >= 0
 }
 
 // variant is the struct that a field is written as, kind { … }, or each of the
@@ -167,15 +174,15 @@ func (f Field) variant() reflect.Type {
 	if f.Rest && t.Kind() == reflect.Slice {
 		t = t.Elem()
 	}
-	if isVariant(t) {
+	if IsVariant(t) {
 		return t
 	}
 	return nil
 }
 
-// structs are the structs of spec behind the declarations, by keyword, in the
+// Structs are the structs of spec behind the declarations, by keyword, in the
 // order in which a recipe usually has them.
-func structs() []struct {
+func Structs() []struct {
 	Keyword string
 	Type    reflect.Type
 } {
@@ -197,7 +204,7 @@ func structs() []struct {
 // Keywords returns the declarations that have fields, in the order of structs.
 func Keywords() []string {
 	var names []string
-	for _, s := range structs() {
+	for _, s := range Structs() {
 		names = append(names, s.Keyword)
 	}
 	return names
@@ -205,9 +212,9 @@ func Keywords() []string {
 
 // Kinds returns the kinds of a declaration and what they are, or nothing.
 func Kinds(keyword string) (kinds []string, doc string) {
-	for _, s := range structs() {
-		if schema := schemaOf(s.Type); s.Keyword == keyword && schema.kind >= 0 {
-			return schema.kinds, s.Type.Field(schema.kind).Tag.Get("doc")
+	for _, s := range Structs() {
+		if schema := Of(s.Type); s.Keyword == keyword && schema.Kind >= 0 {
+			return schema.Kinds, s.Type.Field(schema.Kind).Tag.Get("doc")
 		}
 	}
 	return nil, ""
@@ -215,9 +222,9 @@ func Kinds(keyword string) (kinds []string, doc string) {
 
 // Usage returns how a declaration is written, or "".
 func Usage(keyword string) string {
-	for _, f := range forms {
-		if f.keyword == keyword {
-			return f.usage
+	for _, f := range Forms {
+		if f.Keyword == keyword {
+			return f.Usage
 		}
 	}
 	return ""
@@ -234,7 +241,7 @@ type Described struct {
 // `rmc explain FIELD` and the tables of lang/SPEC.md are made of.
 func Describe() []Described {
 	var all []Described
-	for _, s := range structs() {
+	for _, s := range Structs() {
 		all = append(all, describe(s.Keyword, s.Type)...)
 	}
 	return all
@@ -242,13 +249,13 @@ func Describe() []Described {
 
 func describe(path string, t reflect.Type) []Described {
 	var all []Described
-	for _, f := range schemaOf(t).fields {
+	for _, f := range Of(t).Fields {
 		d := Described{Path: path + "." + f.Name, Field: f}
 		if f.Rest {
 			d.Path = path + ".…"
 		}
 		if of := f.variant(); of != nil {
-			d.Kinds = schemaOf(of).kinds
+			d.Kinds = Of(of).Kinds
 			all = append(all, d)
 			all = append(all, describe(d.Path, of)...)
 			continue
@@ -267,8 +274,8 @@ func (f Field) Wants() string {
 		return "a list out of " + strings.Join(f.OneOf, ", ")
 	case len(f.OneOf) > 0:
 		return strings.Join(f.OneOf, " | ")
-	case isVariant(f.Type):
-		return strings.Join(schemaOf(f.Type).kinds, " | ")
+	case IsVariant(f.Type):
+		return strings.Join(Of(f.Type).Kinds, " | ")
 	case f.Source:
 		return "a quoted source"
 	case f.Names == "data":
@@ -311,8 +318,8 @@ func wants(t reflect.Type) string {
 	case reflect.Slice:
 		switch t.Elem().Kind() {
 		case reflect.Struct:
-			if isVariant(t.Elem()) {
-				return "names with " + strings.Join(schemaOf(t.Elem()).kinds, " | ") + " each"
+			if IsVariant(t.Elem()) {
+				return "names with " + strings.Join(Of(t.Elem()).Kinds, " | ") + " each"
 			}
 			return "names with a number each"
 		case reflect.String:
@@ -327,5 +334,41 @@ func wants(t reflect.Type) string {
 		}
 		return "names with a quoted column each"
 	}
-	panic("resolve: spec has a field of a type that a recipe cannot write: " + t.String())
+	panic("schema: spec has a field of a type that a recipe cannot write: " + t.String())
+}
+
+// A Form is how a declaration is written: the parts that it has, and those of
+// them that may be left out.
+type Form struct {
+	Keyword string
+	Usage   string
+	Parts   []string // of: name kind value on as
+	Silent  []string // of the parts: may be left out
+}
+
+// Forms are the declarations that this version understands.
+var Forms = []Form{
+	{"model", "model NAME: reward { … }", []string{"name", "kind"}, nil},
+	{"data", "data NAME: preference { … }", []string{"name", "kind"}, nil},
+	{"fit", "fit NAME = ridge on ENCODER(DATA) { … }", []string{"name", "value", "on"}, nil},
+	{"label", "label NAME = llm on DATA { … }", []string{"name", "value", "on"}, nil},
+	{"train", "train MODEL on DATA { … }", []string{"name", "on", "as"}, []string{"as"}},
+	{"reward", "reward NAME = OBJECTIVE.LET", []string{"name", "value", "on"}, []string{"on"}},
+	{"evaluate", "evaluate MODEL on DATA.holdout", []string{"name", "on", "as"}, []string{"as"}},
+	{"suite", "suite NAME on preference { rule = pairs { ties = wrong }, … }", []string{"name", "on"}, nil},
+	{"repeat", "repeat 3 as round { … }", []string{"rounds", "as"}, []string{"as"}},
+	{"mesh", "mesh { … }", nil, nil},
+	{"shard", "shard MODEL { \"PATTERN\" = [fsdp, tensor] }", []string{"name"}, nil},
+}
+
+// Attribute is the axis whose elements are the attributes of ratings.
+const Attribute = "attribute"
+
+// ParseDefault parses a default of spec, which is in recipe syntax.
+func ParseDefault(f Field) ast.Expr {
+	expr, errs := parse.Expr(source.New(recipe.Default, f.Default))
+	if len(errs) > 0 {
+		panic(fmt.Sprintf("schema: the default of %s is no value: %q: %s", f.Name, f.Default, errs[0].Message))
+	}
+	return expr
 }

@@ -1,4 +1,4 @@
-package resolve
+package schema
 
 import (
 	"flag"
@@ -54,9 +54,9 @@ func TestDeclarationsOfTheReference(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range forms {
-		if !strings.Contains(string(text), "| `"+f.usage+"` |") {
-			t.Errorf("%s has no row for %s", reference, f.usage)
+	for _, f := range Forms {
+		if !strings.Contains(string(text), "| `"+f.Usage+"` |") {
+			t.Errorf("%s has no row for %s", reference, f.Usage)
 		}
 	}
 }
@@ -107,13 +107,13 @@ func cell(text string) string { return strings.ReplaceAll(text, "|", "\\|") }
 // and unit, of names kinds that exist, and every field is documented.
 func TestTagsOfSpec(t *testing.T) {
 	known := []string{"rmr", "default", "optional", "unit", "of", "one_of", "later", "zero", "min", "max", "repeats", "source", "contested", "scores", "doc"}
-	for _, s := range structs() {
+	for _, s := range Structs() {
 		walk(t, s.Keyword, s.Type, known)
 	}
 }
 
 func walk(t *testing.T, path string, typ reflect.Type, known []string) {
-	s := schemaOf(typ)
+	s := Of(typ)
 	for i := range typ.NumField() {
 		for rest := string(typ.Field(i).Tag); rest != ""; {
 			key, after, _ := strings.Cut(rest, ":")
@@ -128,20 +128,20 @@ func walk(t *testing.T, path string, typ reflect.Type, known []string) {
 			rest = strings.TrimSpace(rest)
 		}
 	}
-	for _, f := range s.fields {
+	for _, f := range s.Fields {
 		at := path + "." + f.Name
 		if f.Doc == "" || strings.HasSuffix(f.Doc, ".") {
 			t.Errorf("%s: a doc is one line without a stop, not %q", at, f.Doc)
 		}
 		for _, kind := range f.Of {
-			if !slices.Contains(s.kinds, kind) {
+			if !slices.Contains(s.Kinds, kind) {
 				t.Errorf("%s is of %s, which is no kind", at, kind)
 			}
 		}
 		if f.Contested != "" && f.Default != "" {
 			t.Errorf("%s is contested and has a default", at)
 		}
-		if isVariant(f.Type) {
+		if IsVariant(f.Type) {
 			walk(t, at, f.Type, known)
 		}
 		if f.Default == "" {
@@ -150,13 +150,13 @@ func walk(t *testing.T, path string, typ reflect.Type, known []string) {
 		if _, errs := parse.Expr(source.New(recipe.Default, f.Default)); len(errs) > 0 {
 			t.Errorf("%s: default %q: %s", at, f.Default, errs[0].Message)
 		}
-		if v := reflect.New(f.Type).Elem(); !isVariant(f.Type) {
-			r := &resolver{errs: new(diag.List), recipe: &recipe.Recipe{}}
-			if r.decodeValue(v, f, parseDefault(f), true); len(*r.errs) > 0 {
-				t.Errorf("%s: default %q: %s", at, f.Default, (*r.errs)[0].Message)
+		if v := reflect.New(f.Type).Elem(); !IsVariant(f.Type) {
+			r := Reader{new(diag.List)}
+			if r.Decode(v, f, ParseDefault(f), true); len(*r.Errs) > 0 {
+				t.Errorf("%s: default %q: %s", at, f.Default, (*r.Errs)[0].Message)
 			}
-		} else if kind, _ := variant(parseDefault(f)); kind == nil || !slices.Contains(schemaOf(f.Type).kinds, kind.Name) {
-			t.Errorf("%s: default %q is none of %v", at, f.Default, schemaOf(f.Type).kinds)
+		} else if kind, _ := Variant(ParseDefault(f)); kind == nil || !slices.Contains(Of(f.Type).Kinds, kind.Name) {
+			t.Errorf("%s: default %q is none of %v", at, f.Default, Of(f.Type).Kinds)
 		}
 	}
 }

@@ -1,0 +1,28 @@
+package schema
+
+// OfOther is the kind of s that takes a name, or "".
+func (s Struct) OfOther(name string) string {
+	for _, kind := range s.Kinds {
+		if f := s.Field(name); f != nil && f.Applies(kind) || s.Rest(kind) != nil {
+			return kind
+		}
+	}
+	return ""
+}
+
+// Owner returns the variant that has a field, as in optimizer = adamw { lr = … },
+// and its kind, when the field was written one level too high.
+func (s Struct) Owner(name string) (variant, kind string) {
+	for _, f := range s.Fields {
+		if !IsVariant(f.Type) {
+			continue
+		}
+		inner := Of(f.Type)
+		for _, kind := range inner.Kinds {
+			if g := inner.Field(name); g != nil && g.Applies(kind) {
+				return f.Name, kind
+			}
+		}
+	}
+	return "", ""
+}
