@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
@@ -143,8 +144,8 @@ func (p *page) prefill(ctx context.Context) ([]float32, error) {
 		return nil, err
 	}
 	arrays := p.arrays()
-	p.cache, p.own = out[1:1+arrays], out[1+arrays:]
-	return p.net.layout.Numbers(out[0])
+	p.cache, p.own = out[:arrays], out[arrays:2*arrays]
+	return p.net.layout.Numbers(out[2*arrays])
 }
 
 // step reads a token of each row behind so many others: logits of each, [row*vocab].
@@ -166,8 +167,9 @@ func (p *page) step(ctx context.Context, tokens []int32, step int) ([]float32, e
 	if err != nil {
 		return nil, err
 	}
-	p.own = out[1:]
-	return p.net.layout.Numbers(out[0])
+	arrays := p.arrays()
+	p.own = out[:arrays]
+	return p.net.layout.Numbers(out[arrays])
 }
 
 // grow makes room for so many places, if there is less.
@@ -178,8 +180,12 @@ func (p *page) grow(ctx context.Context, room int) error {
 	in := inputs(p.own, true)
 	p.own = nil
 	out, err := p.call(ctx, utterance{kind: "grow", room: p.room, to: room}, in)
-	p.own, p.room = out, room
-	return err
+	if err != nil {
+		return err
+	}
+	arrays := p.arrays()
+	p.own, p.room = out[:arrays], room
+	return out[arrays].Free()
 }
 
 func (p *page) lengthsOf() *tensors.Tensor {
@@ -238,9 +244,11 @@ func (s *speech) arrays() int {
 	return 2 * s.net.decoder.Layers
 }
 
+// compile makes a function whose outputs are caches, split over rows, and one array
+// more, which is on every device: logits.
 func (s *speech) compile(what utterance, in []mesh.Axes) (*mesh.Function, error) {
 	arrays, params := s.arrays(), len(s.net.parameters())
-	outputs := 1 + arrays
+	outputs := arrays
 	build := func(nodes []*Node) []*Node { return s.stepped(s.net.nodes(nodes[:params]), nodes[params:]) }
 	switch what.kind {
 	case "prefill":
@@ -249,26 +257,28 @@ func (s *speech) compile(what utterance, in []mesh.Axes) (*mesh.Function, error)
 			return s.prefilled(s.net.nodes(nodes[:params]), nodes[params], nodes[params+1], what.room)
 		}
 	case "grow":
-		outputs--
-		build = func(nodes []*Node) []*Node { return model.Grow(nodes, what.to) }
+		build = func(nodes []*Node) []*Node {
+			none := ScalarZero(nodes[0].Graph(), dtypes.Float32) // there are no logits
+			return append(model.Grow(nodes, what.to), none)
+		}
 	}
 	split := slices.Repeat([]mesh.Axes{{mesh.AxisFSDP}}, outputs)
 	return s.net.layout.Compiled(what.kind+" of "+s.net.model.Name, in, split, build)
 }
 
-// prefilled is the graph that reads prompts: logits, their cache, and room for what
-// comes after.
+// prefilled is the graph that reads prompts: their cache, room for what comes after,
+// and logits.
 func (s *speech) prefilled(p model.Params, prompts, lengths *Node, room int) []*Node {
 	depth := s.net.model.Depth()
 	logits, cache := s.net.decoder.Prefill(p, prompts, lengths, depth)
 	own := s.net.decoder.Room(prompts.Graph(), backboneType(s.net.model), s.shape.Rows(), room, depth)
-	return slices.Concat([]*Node{logits}, cache, own)
+	return slices.Concat(cache, own, []*Node{logits})
 }
 
-// stepped is the graph that reads a token of each row: logits, and the cache of the
-// rows.
+// stepped is the graph that reads a token of each row: the cache of the rows, and
+// logits.
 func (s *speech) stepped(p model.Params, in []*Node) []*Node {
 	cache, own := in[3:3+s.arrays()], in[3+s.arrays():]
 	logits, own := s.net.decoder.Continue(p, in[0], in[2], in[1], cache, own, s.net.model.Depth())
-	return append([]*Node{logits}, own...)
+	return append(own, logits)
 }

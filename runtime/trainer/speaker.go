@@ -77,10 +77,11 @@ func (s *speaker) ask(ctx context.Context, all []judge.Asked, answered func(i in
 	speech := s.net.speech(generate.Settings{
 		Temperature: s.label.Temperature, MaxTokens: s.label.MaxTokens, Until: s.label.Until, Ends: s.tokenizer.Ends(), Decode: s.tokenizer.Decode,
 	}, s.label.Batch, s.label.Samples)
-	defer speech.finish()
-	return speech.answer(ctx, questions, seeds, func(i int, a generate.Answer) error {
+	err = speech.answer(ctx, questions, seeds, func(i int, a generate.Answer) error {
 		return answered(i, judge.Answer{Text: a.Text, Finish: a.Finish, PromptTokens: prompts[i], AnswerTokens: a.Tokens})
 	})
+	speech.finish() // not deferred: a graph that cannot be panics with its function locked
+	return err
 }
 
 // questions are the prompts of all answers, each once where they stand together.

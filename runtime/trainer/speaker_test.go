@@ -2,9 +2,11 @@ package trainer
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/rmc-lang/rmc/runtime/backend"
@@ -23,6 +25,42 @@ func rolledOn(t *testing.T, p Program, b *backend.Backend) (text string, answers
 	}
 	_, text = rolledRows(t, r.Dir)
 	return text, spokenIn(t, r.Dir)
+}
+
+// Answers are the same however the devices are arranged, and whatever computes them,
+// those for which room has to be made among them.
+func TestRolloutByAPolicyOnAMesh(t *testing.T) {
+	b, p := xla(t), rolling(t, 2)
+	pure, err := backend.Open("go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pure.Finalize()
+	p.Stages[0].Label.Until, p.Stages[0].Label.Samples, p.Stages[0].Label.Batch = nil, 4, 4
+	rows, answers := rolledOn(t, p, pure)
+	long := 0
+	for _, a := range answers {
+		if strings.HasPrefix(a, "length ") {
+			long++
+		}
+	}
+	if long == 0 || p.Stages[0].Label.MaxTokens <= generate.Room(1) {
+		t.Fatalf("%d answers are as long as they may be: nothing needs more room", long)
+	}
+	for _, m := range []spec.Mesh{{}, {Devices: 2}, {Devices: 4, Tensor: 2}} {
+		t.Run(fmt.Sprint(m), func(t *testing.T) {
+			p.Mesh = m
+			got, said := rolledOn(t, p, b)
+			if got != rows {
+				t.Errorf("labels\n%swant\n%s", got, rows)
+			}
+			for at, a := range answers {
+				if said[at] != a {
+					t.Errorf("%s is %q, want %q", at, said[at], a)
+				}
+			}
+		})
+	}
 }
 
 // A policy in bfloat16, and one with fresh adapters, can be asked as well; adapters
