@@ -10,23 +10,24 @@ import (
 	"github.com/rmc-lang/rmc/conformance"
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/mesh"
+	"github.com/rmc-lang/rmc/runtime/network"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
 // solutionsOf are several solutions of a problem, with a place after each step.
-func solutionsOf(random *rand.Rand, problem, n, steps, length, vocab int) []asked {
+func solutionsOf(random *rand.Rand, problem, n, steps, length, vocab int) []network.Asked {
 	ids := make([]int32, problem)
 	for i := range ids {
 		ids[i] = int32(8 + random.IntN(vocab-8))
 	}
-	var all []asked
+	var all []network.Asked
 	for range n {
-		a := asked{sequence: data.Sequence{IDs: slices.Clone(ids)}}
+		a := network.Asked{Sequence: data.Sequence{IDs: slices.Clone(ids)}}
 		for range 1 + random.IntN(steps) {
 			for range 1 + random.IntN(length) {
-				a.sequence.IDs = append(a.sequence.IDs, int32(8+random.IntN(vocab-8)))
+				a.Sequence.IDs = append(a.Sequence.IDs, int32(8+random.IntN(vocab-8)))
 			}
-			a.at = append(a.at, len(a.sequence.IDs)-1)
+			a.At = append(a.At, len(a.Sequence.IDs)-1)
 		}
 		all = append(all, a)
 	}
@@ -34,10 +35,10 @@ func solutionsOf(random *rand.Rand, problem, n, steps, length, vocab int) []aske
 }
 
 // prefixes are the beginnings of solutions, up to each place, one place each.
-func prefixes(all []asked) (out []asked) {
+func prefixes(all []network.Asked) (out []network.Asked) {
 	for _, a := range all {
-		for _, at := range a.at {
-			out = append(out, asked{data.Sequence{IDs: a.sequence.IDs[:at+1]}, []int{at}})
+		for _, at := range a.At {
+			out = append(out, network.Asked{Sequence: data.Sequence{IDs: a.Sequence.IDs[:at+1]}, At: []int{at}})
 		}
 	}
 	return out
@@ -47,24 +48,24 @@ func prefixes(all []asked) (out []asked) {
 // each beginning, alone, says: within 1e-5.
 func TestOneForwardIsOneForEachBeginning(t *testing.T) {
 	b := goBackend(t)
-	for family, w := range map[string]wish{"llama": {labels: []int32{5, 7}}, "gemma2": {labels: []int32{5, 7, 9}, logProb: true}, "qwen2": {logProb: true}} {
+	for family, w := range map[string]network.Wish{"llama": {Labels: []int32{5, 7}}, "gemma2": {Labels: []int32{5, 7, 9}, LogProb: true}, "qwen2": {LogProb: true}} {
 		l, err := mesh.New(b, spec.Mesh{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		m := spec.Model{Name: "pm", Kind: "policy", Layer: -1, DType: "float32", Tune: spec.Tune{Kind: "full"}}
-		n, err := openNetwork(l, m, languageModel(t, family), 0)
+		n, err := network.Open(l, m, languageModel(t, family), 0)
 		if err != nil {
 			t.Fatal(err)
 		}
 		random := rand.New(rand.NewPCG(4, 4))
 		all := solutionsOf(random, 7, 6, 4, 6, 300)
-		if w.labels == nil { // the token that comes after the last place is not there
+		if w.Labels == nil { // the token that comes after the last place is not there
 			for i := range all {
-				all[i].sequence.IDs = append(all[i].sequence.IDs, int32(20+i))
+				all[i].Sequence.IDs = append(all[i].Sequence.IDs, int32(20+i))
 			}
 		}
-		got, err := n.ask(context.Background(), all, w)
+		got, err := n.Ask(context.Background(), all, w)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -72,12 +73,12 @@ func TestOneForwardIsOneForEachBeginning(t *testing.T) {
 		var alone []float64
 		for i, a := range all {
 			together = append(together, got[i]...)
-			for _, at := range a.at {
+			for _, at := range a.At {
 				end := at + 1
-				if w.labels == nil {
+				if w.Labels == nil {
 					end++
 				}
-				one, err := n.ask(context.Background(), []asked{{data.Sequence{IDs: a.sequence.IDs[:end]}, []int{at}}}, w)
+				one, err := n.Ask(context.Background(), []network.Asked{{Sequence: data.Sequence{IDs: a.Sequence.IDs[:end]}, At: []int{at}}}, w)
 				if err != nil {
 					t.Fatal(err)
 				}

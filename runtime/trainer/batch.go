@@ -2,7 +2,6 @@ package trainer
 
 import (
 	"math"
-	"math/rand/v2"
 	"slices"
 
 	"github.com/gomlx/compute/dtypes"
@@ -11,6 +10,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/network"
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
@@ -21,15 +21,15 @@ type shape struct {
 	views      []string // chosen, rejected; response; and prompt, the last; empty for a ranking
 	width      int      // sequences of an example
 	columns    []string
-	attributes int     // the first so many of columns are ratings, NaN where missing
-	labels     []int32 // of labels data: the token of each
-	reads      sites   // of each sequence, whose hidden states are read
-	drops      bool    // what is trained has dropout
+	attributes int           // the first so many of columns are ratings, NaN where missing
+	labels     []int32       // of labels data: the token of each
+	reads      network.Sites // of each sequence, whose hidden states are read
+	drops      bool          // what is trained has dropout
 }
 
 // shapeOf is the shape of a set's examples as a model reads them.
 func shapeOf(set *data.Set, m spec.Model) shape {
-	s := shape{axis: "row", views: set.Views, width: set.Width, columns: set.Columns, attributes: len(set.Attributes), labels: set.LabelIDs, reads: sitesOf(set, m)}
+	s := shape{axis: "row", views: set.Views, width: set.Width, columns: set.Columns, attributes: len(set.Attributes), labels: set.LabelIDs, reads: network.SitesOf(set, m)}
 	if slices.Contains(set.Views, "chosen") {
 		s.axis = "pair"
 	}
@@ -93,7 +93,7 @@ func (s shape) list(b *microBatch) []**Node {
 	if s.labels != nil {
 		all = append(all, &b.gold)
 	}
-	if s.reads == atResponse {
+	if s.reads == network.AtResponse {
 		all = append(all, &b.targets)
 	}
 	if s.drops {
@@ -148,7 +148,7 @@ func (s shape) host(m *data.Micro, examples, counted []data.Example, keys []uint
 	if s.labels != nil {
 		all = append(all, tensors.FromFlatDataAndDimensions(m.Gold, m.Examples, m.Marks, len(s.labels)))
 	}
-	if s.reads == atResponse {
+	if s.reads == network.AtResponse {
 		all = append(all, targets(m, examples))
 	}
 	if s.drops {
@@ -173,17 +173,6 @@ func (s shape) numbers(m *data.Micro) (columns, known []float32) {
 		}
 	}
 	return columns, known
-}
-
-// dropKeys are what the dropout of a step is a function of: one for each sequence
-// of its examples, whatever the micro-batches.
-func dropKeys(seed, step, sequences int) []uint32 {
-	r := rand.New(rand.NewPCG(uint64(seed), uint64(step)))
-	keys := make([]uint32, sequences)
-	for i := range keys {
-		keys[i] = r.Uint32()
-	}
-	return keys
 }
 
 // blank is a micro-batch in a graph that nothing is computed with.
@@ -224,7 +213,7 @@ func (s shape) reading(b microBatch, hidden *Node) *reading {
 		if s.drops {
 			r.keys[view] = nth(b.keys, i)
 		}
-		if s.reads == atResponse {
+		if s.reads == network.AtResponse {
 			r.marked[view], r.targets[view] = nth(b.marked, i), nth(b.targets, i)
 		}
 	}
@@ -238,7 +227,7 @@ func (s shape) reading(b microBatch, hidden *Node) *reading {
 
 // states is the shape of blank hidden states of some size.
 func (s shape) states(examples, size int) []int {
-	if s.reads == atEnd {
+	if s.reads == network.AtEnd {
 		return []int{s.width * examples, size}
 	}
 	return []int{s.width * examples, blankPlaces, size}

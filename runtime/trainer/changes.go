@@ -76,7 +76,7 @@ func (r *Run) readsFresh(d spec.Data, fresh map[string]bool, names ...string) st
 func (a *aside) names() []string {
 	all := slices.Sorted(maps.Keys(a.fits))
 	for _, n := range a.networks {
-		all = append(all, n.model.Name)
+		all = append(all, n.Model.Name)
 	}
 	return all
 }
@@ -157,11 +157,11 @@ func (r *Run) dropped() (all []stale) {
 // nothing had been: models that were read have the weights of the run before.
 func (r *Run) forget() error {
 	for name, n := range r.world.networks {
-		if !n.restored {
+		if !n.Restored {
 			continue
 		}
-		for _, p := range n.parameters() {
-			if err := p.value.Free(); err != nil {
+		for _, p := range n.Parameters() {
+			if err := p.Value.Free(); err != nil {
 				return fmt.Errorf("model %s: %w", name, err)
 			}
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/embed"
 	"github.com/rmc-lang/rmc/runtime/model"
+	"github.com/rmc-lang/rmc/runtime/network"
 	"github.com/rmc-lang/rmc/runtime/pack"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
@@ -35,12 +36,12 @@ type embeddings struct {
 
 // The micro-batches of embeddings have one token a row: its place in values.
 
-func (e *embeddings) step(examples []data.Example) []*data.Micro {
+func (e *embeddings) Step(examples []data.Example) []*data.Micro {
 	return data.Batch(e.placed(examples), e.width, []int{1}, func(int) int { return e.slots })
 }
 
-func (e *embeddings) batches(all []data.Sequence, rows int) []*data.Micro {
-	return data.Batch(e.placed(single(all)), 1, []int{1}, func(int) int { return roundUp(rows, e.ways) })
+func (e *embeddings) Batches(all []data.Sequence, rows int) []*data.Micro {
+	return data.Batch(e.placed(network.Single(all)), 1, []int{1}, func(int) int { return roundUp(rows, e.ways) })
 }
 
 // placed replaces the tokens of each sequence by its place.
@@ -59,9 +60,7 @@ func (e *embeddings) placed(examples []data.Example) []data.Example {
 	return out
 }
 
-func (e *embeddings) count() int { return 1 }
-
-func (e *embeddings) rows(m *data.Micro) []*tensors.Tensor {
+func (e *embeddings) Rows(m *data.Micro) []*tensors.Tensor {
 	flat := make([]float32, 0, len(m.Tokens)*e.size)
 	for _, place := range m.Tokens {
 		flat = append(flat, e.values[int(place)*e.size:(int(place)+1)*e.size]...)
@@ -69,7 +68,7 @@ func (e *embeddings) rows(m *data.Micro) []*tensors.Tensor {
 	return []*tensors.Tensor{tensors.FromFlatDataAndDimensions(flat, len(m.Tokens), e.size)}
 }
 
-func (e *embeddings) hidden(_ model.Params, rows []*Node) *Node { return rows[0] }
+func (e *embeddings) Hidden(_ model.Params, rows []*Node) *Node { return rows[0] }
 
 // An embedding is the computing of a data set's hidden states: what is computed
 // in which forward, which of it each chunk keeps, and where.
@@ -77,7 +76,7 @@ type embedding struct {
 	of     string // as messages call it: backbone on prefs
 	model  spec.Model
 	chunks []chunk
-	packer packer
+	packer network.Packer
 	folder *embed.Folder
 	dir    string
 	hidden int
@@ -122,7 +121,7 @@ func (r *Run) embeddingsOf(ctx context.Context, m spec.Model, d spec.Data) (*emb
 	if err != nil {
 		return nil, err
 	}
-	e := newEmbeddings(plan.sequences(), plan.hidden, plan.packer.ways)
+	e := newEmbeddings(plan.sequences(), plan.hidden, plan.packer.Ways)
 	err = r.fill(ctx, plan, func(int) bool { return true }, func(values []float32) { e.values = append(e.values, values...) })
 	if err != nil {
 		return nil, err
@@ -147,21 +146,21 @@ func (r *Run) embedding(ctx context.Context, m spec.Model, d spec.Data) (*embedd
 	if err != nil {
 		return nil, err
 	}
-	if err := f.knows(set.Stats.LargestID); err != nil {
+	if err := f.Knows(set.Stats.LargestID); err != nil {
 		return nil, fmt.Errorf("data %s: row %d: %w", d.Name, set.Stats.LargestIDAt+1, err)
 	}
-	e := &embedding{of: m.Name + " on " + d.Name, model: m, hidden: f.decoder.Config.Hidden}
+	e := &embedding{of: m.Name + " on " + d.Name, model: m, hidden: f.Decoder.Config.Hidden}
 	all := set.Distinct()
 	rows := pack.Sequences(all)
-	e.packer = newPacker(rows, f.layout.FSDP)
-	for _, rows := range e.packer.chunks(rows) {
+	e.packer = network.NewPacker(rows, f.Layout.FSDP)
+	for _, rows := range e.packer.Chunks(rows) {
 		e.chunks = append(e.chunks, newChunk(rows, all))
 	}
 	about, err := r.manifest(ctx, m, d, set.Stats)
 	if err != nil {
 		return nil, err
 	}
-	about.Of, about.Sequences, about.Hidden, about.Model.SHA256 = e.digest(f.digest), len(all), e.hidden, f.digest
+	about.Of, about.Sequences, about.Hidden, about.Model.SHA256 = e.digest(f.Digest), len(all), e.hidden, f.Digest
 	e.dir = filepath.Join(r.Dir, "stages", "embed-"+about.Of[:16])
 	e.folder = embed.Open(e.dir, about, e.counts())
 	return e, nil
@@ -288,14 +287,7 @@ func (r *Run) hidden(ctx context.Context, m spec.Model, all []data.Sequence) ([]
 		return nil, err
 	}
 	rows := pack.Sequences(all)
-	return n.embed(ctx, packer{ladder(rows), n.layout.FSDP}, rows, len(all))
-}
-
-// embed is the hidden states of the sequences that rows read: [sequence, hidden].
-func (n *network) embed(ctx context.Context, p packer, rows []pack.Tree, sequences int) ([]float32, error) {
-	size := n.decoder.Config.Hidden
-	values := make([]float32, sequences*size)
-	return values, n.states(ctx, p.forwards(rows), func(i int, state []float32) { copy(values[i*size:], state) })
+	return n.Embed(ctx, network.Packer{Buckets: network.Ladder(rows), Ways: n.Layout.FSDP}, rows, len(all))
 }
 
 // fill computes or reads the chunks that are mine, and hands each to take. The
@@ -333,7 +325,7 @@ func (r *Run) computeChunk(ctx context.Context, e *embedding, i int, p *pace) ([
 	if err != nil {
 		return nil, err
 	}
-	values, err := n.embed(ctx, e.packer, e.chunks[i].rows, len(e.chunks[i].sequences))
+	values, err := n.Embed(ctx, e.packer, e.chunks[i].rows, len(e.chunks[i].sequences))
 	if err != nil {
 		return nil, err
 	}
@@ -348,7 +340,7 @@ func (r *Run) computeChunk(ctx context.Context, e *embedding, i int, p *pace) ([
 
 // reader is what the head of a model reads in a stage: hidden states where the
 // backbone is frozen, else tokens through it.
-func (r *Run) reader(ctx context.Context, n *network, s program.Stage) (reader, error) {
+func (r *Run) reader(ctx context.Context, n *network.Network, s program.Stage) (network.Reader, error) {
 	set, err := r.set(ctx, s.Model, s.Data)
 	if err != nil {
 		return nil, err
@@ -357,12 +349,12 @@ func (r *Run) reader(ctx context.Context, n *network, s program.Stage) (reader, 
 	if err != nil {
 		return nil, err
 	}
-	if !isFrozen(reads) {
-		if err := n.knows(set.Stats.LargestID); err != nil {
+	if !network.IsFrozen(reads) {
+		if err := n.Knows(set.Stats.LargestID); err != nil {
 			return nil, fmt.Errorf("data %s: row %d: %w", s.Data.Name, set.Stats.LargestIDAt+1, err)
 		}
-		c, err := newCutter(s.Train, s.Data, set.Width, part(set, s), n.layout.FSDP)
-		return tokens{n, c, sitesOf(set, s.Model)}, err
+		c, err := network.NewCutter(s.Train, s.Data, set.Width, part(set, s), n.Layout.FSDP)
+		return network.Tokens{Network: n, Cutter: c, Reads: network.SitesOf(set, s.Model)}, err
 	}
 	e, err := r.embeddings(ctx, reads, s.Data)
 	if err != nil {
@@ -373,15 +365,15 @@ func (r *Run) reader(ctx context.Context, n *network, s program.Stage) (reader, 
 
 // readerOf is what the head of a model reads of sequences that are in no data
 // set and have at most longest tokens.
-func (r *Run) readerOf(ctx context.Context, n *network, all []data.Sequence, longest int) (reader, error) {
-	if n.model.Tune.Kind != "head" {
-		return tokens{n, cutter{width: 1, buckets: scorerBuckets(longest), ways: n.layout.FSDP}, atEnd}, nil
+func (r *Run) readerOf(ctx context.Context, n *network.Network, all []data.Sequence, longest int) (network.Reader, error) {
+	if n.Model.Tune.Kind != "head" {
+		return network.Tokens{Network: n, Cutter: network.Cutter{Width: 1, Buckets: scorerBuckets(longest), Ways: n.Layout.FSDP}, Reads: network.AtEnd}, nil
 	}
-	values, err := r.hidden(ctx, n.model, all)
+	values, err := r.hidden(ctx, n.Model, all)
 	if err != nil {
 		return nil, err
 	}
-	e := newEmbeddings(all, n.decoder.Config.Hidden, n.layout.FSDP)
+	e := newEmbeddings(all, n.Decoder.Config.Hidden, n.Layout.FSDP)
 	e.values = values
 	return e, nil
 }

@@ -120,7 +120,7 @@ func (r *Run) sayingsOf(ctx context.Context, s program.Stage, set *data.Set, exa
 	if err != nil {
 		return nil, err
 	}
-	scores, err := net.score(ctx, read, responsesOf(s.Data, examples), max(1, s.Evaluate.Batch)*set.Width)
+	scores, err := net.Score(ctx, read, responsesOf(s.Data, examples), max(1, s.Evaluate.Batch)*set.Width)
 	return &sayings{scores: scores}, err
 }
 

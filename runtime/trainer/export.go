@@ -14,6 +14,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/arch"
 	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/model"
+	"github.com/rmc-lang/rmc/runtime/network"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/text"
 )
@@ -169,7 +170,7 @@ func (e *exporting) write() error {
 		return err
 	}
 	if e.adapter {
-		if err := lora(e.model).WriteAdapter(e.folder, e.model.Base, e.model.Depth(), e.trained); err != nil {
+		if err := network.LoRA(e.model).WriteAdapter(e.folder, e.model.Base, e.model.Depth(), e.trained); err != nil {
 			return err
 		}
 	} else if err := e.merged(local.Path, config); err != nil {
@@ -218,17 +219,17 @@ func (e *exporting) config(config arch.Config) error {
 // adapters added in.
 func (e *exporting) merged(base string, config arch.Config) error {
 	m := e.model
-	weights, err := model.Load(base, config, model.Options{DType: backboneType(m), Layers: m.Depth(), LMHead: m.Kind == "policy"})
+	weights, err := model.Load(base, config, model.Options{DType: network.BackboneType(m), Layers: m.Depth(), LMHead: m.Kind == "policy"})
 	if err != nil {
 		return err
 	}
 	if m.Tune.Kind == "lora" {
-		if err := lora(m).Merge(config, weights, e.trained); err != nil {
+		if err := network.LoRA(m).Merge(config, weights, e.trained); err != nil {
 			return err
 		}
 	}
 	for name, w := range e.trained {
-		if !isAdapter(name) {
+		if !network.IsAdapter(name) {
 			weights[name] = w
 		}
 	}

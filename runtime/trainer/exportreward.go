@@ -13,6 +13,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/arch"
 	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/fit"
+	"github.com/rmc-lang/rmc/runtime/network"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/safetensors"
 	"github.com/rmc-lang/rmc/runtime/spec"
@@ -28,7 +29,7 @@ const (
 type rewardParts struct {
 	reward   program.Reward
 	fits     []*fitted
-	networks []*network
+	networks []*network.Network
 	lets     []string // the formula in the recipe's words; nil where the recipe does not have it itself
 	text     string
 }
@@ -136,7 +137,7 @@ func (r *Run) sameAsHead(ctx context.Context, reward program.Reward, m spec.Mode
 		return 0, err
 	}
 	net := f.networks[0]
-	h := fit.Zeros[float32](batchRows[0], net.decoder.Config.Hidden)
+	h := fit.Zeros[float32](batchRows[0], net.Decoder.Config.Hidden)
 	random := rand.New(rand.NewPCG(0, 0))
 	for i := range h.Data {
 		h.Data[i] = float32(random.NormFloat64())
@@ -169,7 +170,7 @@ func (e *exporting) formulaParts(reward program.Reward) error {
 		return err
 	}
 	// A graph says what it reads when it is built.
-	h := fit.Zeros[float32](1, size.decoder.Config.Hidden)
+	h := fit.Zeros[float32](1, size.Decoder.Config.Hidden)
 	if _, err := f.say(e.in.ctx, make([]answered, 1), h, h); err != nil {
 		return err
 	}
@@ -214,9 +215,9 @@ func (p *rewardParts) write(e *exporting) error {
 		}
 	}
 	for _, n := range p.networks {
-		table.Networks = append(table.Networks, exportedNetwork{n.model.Name, n.model.Input != "", len(n.model.Hidden) + 1, n.model.Activation, n.model.Labels})
-		for _, q := range n.trained {
-			weights = append(weights, n.layout.Stored(n.model.Name+"."+q.Name, q.Shape, q.value))
+		table.Networks = append(table.Networks, exportedNetwork{n.Model.Name, n.Model.Input != "", len(n.Model.Hidden) + 1, n.Model.Activation, n.Model.Labels})
+		for _, q := range n.Trained {
+			weights = append(weights, n.Layout.Stored(n.Model.Name+"."+q.Name, q.Shape, q.Value))
 		}
 	}
 	slices.SortFunc(weights, func(a, b safetensors.Data) int { return strings.Compare(a.Name, b.Name) })

@@ -200,7 +200,7 @@ func (r *Run) scoresOf(ctx context.Context, m spec.Model, s program.Stage, all [
 	if err != nil {
 		return nil, err
 	}
-	return n.score(ctx, read, all, 2*max(1, s.Label.Batch))
+	return n.Score(ctx, read, all, 2*max(1, s.Label.Batch))
 }
 
 // hard is the pairs that a filter kept of those that augment made.

@@ -108,7 +108,7 @@ func (r *Run) fitInputs(ctx context.Context, s program.Stage, m spec.Model, set 
 		return "", err
 	}
 	var all strings.Builder
-	fmt.Fprintf(&all, "1 %+v\n%s %d %s\n", s.Fit, f.digest, m.Depth(), m.DType)
+	fmt.Fprintf(&all, "1 %+v\n%s %d %s\n", s.Fit, f.Digest, m.Depth(), m.DType)
 	for _, name := range s.Fit.Of[1:] {
 		below, err := r.fitted(name)
 		if err != nil {

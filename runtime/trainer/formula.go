@@ -11,6 +11,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/fit"
 	"github.com/rmc-lang/rmc/runtime/mesh"
 	"github.com/rmc-lang/rmc/runtime/model"
+	"github.com/rmc-lang/rmc/runtime/network"
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/program"
 )
@@ -22,7 +23,7 @@ type formula struct {
 	run      *Run
 	reward   program.Reward
 	layout   *mesh.Layout
-	networks []*network
+	networks []*network.Network
 	parts    []formulaPart // of the outputs after the score; known once a graph was built
 	reads    []string      // the fits that it reads; known then, too
 }
@@ -118,7 +119,7 @@ func (f *formula) batch(ctx context.Context, out *sayings, slots, rows int, host
 	var in []mesh.Input
 	var places []mesh.Axes
 	for _, n := range f.networks {
-		in = append(in, n.values()...)
+		in = append(in, n.Values()...)
 		places = append(places, placesOf(n)...)
 	}
 	name := fmt.Sprintf("reward %s, %d rows, %d arrays", f.reward.Name, slots, len(host))
@@ -145,14 +146,14 @@ func (f *formula) batch(ctx context.Context, out *sayings, slots, rows int, host
 	return nil
 }
 
-func placesOf(n *network) []mesh.Axes { return places(n.parameters()) }
+func placesOf(n *network.Network) []mesh.Axes { return network.Places(n.Parameters()) }
 
 // build is the graph of a formula. Its outputs are the score and then the parts.
 func (f *formula) build(parameters, rows []*Node) []*Node {
 	g := rows[0].Graph()
 	read := &reading{
 		axis: "row", views: map[string]*Node{"response": rows[2]}, lengths: map[string]*Node{"response": rows[1]},
-		network: f.network(parameters), fit: f.fit,
+		network: f.network(parameters), probe: f.probe, matrix: f.matrix,
 	}
 	if len(rows) > 3 {
 		read.views["prompt"] = rows[3]
@@ -168,7 +169,7 @@ func (f *formula) build(parameters, rows []*Node) []*Node {
 		out = append(out, batch.Values(p.Value))
 	}
 	for _, name := range probes {
-		rated, attributes := read.given[given{"fit", name, "response"}], f.fit(name).attributes()
+		rated, attributes := read.rated(name, "response"), f.fit(name).attributes()
 		f.parts = append(f.parts, formulaPart{f.free(name), attributes}, formulaPart{f.free(coefficients(name, len(probes))), attributes})
 		out = append(out, rated, Gradient(ReduceAllSum(score), rated)[0])
 	}
@@ -176,31 +177,19 @@ func (f *formula) build(parameters, rows []*Node) []*Node {
 }
 
 // network gives the parameters of the formula's models out of those of its graph.
-func (f *formula) network(parameters []*Node) func(name string) (*network, model.Params) {
+func (f *formula) network(parameters []*Node) func(name string) (*network.Network, model.Params) {
 	params := map[string]model.Params{}
 	for _, n := range f.networks {
-		count := len(n.parameters())
-		params[n.model.Name], parameters = n.nodes(parameters[:count]), parameters[count:]
+		count := len(n.Parameters())
+		params[n.Model.Name], parameters = n.Nodes(parameters[:count]), parameters[count:]
 	}
-	return func(name string) (*network, model.Params) {
-		i := slices.IndexFunc(f.networks, func(n *network) bool { return n.model.Name == name })
+	return func(name string) (*network.Network, model.Params) {
+		i := slices.IndexFunc(f.networks, func(n *network.Network) bool { return n.Model.Name == name })
 		if i < 0 {
 			panic(fmt.Sprintf("the reward %s reads the model %s, which the program does not list for it", f.reward.Name, name))
 		}
 		return f.networks[i], params[name]
 	}
-}
-
-// probes names the ridge fits that were asked for what they give for a view.
-func (r *reading) probes(view string) []string {
-	var names []string
-	for g := range r.given {
-		if g.kind == "fit" && g.view == view {
-			names = append(names, g.name)
-		}
-	}
-	slices.Sort(names)
-	return names
 }
 
 // coefficients is the name of the part that says how the score changes with what
@@ -268,3 +257,9 @@ func (f *formula) fit(name string) *fitted {
 	}
 	return got
 }
+
+func (f *formula) probe(name string) *fit.Probe { return f.fit(name).probe }
+
+func (f *formula) matrix(name string) *fit.Transform { return f.fit(name).transform }
+
+func roundUp(n, multiple int) int { return (n + multiple - 1) / multiple * multiple }

@@ -13,12 +13,13 @@ import (
 	"github.com/rmc-lang/rmc/runtime/generate"
 	"github.com/rmc-lang/rmc/runtime/mesh"
 	"github.com/rmc-lang/rmc/runtime/model"
+	"github.com/rmc-lang/rmc/runtime/network"
 )
 
 // A speech is a policy that goes on with texts. All its batches have one shape but
 // for the lengths of prompts and answers.
 type speech struct {
-	net      *network
+	net      *network.Network
 	settings generate.Settings
 	shape    generate.Shape
 	compiled map[utterance]*mesh.Function
@@ -32,14 +33,14 @@ type utterance struct {
 	to     int    // of grow
 }
 
-// speech opens a policy for answers of which a question has so many, in about so many
+// speechOf opens a policy for answers of which a question has so many, in about so many
 // rows at once.
-func (n *network) speech(s generate.Settings, rows, samples int) *speech {
-	s.Positions = n.decoder.Config.MaxPositions
-	for _, id := range n.decoder.Config.EOSTokens {
+func speechOf(n *network.Network, s generate.Settings, rows, samples int) *speech {
+	s.Positions = n.Decoder.Config.MaxPositions
+	for _, id := range n.Decoder.Config.EOSTokens {
 		s.Ends = append(s.Ends, int32(id))
 	}
-	return &speech{net: n, settings: s, shape: generate.ShapeOf(rows, samples, n.layout.FSDP), compiled: map[utterance]*mesh.Function{}}
+	return &speech{net: n, settings: s, shape: generate.ShapeOf(rows, samples, n.Layout.FSDP), compiled: map[utterance]*mesh.Function{}}
 }
 
 // finish frees what was compiled.
@@ -54,7 +55,7 @@ func (s *speech) finish() {
 func (s *speech) answer(ctx context.Context, all []generate.Question, seeds [][32]byte, answered func(i int, a generate.Answer) error) error {
 	for _, b := range generate.Batches(all, s.shape) {
 		if err := s.batch(ctx, b, seeds, answered); err != nil {
-			return fmt.Errorf("%d answers to prompts of %d tokens by model %s: %w", s.shape.Rows(), b.Bucket, s.net.model.Name, err)
+			return fmt.Errorf("%d answers to prompts of %d tokens by model %s: %w", s.shape.Rows(), b.Bucket, s.net.Model.Name, err)
 		}
 	}
 	return nil
@@ -109,7 +110,7 @@ func free(all []*mesh.Array) (err error) {
 // take draws a token of each row from logits, which are of each row or, of the first
 // tokens, of each prompt. It reports whether any answer goes on.
 func (p *page) take(logits []float32, tokens []int32) (going bool, err error) {
-	vocab := p.net.decoder.Vocab
+	vocab := p.net.Decoder.Vocab
 	share := len(p.writers) / (len(logits) / vocab) // rows that have the same logits
 	for row, w := range p.writers {
 		if w == nil {
@@ -145,7 +146,7 @@ func (p *page) prefill(ctx context.Context) ([]float32, error) {
 	}
 	arrays := p.arrays()
 	p.cache, p.own = out[:arrays], out[arrays:2*arrays]
-	return p.net.layout.Numbers(out[2*arrays])
+	return p.net.Layout.Numbers(out[2*arrays])
 }
 
 // step reads a token of each row behind so many others: logits of each, [row*vocab].
@@ -169,7 +170,7 @@ func (p *page) step(ctx context.Context, tokens []int32, step int) ([]float32, e
 	}
 	arrays := p.arrays()
 	p.own = out[:arrays]
-	return p.net.layout.Numbers(out[arrays])
+	return p.net.Layout.Numbers(out[arrays])
 }
 
 // grow makes room for so many places, if there is less.
@@ -196,7 +197,7 @@ func (p *page) lengthsOf() *tensors.Tensor {
 func (s *speech) placed(as mesh.Axes, all ...*tensors.Tensor) ([]mesh.Input, error) {
 	var in []mesh.Input
 	for _, t := range all {
-		a, err := s.net.layout.Place(t, as)
+		a, err := s.net.Layout.Place(t, as)
 		if err != nil {
 			return nil, err
 		}
@@ -219,7 +220,7 @@ func (s *speech) call(ctx context.Context, what utterance, in []mesh.Input) ([]*
 		return nil, ctx.Err()
 	}
 	if what.kind != "grow" {
-		in = append(s.net.values(), in...)
+		in = append(s.net.Values(), in...)
 	}
 	f, ok := s.compiled[what]
 	if !ok {
@@ -238,23 +239,23 @@ func (s *speech) call(ctx context.Context, what utterance, in []mesh.Input) ([]*
 
 // arrays is how many a cache has: keys and values of each layer.
 func (s *speech) arrays() int {
-	if n := s.net.model.Depth(); n >= 0 {
+	if n := s.net.Model.Depth(); n >= 0 {
 		return 2 * n
 	}
-	return 2 * s.net.decoder.Layers
+	return 2 * s.net.Decoder.Layers
 }
 
 // compile makes a function whose outputs are caches, split over rows, and one array
 // more, which is on every device: logits.
 func (s *speech) compile(what utterance, in []mesh.Axes) (*mesh.Function, error) {
-	arrays, params := s.arrays(), len(s.net.parameters())
+	arrays, params := s.arrays(), len(s.net.Parameters())
 	outputs := arrays
-	build := func(nodes []*Node) []*Node { return s.stepped(s.net.nodes(nodes[:params]), nodes[params:]) }
+	build := func(nodes []*Node) []*Node { return s.stepped(s.net.Nodes(nodes[:params]), nodes[params:]) }
 	switch what.kind {
 	case "prefill":
 		outputs += arrays
 		build = func(nodes []*Node) []*Node {
-			return s.prefilled(s.net.nodes(nodes[:params]), nodes[params], nodes[params+1], what.room)
+			return s.prefilled(s.net.Nodes(nodes[:params]), nodes[params], nodes[params+1], what.room)
 		}
 	case "grow":
 		build = func(nodes []*Node) []*Node {
@@ -263,15 +264,15 @@ func (s *speech) compile(what utterance, in []mesh.Axes) (*mesh.Function, error)
 		}
 	}
 	split := slices.Repeat([]mesh.Axes{{mesh.AxisFSDP}}, outputs)
-	return s.net.layout.Compiled(what.kind+" of "+s.net.model.Name, in, split, build)
+	return s.net.Layout.Compiled(what.kind+" of "+s.net.Model.Name, in, split, build)
 }
 
 // prefilled is the graph that reads prompts: their cache, room for what comes after,
 // and logits.
 func (s *speech) prefilled(p model.Params, prompts, lengths *Node, room int) []*Node {
-	depth := s.net.model.Depth()
-	logits, cache := s.net.decoder.Prefill(p, prompts, lengths, depth)
-	own := s.net.decoder.Room(prompts.Graph(), backboneType(s.net.model), s.shape.Rows(), room, depth)
+	depth := s.net.Model.Depth()
+	logits, cache := s.net.Decoder.Prefill(p, prompts, lengths, depth)
+	own := s.net.Decoder.Room(prompts.Graph(), network.BackboneType(s.net.Model), s.shape.Rows(), room, depth)
 	return slices.Concat(cache, own, []*Node{logits})
 }
 
@@ -279,6 +280,6 @@ func (s *speech) prefilled(p model.Params, prompts, lengths *Node, room int) []*
 // logits.
 func (s *speech) stepped(p model.Params, in []*Node) []*Node {
 	cache, own := in[3:3+s.arrays()], in[3+s.arrays():]
-	logits, own := s.net.decoder.Continue(p, in[0], in[2], in[1], cache, own, s.net.model.Depth())
+	logits, own := s.net.Decoder.Continue(p, in[0], in[2], in[1], cache, own, s.net.Model.Depth())
 	return append(own, logits)
 }

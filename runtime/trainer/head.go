@@ -1,62 +1,17 @@
 package trainer
 
 import (
-	"context"
 	"fmt"
 	"slices"
 
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
-	"github.com/rmc-lang/rmc/runtime/arch"
-	"github.com/rmc-lang/rmc/runtime/mesh"
+	"github.com/rmc-lang/rmc/runtime/fit"
 	"github.com/rmc-lang/rmc/runtime/model"
+	"github.com/rmc-lang/rmc/runtime/network"
 	"github.com/rmc-lang/rmc/runtime/op"
-	"github.com/rmc-lang/rmc/runtime/program"
-	"github.com/rmc-lang/rmc/runtime/spec"
 )
-
-// openMLP puts a small network on the devices as a fresh training starts: a pure
-// function of m and seed. hidden is the size of what it reads.
-func openMLP(l *mesh.Layout, m spec.Model, hidden, seed int) (*network, error) {
-	n := &network{model: m, layout: l, mlp: mlpOf(m, hidden)}
-	weights := n.mlp.Init(seed)
-	for _, p := range n.mlp.Parameters() {
-		if err := n.add(p, weights, true); err != nil {
-			return nil, err
-		}
-	}
-	return n, nil
-}
-
-// mlpOf is the network that m describes over hidden states of a size.
-func mlpOf(m spec.Model, hidden int) *model.MLP {
-	if m.Input == "" {
-		hidden = 0
-	}
-	return &model.MLP{In: hidden, Hidden: m.Hidden, Outputs: m.Outputs, Activation: m.Activation,
-		Dropout: m.Dropout, Bias: m.Bias, Scalars: m.Scalars.Map}
-}
-
-// outputs is all that a network gives for hidden states [row, hidden]:
-// float32[row, output]. keys, uint32[row], say what a training drops; else nil.
-func (n *network) outputs(p model.Params, hidden, keys *Node) *Node {
-	if n.mlp != nil {
-		return n.mlp.Apply(p, hidden, keys)
-	}
-	return n.heads(p, hidden)
-}
-
-// outputAxis is the axis of a model's outputs; "" where it has one.
-func outputAxis(m spec.Model) string {
-	if m.Kind == "mlp" {
-		return m.Axis
-	}
-	if m.Head.Outputs > 1 {
-		return axisHead
-	}
-	return ""
-}
 
 // The axes of terms besides that of the batch.
 const (
@@ -64,7 +19,6 @@ const (
 	axisStep      = "step"
 	axisToken     = "token"
 	axisLabel     = "label"
-	axisHead      = "head"
 	axisHidden    = "hidden"
 	axisAttribute = "attribute"
 )
@@ -87,8 +41,9 @@ type reading struct {
 
 	// of is the hidden states of a decoder other than the one that views are of.
 	of      func(model string) (views map[string]*Node, ok bool)
-	network func(name string) (*network, model.Params) // of a model's name
-	fit     func(name string) *fitted
+	network func(name string) (*network.Network, model.Params) // of a model's name
+	probe   func(name string) *fit.Probe                       // of a fit's name
+	matrix  func(name string) *fit.Transform
 
 	given map[given]*Node // what networks and fits gave so far
 }
@@ -107,7 +62,7 @@ func (r *reading) term(kind, name, view string) op.Tensor {
 		return op.New(r.probed(name, view), append(r.axes(view), axisAttribute)...)
 	case "weights":
 		n, p := r.network(name)
-		return op.New(p(n.headWeight()), axisHead, axisHidden)
+		return op.New(p(n.HeadWeight()), network.AxisHead, axisHidden)
 	case "scalar":
 		_, p := r.network(name)
 		return op.New(p(model.ScalarName(view)))
@@ -148,10 +103,10 @@ func (r *reading) hidden(view string) *Node {
 // (heads), or all over the axis that they have (model).
 func (r *reading) output(kind, name, view string) op.Tensor {
 	n, _ := r.network(name)
-	axis := outputAxis(n.model)
+	axis := network.OutputAxis(n.Model)
 	switch {
 	case kind == "heads":
-		axis = axisHead
+		axis = network.AxisHead
 	case kind == "score":
 		axis = ""
 	}
@@ -166,7 +121,7 @@ func (r *reading) output(kind, name, view string) op.Tensor {
 func (r *reading) outputs(name, view string) *Node {
 	return r.once(given{"model", name, view}, func() *Node {
 		n, p := r.network(name)
-		return rowwise(r.hidden(view), r.keys[view], func(h, keys *Node) *Node { return n.outputs(p, h, keys) })
+		return rowwise(r.hidden(view), r.keys[view], func(h, keys *Node) *Node { return n.Outputs(p, h, keys) })
 	})
 }
 
@@ -178,7 +133,7 @@ func (r *reading) score(name, view string) *Node {
 // probed is what a ridge probe gives for a view, over attribute.
 func (r *reading) probed(name, view string) *Node {
 	return r.once(given{"fit", name, view}, func() *Node {
-		probe := r.fit(name).probe
+		probe := r.probe(name)
 		return rowwise(r.hidden(view), nil, func(h, _ *Node) *Node {
 			weight, bias := constant(h, probe.Weight), constant(h, [][]float64{probe.Intercept})
 			return Add(MatMul(h, TransposeAllAxes(weight, 1, 0)), BroadcastToDims(bias, h.Shape().Dimensions[0], len(probe.Intercept)))
@@ -188,7 +143,7 @@ func (r *reading) probed(name, view string) *Node {
 
 // transform is the matrix of a decorrelate fit in a graph.
 func (r *reading) transform(g *Graph) func(name string) *Node {
-	return func(name string) *Node { return Const(g, matrix32(r.fit(name).transform.Matrix)) }
+	return func(name string) *Node { return Const(g, matrix32(r.matrix(name).Matrix)) }
 }
 
 // once is a node that is made when it is first asked for.
@@ -230,163 +185,17 @@ func matrix32(rows [][]float64) *tensors.Tensor {
 	return tensors.FromFlatDataAndDimensions(flat, len(rows), len(rows[0]))
 }
 
-// headWeight names the matrix of a model's linear head.
-func (n *network) headWeight() string {
-	if n.mlp == nil {
-		return arch.ScoreWeight
-	}
-	return n.mlp.Parameters()[0].Name
-}
+// rated is what a ridge fit gave for a view; nil where it was not asked.
+func (r *reading) rated(name, view string) *Node { return r.given[given{"fit", name, view}] }
 
-// An aside is what an objective reads besides the model that is trained: frozen
-// networks and fits.
-type aside struct {
-	networks []*network // small ones, and decoders that have been asked what comes next
-	fits     map[string]*fitted
-	// whole says that the objective takes a statistic of all examples of a step,
-	// which micro-batches do not add up to.
-	whole bool
-	// objective is a digest of the graph that the objective is.
-	objective string
-}
-
-// parameters are those of all its networks.
-func (a *aside) parameters() (all []*parameter) {
-	for _, n := range a.networks {
-		all = append(all, n.parameters()...)
-	}
-	return all
-}
-
-func (a *aside) fit(name string) *fitted {
-	if f, ok := a.fits[name]; ok {
-		return f
-	}
-	panic(fmt.Sprintf("trainer: a graph reads the fit %s, which was not opened", name))
-}
-
-// asideOf opens what the objective of a train stage reads besides the model that
-// is trained. What that is, the objective says itself: it is run over a batch of
-// nothing.
-func (r *Run) asideOf(ctx context.Context, s program.Stage, trained *network, batch shape, hidden int) (a *aside, err error) {
-	a = &aside{fits: map[string]*fitted{}}
-	g := NewGraph(trained.layout.Backend, s.Name())
-	defer g.Finalize()
-	defer func() {
-		if problem := recover(); problem != nil {
-			err = mesh.AsError(problem)
-		}
-	}()
-	const examples = 2
-	micro, text := batch.blank(g, examples), newGraphText()
-	text.arrays(micro)
-	states := func(of string, size int) *Node {
-		return text.leaf("hidden of "+of, Zeros(g, float32s(batch.states(examples, size))))
-	}
-	in := batch.reading(micro, states("the trained", hidden))
-	in.network = func(name string) (*network, model.Params) {
-		n := trained
-		if name != trained.model.Name {
-			n = r.mustOpen(ctx, a, name)
-		}
-		return n, func(parameter string) *Node { return n.blank(g, parameter) }
-	}
-	in.of = func(name string) (map[string]*Node, bool) {
-		if name == trained.model.Name {
-			return nil, false
-		}
-		n := r.mustOpen(ctx, a, name)
-		return batch.byView(micro, states(name, n.decoder.Config.Hidden)), true
-	}
-	in.fit = func(name string) *fitted {
-		f, err := r.fitted(name)
-		if err != nil {
-			panic(err)
-		}
-		a.fits[name] = f
-		return f
-	}
-	b := op.NewBatch(batch.inputs(micro, in))
-	objective := s.Objective(b)
-	text.output("loss", b.Share(objective.Loss))
-	for _, report := range objective.Reports {
-		text.output(report.Name, b.Share(report.Value))
-	}
-	for _, n := range a.decoders() {
-		if err := r.sameTokens(ctx, trained.model, n.model, s.Data); err != nil {
-			return nil, err
+// probes names the ridge fits that were asked for what they give for a view.
+func (r *reading) probes(view string) []string {
+	var names []string
+	for g := range r.given {
+		if g.kind == "fit" && g.view == view {
+			names = append(names, g.name)
 		}
 	}
-	a.whole, a.objective = b.Indivisible(), text.digest()
-	return a, nil
-}
-
-// mustOpen opens a frozen network, as an earlier stage left it.
-func (r *Run) mustOpen(ctx context.Context, a *aside, name string) *network {
-	for _, n := range a.networks {
-		if n.model.Name == name {
-			return n
-		}
-	}
-	n, err := r.frozen(ctx, name)
-	if err != nil {
-		panic(fmt.Errorf("the objective reads the model %s: %w", name, err))
-	}
-	a.networks = append(a.networks, n)
-	return n
-}
-
-// frozen is a model that a stage reads beside the one that it trains: as an
-// earlier stage left it or, where none trains it, as it is declared.
-func (r *Run) frozen(ctx context.Context, name string) (*network, error) {
-	s, err := r.Program.Trains(name)
-	if err == nil {
-		return r.trainedNetwork(ctx, s.Model)
-	}
-	for _, m := range r.Program.Models {
-		if m.Name == name {
-			return r.network(ctx, m)
-		}
-	}
-	return nil, err
-}
-
-// decoders are those of its networks that read tokens themselves.
-func (a *aside) decoders() (all []*network) {
-	for _, n := range a.networks {
-		if n.decoder != nil {
-			all = append(all, n)
-		}
-	}
-	return all
-}
-
-// blank is a parameter in a graph that nothing is computed with.
-func (n *network) blank(g *Graph, name string) *Node {
-	called := n.model.Name + "." + name
-	if known := g.GetParameterByName(called); known != nil {
-		return known
-	}
-	for _, p := range n.parameters() {
-		if p.Name == name {
-			return Parameter(g, called, float32s(p.Shape))
-		}
-	}
-	panic(fmt.Sprintf("model %s has no parameter %s", n.model.Name, name))
-}
-
-// sizeOf is the size of the hidden states that a network reads.
-func (r *Run) sizeOf(ctx context.Context, n *network) (int, error) {
-	if n.decoder != nil {
-		return n.decoder.Config.Hidden, nil
-	}
-	m, err := r.Program.Reads(n.model)
-	if err != nil {
-		return 0, err
-	}
-	f, err := r.features(ctx, m)
-	if err != nil {
-		return 0, err
-	}
-	return f.decoder.Config.Hidden, nil
+	slices.Sort(names)
+	return names
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/model"
+	"github.com/rmc-lang/rmc/runtime/network"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/safetensors"
 	"github.com/rmc-lang/rmc/runtime/spec"
@@ -44,8 +45,8 @@ func (t *training) writeModel(ctx context.Context, steps int) error {
 		return err
 	}
 	var weights []safetensors.Data
-	for _, p := range t.net.trained {
-		weights = append(weights, t.net.layout.Stored(p.Name, p.Shape, p.value))
+	for _, p := range t.net.Trained {
+		weights = append(weights, t.net.Layout.Stored(p.Name, p.Shape, p.Value))
 	}
 	digest, err := safetensors.Write(filepath.Join(fresh, weightsFile), weights, map[string]string{"contract": contract.Hash})
 	if err != nil {
@@ -87,28 +88,28 @@ func (t *training) texts(contract *Contract, steps int) ([]textFile, error) {
 }
 
 // trainedNetwork is a model with what an earlier run trained.
-func (r *Run) trainedNetwork(ctx context.Context, m spec.Model) (*network, error) {
+func (r *Run) trainedNetwork(ctx context.Context, m spec.Model) (*network.Network, error) {
 	n, err := r.network(ctx, m)
-	if err != nil || n.restored {
+	if err != nil || n.Restored {
 		return n, err
 	}
 	weights, err := r.trainedWeights(m)
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range n.trained {
+	for _, p := range n.Trained {
 		value, ok := weights[p.Name]
 		if !ok {
 			return nil, fmt.Errorf("%s has no %s: it was trained by another recipe", r.leftBy(m), p.Name)
 		}
-		if err := p.value.Free(); err != nil {
+		if err := p.Value.Free(); err != nil {
 			return nil, err
 		}
-		if p.value, err = n.layout.Place(value, p.axes); err != nil {
+		if p.Value, err = n.Layout.Place(value, p.Axes); err != nil {
 			return nil, fmt.Errorf("%s: %s: %w", r.leftBy(m), p.Name, err)
 		}
 	}
-	n.restored = true
+	n.Restored = true
 	return n, nil
 }
 
@@ -159,11 +160,11 @@ func (r *Run) trainedDigest(m spec.Model) (string, error) {
 
 // weightsDigest is the digest of a network's weights as they are at this point of
 // the program: those that a stage before trained or, where none did, its base's.
-func (r *Run) weightsDigest(n *network) (string, error) {
-	if _, err := r.Program.Trains(n.model.Name); err != nil {
-		return n.digest, nil
+func (r *Run) weightsDigest(n *network.Network) (string, error) {
+	if _, err := r.Program.Trains(n.Model.Name); err != nil {
+		return n.Digest, nil
 	}
-	return r.trainedDigest(n.model)
+	return r.trainedDigest(n.Model)
 }
 
 // trainedWeights reads what an earlier run trained of a model and verifies it.

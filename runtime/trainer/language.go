@@ -4,6 +4,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"github.com/rmc-lang/rmc/runtime/model"
+	"github.com/rmc-lang/rmc/runtime/network"
 	"github.com/rmc-lang/rmc/runtime/op"
 )
 
@@ -13,7 +14,7 @@ import (
 // labelLogits is the logit of each label at each mark: [example, step, label].
 func (r *reading) labelLogits(name, view string) *Node {
 	return r.once(given{"logits", name, view}, func() *Node {
-		return r.language(name, view, func(n *network, p model.Params, h *Node) *Node { return n.decoder.LabelLogits(p, h, r.labels) })
+		return r.language(name, view, func(n *network.Network, p model.Params, h *Node) *Node { return n.Decoder.LabelLogits(p, h, r.labels) })
 	})
 }
 
@@ -30,7 +31,7 @@ func (r *reading) logProb(name, view string) op.Tensor {
 func (r *reading) labelLogProb(name, view string) *Node {
 	return r.once(given{"logprob", name, view}, func() *Node {
 		logits := r.labelLogits(name, view)
-		total := r.language(name, view, func(n *network, p model.Params, h *Node) *Node { return n.decoder.LogTotal(p, h) })
+		total := r.language(name, view, func(n *network.Network, p model.Params, h *Node) *Node { return n.Decoder.LogTotal(p, h) })
 		return Sub(logits, BroadcastToDims(InsertAxes(total, -1), logits.Shape().Dimensions...))
 	})
 }
@@ -38,16 +39,16 @@ func (r *reading) labelLogProb(name, view string) *Node {
 // tokenLogProb is that of the tokens of a response: [example, token].
 func (r *reading) tokenLogProb(name, view string) *Node {
 	return r.once(given{"logprob", name, view}, func() *Node {
-		return r.language(name, view, func(n *network, p model.Params, h *Node) *Node {
+		return r.language(name, view, func(n *network.Network, p model.Params, h *Node) *Node {
 			target := Reshape(r.targets[view], -1)
-			return Sub(n.decoder.TokenLogits(p, h, target), n.decoder.LogTotal(p, h))
+			return Sub(n.Decoder.TokenLogits(p, h, target), n.Decoder.LogTotal(p, h))
 		})
 	})
 }
 
 // language applies f, from [n, hidden] to [n] or [n, x], at each place of each
 // example of a view.
-func (r *reading) language(name, view string, f func(n *network, p model.Params, h *Node) *Node) *Node {
+func (r *reading) language(name, view string, f func(n *network.Network, p model.Params, h *Node) *Node) *Node {
 	n, p := r.network(name)
 	h := r.hiddenBy(name, view)
 	dims := h.Shape().Dimensions

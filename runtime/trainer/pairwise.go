@@ -3,9 +3,11 @@ package trainer
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/network"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
@@ -140,15 +142,15 @@ func (r *Run) policySays(ctx context.Context, reward program.Reward, m spec.Mode
 		if err != nil || len(all) == 0 {
 			return &sayings{}, err
 		}
-		return n.labelled(ctx, all, labels)
+		return labelled(ctx, n, all, labels)
 	}, nil
 }
 
 // labelled is the probabilities of the labels at the places of answers. Its score
 // is the mean of those of the best label, as RLHFlow's evaluation of process reward
 // models has it; a reward says otherwise.
-func (n *network) labelled(ctx context.Context, all []answered, labels []int32) (*sayings, error) {
-	said, err := n.ask(ctx, askedOfAll(all), wish{labels: labels})
+func labelled(ctx context.Context, n *network.Network, all []answered, labels []int32) (*sayings, error) {
+	said, err := n.Ask(ctx, askedOfAll(all), network.Wish{Labels: labels})
 	if err != nil {
 		return nil, err
 	}
@@ -300,4 +302,23 @@ func (s *sayings) told(first, n int) map[string]any {
 		scores[i] = float32(x)
 	}
 	return map[string]any{"scores": scores, "best": largest(round.scores), "positions": round.positions}
+}
+
+// shares are the probabilities of labels among themselves, [place][label], of
+// logits or log-probabilities one place after another.
+func shares(flat []float32, labels int) [][]float64 {
+	var out [][]float64
+	for place := range slices.Chunk(flat, labels) {
+		top, total := float64(slices.Max(place)), 0.0
+		p := make([]float64, labels)
+		for i, x := range place {
+			p[i] = math.Exp(float64(x) - top)
+			total += p[i]
+		}
+		for i := range p {
+			p[i] /= total
+		}
+		out = append(out, p)
+	}
+	return out
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/mesh"
 	"github.com/rmc-lang/rmc/runtime/model"
+	"github.com/rmc-lang/rmc/runtime/network"
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/record"
@@ -184,7 +185,7 @@ func (ref torchLabels) followed(t *testing.T, b *backend.Backend, run torchRun, 
 		t.Fatal(err)
 	}
 	path := languageModel(t, run.Family)
-	net, err := openNetwork(l, m, path, 0)
+	net, err := network.Open(l, m, path, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +193,7 @@ func (ref torchLabels) followed(t *testing.T, b *backend.Backend, run torchRun, 
 	if run.Loss == "dpo" {
 		reference := m
 		reference.Name = "ref"
-		frozen, err := openNetwork(l, reference, path, 0)
+		frozen, err := network.Open(l, reference, path, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -200,12 +201,12 @@ func (ref torchLabels) followed(t *testing.T, b *backend.Backend, run torchRun, 
 	}
 	adapters(t, net)
 	stage := program.Train(m, spec.Data{Name: "conversations"}, tr, objective)
-	c, err := newCutter(tr, stage.Data, set.Width, set.Train, l.FSDP)
+	c, err := network.NewCutter(tr, stage.Data, set.Width, set.Train, l.FSDP)
 	if err != nil {
 		t.Fatal(err)
 	}
 	besides.whole = indivisible(t, b, shapeOf(set, m), net, objective)
-	st, err := newStepper(stage, net, besides, tokens{net, c, sitesOf(set, m)}, shapeOf(set, m), c.accumulates())
+	st, err := newStepper(stage, net, besides, network.Tokens{Network: net, Cutter: c, Reads: network.SitesOf(set, m)}, shapeOf(set, m), c.Accumulates())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,18 +222,18 @@ func (ref torchLabels) followed(t *testing.T, b *backend.Backend, run torchRun, 
 }
 
 // indivisible reports whether the losses of micro-batches do not add up.
-func indivisible(t *testing.T, b *backend.Backend, s shape, n *network, objective func(*op.Batch) op.Objective) bool {
+func indivisible(t *testing.T, b *backend.Backend, s shape, n *network.Network, objective func(*op.Batch) op.Objective) bool {
 	t.Helper()
 	g := graph.NewGraph(b.Backend, "indivisible")
 	defer g.Finalize()
 	micro := s.blank(g, 2)
-	hidden := func() *graph.Node { return graph.Zeros(g, float32s(s.states(2, n.decoder.Config.Hidden))) }
+	hidden := func() *graph.Node { return graph.Zeros(g, float32s(s.states(2, n.Decoder.Config.Hidden))) }
 	r := s.reading(micro, hidden())
-	r.network = func(string) (*network, model.Params) {
-		return n, func(name string) *graph.Node { return n.blank(g, name) }
+	r.network = func(string) (*network.Network, model.Params) {
+		return n, func(name string) *graph.Node { return n.Blank(g, name) }
 	}
 	r.of = func(name string) (map[string]*graph.Node, bool) {
-		return s.byView(micro, hidden()), name != n.model.Name
+		return s.byView(micro, hidden()), name != n.Model.Name
 	}
 	batch := op.NewBatch(s.inputs(micro, r))
 	batch.Share(objective(batch).Loss)
@@ -240,10 +241,10 @@ func indivisible(t *testing.T, b *backend.Backend, s shape, n *network, objectiv
 }
 
 // adapters begin as the reference's.
-func adapters(t *testing.T, n *network) {
+func adapters(t *testing.T, n *network.Network) {
 	t.Helper()
-	for _, p := range n.trained {
-		if !isAdapter(p.Name) {
+	for _, p := range n.Trained {
+		if !network.IsAdapter(p.Name) {
 			continue
 		}
 		scale := 1.0
@@ -251,7 +252,7 @@ func adapters(t *testing.T, n *network) {
 			scale = 0.1
 		}
 		var err error
-		if p.value, err = n.layout.Place(wave(scale, p.Shape...), p.axes); err != nil {
+		if p.Value, err = n.Layout.Place(wave(scale, p.Shape...), p.Axes); err != nil {
 			t.Fatal(err)
 		}
 	}

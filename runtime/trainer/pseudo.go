@@ -127,7 +127,7 @@ func (r *Run) askedInputs(ctx context.Context, s program.Stage, m spec.Model, ro
 	if err != nil {
 		return "", err
 	}
-	weights := n.digest
+	weights := n.Digest
 	if r.world.left[m.Name] != "" {
 		if weights, err = r.trainedDigest(m); err != nil {
 			return "", err

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/rmc-lang/rmc/runtime/network"
 )
 
 // functions are what a formula may call, in Python: each reduces the last axis,
@@ -88,7 +90,7 @@ func (p *rewardParts) known(let string, all map[string]pythonLet, needed map[str
 // callable reports whether a name is a fit or a network of the reward.
 func (p *rewardParts) callable(name string) bool {
 	return slices.ContainsFunc(p.fits, func(f *fitted) bool { return f.stage.Fit.Name == name }) ||
-		slices.ContainsFunc(p.networks, func(n *network) bool { return n.model.Name == name })
+		slices.ContainsFunc(p.networks, func(n *network.Network) bool { return n.Model.Name == name })
 }
 
 // card is what the README says of a reward.
@@ -125,7 +127,7 @@ func (p *rewardParts) python() string {
 		}
 	}
 	for _, n := range p.networks {
-		fmt.Fprintf(&b, "%s = Network(\"%[1]s\")\n", n.model.Name)
+		fmt.Fprintf(&b, "%s = Network(\"%[1]s\")\n", n.Model.Name)
 	}
 	used := strings.Join(p.lets, "\n")
 	names := functions()

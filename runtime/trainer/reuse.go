@@ -66,7 +66,7 @@ func (t *training) key() string {
 // decide fills in what decides the training besides the values of its recipe.
 func (t *training) decide(ctx context.Context) error {
 	fields := t.at.Fields
-	fields["data"], fields["model"], fields["train.objective"] = rowsDigest(t.set), t.net.digest, t.aside.objective
+	fields["data"], fields["model"], fields["train.objective"] = rowsDigest(t.set), t.net.Digest, t.aside.objective
 	reads, err := t.run.Program.Reads(t.stage.Model)
 	if err != nil {
 		return err
@@ -79,8 +79,8 @@ func (t *training) decide(ctx context.Context) error {
 		fields["fit."+name] = f.digest
 	}
 	for _, n := range t.aside.networks {
-		collect(fields, "reads."+n.model.Name, reflect.ValueOf(n.model))
-		if fields["weights."+n.model.Name], err = t.run.weightsDigest(n); err != nil {
+		collect(fields, "reads."+n.Model.Name, reflect.ValueOf(n.Model))
+		if fields["weights."+n.Model.Name], err = t.run.weightsDigest(n); err != nil {
 			return err
 		}
 	}
@@ -210,7 +210,7 @@ func (t *training) reuse(ctx context.Context) (*pastTraining, error) {
 	}
 	before, had := t.run.world.left[t.stage.Model.Name]
 	t.run.leave(t.stage, folder)
-	t.net.restored = false
+	t.net.Restored = false
 	if _, err := t.run.trainedNetwork(ctx, t.stage.Model); err != nil {
 		if delete(t.run.world.left, t.stage.Model.Name); had {
 			t.run.world.left[t.stage.Model.Name] = before

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rmc-lang/rmc/runtime/network"
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
@@ -23,7 +24,7 @@ func graphOf(t *testing.T, r *Run, objective func(*op.Batch) op.Objective) strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	pairs := shape{axis: "pair", views: []string{"chosen", "rejected"}, width: 2, columns: []string{"margin", "weight"}, reads: atEnd}
+	pairs := shape{axis: "pair", views: []string{"chosen", "rejected"}, width: 2, columns: []string{"margin", "weight"}, reads: network.AtEnd}
 	a, err := r.asideOf(t.Context(), s, n, pairs, 16)
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/fit"
 	"github.com/rmc-lang/rmc/runtime/mesh"
+	"github.com/rmc-lang/rmc/runtime/network"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
@@ -59,13 +60,13 @@ type answered struct {
 
 // statesOf is the hidden state that the head of a trained model reads, for each
 // of all.
-func (r *Run) statesOf(ctx context.Context, n *network, read reader, all []data.Sequence, rows int) (fit.Matrix[float32], error) {
-	out := fit.Zeros[float32](len(all), n.decoder.Config.Hidden)
-	for _, m := range read.batches(all, rows) {
-		in := n.values()
-		host := read.rows(m)
-		f, err := r.function(fmt.Sprintf("hidden states of %s, %d rows of %d tokens", n.model.Name, m.Examples, m.Bucket), len(host), places(n.parameters()),
-			func(nodes, rows []*Node) []*Node { return []*Node{read.hidden(n.nodes(nodes), rows)} })
+func (r *Run) statesOf(ctx context.Context, n *network.Network, read network.Reader, all []data.Sequence, rows int) (fit.Matrix[float32], error) {
+	out := fit.Zeros[float32](len(all), n.Decoder.Config.Hidden)
+	for _, m := range read.Batches(all, rows) {
+		in := n.Values()
+		host := read.Rows(m)
+		f, err := r.function(fmt.Sprintf("hidden states of %s, %d rows of %d tokens", n.Model.Name, m.Examples, m.Bucket), len(host), network.Places(n.Parameters()),
+			func(nodes, rows []*Node) []*Node { return []*Node{read.Hidden(n.Nodes(nodes), rows)} })
 		if err != nil {
 			return out, err
 		}
@@ -237,15 +238,15 @@ func (r *Run) outputsOf(ctx context.Context, m spec.Model, hidden fit.Matrix[flo
 		return out, nil, err
 	}
 	for from := 0; from < hidden.Rows; {
-		slots := slotsFor(hidden.Rows-from, n.layout.FSDP)
+		slots := slotsFor(hidden.Rows-from, n.Layout.FSDP)
 		to := min(hidden.Rows, from+slots)
-		f, err := r.function(fmt.Sprintf("outputs of %s, %d rows", m.Name, slots), 1, places(n.parameters()), func(parameters, rows []*Node) []*Node {
-			return []*Node{n.outputs(n.nodes(parameters), rows[0], nil)}
+		f, err := r.function(fmt.Sprintf("outputs of %s, %d rows", m.Name, slots), 1, network.Places(n.Parameters()), func(parameters, rows []*Node) []*Node {
+			return []*Node{n.Outputs(n.Nodes(parameters), rows[0], nil)}
 		})
 		if err != nil {
 			return out, nil, err
 		}
-		flat, err := r.callRows(ctx, f, n.values(), []*tensors.Tensor{padded(hidden, from, to, slots)})
+		flat, err := r.callRows(ctx, f, n.Values(), []*tensors.Tensor{padded(hidden, from, to, slots)})
 		if err != nil {
 			return out, nil, err
 		}

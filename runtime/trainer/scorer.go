@@ -49,7 +49,7 @@ func (r *Run) Scorer(ctx context.Context, name string) (*Scorer, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.knows = f.knows
+	s.knows = f.Knows
 	hidden := r.statesOfAny(ctx, reads, s.data)
 	switch {
 	case reads.Kind == "policy":
@@ -115,7 +115,7 @@ func (r *Run) modelSays(ctx context.Context, m spec.Model, d spec.Data, all []an
 	if err != nil {
 		return nil, err
 	}
-	scores, err := net.score(ctx, read, sequences, scorerRows)
+	scores, err := net.Score(ctx, read, sequences, scorerRows)
 	return &sayings{scores: scores}, err
 }
 

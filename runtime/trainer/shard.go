@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/rmc-lang/rmc/runtime/network"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -58,7 +59,7 @@ func (r *Run) Embed(ctx context.Context, s Shard) error {
 		if err != nil {
 			return r.Program.Failed(stage, err)
 		}
-		if !isFrozen(m) || stage.Kind == "label" {
+		if !network.IsFrozen(m) || stage.Kind == "label" {
 			continue
 		}
 		for _, d := range r.Program.Embedded(stage.Data) {

@@ -15,6 +15,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/backend"
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/embed"
+	"github.com/rmc-lang/rmc/runtime/network"
 	"github.com/rmc-lang/rmc/runtime/pack"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
@@ -267,7 +268,7 @@ func TestChunks(t *testing.T) {
 	for i := range 300 {
 		rows = append(rows, pack.Tree{Tokens: make([]int32, 1+i%97), Reads: []pack.Read{{Sequence: i}}})
 	}
-	chunks := newPacker(rows, 1).chunks(rows)
+	chunks := network.NewPacker(rows, 1).Chunks(rows)
 	seen, last := map[int]bool{}, 97
 	for _, c := range chunks {
 		tokens := 0
@@ -285,7 +286,7 @@ func TestChunks(t *testing.T) {
 	if len(seen) != len(rows) || len(chunks) < 12 {
 		t.Errorf("%d of %d rows in %d chunks", len(seen), len(rows), len(chunks))
 	}
-	if more := newPacker(rows, 4).chunks(rows); !reflect.DeepEqual(more, chunks) {
+	if more := network.NewPacker(rows, 4).Chunks(rows); !reflect.DeepEqual(more, chunks) {
 		t.Error("four devices make other chunks")
 	}
 }

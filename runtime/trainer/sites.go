@@ -7,38 +7,17 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/rmc-lang/rmc/runtime/data"
-	"github.com/rmc-lang/rmc/runtime/spec"
+	"github.com/rmc-lang/rmc/runtime/network"
 )
-
-// sites says where in its sequences a model's hidden states are read.
-type sites string
-
-const (
-	atEnd      sites = "end"      // the last token of each
-	atMarks    sites = "marks"    // the token before each label
-	atResponse sites = "response" // the token before each token of the response
-)
-
-// sitesOf is where a model reads the sequences of a set: a policy where its
-// language head is asked what comes next.
-func sitesOf(set *data.Set, m spec.Model) sites {
-	switch {
-	case m.Kind != "policy":
-		return atEnd
-	case set.LabelIDs != nil:
-		return atMarks
-	}
-	return atResponse
-}
 
 // marked reports whether places of examples are among the arrays of a micro-batch.
-func (s shape) marked() bool { return s.labels != nil || s.reads == atResponse }
+func (s shape) marked() bool { return s.labels != nil || s.reads == network.AtResponse }
 
 // place fills in the places of a micro-batch of examples. Of labels there are as
 // many as the data has, in room that is nearly the same for all micro-batches of
 // one length, so that few shapes are compiled.
 func (s shape) place(m *data.Micro, examples []data.Example) {
-	if s.reads == atResponse {
+	if s.reads == network.AtResponse {
 		respond(m, examples)
 		return
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/rmc-lang/rmc/runtime/generate"
 	"github.com/rmc-lang/rmc/runtime/judge"
+	"github.com/rmc-lang/rmc/runtime/network"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/text"
 )
@@ -15,7 +16,7 @@ import (
 // it has by then.
 type speaker struct {
 	label     spec.Label
-	net       *network
+	net       *network.Network
 	tokenizer *text.Tokenizer
 }
 
@@ -46,20 +47,20 @@ func (r *Run) local(ctx context.Context, l spec.Label) (*judge.Local, error) {
 
 // identity is a digest of all that decides what a policy says besides what it is
 // asked and how. Its first number counts ways of drawing.
-func (r *Run) identity(n *network, t *text.Tokenizer) (string, error) {
+func (r *Run) identity(n *network.Network, t *text.Tokenizer) (string, error) {
 	trained := ""
-	if r.world.left[n.model.Name] != "" {
+	if r.world.left[n.Model.Name] != "" {
 		var err error
-		if trained, err = r.trainedDigest(n.model); err != nil {
+		if trained, err = r.trainedDigest(n.Model); err != nil {
 			return "", err
 		}
 	}
 	lora := ""
-	if n.decoder.LoRA != nil && trained != "" { // fresh adapters change nothing
-		lora = fmt.Sprintf("%+v", *n.decoder.LoRA)
+	if n.Decoder.LoRA != nil && trained != "" { // fresh adapters change nothing
+		lora = fmt.Sprintf("%+v", *n.Decoder.LoRA)
 	}
-	m := n.model
-	return hash(fmt.Sprintf("1 %s %s %s %d %s %s %q", n.digest, trained, lora, m.Depth(), m.DType, t.Fingerprint(), t.Template())), nil
+	m := n.Model
+	return hash(fmt.Sprintf("1 %s %s %s %d %s %s %q", n.Digest, trained, lora, m.Depth(), m.DType, t.Fingerprint(), t.Template())), nil
 }
 
 // ask is judge.Local.Ask.
@@ -74,7 +75,7 @@ func (s *speaker) ask(ctx context.Context, all []judge.Asked, answered func(i in
 			prompts[i], seeds[i] = len(q.IDs), all[i].Seed
 		}
 	}
-	speech := s.net.speech(generate.Settings{
+	speech := speechOf(s.net, generate.Settings{
 		Temperature: s.label.Temperature, MaxTokens: s.label.MaxTokens, Until: s.label.Until, Ends: s.tokenizer.Ends(), Decode: s.tokenizer.Decode,
 	}, s.label.Batch, s.label.Samples)
 	err = speech.answer(ctx, questions, seeds, func(i int, a generate.Answer) error {
@@ -103,7 +104,7 @@ func (s *speaker) questions(all []judge.Asked) ([]generate.Question, error) {
 
 // prompt is the tokens of a text as the model is asked.
 func (s *speaker) prompt(content string) ([]int32, error) {
-	name := s.net.model.Name
+	name := s.net.Model.Name
 	if s.label.API == "completions" {
 		return s.fits(s.tokenizer.Begin(content))
 	}
@@ -119,16 +120,16 @@ func (s *speaker) prompt(content string) ([]int32, error) {
 
 // fits demands a prompt that the model can read and go on from.
 func (s *speaker) fits(ids []int32) ([]int32, error) {
-	name := s.net.model.Name
+	name := s.net.Model.Name
 	if len(ids) == 0 {
 		return nil, fmt.Errorf("the prompt has no token in the vocabulary of model %s", name)
 	}
 	for _, id := range ids {
-		if err := s.net.knows(id); err != nil {
+		if err := s.net.Knows(id); err != nil {
 			return nil, err
 		}
 	}
-	if most := s.net.decoder.Config.MaxPositions; most > 0 && len(ids) >= most {
+	if most := s.net.Decoder.Config.MaxPositions; most > 0 && len(ids) >= most {
 		return nil, fmt.Errorf("the prompt has %d tokens, and model %s was made for %d in all: shorten the prompt or the solutions", len(ids), name, most)
 	}
 	return ids, nil

@@ -17,6 +17,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/embed"
 	"github.com/rmc-lang/rmc/runtime/model"
+	"github.com/rmc-lang/rmc/runtime/network"
 	"github.com/rmc-lang/rmc/runtime/pack"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
@@ -53,7 +54,7 @@ func BenchmarkEmbed(b *testing.B) {
 	cpu := cpuSeconds()
 	b.ResetTimer()
 	for range b.N {
-		n.forwards = nil // compiles are part of it
+		n.Forget() // compiles are part of it
 		values = embedTexts(b, n, texts)
 	}
 	took := b.Elapsed() / time.Duration(b.N)
@@ -124,21 +125,21 @@ func realTexts(b *testing.B, r *Run, m spec.Model, file string, count int) []dat
 }
 
 // embedTexts is what a stage does: pack, cut into chunks, compute, write.
-func embedTexts(b *testing.B, n *network, texts []data.Sequence) []float32 {
-	e := &embedding{model: n.model, hidden: n.decoder.Config.Hidden}
+func embedTexts(b *testing.B, n *network.Network, texts []data.Sequence) []float32 {
+	e := &embedding{model: n.Model, hidden: n.Decoder.Config.Hidden}
 	rows := pack.Sequences(texts)
-	e.packer = newPacker(rows, 1)
+	e.packer = network.NewPacker(rows, 1)
 	values := make([]float32, len(texts)*e.hidden)
 	places := map[data.Digest]int{}
 	for i, s := range texts {
 		places[s.Digest()] = i
 	}
-	for _, rows := range e.packer.chunks(rows) {
+	for _, rows := range e.packer.Chunks(rows) {
 		e.chunks = append(e.chunks, newChunk(rows, texts))
 	}
 	e.folder = embed.Open(b.TempDir(), embed.Manifest{Hidden: e.hidden}, e.counts())
 	for i, c := range e.chunks {
-		states, err := n.embed(context.Background(), e.packer, c.rows, len(c.sequences))
+		states, err := n.Embed(context.Background(), e.packer, c.rows, len(c.sequences))
 		if err == nil {
 			err = e.folder.Write(i, states)
 		}
@@ -204,7 +205,7 @@ func export(b *testing.B, dir, base string, layers int) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	weights, err := model.Load(base, config, model.Options{DType: backboneType(spec.Model{}), Layers: layers})
+	weights, err := model.Load(base, config, model.Options{DType: network.BackboneType(spec.Model{}), Layers: layers})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/rmc-lang/rmc/runtime/mesh"
+	"github.com/rmc-lang/rmc/runtime/network"
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
@@ -153,7 +154,7 @@ func (s *spoken) say(ctx context.Context, all []answered) (*sayings, error) {
 			}
 			continue
 		}
-		if said[i], err = n.ask(ctx, askedOfAll(all), wish{what.kind == "logprob", s.labels}); err != nil {
+		if said[i], err = n.Ask(ctx, askedOfAll(all), network.Wish{LogProb: what.kind == "logprob", Labels: s.labels}); err != nil {
 			return nil, err
 		}
 	}
@@ -175,10 +176,10 @@ func (s *spoken) say(ctx context.Context, all []answered) (*sayings, error) {
 }
 
 // askedOfAll is what policies are asked of answers.
-func askedOfAll(all []answered) []asked {
-	out := make([]asked, len(all))
+func askedOfAll(all []answered) []network.Asked {
+	out := make([]network.Asked, len(all))
 	for i, a := range all {
-		out[i] = asked{a.response, a.places()}
+		out[i] = network.Asked{Sequence: a.response, At: a.places()}
 	}
 	return out
 }

@@ -2,6 +2,7 @@ package trainer
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 
 	. "github.com/gomlx/gomlx/core/graph"
@@ -10,6 +11,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/mesh"
 	"github.com/rmc-lang/rmc/runtime/model"
+	"github.com/rmc-lang/rmc/runtime/network"
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/program"
 )
@@ -24,9 +26,9 @@ import (
 // is a statistic that micro-batches do not add up to, see whole.go.
 type stepper struct {
 	stage  program.Stage
-	net    *network
+	net    *network.Network
 	aside  *aside
-	reader reader
+	reader network.Reader
 	batch  shape
 	// accumulates says that a step may have several micro-batches.
 	accumulates bool
@@ -38,17 +40,17 @@ type stepper struct {
 
 // newStepper makes the optimizer's state: zeros of each trained parameter's
 // shape, split as the parameter is.
-func newStepper(s program.Stage, net *network, besides *aside, r reader, batch shape, accumulates bool) (*stepper, error) {
-	batch.drops = net.mlp != nil && net.mlp.Dropout > 0
+func newStepper(s program.Stage, net *network.Network, besides *aside, r network.Reader, batch shape, accumulates bool) (*stepper, error) {
+	batch.drops = net.MLP != nil && net.MLP.Dropout > 0
 	st := &stepper{stage: s, net: net, aside: besides, reader: r, batch: batch, accumulates: accumulates, functions: map[variant]*mesh.Function{}}
 	kinds := []*[]*mesh.Array{&st.m, &st.v}
 	if accumulates {
 		kinds = append(kinds, &st.sums)
 	}
-	for _, p := range net.trained {
+	for _, p := range net.Trained {
 		for _, kind := range kinds {
 			zeros := tensors.FromShape(float32s(p.Shape))
-			a, err := net.layout.Place(zeros, p.axes)
+			a, err := net.Layout.Place(zeros, p.Axes)
 			if err != nil {
 				return nil, fmt.Errorf("optimizer state of %s: %w", p.Name, err)
 			}
@@ -61,7 +63,7 @@ func newStepper(s program.Stage, net *network, besides *aside, r reader, batch s
 // String says what a stepper trains.
 func (st *stepper) String() string {
 	trained, frozen := 0, 0
-	for _, p := range st.net.trained {
+	for _, p := range st.net.Trained {
 		trained += p.Size()
 	}
 	for _, p := range st.frozen() {
@@ -71,8 +73,8 @@ func (st *stepper) String() string {
 }
 
 // frozen lists the parameters that the graphs read and no step changes.
-func (st *stepper) frozen() []*parameter {
-	return slices.Concat(st.net.frozen, st.aside.parameters())
+func (st *stepper) frozen() []*network.Weight {
+	return slices.Concat(st.net.Frozen, st.aside.parameters())
 }
 
 // An outcome is what one optimizer step came to.
@@ -137,7 +139,7 @@ func (st *stepper) step(examples []data.Example, step int, r rates) (*outcome, e
 
 // cut makes micro-batches of the examples of a step.
 func (st *stepper) cut(examples []data.Example) []*data.Micro {
-	micros := st.reader.step(examples)
+	micros := st.reader.Step(examples)
 	for _, m := range micros {
 		st.batch.place(m, examples)
 	}
@@ -193,16 +195,16 @@ func (c *call) upload(split mesh.Axes, all ...*tensors.Tensor) {
 }
 
 // arrays are those of parameters.
-func arrays(all []*parameter) []*mesh.Array {
+func arrays(all []*network.Weight) []*mesh.Array {
 	out := make([]*mesh.Array, len(all))
 	for i, p := range all {
-		out[i] = p.value
+		out[i] = p.Value
 	}
 	return out
 }
 
 func (st *stepper) call(what string, m *data.Micro) *call {
-	return &call{variant: variant{what, m.Examples, m.Bucket, m.Marks}, layout: st.net.layout}
+	return &call{variant: variant{what, m.Examples, m.Bucket, m.Marks}, layout: st.net.Layout}
 }
 
 // run compiles a call's function, the first time, and calls it.
@@ -213,7 +215,7 @@ func (st *stepper) run(c *call) ([]*mesh.Array, error) {
 	f, ok := st.functions[c.variant]
 	if !ok {
 		var err error
-		f, err = st.net.layout.Compiled(st.stage.Name(), c.places, c.outputs, func(nodes []*Node) []*Node {
+		f, err = st.net.Layout.Compiled(st.stage.Name(), c.places, c.outputs, func(nodes []*Node) []*Node {
 			return c.build(func(n int) []*Node {
 				taken := nodes[:n:n]
 				nodes = nodes[n:]
@@ -243,16 +245,16 @@ func (st *stepper) state(apply bool) [][]*mesh.Array {
 // passState passes the state and the parameters, and says how what replaces
 // them will lie.
 func (st *stepper) passState(c *call, apply bool) {
-	trained := places(st.net.trained)
+	trained := network.Places(st.net.Trained)
 	for _, kind := range st.state(apply) {
 		c.give(kind...)
 		c.outputs = append(c.outputs, trained[:len(kind)]...)
 	}
 	if apply {
-		c.give(arrays(st.net.trained)...)
+		c.give(arrays(st.net.Trained)...)
 		c.outputs = append(c.outputs, trained...)
 	} else {
-		c.keep(arrays(st.net.trained)...)
+		c.keep(arrays(st.net.Trained)...)
 	}
 }
 
@@ -264,10 +266,10 @@ func (st *stepper) replace(out []*mesh.Array, apply bool) []*mesh.Array {
 		out = out[len(kind):]
 	}
 	if apply {
-		for i, p := range st.net.trained {
-			p.value = out[i]
+		for i, p := range st.net.Trained {
+			p.Value = out[i]
 		}
-		out = out[len(st.net.trained):]
+		out = out[len(st.net.Trained):]
 	}
 	return out
 }
@@ -283,7 +285,7 @@ func (st *stepper) micro(m *data.Micro, host []*tensors.Tensor, apply bool, r ra
 	c.keep(arrays(st.frozen())...)
 	c.upload(nil, host...)
 	c.upload(nil, r.tensor())
-	rows := st.reader.rows(m)
+	rows := st.reader.Rows(m)
 	c.upload(mesh.Axes{mesh.AxisFSDP}, rows...)
 	c.build = func(take func(n int) []*Node) []*Node {
 		state := st.takeState(take, apply)
@@ -321,10 +323,10 @@ type parameterNodes struct {
 }
 
 func (st *stepper) takeParameters(take func(n int) []*Node) parameterNodes {
-	p := parameterNodes{trained: take(len(st.net.trained)), others: map[string]model.Params{}}
-	p.own = st.net.nodes(slices.Concat(p.trained, take(len(st.net.frozen))))
+	p := parameterNodes{trained: take(len(st.net.Trained)), others: map[string]model.Params{}}
+	p.own = st.net.Nodes(slices.Concat(p.trained, take(len(st.net.Frozen))))
 	for _, n := range st.aside.networks {
-		p.others[n.model.Name] = n.nodes(take(len(n.parameters())))
+		p.others[n.Model.Name] = n.Nodes(take(len(n.Parameters())))
 	}
 	return p
 }
@@ -332,9 +334,9 @@ func (st *stepper) takeParameters(take func(n int) []*Node) parameterNodes {
 // hidden is the hidden states that an objective reads of rows: those of the model
 // that is trained and, along the last axis, those of the decoders aside.
 func (st *stepper) hidden(p parameterNodes, rows []*Node) *Node {
-	all := []*Node{st.reader.hidden(p.own, rows)}
+	all := []*Node{st.reader.Hidden(p.own, rows)}
 	for _, n := range st.aside.decoders() {
-		all = append(all, StopGradient(tokens{network: n, reads: st.batch.reads}.hidden(p.others[n.model.Name], rows)))
+		all = append(all, StopGradient(network.Tokens{Network: n, Reads: st.batch.reads}.Hidden(p.others[n.Model.Name], rows)))
 	}
 	return Concatenate(all, -1)
 }
@@ -344,8 +346,8 @@ func (st *stepper) split(hidden *Node) (own *Node, others map[string]*Node) {
 	others = map[string]*Node{}
 	at := hidden.Shape().Dim(-1)
 	for _, n := range slices.Backward(st.aside.decoders()) {
-		size := n.decoder.Config.Hidden
-		others[n.model.Name] = Slice(hidden, AxisRange().Spacer(), AxisRange(at-size, at))
+		size := n.Decoder.Config.Hidden
+		others[n.Model.Name] = Slice(hidden, AxisRange().Spacer(), AxisRange(at-size, at))
 		at -= size
 	}
 	return Slice(hidden, AxisRange().Spacer(), AxisRange(0, at)), others
@@ -371,7 +373,7 @@ func (st *stepper) update(gradients []*Node, norm *Node, values, ms, vs []*Node,
 		gradients = clip(gradients, norm, o.Clip)
 	}
 	var sums, newM, newV, newValues []*Node
-	for i, p := range st.net.trained {
+	for i, p := range st.net.Trained {
 		decays := p.Matrix || o.Decay == "all"
 		next := adamW(o, slot{values[i], ms[i], vs[i], decays}, gradients[i], r)
 		if st.accumulates {
@@ -413,13 +415,13 @@ func (st *stepper) objective(p parameterNodes, micro microBatch, hidden *Node, t
 	if !training {
 		r.keys = nil
 	}
-	r.fit = st.aside.fit
-	r.network = func(name string) (*network, model.Params) {
-		if name == st.net.model.Name {
+	r.probe, r.matrix = st.aside.probe, st.aside.matrix
+	r.network = func(name string) (*network.Network, model.Params) {
+		if name == st.net.Model.Name {
 			return st.net, p.own
 		}
 		for _, n := range st.aside.networks {
-			if n.model.Name == name {
+			if n.Model.Name == name {
 				return n, p.others[name]
 			}
 		}
@@ -442,12 +444,12 @@ func (st *stepper) objective(p parameterNodes, micro microBatch, hidden *Node, t
 // scored reports whether the model that is trained gives a score: a policy and a
 // network with several outputs give none.
 func (st *stepper) scored() bool {
-	return st.net.model.Kind != "policy" && (st.net.mlp == nil || outputAxis(st.net.model) == "")
+	return st.net.Model.Kind != "policy" && (st.net.MLP == nil || network.OutputAxis(st.net.Model) == "")
 }
 
 // scores are the model's first output for the responses, [view*example].
 func (st *stepper) scores(r *reading) *Node {
-	name := st.net.model.Name
+	name := st.net.Model.Name
 	if len(st.batch.views) == 0 {
 		return Reshape(TransposeAllAxes(r.score(name, viewCandidates), 1, 0), -1)
 	}
@@ -469,7 +471,7 @@ type tale struct {
 func (st *stepper) told(results []*mesh.Array, applied bool) (tale, error) {
 	var numbers [][]float32
 	for _, a := range results {
-		flat, err := st.net.layout.Numbers(a)
+		flat, err := st.net.Layout.Numbers(a)
 		if err != nil {
 			return tale{}, err
 		}
@@ -512,4 +514,15 @@ func (o *outcome) add(m *data.Micro, t tale, reports []string) {
 	for i, name := range reports {
 		o.reports[name] += t.reports[i]
 	}
+}
+
+// dropKeys are what the dropout of a step is a function of: one for each sequence
+// of its examples, whatever the micro-batches.
+func dropKeys(seed, step, sequences int) []uint32 {
+	r := rand.New(rand.NewPCG(uint64(seed), uint64(step)))
+	keys := make([]uint32, sequences)
+	for i := range keys {
+		keys[i] = r.Uint32()
+	}
+	return keys
 }

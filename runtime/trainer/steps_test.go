@@ -15,6 +15,7 @@ import (
 
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/disk"
+	"github.com/rmc-lang/rmc/runtime/network"
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/pack"
 	"github.com/rmc-lang/rmc/runtime/program"
@@ -141,23 +142,23 @@ func benchmarkSolutions(b *testing.B, problems []problem) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	w := wish{labels: labels}
-	var all []asked
+	w := network.Wish{Labels: labels}
+	var all []network.Asked
 	solutions, once := 0, 0 // tokens of the solutions alone, and of the problems
 	for _, p := range problems {
 		shared := math.MaxInt
-		var these []asked
+		var these []network.Asked
 		for _, steps := range p.solutions {
 			e, _, err := data.Solution(d, p.question, steps, encode)
 			if err != nil {
 				b.Fatal(err)
 			}
-			these = append(these, asked{e.Sequences[0], marksOf(e)})
+			these = append(these, network.Asked{Sequence: e.Sequences[0], At: marksOf(e)})
 		}
-		first := these[0].sequence.IDs
+		first := these[0].Sequence.IDs
 		for _, a := range these {
 			same := 0
-			for same < min(len(first), len(a.sequence.IDs)) && first[same] == a.sequence.IDs[same] {
+			for same < min(len(first), len(a.Sequence.IDs)) && first[same] == a.Sequence.IDs[same] {
 				same++
 			}
 			if same < len(first) {
@@ -165,13 +166,13 @@ func benchmarkSolutions(b *testing.B, problems []problem) {
 			}
 		}
 		for _, a := range these {
-			solutions += len(a.sequence.IDs) - shared
+			solutions += len(a.Sequence.IDs) - shared
 		}
 		once += shared
 		all = append(all, these...)
 	}
 	together := func() [][]float32 {
-		out, err := n.ask(ctx, all, w)
+		out, err := n.Ask(ctx, all, w)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -179,7 +180,7 @@ func benchmarkSolutions(b *testing.B, problems []problem) {
 	}
 	alone := func() (out []float32) {
 		for _, a := range prefixes(all) {
-			one, err := n.askAlone(ctx, a, w)
+			one, err := askAlone(ctx, n, a, w)
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -206,7 +207,7 @@ func benchmarkSolutions(b *testing.B, problems []problem) {
 	var sequences []data.Sequence
 	var places [][]int
 	for _, a := range all {
-		sequences, places = append(sequences, a.sequence), append(places, a.at)
+		sequences, places = append(sequences, a.Sequence), append(places, a.At)
 	}
 	packed := 0
 	for _, row := range pack.Places(sequences, places) {
@@ -226,14 +227,14 @@ func benchmarkSolutions(b *testing.B, problems []problem) {
 
 // askAlone is one forward of one row that is as long as the smallest of a few
 // lengths which holds it.
-func (n *network) askAlone(ctx context.Context, a asked, w wish) ([]float32, error) {
-	rows := pack.Places([]data.Sequence{a.sequence}, [][]int{a.at})
-	f := pack.Forwards(rows, []int{spec.BucketOf([]int{128, 256, 384, 512, 768, 1024, 1536, 2048}, len(a.sequence.IDs))}, func(int) int { return 1 })[0]
-	flat, err := n.call(ctx, forward{wish: w.String(), rows: f.Rows, bucket: f.Bucket, reads: f.Reads}, n.askedRows(f, w), n.answers(w))
+func askAlone(ctx context.Context, n *network.Network, a network.Asked, w network.Wish) ([]float32, error) {
+	rows := pack.Places([]data.Sequence{a.Sequence}, [][]int{a.At})
+	f := pack.Forwards(rows, []int{spec.BucketOf([]int{128, 256, 384, 512, 768, 1024, 1536, 2048}, len(a.Sequence.IDs))}, func(int) int { return 1 })[0]
+	flat, err := n.AskRows(ctx, f, w)
 	if err != nil {
 		return nil, err
 	}
-	return flat[:w.numbers()], nil
+	return flat[:max(1, len(w.Labels))], nil
 }
 
 // BenchmarkLabels takes optimizer steps on GSM8K's solutions, with adapters on all

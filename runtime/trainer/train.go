@@ -14,6 +14,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/mesh"
 	"github.com/rmc-lang/rmc/runtime/model"
+	"github.com/rmc-lang/rmc/runtime/network"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/safetensors"
 	"github.com/rmc-lang/rmc/runtime/spec"
@@ -26,7 +27,7 @@ type training struct {
 	set        *data.Set
 	examples   []data.Example // those that are trained on
 	validation []data.Example // those kept apart
-	net        *network
+	net        *network.Network
 	stepper    *stepper
 	stream     data.Stream
 	aside      *aside
@@ -157,7 +158,7 @@ func (t *training) start(ctx context.Context) error {
 		return err
 	}
 	// What is trained from here on is no earlier run's.
-	t.net.restored = false
+	t.net.Restored = false
 	if t.run.Resume {
 		if err := t.resume(); err != nil {
 			return err
@@ -174,11 +175,11 @@ func (t *training) start(ctx context.Context) error {
 // begins with these and one before it has trained the model.
 func (t *training) rebase(ctx context.Context) error {
 	name, networks := t.stage.Model.Name, t.run.world.networks
-	if t.stage.Train.From != "base" || t.run.world.left[name] == "" && !t.net.restored {
+	if t.stage.Train.From != "base" || t.run.world.left[name] == "" && !t.net.Restored {
 		return nil
 	}
-	for _, p := range t.net.parameters() {
-		if err := p.value.Free(); err != nil {
+	for _, p := range t.net.Parameters() {
+		if err := p.Value.Free(); err != nil {
 			return fmt.Errorf("model %s: %w", name, err)
 		}
 	}
@@ -196,10 +197,10 @@ func (t *training) open(ctx context.Context) error {
 		return err
 	}
 	accumulates := false
-	if through, ok := read.(tokens); ok {
-		accumulates = through.cutter.accumulates()
+	if through, ok := read.(network.Tokens); ok {
+		accumulates = through.Cutter.Accumulates()
 	}
-	t.stepper, err = newStepper(t.stage, t.net, t.aside, read, shapeOf(t.set, t.net.model), accumulates)
+	t.stepper, err = newStepper(t.stage, t.net, t.aside, read, shapeOf(t.set, t.net.Model), accumulates)
 	return err
 }
 
@@ -218,7 +219,7 @@ func (t *training) next() []data.Example {
 // tell writes and shows what a step came to.
 func (t *training) tell(out *outcome, validation *float64, examples []data.Example, took time.Duration) error {
 	through := 0 // no tokens where the head reads hidden states that are there
-	if _, ok := t.stepper.reader.(tokens); ok {
+	if _, ok := t.stepper.reader.(network.Tokens); ok {
 		for _, e := range examples {
 			through += tokensIn(e.Sequences)
 		}
@@ -363,9 +364,9 @@ const (
 // stored is the state as a file: parameters under their own names and moments.
 func (st *stepper) stored() []safetensors.Data {
 	var all []safetensors.Data
-	for i, p := range st.net.trained {
-		all = append(all, st.net.layout.Stored(p.Name, p.Shape, p.value),
-			st.net.layout.Stored(momentM+p.Name, p.Shape, st.m[i]), st.net.layout.Stored(momentV+p.Name, p.Shape, st.v[i]))
+	for i, p := range st.net.Trained {
+		all = append(all, st.net.Layout.Stored(p.Name, p.Shape, p.Value),
+			st.net.Layout.Stored(momentM+p.Name, p.Shape, st.m[i]), st.net.Layout.Stored(momentV+p.Name, p.Shape, st.v[i]))
 	}
 	return all
 }
@@ -376,8 +377,8 @@ func (st *stepper) restore(path string) error {
 	if err != nil {
 		return err
 	}
-	for i, p := range st.net.trained {
-		for name, into := range map[string]**mesh.Array{p.Name: &p.value, momentM + p.Name: &st.m[i], momentV + p.Name: &st.v[i]} {
+	for i, p := range st.net.Trained {
+		for name, into := range map[string]**mesh.Array{p.Name: &p.Value, momentM + p.Name: &st.m[i], momentV + p.Name: &st.v[i]} {
 			value, ok := state[name]
 			if !ok {
 				return fmt.Errorf("%s has no %s", path, name)
@@ -385,7 +386,7 @@ func (st *stepper) restore(path string) error {
 			if err := (*into).Free(); err != nil {
 				return err
 			}
-			if *into, err = st.net.layout.Place(value, p.axes); err != nil {
+			if *into, err = st.net.Layout.Place(value, p.Axes); err != nil {
 				return err
 			}
 		}

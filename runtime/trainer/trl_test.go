@@ -12,6 +12,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/backend"
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/mesh"
+	"github.com/rmc-lang/rmc/runtime/network"
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
@@ -121,19 +122,19 @@ func trajectory(t *testing.T, b *backend.Backend, micro, steps int) []*outcome {
 	if err != nil {
 		t.Fatal(err)
 	}
-	net, err := openNetwork(l, trlModel, path, 0)
+	net, err := network.Open(l, trlModel, path, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	stage := program.Train(trlModel, spec.Data{Name: "prefs"}, trlTrain, bradleyTerry)
 	all := ref.examples()
 	stage.Train.Micro = micro
-	c, err := newCutter(stage.Train, stage.Data, 2, all, l.FSDP)
+	c, err := network.NewCutter(stage.Train, stage.Data, 2, all, l.FSDP)
 	if err != nil {
 		t.Fatal(err)
 	}
-	batch := shape{axis: "pair", views: []string{"chosen", "rejected"}, width: 2, columns: []string{"margin"}, reads: atEnd}
-	st, err := newStepper(stage, net, &aside{}, tokens{net, c, atEnd}, batch, c.accumulates())
+	batch := shape{axis: "pair", views: []string{"chosen", "rejected"}, width: 2, columns: []string{"margin"}, reads: network.AtEnd}
+	st, err := newStepper(stage, net, &aside{}, network.Tokens{Network: net, Cutter: c, Reads: network.AtEnd}, batch, c.Accumulates())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -67,9 +67,9 @@ func (t *training) validate() (*float64, error) {
 // copyBest copies the parameters as they are now.
 func (t *training) copyBest() error {
 	t.best = nil
-	for _, p := range t.net.trained {
+	for _, p := range t.net.Trained {
 		var copied []byte
-		if err := t.net.layout.Read(p.value, func(b []byte) { copied = bytes.Clone(b) }); err != nil {
+		if err := t.net.Layout.Read(p.Value, func(b []byte) { copied = bytes.Clone(b) }); err != nil {
 			return err
 		}
 		t.best = append(t.best, copied)
@@ -85,15 +85,15 @@ func (t *training) takeBest() (step int, err error) {
 	}
 	t.run.note(fmt.Sprintf("%s: kept step %d of %d, with the lowest loss on the %d rows kept apart: %.4f",
 		t.stage.Name(), t.at.Best.Step, t.at.Step, len(t.validation), t.at.Best.Loss))
-	for i, p := range t.net.trained {
+	for i, p := range t.net.Trained {
 		value := tensors.FromShape(float32s(p.Shape))
 		if err := value.MutableBytes(func(b []byte) { copy(b, t.best[i]) }); err != nil {
 			return 0, err
 		}
-		if err := p.value.Free(); err != nil {
+		if err := p.Value.Free(); err != nil {
 			return 0, err
 		}
-		if p.value, err = t.net.layout.Place(value, p.axes); err != nil {
+		if p.Value, err = t.net.Layout.Place(value, p.Axes); err != nil {
 			return 0, err
 		}
 	}
@@ -106,7 +106,7 @@ const bestPrefix = "best/"
 // storedBest is the best parameters as entries of a file.
 func (t *training) storedBest() []safetensors.Data {
 	var all []safetensors.Data
-	for i, p := range t.net.trained {
+	for i, p := range t.net.Trained {
 		if t.at.Best != nil {
 			all = append(all, safetensors.Data{Name: bestPrefix + p.Name, DType: safetensors.F32, Shape: p.Shape,
 				Write: func(w io.Writer) error { _, err := w.Write(t.best[i]); return err }})
@@ -125,7 +125,7 @@ func (t *training) restoreBest(path string) error {
 		return err
 	}
 	t.best = nil
-	for _, p := range t.net.trained {
+	for _, p := range t.net.Trained {
 		value, ok := state[bestPrefix+p.Name]
 		if !ok {
 			return fmt.Errorf("%s has no %s%s", path, bestPrefix, p.Name)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/mesh"
+	"github.com/rmc-lang/rmc/runtime/network"
 )
 
 // A loss that is a statistic of a batch, a correlation or the square of a mean,
@@ -111,7 +112,7 @@ func (st *stepper) stepWhole(micros []*data.Micro, examples []data.Example, keys
 // slots is so many examples and as few more as make their rows divide among the
 // devices.
 func (st *stepper) slots(examples int) int {
-	for examples*st.batch.width%st.net.layout.FSDP != 0 {
+	for examples*st.batch.width%st.net.Layout.FSDP != 0 {
 		examples++
 	}
 	return examples
@@ -134,14 +135,14 @@ func (st *stepper) bare(examples []data.Example, slots int) *data.Micro {
 // look is the hidden states of all micro-batches, of which all is the examples.
 func (st *stepper) look(micros []*data.Micro, all *data.Micro) (states, error) {
 	out := states{slots: all.Examples}
-	if st.batch.reads != atEnd {
+	if st.batch.reads != network.AtEnd {
 		out.places = all.Marks
 	}
 	for _, m := range micros {
 		c := st.call("look", m)
-		c.keep(arrays(st.net.trained)...)
+		c.keep(arrays(st.net.Trained)...)
 		c.keep(arrays(st.frozen())...)
-		rows := st.reader.rows(m)
+		rows := st.reader.Rows(m)
 		c.upload(mesh.Axes{mesh.AxisFSDP}, rows...)
 		c.build = func(take func(n int) []*Node) []*Node {
 			p := st.takeParameters(take)
@@ -151,7 +152,7 @@ func (st *stepper) look(micros []*data.Micro, all *data.Micro) (states, error) {
 		if err != nil {
 			return out, err
 		}
-		flat, err := st.net.layout.Numbers(got[0])
+		flat, err := st.net.Layout.Numbers(got[0])
 		if err != nil {
 			return out, err
 		}
@@ -173,7 +174,7 @@ func (st *stepper) all(m *data.Micro, examples []data.Example, keys []uint32, se
 	c := st.overAll("all", m, examples, keys, seen)
 	head := st.head()
 	for _, i := range head {
-		c.outputs = append(c.outputs, st.net.trained[i].axes)
+		c.outputs = append(c.outputs, st.net.Trained[i].Axes)
 	}
 	c.build = func(take func(n int) []*Node) []*Node {
 		p, micro, hidden := st.takeParameters(take), st.batch.take(take), take(1)[0]
@@ -190,7 +191,7 @@ func (st *stepper) all(m *data.Micro, examples []data.Example, keys []uint32, se
 	}
 	n := len(head)
 	adjoint = states{slots: seen.slots, places: seen.places, size: seen.size}
-	if adjoint.flat, err = st.net.layout.Numbers(out[n]); err != nil {
+	if adjoint.flat, err = st.net.Layout.Numbers(out[n]); err != nil {
 		return nil, states{}, tale{}, err
 	}
 	t, err = st.told(out[n+1:], false)
@@ -200,8 +201,8 @@ func (st *stepper) all(m *data.Micro, examples []data.Example, keys []uint32, se
 // head lists the trained parameters that read hidden states, by their places. A
 // language head may be the embeddings.
 func (st *stepper) head() (places []int) {
-	for i, p := range st.net.trained {
-		if st.net.mlp != nil || isHead(p.Name) || st.net.model.Kind == "policy" && p.Name == st.net.decoder.LMHead() {
+	for i, p := range st.net.Trained {
+		if st.net.MLP != nil || network.IsHead(p.Name) || st.net.Model.Kind == "policy" && p.Name == st.net.Decoder.LMHead() {
 			places = append(places, i)
 		}
 	}
@@ -211,7 +212,7 @@ func (st *stepper) head() (places []int) {
 // overAll passes what an objective reads of all examples at once.
 func (st *stepper) overAll(what string, m *data.Micro, examples []data.Example, keys []uint32, seen states) *call {
 	c := st.call(what, m)
-	c.keep(arrays(st.net.trained)...)
+	c.keep(arrays(st.net.Trained)...)
 	c.keep(arrays(st.frozen())...)
 	c.upload(nil, st.batch.host(m, examples, examples, keys)...)
 	c.upload(mesh.Axes{mesh.AxisFSDP}, seen.whole(st.batch.width))
@@ -230,7 +231,7 @@ func (st *stepper) pull(m *data.Micro, adjoint states, direct []*mesh.Array, app
 	}
 	c.upload(nil, r.tensor())
 	c.upload(mesh.Axes{mesh.AxisFSDP}, adjoint.rows(m))
-	rows := st.reader.rows(m)
+	rows := st.reader.Rows(m)
 	c.upload(mesh.Axes{mesh.AxisFSDP}, rows...)
 	c.build = func(take func(n int) []*Node) []*Node {
 		state, p := st.takeState(take, apply), st.takeParameters(take)
@@ -297,10 +298,10 @@ func (st *stepper) measureParts(examples []data.Example) (float64, error) {
 		some := examples[from:min(len(examples), from+batch)]
 		for _, m := range st.cut(some) {
 			c := st.call("measure", m)
-			c.keep(arrays(st.net.trained)...)
+			c.keep(arrays(st.net.Trained)...)
 			c.keep(arrays(st.frozen())...)
 			c.upload(nil, st.batch.host(m, some, examples, nil)...)
-			rows := st.reader.rows(m)
+			rows := st.reader.Rows(m)
 			c.upload(mesh.Axes{mesh.AxisFSDP}, rows...)
 			c.build = func(take func(n int) []*Node) []*Node {
 				p, micro := st.takeParameters(take), st.batch.take(take)
@@ -328,7 +329,7 @@ func (st *stepper) number(c *call) (float64, error) {
 
 // first is the number that the first of some outputs is.
 func (st *stepper) first(out []*mesh.Array) (float64, error) {
-	flat, err := st.net.layout.Numbers(out[0])
+	flat, err := st.net.Layout.Numbers(out[0])
 	if err != nil {
 		return 0, err
 	}

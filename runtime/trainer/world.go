@@ -9,6 +9,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/lock"
 	"github.com/rmc-lang/rmc/runtime/mesh"
+	"github.com/rmc-lang/rmc/runtime/network"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/source"
 	"github.com/rmc-lang/rmc/runtime/spec"
@@ -18,18 +19,18 @@ import (
 // A world is what a run has opened, each thing when it is first asked for.
 type world struct {
 	layout     *mesh.Layout
-	sources    map[string]source.Local    // by kind and source, as the recipe writes it
-	sets       map[string]*data.Set       // by model and data
-	told       map[string]bool            // what was left out, by data and tokenizer
-	networks   map[string]*network        // by model
-	backbones  map[string]*network        // frozen, by digest of the base, layers and type
-	tokenizers map[string]*text.Tokenizer // by model
-	embeddings map[string]*embeddings     // by model and data
-	fits       map[string]*fitted         // by name
-	functions  map[string]*mesh.Function  // by name
-	formulas   map[string]*formula        // by reward
-	left       map[string]string          // by model: where the last training of it in this run keeps it
-	readFits   map[string][]string        // by model: the fits that the training of it reads
+	sources    map[string]source.Local     // by kind and source, as the recipe writes it
+	sets       map[string]*data.Set        // by model and data
+	told       map[string]bool             // what was left out, by data and tokenizer
+	networks   map[string]*network.Network // by model
+	backbones  map[string]*network.Network // frozen, by digest of the base, layers and type
+	tokenizers map[string]*text.Tokenizer  // by model
+	embeddings map[string]*embeddings      // by model and data
+	fits       map[string]*fitted          // by name
+	functions  map[string]*mesh.Function   // by name
+	formulas   map[string]*formula         // by reward
+	left       map[string]string           // by model: where the last training of it in this run keeps it
+	readFits   map[string][]string         // by model: the fits that the training of it reads
 }
 
 // devices arranges the devices as the program's mesh says.
@@ -196,7 +197,7 @@ func (r *Run) readFor(ctx context.Context, s program.Stage) error {
 
 // network puts a model on the devices as training finds it: the base with a
 // fresh head and adapters, or a small network over an encoder.
-func (r *Run) network(ctx context.Context, m spec.Model) (*network, error) {
+func (r *Run) network(ctx context.Context, m spec.Model) (*network.Network, error) {
 	if n, ok := r.world.networks[m.Name]; ok {
 		return n, nil
 	}
@@ -204,7 +205,7 @@ func (r *Run) network(ctx context.Context, m spec.Model) (*network, error) {
 	if err != nil {
 		return nil, err
 	}
-	var n *network
+	var n *network.Network
 	if m.Kind == "mlp" {
 		n, err = r.overEncoder(ctx, l, m)
 	} else {
@@ -214,26 +215,26 @@ func (r *Run) network(ctx context.Context, m spec.Model) (*network, error) {
 		return nil, fmt.Errorf("model %s: %w", m.Name, err)
 	}
 	if r.world.networks == nil {
-		r.world.networks = map[string]*network{}
+		r.world.networks = map[string]*network.Network{}
 	}
 	r.world.networks[m.Name] = n
 	return n, nil
 }
 
-func (r *Run) overBase(ctx context.Context, l *mesh.Layout, m spec.Model) (*network, error) {
+func (r *Run) overBase(ctx context.Context, l *mesh.Layout, m spec.Model) (*network.Network, error) {
 	local, err := r.fetch(ctx, "model", m.Base)
 	if err != nil {
 		return nil, err
 	}
-	n, err := openNetwork(l, m, local.Path, r.seed(m.Name))
+	n, err := network.Open(l, m, local.Path, r.seed(m.Name))
 	if err != nil {
 		return nil, err
 	}
-	n.digest = digestOf(local)
+	n.Digest = digestOf(local)
 	return n, nil
 }
 
-func (r *Run) overEncoder(ctx context.Context, l *mesh.Layout, m spec.Model) (*network, error) {
+func (r *Run) overEncoder(ctx context.Context, l *mesh.Layout, m spec.Model) (*network.Network, error) {
 	encoder, err := r.Program.Reads(m)
 	if err != nil {
 		return nil, err
@@ -242,11 +243,11 @@ func (r *Run) overEncoder(ctx context.Context, l *mesh.Layout, m spec.Model) (*n
 	if err != nil {
 		return nil, err
 	}
-	n, err := openMLP(l, m, f.decoder.Config.Hidden, r.seed(m.Name))
+	n, err := network.OpenMLP(l, m, f.Decoder.Config.Hidden, r.seed(m.Name))
 	if err != nil {
 		return nil, err
 	}
-	n.digest = f.digest
+	n.Digest = f.Digest
 	return n, nil
 }
 
