@@ -29,7 +29,7 @@ type Weight struct {
 
 // A Network is a model on the devices: its parameters, and the graph from
 // tokens to what its head gives. Where only the head is trained it is the head
-// alone, which reads hidden states: Run.backbone has the rest.
+// alone, which reads hidden states that another network gives.
 type Network struct {
 	Model    spec.Model
 	Layout   *mesh.Layout
@@ -51,7 +51,7 @@ type forward struct {
 	reads        int // of a wish
 }
 
-// Nodes names the nodes of parameters(), given in that order.
+// Nodes names the nodes of Parameters(), given in that order.
 // The backbone computes in its own type; heads and adapters are float32.
 func (n *Network) Nodes(all []*Node) model.Params {
 	byName := map[string]*Node{}
@@ -312,7 +312,7 @@ func (n *Network) Blank(g *Graph, name string) *Node {
 	panic(fmt.Sprintf("model %s has no parameter %s", n.Model.Name, name))
 }
 
-// Sites says where in its sequences a model's hidden states are read.
+// Sites say where in its sequences a model's hidden states are read.
 type Sites string
 
 const (
