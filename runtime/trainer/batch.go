@@ -62,6 +62,19 @@ type microBatch struct {
 	keys    *Node // uint32[view, example]
 }
 
+// each names all arrays, those that there are and those that there are not.
+func (b microBatch) each(f func(name string, array *Node)) {
+	for _, array := range []struct {
+		name string
+		node *Node
+	}{
+		{"valid", b.valid}, {"present", b.present}, {"counts", b.counts}, {"lengths", b.lengths}, {"columns", b.columns},
+		{"known", b.known}, {"marked", b.marked}, {"gold", b.gold}, {"targets", b.targets}, {"keys", b.keys},
+	} {
+		f(array.name, array.node)
+	}
+}
+
 // The places of tallies.
 const (
 	tallyExamples = iota

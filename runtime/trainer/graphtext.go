@@ -35,10 +35,7 @@ func (g *graphText) leaf(name string, n *Node) *Node {
 
 // arrays names what a micro-batch has.
 func (g *graphText) arrays(b microBatch) {
-	v := reflect.ValueOf(b)
-	for i := range v.NumField() {
-		g.leaves[v.Field(i).Pointer()] = v.Type().Field(i).Name
-	}
+	b.each(func(name string, array *Node) { g.leaf(name, array) })
 }
 
 // write writes what a node depends on and then, if it is a new one, the node. It
