@@ -12,6 +12,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/network"
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/program"
+	"github.com/rmc-lang/rmc/runtime/terms"
 )
 
 // An aside is what an objective reads besides the model that is trained: frozen
@@ -58,7 +59,7 @@ func (a *aside) decoders() (all []*network.Network) {
 // asideOf opens what the objective of a train stage reads besides the model that
 // is trained. What that is, the objective says itself: it is run over a batch of
 // nothing.
-func (r *Run) asideOf(ctx context.Context, s program.Stage, trained *network.Network, batch shape, hidden int) (a *aside, err error) {
+func (r *Run) asideOf(ctx context.Context, s program.Stage, trained *network.Network, batch terms.Shape, hidden int) (a *aside, err error) {
 	a = &aside{fits: map[string]*fitted{}}
 	g := NewGraph(trained.Layout.Backend, s.Name())
 	defer g.Finalize()
@@ -68,25 +69,25 @@ func (r *Run) asideOf(ctx context.Context, s program.Stage, trained *network.Net
 		}
 	}()
 	const examples = 2
-	micro, text := batch.blank(g, examples), newGraphText()
+	micro, text := batch.Blank(g, examples), newGraphText()
 	text.arrays(micro)
 	states := func(of string, size int) *Node {
-		return text.leaf("hidden of "+of, Zeros(g, float32s(batch.states(examples, size))))
+		return text.leaf("hidden of "+of, Zeros(g, float32s(batch.States(examples, size))))
 	}
-	in := batch.reading(micro, states("the trained", hidden))
-	in.network = func(name string) (*network.Network, model.Params) {
+	in := batch.Reading(micro, states("the trained", hidden))
+	in.Network = func(name string) (*network.Network, model.Params) {
 		n := trained
 		if name != trained.Model.Name {
 			n = r.mustOpen(ctx, a, name)
 		}
 		return n, func(parameter string) *Node { return n.Blank(g, parameter) }
 	}
-	in.of = func(name string) (map[string]*Node, bool) {
+	in.Of = func(name string) (map[string]*Node, bool) {
 		if name == trained.Model.Name {
 			return nil, false
 		}
 		n := r.mustOpen(ctx, a, name)
-		return batch.byView(micro, states(name, n.Decoder.Config.Hidden)), true
+		return batch.ByView(micro, states(name, n.Decoder.Config.Hidden)), true
 	}
 	opened := func(name string) *fitted {
 		f, err := r.fitted(name)
@@ -96,9 +97,9 @@ func (r *Run) asideOf(ctx context.Context, s program.Stage, trained *network.Net
 		a.fits[name] = f
 		return f
 	}
-	in.probe = func(name string) *fit.Probe { return opened(name).probe }
-	in.matrix = func(name string) *fit.Transform { return opened(name).transform }
-	b := op.NewBatch(batch.inputs(micro, in))
+	in.Probe = func(name string) *fit.Probe { return opened(name).probe }
+	in.Decorrelation = func(name string) *fit.Transform { return opened(name).transform }
+	b := op.NewBatch(batch.Inputs(micro, in))
 	objective := s.Objective(b)
 	text.output("loss", b.Share(objective.Loss))
 	for _, report := range objective.Reports {

@@ -14,6 +14,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/network"
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/program"
+	"github.com/rmc-lang/rmc/runtime/terms"
 )
 
 // A formula is the function of a reward as a graph over responses: axis row,
@@ -151,25 +152,25 @@ func placesOf(n *network.Network) []mesh.Axes { return network.Places(n.Paramete
 // build is the graph of a formula. Its outputs are the score and then the parts.
 func (f *formula) build(parameters, rows []*Node) []*Node {
 	g := rows[0].Graph()
-	read := &reading{
-		axis: "row", views: map[string]*Node{"response": rows[2]}, lengths: map[string]*Node{"response": rows[1]},
-		network: f.network(parameters), probe: f.probe, matrix: f.matrix,
+	read := &terms.Reading{
+		Axis: "row", Views: map[string]*Node{"response": rows[2]}, Lengths: map[string]*Node{"response": rows[1]},
+		Network: f.network(parameters), Probe: f.probe, Decorrelation: f.matrix,
 	}
 	if len(rows) > 3 {
-		read.views["prompt"] = rows[3]
+		read.Views["prompt"] = rows[3]
 	}
-	batch := op.NewBatch(op.Inputs{Axis: "row", Valid: rows[0], Count: ReduceAllSum(rows[0]), Term: read.term, Transform: read.transform(g)})
+	batch := op.NewBatch(op.Inputs{Axis: "row", Valid: rows[0], Count: ReduceAllSum(rows[0]), Term: read.Term, Transform: read.Transform(g)})
 	reward := f.reward.Score(batch)
 	score := batch.Values(reward.Score)
 	out := []*Node{score}
 	f.parts = nil
-	probes := read.probes("response")
+	probes := read.Probes("response")
 	for _, p := range reward.Parts {
 		f.parts = append(f.parts, formulaPart{p.Name, f.elements(p.Value.Axes(), probes)})
 		out = append(out, batch.Values(p.Value))
 	}
 	for _, name := range probes {
-		rated, attributes := read.rated(name, "response"), f.fit(name).attributes()
+		rated, attributes := read.Rated(name, "response"), f.fit(name).attributes()
 		f.parts = append(f.parts, formulaPart{f.free(name), attributes}, formulaPart{f.free(coefficients(name, len(probes))), attributes})
 		out = append(out, rated, Gradient(ReduceAllSum(score), rated)[0])
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/rmc-lang/rmc/runtime/terms"
 )
 
 // A graphText writes the part of a graph that some nodes depend on: a line a
@@ -34,8 +36,8 @@ func (g *graphText) leaf(name string, n *Node) *Node {
 }
 
 // arrays names what a micro-batch has.
-func (g *graphText) arrays(b microBatch) {
-	b.each(func(name string, array *Node) { g.leaf(name, array) })
+func (g *graphText) arrays(b terms.MicroBatch) {
+	b.Each(func(name string, array *Node) { g.leaf(name, array) })
 }
 
 // write writes what a node depends on and then, if it is a new one, the node. It

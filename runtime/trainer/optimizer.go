@@ -35,7 +35,9 @@ func (r rates) tensor() *tensors.Tensor {
 // rateNodes are the rates inside a graph: float32 scalars.
 type rateNodes struct{ lr, correction1, correction2 *Node }
 
-func rateNodesOf(r *Node) rateNodes { return rateNodes{nth(r, 0), nth(r, 1), nth(r, 2)} }
+func rateNodesOf(r *Node) rateNodes {
+	return rateNodes{nth(r, 0), nth(r, 1), nth(r, 2)}
+}
 
 // A slot is a trained parameter in a graph, with its optimizer state.
 type slot struct {
@@ -77,3 +79,6 @@ func adamW(o spec.Optimizer, s slot, gradient *Node, r rateNodes) slot {
 	next.value = Sub(value, Mul(Div(r.lr, r.correction1), Div(next.m, root)))
 	return next
 }
+
+// nth is one number of a vector.
+func nth(x *Node, i int) *Node { return Squeeze(Slice(x, AxisElem(i)), 0) }

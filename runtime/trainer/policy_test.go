@@ -24,6 +24,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/record"
 	"github.com/rmc-lang/rmc/runtime/spec"
+	"github.com/rmc-lang/rmc/runtime/terms"
 )
 
 // A torchRun is what the plain loop of conformance/labels.py came to.
@@ -205,8 +206,8 @@ func (ref torchLabels) followed(t *testing.T, b *backend.Backend, run torchRun, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	besides.whole = indivisible(t, b, shapeOf(set, m), net, objective)
-	st, err := newStepper(stage, net, besides, network.Tokens{Network: net, Cutter: c, Reads: network.SitesOf(set, m)}, shapeOf(set, m), c.Accumulates())
+	besides.whole = indivisible(t, b, terms.ShapeOf(set, m), net, objective)
+	st, err := newStepper(stage, net, besides, network.Tokens{Network: net, Cutter: c, Reads: network.SitesOf(set, m)}, terms.ShapeOf(set, m), c.Accumulates())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,20 +223,20 @@ func (ref torchLabels) followed(t *testing.T, b *backend.Backend, run torchRun, 
 }
 
 // indivisible reports whether the losses of micro-batches do not add up.
-func indivisible(t *testing.T, b *backend.Backend, s shape, n *network.Network, objective func(*op.Batch) op.Objective) bool {
+func indivisible(t *testing.T, b *backend.Backend, s terms.Shape, n *network.Network, objective func(*op.Batch) op.Objective) bool {
 	t.Helper()
 	g := graph.NewGraph(b.Backend, "indivisible")
 	defer g.Finalize()
-	micro := s.blank(g, 2)
-	hidden := func() *graph.Node { return graph.Zeros(g, float32s(s.states(2, n.Decoder.Config.Hidden))) }
-	r := s.reading(micro, hidden())
-	r.network = func(string) (*network.Network, model.Params) {
+	micro := s.Blank(g, 2)
+	hidden := func() *graph.Node { return graph.Zeros(g, float32s(s.States(2, n.Decoder.Config.Hidden))) }
+	r := s.Reading(micro, hidden())
+	r.Network = func(string) (*network.Network, model.Params) {
 		return n, func(name string) *graph.Node { return n.Blank(g, name) }
 	}
-	r.of = func(name string) (map[string]*graph.Node, bool) {
-		return s.byView(micro, hidden()), name != n.Model.Name
+	r.Of = func(name string) (map[string]*graph.Node, bool) {
+		return s.ByView(micro, hidden()), name != n.Model.Name
 	}
-	batch := op.NewBatch(s.inputs(micro, r))
+	batch := op.NewBatch(s.Inputs(micro, r))
 	batch.Share(objective(batch).Loss)
 	return batch.Indivisible()
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
+	"github.com/rmc-lang/rmc/runtime/terms"
 )
 
 // graphOf is the digest of an objective over pairs with two columns.
@@ -24,7 +25,7 @@ func graphOf(t *testing.T, r *Run, objective func(*op.Batch) op.Objective) strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	pairs := shape{axis: "pair", views: []string{"chosen", "rejected"}, width: 2, columns: []string{"margin", "weight"}, reads: network.AtEnd}
+	pairs := terms.Shape{Axis: "pair", Views: []string{"chosen", "rejected"}, Width: 2, Columns: []string{"margin", "weight"}, Reads: network.AtEnd}
 	a, err := r.asideOf(t.Context(), s, n, pairs, 16)
 	if err != nil {
 		t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
+	"github.com/rmc-lang/rmc/runtime/terms"
 )
 
 // A spoken is the function of a reward that reads policies: a graph over what
@@ -24,9 +25,9 @@ type spoken struct {
 	run    *Run
 	reward program.Reward
 	layout *mesh.Layout
-	labels []int32  // the token of each label; nil of responses
-	names  []string // of the labels
-	reads  []given  // what it asks policies for, in the order of the graph's arrays
+	labels []int32       // the token of each label; nil of responses
+	names  []string      // of the labels
+	reads  []terms.Given // what it asks policies for, in the order of the graph's arrays
 	parts  []spokenPart
 }
 
@@ -64,11 +65,11 @@ func (r *Run) spoken(ctx context.Context, reward program.Reward, d spec.Data) (*
 // oneTokenizer demands that all policies it reads have one tokenizer.
 func (s *spoken) oneTokenizer(ctx context.Context, d spec.Data) error {
 	for _, what := range s.reads {
-		first, err := s.run.Program.FindModel(s.reads[0].name)
+		first, err := s.run.Program.FindModel(s.reads[0].Name)
 		if err != nil {
 			return err
 		}
-		other, err := s.run.Program.FindModel(what.name)
+		other, err := s.run.Program.FindModel(what.Name)
 		if err == nil {
 			err = s.run.sameTokens(ctx, first, other, d)
 		}
@@ -88,12 +89,12 @@ func (s *spoken) discover() (err error) {
 			err = fmt.Errorf("reward %s: %w", s.reward.Name, mesh.AsError(problem))
 		}
 	}()
-	const rows = 2
-	s.graph(Ones(g, float32s([]int{rows})), Ones(g, float32s([]int{rows, blankPlaces})), Ones(g, float32s([]int{rows})), func(what given) *Node {
+	const rows, places = 2, 2
+	s.graph(Ones(g, float32s([]int{rows})), Ones(g, float32s([]int{rows, places})), Ones(g, float32s([]int{rows})), func(what terms.Given) *Node {
 		if !slices.Contains(s.reads, what) {
 			s.reads = append(s.reads, what)
 		}
-		return Zeros(g, float32s(s.dims(rows, blankPlaces)))
+		return Zeros(g, float32s(s.dims(rows, places)))
 	})
 	return nil
 }
@@ -109,13 +110,13 @@ func (s *spoken) dims(rows, places int) []int {
 // placeAxis is the axis of places.
 func (s *spoken) placeAxis() string {
 	if s.labels == nil {
-		return axisToken
+		return terms.AxisToken
 	}
-	return axisStep
+	return terms.AxisStep
 }
 
 // graph builds the function: the score and then the parts.
-func (s *spoken) graph(valid, marked, lengths *Node, said func(given) *Node) []*Node {
+func (s *spoken) graph(valid, marked, lengths *Node, said func(terms.Given) *Node) []*Node {
 	in := op.Inputs{Axis: "row", Valid: valid, Count: ReduceAllSum(valid), Term: func(kind, name, view string) op.Tensor {
 		switch {
 		case kind == "length":
@@ -123,12 +124,12 @@ func (s *spoken) graph(valid, marked, lengths *Node, said func(given) *Node) []*
 		case kind != "logits" && kind != "logprob":
 			panic(fmt.Sprintf("it reads %s(%s) beside what a policy says of tokens", kind, view))
 		case s.labels != nil:
-			return op.New(said(given{kind, name, view}), "row", axisStep, axisLabel)
+			return op.New(said(terms.Given{Kind: kind, Name: name, View: view}), "row", terms.AxisStep, terms.AxisLabel)
 		}
-		return op.New(said(given{kind, name, view}), "row", axisToken).WithMask(axisToken, op.New(marked, "row", axisToken))
+		return op.New(said(terms.Given{Kind: kind, Name: name, View: view}), "row", terms.AxisToken).WithMask(terms.AxisToken, op.New(marked, "row", terms.AxisToken))
 	}}
 	if s.labels != nil {
-		in.Ragged, in.Counts = map[string]*Node{axisStep: marked}, map[string]*Node{axisStep: ReduceAllSum(marked)}
+		in.Ragged, in.Counts = map[string]*Node{terms.AxisStep: marked}, map[string]*Node{terms.AxisStep: ReduceAllSum(marked)}
 	}
 	b := op.NewBatch(in)
 	reward := s.reward.Score(b)
@@ -136,7 +137,7 @@ func (s *spoken) graph(valid, marked, lengths *Node, said func(given) *Node) []*
 	s.parts = nil
 	for _, p := range reward.Parts {
 		axes := p.Value.Axes()
-		s.parts = append(s.parts, spokenPart{p.Name, slices.Contains(axes, s.placeAxis()), slices.Contains(axes, axisLabel)})
+		s.parts = append(s.parts, spokenPart{p.Name, slices.Contains(axes, s.placeAxis()), slices.Contains(axes, terms.AxisLabel)})
 		out = append(out, b.Values(p.Value))
 	}
 	return out
@@ -147,14 +148,14 @@ func (s *spoken) say(ctx context.Context, all []answered) (*sayings, error) {
 	out := &sayings{}
 	said := make([][][]float32, len(s.reads))
 	for i, what := range s.reads {
-		n, err := s.run.frozen(ctx, what.name)
+		n, err := s.run.frozen(ctx, what.Name)
 		if err != nil || len(all) == 0 {
 			if err != nil {
 				return nil, err
 			}
 			continue
 		}
-		if said[i], err = n.Ask(ctx, askedOfAll(all), network.Wish{LogProb: what.kind == "logprob", Labels: s.labels}); err != nil {
+		if said[i], err = n.Ask(ctx, askedOfAll(all), network.Wish{LogProb: what.Kind == "logprob", Labels: s.labels}); err != nil {
 			return nil, err
 		}
 	}
@@ -191,7 +192,7 @@ func (a answered) places() []int {
 		return a.marks
 	}
 	var all []int
-	for _, t := range targetsOf(a.response, a.tokens) {
+	for _, t := range terms.TargetsOf(a.response, a.tokens) {
 		all = append(all, t-1)
 	}
 	return all
@@ -204,7 +205,7 @@ func (s *spoken) batch(ctx context.Context, out *sayings, all []answered, slots 
 	for _, a := range all {
 		most = max(most, len(a.places()))
 	}
-	places := ceilPower(most)
+	places := terms.Room(most)
 	host := []*tensors.Tensor{validRows(len(all), slots), s.padded(all, slots, places, 1, func(i int) []float32 { return ones(len(all[i].places())) }), tokenCounts(all, slots)}
 	k := max(1, len(s.labels))
 	for r := range s.reads {
@@ -212,7 +213,7 @@ func (s *spoken) batch(ctx context.Context, out *sayings, all []answered, slots 
 	}
 	name := fmt.Sprintf("reward %s, %d rows of %d places", s.reward.Name, slots, places)
 	f, err := s.run.function(name, len(host), nil, func(_, rows []*Node) []*Node {
-		return s.graph(rows[0], rows[1], rows[2], func(what given) *Node { return rows[3+slices.Index(s.reads, what)] })
+		return s.graph(rows[0], rows[1], rows[2], func(what terms.Given) *Node { return rows[3+slices.Index(s.reads, what)] })
 	})
 	if err != nil {
 		return err

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"slices"
 
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
@@ -14,6 +16,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/network"
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/program"
+	"github.com/rmc-lang/rmc/runtime/terms"
 )
 
 // A stepper runs the optimizer steps of one train stage. Parameters, moments
@@ -29,7 +32,7 @@ type stepper struct {
 	net    *network.Network
 	aside  *aside
 	reader network.Reader
-	batch  shape
+	batch  terms.Shape
 	// accumulates says that a step may have several micro-batches.
 	accumulates bool
 
@@ -40,8 +43,8 @@ type stepper struct {
 
 // newStepper makes the optimizer's state: zeros of each trained parameter's
 // shape, split as the parameter is.
-func newStepper(s program.Stage, net *network.Network, besides *aside, r network.Reader, batch shape, accumulates bool) (*stepper, error) {
-	batch.drops = net.MLP != nil && net.MLP.Dropout > 0
+func newStepper(s program.Stage, net *network.Network, besides *aside, r network.Reader, batch terms.Shape, accumulates bool) (*stepper, error) {
+	batch.Drops = net.MLP != nil && net.MLP.Dropout > 0
 	st := &stepper{stage: s, net: net, aside: besides, reader: r, batch: batch, accumulates: accumulates, functions: map[variant]*mesh.Function{}}
 	kinds := []*[]*mesh.Array{&st.m, &st.v}
 	if accumulates {
@@ -111,8 +114,8 @@ type rowScores []float64
 func (st *stepper) step(examples []data.Example, step int, r rates) (*outcome, error) {
 	micros := st.cut(examples)
 	var keys []uint32
-	if st.batch.drops {
-		keys = dropKeys(st.stage.Train.Seed, step, len(examples)*st.batch.width)
+	if st.batch.Drops {
+		keys = dropKeys(st.stage.Train.Seed, step, len(examples)*st.batch.Width)
 	}
 	if st.aside.whole && len(micros) > 1 {
 		return st.stepWhole(micros, examples, keys, r)
@@ -120,7 +123,7 @@ func (st *stepper) step(examples []data.Example, step int, r rates) (*outcome, e
 	out := newOutcome(len(examples))
 	results := make([][]*mesh.Array, len(micros))
 	for i, m := range micros {
-		host := st.batch.host(m, examples, examples, keys)
+		host := st.batch.Host(m, examples, examples, keys)
 		got, err := st.micro(m, host, i == len(micros)-1, r)
 		if err != nil {
 			return nil, err
@@ -141,7 +144,7 @@ func (st *stepper) step(examples []data.Example, step int, r rates) (*outcome, e
 func (st *stepper) cut(examples []data.Example) []*data.Micro {
 	micros := st.reader.Step(examples)
 	for _, m := range micros {
-		st.batch.place(m, examples)
+		st.batch.Place(m, examples)
 	}
 	return micros
 }
@@ -229,7 +232,7 @@ func (st *stepper) run(c *call) ([]*mesh.Array, error) {
 	}
 	out, err := f.Call(c.in)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %d sequences of %d tokens: %w", st.stage.Name(), c.examples*st.batch.width, c.bucket, err)
+		return nil, fmt.Errorf("%s: %d sequences of %d tokens: %w", st.stage.Name(), c.examples*st.batch.Width, c.bucket, err)
 	}
 	return out, nil
 }
@@ -290,7 +293,7 @@ func (st *stepper) micro(m *data.Micro, host []*tensors.Tensor, apply bool, r ra
 	c.build = func(take func(n int) []*Node) []*Node {
 		state := st.takeState(take, apply)
 		p := st.takeParameters(take)
-		micro := st.batch.take(take)
+		micro := st.batch.Take(take)
 		rates := take(1)[0]
 		hidden := st.hidden(p, take(len(rows)))
 		said := st.objective(p, micro, hidden, true)
@@ -336,7 +339,7 @@ func (st *stepper) takeParameters(take func(n int) []*Node) parameterNodes {
 func (st *stepper) hidden(p parameterNodes, rows []*Node) *Node {
 	all := []*Node{st.reader.Hidden(p.own, rows)}
 	for _, n := range st.aside.decoders() {
-		all = append(all, StopGradient(network.Tokens{Network: n, Reads: st.batch.reads}.Hidden(p.others[n.Model.Name], rows)))
+		all = append(all, StopGradient(network.Tokens{Network: n, Reads: st.batch.Reads}.Hidden(p.others[n.Model.Name], rows)))
 	}
 	return Concatenate(all, -1)
 }
@@ -402,21 +405,21 @@ func (s said) outputs() []*Node {
 
 // objective runs the objective over a batch with hidden states as hidden puts
 // them together, rows view-major. Dropout is for training alone.
-func (st *stepper) objective(p parameterNodes, micro microBatch, hidden *Node, training bool) said {
+func (st *stepper) objective(p parameterNodes, micro terms.MicroBatch, hidden *Node, training bool) said {
 	own, others := st.split(hidden)
-	r := st.batch.reading(micro, own)
-	r.of = func(name string) (map[string]*Node, bool) {
+	r := st.batch.Reading(micro, own)
+	r.Of = func(name string) (map[string]*Node, bool) {
 		h, ok := others[name]
 		if !ok {
 			return nil, false
 		}
-		return st.batch.byView(micro, h), true
+		return st.batch.ByView(micro, h), true
 	}
 	if !training {
-		r.keys = nil
+		r.Keys = nil
 	}
-	r.probe, r.matrix = st.aside.probe, st.aside.matrix
-	r.network = func(name string) (*network.Network, model.Params) {
+	r.Probe, r.Decorrelation = st.aside.probe, st.aside.matrix
+	r.Network = func(name string) (*network.Network, model.Params) {
 		if name == st.net.Model.Name {
 			return st.net, p.own
 		}
@@ -427,7 +430,7 @@ func (st *stepper) objective(p parameterNodes, micro microBatch, hidden *Node, t
 		}
 		panic(fmt.Sprintf("trainer: a graph reads the model %s, which was not opened", name))
 	}
-	b := op.NewBatch(st.batch.inputs(micro, r))
+	b := op.NewBatch(st.batch.Inputs(micro, r))
 	objective := st.stage.Objective(b)
 	out := said{loss: b.Share(objective.Loss)}
 	if st.scored() {
@@ -448,14 +451,14 @@ func (st *stepper) scored() bool {
 }
 
 // scores are the model's first output for the responses, [view*example].
-func (st *stepper) scores(r *reading) *Node {
+func (st *stepper) scores(r *terms.Reading) *Node {
 	name := st.net.Model.Name
-	if len(st.batch.views) == 0 {
-		return Reshape(TransposeAllAxes(r.score(name, viewCandidates), 1, 0), -1)
+	if len(st.batch.Views) == 0 {
+		return Reshape(TransposeAllAxes(r.Score(name, terms.ViewCandidates), 1, 0), -1)
 	}
 	var all []*Node
-	for _, view := range st.batch.views[:st.batch.responses()] {
-		all = append(all, r.score(name, view))
+	for _, view := range st.batch.Views[:st.batch.Responses()] {
+		all = append(all, r.Score(name, view))
 	}
 	return Concatenate(all, 0)
 }
@@ -526,3 +529,6 @@ func dropKeys(seed, step, sequences int) []uint32 {
 	}
 	return keys
 }
+
+// float32s is the shape of an array of float32.
+func float32s(dims []int) shapes.Shape { return shapes.Make(dtypes.Float32, dims...) }

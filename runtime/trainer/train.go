@@ -18,6 +18,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/safetensors"
 	"github.com/rmc-lang/rmc/runtime/spec"
+	"github.com/rmc-lang/rmc/runtime/terms"
 )
 
 // A training is a train stage under way.
@@ -141,7 +142,7 @@ func (r *Run) begin(ctx context.Context, s program.Stage) (*training, error) {
 	}
 	hidden, err := r.sizeOf(ctx, net)
 	if err == nil {
-		t.aside, err = r.asideOf(ctx, s, net, shapeOf(set, s.Model), hidden)
+		t.aside, err = r.asideOf(ctx, s, net, terms.ShapeOf(set, s.Model), hidden)
 	}
 	if err == nil {
 		err = t.decide(ctx)
@@ -200,7 +201,7 @@ func (t *training) open(ctx context.Context) error {
 	if through, ok := read.(network.Tokens); ok {
 		accumulates = through.Cutter.Accumulates()
 	}
-	t.stepper, err = newStepper(t.stage, t.net, t.aside, read, shapeOf(t.set, t.net.Model), accumulates)
+	t.stepper, err = newStepper(t.stage, t.net, t.aside, read, terms.ShapeOf(t.set, t.net.Model), accumulates)
 	return err
 }
 

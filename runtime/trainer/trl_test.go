@@ -16,6 +16,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
+	"github.com/rmc-lang/rmc/runtime/terms"
 )
 
 // shared finds the folder of reference data beside the repository.
@@ -133,7 +134,7 @@ func trajectory(t *testing.T, b *backend.Backend, micro, steps int) []*outcome {
 	if err != nil {
 		t.Fatal(err)
 	}
-	batch := shape{axis: "pair", views: []string{"chosen", "rejected"}, width: 2, columns: []string{"margin"}, reads: network.AtEnd}
+	batch := terms.Shape{Axis: "pair", Views: []string{"chosen", "rejected"}, Width: 2, Columns: []string{"margin"}, Reads: network.AtEnd}
 	st, err := newStepper(stage, net, &aside{}, network.Tokens{Network: net, Cutter: c, Reads: network.AtEnd}, batch, c.Accumulates())
 	if err != nil {
 		t.Fatal(err)

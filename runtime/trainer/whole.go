@@ -112,7 +112,7 @@ func (st *stepper) stepWhole(micros []*data.Micro, examples []data.Example, keys
 // slots is so many examples and as few more as make their rows divide among the
 // devices.
 func (st *stepper) slots(examples int) int {
-	for examples*st.batch.width%st.net.Layout.FSDP != 0 {
+	for examples*st.batch.Width%st.net.Layout.FSDP != 0 {
 		examples++
 	}
 	return examples
@@ -127,15 +127,15 @@ func (st *stepper) bare(examples []data.Example, slots int) *data.Micro {
 			bare[i].Sequences[v].IDs = []int32{0}
 		}
 	}
-	m := data.Batch(bare, st.batch.width, []int{1}, func(int) int { return slots })[0]
-	st.batch.place(m, examples)
+	m := data.Batch(bare, st.batch.Width, []int{1}, func(int) int { return slots })[0]
+	st.batch.Place(m, examples)
 	return m
 }
 
 // look is the hidden states of all micro-batches, of which all is the examples.
 func (st *stepper) look(micros []*data.Micro, all *data.Micro) (states, error) {
 	out := states{slots: all.Examples}
-	if st.batch.reads != network.AtEnd {
+	if st.batch.Reads != network.AtEnd {
 		out.places = all.Marks
 	}
 	for _, m := range micros {
@@ -177,7 +177,7 @@ func (st *stepper) all(m *data.Micro, examples []data.Example, keys []uint32, se
 		c.outputs = append(c.outputs, st.net.Trained[i].Axes)
 	}
 	c.build = func(take func(n int) []*Node) []*Node {
-		p, micro, hidden := st.takeParameters(take), st.batch.take(take), take(1)[0]
+		p, micro, hidden := st.takeParameters(take), st.batch.Take(take), take(1)[0]
 		said := st.objective(p, micro, hidden, true)
 		var of []*Node
 		for _, i := range head {
@@ -214,8 +214,8 @@ func (st *stepper) overAll(what string, m *data.Micro, examples []data.Example, 
 	c := st.call(what, m)
 	c.keep(arrays(st.net.Trained)...)
 	c.keep(arrays(st.frozen())...)
-	c.upload(nil, st.batch.host(m, examples, examples, keys)...)
-	c.upload(mesh.Axes{mesh.AxisFSDP}, seen.whole(st.batch.width))
+	c.upload(nil, st.batch.Host(m, examples, examples, keys)...)
+	c.upload(mesh.Axes{mesh.AxisFSDP}, seen.whole(st.batch.Width))
 	return c
 }
 
@@ -285,7 +285,7 @@ func (st *stepper) measure(examples []data.Example) (float64, error) {
 	}
 	c := st.overAll("measure all", m, examples, nil, seen)
 	c.build = func(take func(n int) []*Node) []*Node {
-		p, micro, hidden := st.takeParameters(take), st.batch.take(take), take(1)[0]
+		p, micro, hidden := st.takeParameters(take), st.batch.Take(take), take(1)[0]
 		return []*Node{st.objective(p, micro, hidden, false).loss}
 	}
 	return st.number(c)
@@ -300,11 +300,11 @@ func (st *stepper) measureParts(examples []data.Example) (float64, error) {
 			c := st.call("measure", m)
 			c.keep(arrays(st.net.Trained)...)
 			c.keep(arrays(st.frozen())...)
-			c.upload(nil, st.batch.host(m, some, examples, nil)...)
+			c.upload(nil, st.batch.Host(m, some, examples, nil)...)
 			rows := st.reader.Rows(m)
 			c.upload(mesh.Axes{mesh.AxisFSDP}, rows...)
 			c.build = func(take func(n int) []*Node) []*Node {
-				p, micro := st.takeParameters(take), st.batch.take(take)
+				p, micro := st.takeParameters(take), st.batch.Take(take)
 				hidden := st.hidden(p, take(len(rows)))
 				return []*Node{st.objective(p, micro, hidden, false).loss}
 			}

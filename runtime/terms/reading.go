@@ -1,4 +1,6 @@
-package trainer
+// Package terms is what an objective reads of a micro-batch: its arrays, and terms
+// made of hidden states by networks and fits.
+package terms
 
 import (
 	"fmt"
@@ -16,22 +18,22 @@ import (
 // The axes of terms besides that of the batch.
 const (
 	axisCandidate = "candidate"
-	axisStep      = "step"
-	axisToken     = "token"
-	axisLabel     = "label"
+	AxisStep      = "step"
+	AxisToken     = "token"
+	AxisLabel     = "label"
 	axisHidden    = "hidden"
 	axisAttribute = "attribute"
 )
 
-// A reading is what terms are made of in a graph: the hidden states of the
+// A Reading is what terms are made of in a graph: the hidden states of the
 // sequences of each view, and what reads them. Training and scoring make their
 // terms here and nowhere else, so that a fit or a transform which is in one of
 // them cannot be missing from the other.
-type reading struct {
-	axis    string           // of the batch: pair, row
-	views   map[string]*Node // of each view float32[example, hidden]; of candidates [example, candidate, hidden]; of a policy [example, place, hidden]
-	keys    map[string]*Node // of each view uint32[example]: what dropout is a function of; nil outside of training
-	lengths map[string]*Node // of each view of responses float32[example], in tokens
+type Reading struct {
+	Axis    string           // of the batch: pair, row
+	Views   map[string]*Node // of each view float32[example, hidden]; of candidates [example, candidate, hidden]; of a policy [example, place, hidden]
+	Keys    map[string]*Node // of each view uint32[example]: what dropout is a function of; nil outside of training
+	Lengths map[string]*Node // of each view of responses float32[example], in tokens
 	rating  *Node            // float32[example, attribute]; nil where the data has none
 	known   *Node            // of rating's shape, 0 or 1
 	labels  []int32          // the token of each label; nil where the data has none
@@ -39,20 +41,20 @@ type reading struct {
 	marked  map[string]*Node // of each view of responses that a policy reads, where there is a token: float32[example, token], 0 or 1
 	targets map[string]*Node // and which: int32[example, token]
 
-	// of is the hidden states of a decoder other than the one that views are of.
-	of      func(model string) (views map[string]*Node, ok bool)
-	network func(name string) (*network.Network, model.Params) // of a model's name
-	probe   func(name string) *fit.Probe                       // of a fit's name
-	matrix  func(name string) *fit.Transform
+	// Of is the hidden states of a decoder other than the one that views are of.
+	Of            func(model string) (views map[string]*Node, ok bool)
+	Network       func(name string) (*network.Network, model.Params) // of a model's name
+	Probe         func(name string) *fit.Probe                       // of a fit's name
+	Decorrelation func(name string) *fit.Transform                   // likewise
 
-	given map[given]*Node // what networks and fits gave so far
+	given map[Given]*Node // what networks and fits gave so far
 }
 
-// given names what a model or a fit gives for a view.
-type given struct{ kind, name, view string }
+// Given names what a model or a fit gives for a view.
+type Given struct{ Kind, Name, View string }
 
-// term makes a term of op.Inputs.
-func (r *reading) term(kind, name, view string) op.Tensor {
+// Term makes a term of op.Inputs.
+func (r *Reading) Term(kind, name, view string) op.Tensor {
 	switch kind {
 	case "score", "heads", "model":
 		return r.output(kind, name, view)
@@ -61,39 +63,39 @@ func (r *reading) term(kind, name, view string) op.Tensor {
 	case "fit":
 		return op.New(r.probed(name, view), append(r.axes(view), axisAttribute)...)
 	case "weights":
-		n, p := r.network(name)
+		n, p := r.Network(name)
 		return op.New(p(n.HeadWeight()), network.AxisHead, axisHidden)
 	case "scalar":
-		_, p := r.network(name)
+		_, p := r.Network(name)
 		return op.New(p(model.ScalarName(view)))
 	case "length":
-		return op.New(r.lengths[view], r.axes(view)...)
+		return op.New(r.Lengths[view], r.axes(view)...)
 	case "rating":
-		return op.New(r.rating, r.axis, axisAttribute)
+		return op.New(r.rating, r.Axis, axisAttribute)
 	case "known":
-		return op.New(r.known, r.axis, axisAttribute)
+		return op.New(r.known, r.Axis, axisAttribute)
 	case "logits":
-		return op.New(r.labelLogits(name, view), r.axis, axisStep, axisLabel)
+		return op.New(r.labelLogits(name, view), r.Axis, AxisStep, AxisLabel)
 	case "logprob":
 		return r.logProb(name, view)
 	case "gold":
-		return op.New(r.gold, r.axis, axisStep, axisLabel)
+		return op.New(r.gold, r.Axis, AxisStep, AxisLabel)
 	}
-	panic("trainer: no term " + kind)
+	panic("terms: no term " + kind)
 }
 
 // axes are those of a number for each sequence of a view.
-func (r *reading) axes(view string) []string {
-	if view == viewCandidates {
-		return []string{r.axis, axisCandidate}
+func (r *Reading) axes(view string) []string {
+	if view == ViewCandidates {
+		return []string{r.Axis, axisCandidate}
 	}
-	return []string{r.axis}
+	return []string{r.Axis}
 }
 
-const viewCandidates = "candidates"
+const ViewCandidates = "candidates"
 
-func (r *reading) hidden(view string) *Node {
-	if h, ok := r.views[view]; ok {
+func (r *Reading) hidden(view string) *Node {
+	if h, ok := r.Views[view]; ok {
 		return h
 	}
 	panic(fmt.Sprintf("the data has no view %s", view))
@@ -101,8 +103,8 @@ func (r *reading) hidden(view string) *Node {
 
 // output is what a model gives: its first output (score), all of them over head
 // (heads), or all over the axis that they have (model).
-func (r *reading) output(kind, name, view string) op.Tensor {
-	n, _ := r.network(name)
+func (r *Reading) output(kind, name, view string) op.Tensor {
+	n, _ := r.Network(name)
 	axis := network.OutputAxis(n.Model)
 	switch {
 	case kind == "heads":
@@ -111,29 +113,29 @@ func (r *reading) output(kind, name, view string) op.Tensor {
 		axis = ""
 	}
 	if axis == "" {
-		return op.New(r.score(name, view), r.axes(view)...)
+		return op.New(r.Score(name, view), r.axes(view)...)
 	}
 	return op.New(r.outputs(name, view), append(r.axes(view), axis)...)
 }
 
 // outputs is all that a model gives for a view, over the axes of the view and
 // its outputs.
-func (r *reading) outputs(name, view string) *Node {
-	return r.once(given{"model", name, view}, func() *Node {
-		n, p := r.network(name)
-		return rowwise(r.hidden(view), r.keys[view], func(h, keys *Node) *Node { return n.Outputs(p, h, keys) })
+func (r *Reading) outputs(name, view string) *Node {
+	return r.once(Given{"model", name, view}, func() *Node {
+		n, p := r.Network(name)
+		return rowwise(r.hidden(view), r.Keys[view], func(h, keys *Node) *Node { return n.Outputs(p, h, keys) })
 	})
 }
 
-// score is the first output of a model for a view.
-func (r *reading) score(name, view string) *Node {
+// Score is the first output of a model for a view.
+func (r *Reading) Score(name, view string) *Node {
 	return Squeeze(Slice(r.outputs(name, view), AxisRange().Spacer(), AxisElem(0)), -1)
 }
 
 // probed is what a ridge probe gives for a view, over attribute.
-func (r *reading) probed(name, view string) *Node {
-	return r.once(given{"fit", name, view}, func() *Node {
-		probe := r.probe(name)
+func (r *Reading) probed(name, view string) *Node {
+	return r.once(Given{"fit", name, view}, func() *Node {
+		probe := r.Probe(name)
 		return rowwise(r.hidden(view), nil, func(h, _ *Node) *Node {
 			weight, bias := constant(h, probe.Weight), constant(h, [][]float64{probe.Intercept})
 			return Add(MatMul(h, TransposeAllAxes(weight, 1, 0)), BroadcastToDims(bias, h.Shape().Dimensions[0], len(probe.Intercept)))
@@ -141,18 +143,18 @@ func (r *reading) probed(name, view string) *Node {
 	})
 }
 
-// transform is the matrix of a decorrelate fit in a graph.
-func (r *reading) transform(g *Graph) func(name string) *Node {
-	return func(name string) *Node { return Const(g, matrix32(r.matrix(name).Matrix)) }
+// Transform is the matrix of a decorrelate fit in a graph.
+func (r *Reading) Transform(g *Graph) func(name string) *Node {
+	return func(name string) *Node { return Const(g, matrix32(r.Decorrelation(name).Matrix)) }
 }
 
 // once is a node that is made when it is first asked for.
-func (r *reading) once(what given, make func() *Node) *Node {
+func (r *Reading) once(what Given, make func() *Node) *Node {
 	if y, ok := r.given[what]; ok {
 		return y
 	}
 	if r.given == nil {
-		r.given = map[given]*Node{}
+		r.given = map[Given]*Node{}
 	}
 	r.given[what] = make()
 	return r.given[what]
@@ -185,15 +187,15 @@ func matrix32(rows [][]float64) *tensors.Tensor {
 	return tensors.FromFlatDataAndDimensions(flat, len(rows), len(rows[0]))
 }
 
-// rated is what a ridge fit gave for a view; nil where it was not asked.
-func (r *reading) rated(name, view string) *Node { return r.given[given{"fit", name, view}] }
+// Rated is what a ridge fit gave for a view; nil where it was not asked.
+func (r *Reading) Rated(name, view string) *Node { return r.given[Given{"fit", name, view}] }
 
-// probes names the ridge fits that were asked for what they give for a view.
-func (r *reading) probes(view string) []string {
+// Probes names the ridge fits that were asked for what they give for a view.
+func (r *Reading) Probes(view string) []string {
 	var names []string
 	for g := range r.given {
-		if g.kind == "fit" && g.view == view {
-			names = append(names, g.name)
+		if g.Kind == "fit" && g.View == view {
+			names = append(names, g.Name)
 		}
 	}
 	slices.Sort(names)

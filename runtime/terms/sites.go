@@ -1,4 +1,4 @@
-package trainer
+package terms
 
 import (
 	"math/bits"
@@ -11,18 +11,18 @@ import (
 )
 
 // marked reports whether places of examples are among the arrays of a micro-batch.
-func (s shape) marked() bool { return s.labels != nil || s.reads == network.AtResponse }
+func (s Shape) marked() bool { return s.labels != nil || s.Reads == network.AtResponse }
 
-// place fills in the places of a micro-batch of examples. Of labels there are as
+// Place fills in the places of a micro-batch of examples. Of labels there are as
 // many as the data has, in room that is nearly the same for all micro-batches of
 // one length, so that few shapes are compiled.
-func (s shape) place(m *data.Micro, examples []data.Example) {
-	if s.reads == network.AtResponse {
+func (s Shape) Place(m *data.Micro, examples []data.Example) {
+	if s.Reads == network.AtResponse {
 		respond(m, examples)
 		return
 	}
 	if m.Marks > 1 {
-		widen(m, max(m.Marks, ceilPower(m.Bucket/marksApart)), len(s.labels))
+		widen(m, max(m.Marks, Room(m.Bucket/marksApart)), len(s.labels))
 	}
 }
 
@@ -30,8 +30,8 @@ func (s shape) place(m *data.Micro, examples []data.Example) {
 // chat template takes some ten of them from one label to the next.
 const marksApart = 16
 
-// ceilPower is the smallest power of two that is at least n, and 1.
-func ceilPower(n int) int { return 1 << bits.Len(uint(max(n, 1)-1)) }
+// Room is the smallest power of two that is at least n, and 1.
+func Room(n int) int { return 1 << bits.Len(uint(max(n, 1)-1)) }
 
 // widen gives each slot of a micro-batch room for so many marks.
 func widen(m *data.Micro, marks, labels int) {
@@ -57,7 +57,7 @@ func respond(m *data.Micro, examples []data.Example) {
 			most = max(most, slices.Max(examples[i].Lengths))
 		}
 	}
-	m.Marks = max(ceilPower(most), ceilPower(m.Bucket/4))
+	m.Marks = max(Room(most), Room(m.Bucket/4))
 	m.At, m.Marked = make([]int32, m.Views*m.Examples*m.Marks), make([]float32, m.Views*m.Examples*m.Marks)
 	eachTarget(m, examples, func(place, at int, _ int32) { m.At[place], m.Marked[place] = int32(at), 1 })
 }
@@ -78,16 +78,16 @@ func eachTarget(m *data.Micro, examples []data.Example, f func(place, before int
 		}
 		for v, n := range examples[i].Lengths {
 			first := (v*m.Examples + slot) * m.Marks
-			for k, t := range targetsOf(examples[i].Sequences[v], n) {
+			for k, t := range TargetsOf(examples[i].Sequences[v], n) {
 				f(first+k, t-1, examples[i].Sequences[v].IDs[t])
 			}
 		}
 	}
 }
 
-// targetsOf are the places of the last n tokens of a sequence: its response, but
+// TargetsOf are the places of the last n tokens of a sequence: its response, but
 // for a first token that nothing comes before.
-func targetsOf(s data.Sequence, n int) []int {
+func TargetsOf(s data.Sequence, n int) []int {
 	var all []int
 	for t := max(1, len(s.IDs)-n); t < len(s.IDs); t++ {
 		all = append(all, t)

@@ -1,4 +1,4 @@
-package trainer
+package terms
 
 import (
 	"math"
@@ -15,41 +15,41 @@ import (
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
-// shape is what the examples of a stage have in common.
-type shape struct {
-	axis       string   // pair | row
-	views      []string // chosen, rejected; response; and prompt, the last; empty for a ranking
-	width      int      // sequences of an example
-	columns    []string
+// A Shape is what the examples of a stage have in common.
+type Shape struct {
+	Axis       string   // pair | row
+	Views      []string // chosen, rejected; response; and prompt, the last; empty for a ranking
+	Width      int      // sequences of an example
+	Columns    []string
 	attributes int           // the first so many of columns are ratings, NaN where missing
 	labels     []int32       // of labels data: the token of each
-	reads      network.Sites // of each sequence, whose hidden states are read
-	drops      bool          // what is trained has dropout
+	Reads      network.Sites // of each sequence, whose hidden states are read
+	Drops      bool          // what is trained has dropout
 }
 
-// shapeOf is the shape of a set's examples as a model reads them.
-func shapeOf(set *data.Set, m spec.Model) shape {
-	s := shape{axis: "row", views: set.Views, width: set.Width, columns: set.Columns, attributes: len(set.Attributes), labels: set.LabelIDs, reads: network.SitesOf(set, m)}
+// ShapeOf is the shape of a set's examples as a model reads them.
+func ShapeOf(set *data.Set, m spec.Model) Shape {
+	s := Shape{Axis: "row", Views: set.Views, Width: set.Width, Columns: set.Columns, attributes: len(set.Attributes), labels: set.LabelIDs, Reads: network.SitesOf(set, m)}
 	if slices.Contains(set.Views, "chosen") {
-		s.axis = "pair"
+		s.Axis = "pair"
 	}
 	return s
 }
 
-// responses is how many sequences of an example are responses, and have scores:
+// Responses is how many sequences of an example are responses, and have scores:
 // the first ones.
-func (s shape) responses() int {
-	if slices.Contains(s.views, viewPrompt) {
-		return s.width - 1
+func (s Shape) Responses() int {
+	if slices.Contains(s.Views, viewPrompt) {
+		return s.Width - 1
 	}
-	return s.width
+	return s.Width
 }
 
 const viewPrompt = "prompt"
 
-// A microBatch is the arrays of a micro-batch besides its rows. Of those that a
+// A MicroBatch is the arrays of a micro-batch besides its rows. Of those that a
 // shape does not have there is none.
-type microBatch struct {
+type MicroBatch struct {
 	valid   *Node // float32[example]
 	present *Node // float32[view, example]
 	counts  *Node // float32: of the whole step, as tallies lists them
@@ -62,8 +62,8 @@ type microBatch struct {
 	keys    *Node // uint32[view, example]
 }
 
-// each names all arrays, those that there are and those that there are not.
-func (b microBatch) each(f func(name string, array *Node)) {
+// Each names all arrays, those that there are and those that there are not.
+func (b MicroBatch) Each(f func(name string, array *Node)) {
 	for _, array := range []struct {
 		name string
 		node *Node
@@ -92,9 +92,9 @@ func tallies(examples []data.Example) *tensors.Tensor {
 }
 
 // list is the arrays that a shape has, in the order of their arguments.
-func (s shape) list(b *microBatch) []**Node {
+func (s Shape) list(b *MicroBatch) []**Node {
 	all := []**Node{&b.valid, &b.present, &b.counts, &b.lengths}
-	if len(s.columns) > 0 {
+	if len(s.Columns) > 0 {
 		all = append(all, &b.columns)
 	}
 	if s.attributes > 0 {
@@ -106,28 +106,28 @@ func (s shape) list(b *microBatch) []**Node {
 	if s.labels != nil {
 		all = append(all, &b.gold)
 	}
-	if s.reads == network.AtResponse {
+	if s.Reads == network.AtResponse {
 		all = append(all, &b.targets)
 	}
-	if s.drops {
+	if s.Drops {
 		all = append(all, &b.keys)
 	}
 	return all
 }
 
-// take takes the arrays out of a graph's arguments.
-func (s shape) take(take func(n int) []*Node) microBatch {
-	var b microBatch
+// Take takes the arrays out of a graph's arguments.
+func (s Shape) Take(take func(n int) []*Node) MicroBatch {
+	var b MicroBatch
 	for _, node := range s.list(&b) {
 		*node = take(1)[0]
 	}
 	return b
 }
 
-// host makes the arrays of a micro-batch of examples, which are some or all of
+// Host makes the arrays of a micro-batch of examples, which are some or all of
 // those that are counted. keys has one for each sequence of each of the examples;
 // nil: nothing is dropped.
-func (s shape) host(m *data.Micro, examples, counted []data.Example, keys []uint32) []*tensors.Tensor {
+func (s Shape) Host(m *data.Micro, examples, counted []data.Example, keys []uint32) []*tensors.Tensor {
 	lengths := make([]float32, m.Views*m.Examples)
 	placed := make([]uint32, m.Views*m.Examples)
 	for slot, i := range m.Index {
@@ -149,8 +149,8 @@ func (s shape) host(m *data.Micro, examples, counted []data.Example, keys []uint
 		tallies(counted),
 		tensors.FromFlatDataAndDimensions(lengths, m.Views, m.Examples),
 	}
-	if columns, known := s.numbers(m); len(s.columns) > 0 {
-		all = append(all, tensors.FromFlatDataAndDimensions(columns, len(s.columns), m.Examples))
+	if columns, known := s.numbers(m); len(s.Columns) > 0 {
+		all = append(all, tensors.FromFlatDataAndDimensions(columns, len(s.Columns), m.Examples))
 		if s.attributes > 0 {
 			all = append(all, tensors.FromFlatDataAndDimensions(known, s.attributes, m.Examples))
 		}
@@ -161,10 +161,10 @@ func (s shape) host(m *data.Micro, examples, counted []data.Example, keys []uint
 	if s.labels != nil {
 		all = append(all, tensors.FromFlatDataAndDimensions(m.Gold, m.Examples, m.Marks, len(s.labels)))
 	}
-	if s.reads == network.AtResponse {
+	if s.Reads == network.AtResponse {
 		all = append(all, targets(m, examples))
 	}
-	if s.drops {
+	if s.Drops {
 		all = append(all, tensors.FromFlatDataAndDimensions(placed, m.Views, m.Examples))
 	}
 	return all
@@ -172,7 +172,7 @@ func (s shape) host(m *data.Micro, examples, counted []data.Example, keys []uint
 
 // numbers are the columns of a micro-batch, missing ratings 0, and which ratings
 // are known.
-func (s shape) numbers(m *data.Micro) (columns, known []float32) {
+func (s Shape) numbers(m *data.Micro) (columns, known []float32) {
 	for c, column := range m.Columns {
 		for slot, x := range column {
 			is := float32(1)
@@ -188,19 +188,19 @@ func (s shape) numbers(m *data.Micro) (columns, known []float32) {
 	return columns, known
 }
 
-// blank is a micro-batch in a graph that nothing is computed with.
-func (s shape) blank(g *Graph, examples int) microBatch {
+// Blank is a micro-batch in a graph that nothing is computed with.
+func (s Shape) Blank(g *Graph, examples int) MicroBatch {
 	wide := func(n int) *Node { return Zeros(g, float32s([]int{n, examples})) }
-	b := microBatch{
-		valid: Ones(g, float32s([]int{examples})), present: wide(s.width), counts: Ones(g, float32s([]int{3})), lengths: wide(s.width),
-		keys:   Zeros(g, shapes.Make(dtypes.Uint32, s.width, examples)),
-		marked: Ones(g, float32s([]int{s.width, examples, blankPlaces})), targets: Zeros(g, shapes.Make(dtypes.Int32, s.width, examples, blankPlaces)),
+	b := MicroBatch{
+		valid: Ones(g, float32s([]int{examples})), present: wide(s.Width), counts: Ones(g, float32s([]int{3})), lengths: wide(s.Width),
+		keys:   Zeros(g, shapes.Make(dtypes.Uint32, s.Width, examples)),
+		marked: Ones(g, float32s([]int{s.Width, examples, blankPlaces})), targets: Zeros(g, shapes.Make(dtypes.Int32, s.Width, examples, blankPlaces)),
 	}
 	if s.labels != nil {
 		b.gold = Zeros(g, float32s([]int{examples, blankPlaces, len(s.labels)}))
 	}
-	if len(s.columns) > 0 {
-		b.columns = wide(len(s.columns))
+	if len(s.Columns) > 0 {
+		b.columns = wide(len(s.Columns))
 	}
 	if s.attributes > 0 {
 		b.known = wide(s.attributes)
@@ -211,22 +211,22 @@ func (s shape) blank(g *Graph, examples int) microBatch {
 // blankPlaces is how many places a blank micro-batch reads of a sequence.
 const blankPlaces = 2
 
-// reading has the views of a micro-batch with hidden states [row, hidden], or
+// Reading has the views of a micro-batch with hidden states [row, hidden], or
 // [row, place, hidden] where several are read of a sequence, rows view-major.
-func (s shape) reading(b microBatch, hidden *Node) *reading {
-	r := &reading{axis: s.axis, labels: s.labels, views: s.byView(b, hidden), keys: map[string]*Node{}, lengths: map[string]*Node{}, marked: map[string]*Node{}, targets: map[string]*Node{}}
-	if len(s.views) == 0 {
-		r.lengths[viewCandidates] = TransposeAllAxes(b.lengths, 1, 0)
-		if s.drops {
-			r.keys[viewCandidates] = TransposeAllAxes(b.keys, 1, 0)
+func (s Shape) Reading(b MicroBatch, hidden *Node) *Reading {
+	r := &Reading{Axis: s.Axis, labels: s.labels, Views: s.ByView(b, hidden), Keys: map[string]*Node{}, Lengths: map[string]*Node{}, marked: map[string]*Node{}, targets: map[string]*Node{}}
+	if len(s.Views) == 0 {
+		r.Lengths[ViewCandidates] = TransposeAllAxes(b.lengths, 1, 0)
+		if s.Drops {
+			r.Keys[ViewCandidates] = TransposeAllAxes(b.keys, 1, 0)
 		}
 	}
-	for i, view := range s.views {
-		r.lengths[view] = nth(b.lengths, i)
-		if s.drops {
-			r.keys[view] = nth(b.keys, i)
+	for i, view := range s.Views {
+		r.Lengths[view] = nth(b.lengths, i)
+		if s.Drops {
+			r.Keys[view] = nth(b.keys, i)
 		}
-		if s.reads == network.AtResponse {
+		if s.Reads == network.AtResponse {
 			r.marked[view], r.targets[view] = nth(b.marked, i), nth(b.targets, i)
 		}
 	}
@@ -238,23 +238,23 @@ func (s shape) reading(b microBatch, hidden *Node) *reading {
 	return r
 }
 
-// states is the shape of blank hidden states of some size.
-func (s shape) states(examples, size int) []int {
-	if s.reads == network.AtEnd {
-		return []int{s.width * examples, size}
+// States is the shape of blank hidden states of some size.
+func (s Shape) States(examples, size int) []int {
+	if s.Reads == network.AtEnd {
+		return []int{s.Width * examples, size}
 	}
-	return []int{s.width * examples, blankPlaces, size}
+	return []int{s.Width * examples, blankPlaces, size}
 }
 
-// byView takes apart the hidden states of a micro-batch: of each view [example,
+// ByView takes apart the hidden states of a micro-batch: of each view [example,
 // hidden], or [example, place, hidden]; of candidates [example, candidate, hidden].
-func (s shape) byView(b microBatch, hidden *Node) map[string]*Node {
-	dims := slices.Concat([]int{s.width, b.valid.Shape().Dim(0)}, hidden.Shape().Dimensions[1:])
+func (s Shape) ByView(b MicroBatch, hidden *Node) map[string]*Node {
+	dims := slices.Concat([]int{s.Width, b.valid.Shape().Dim(0)}, hidden.Shape().Dimensions[1:])
 	byView, out := Reshape(hidden, dims...), map[string]*Node{}
-	if len(s.views) == 0 {
-		out[viewCandidates] = TransposeAllAxes(byView, 1, 0, 2)
+	if len(s.Views) == 0 {
+		out[ViewCandidates] = TransposeAllAxes(byView, 1, 0, 2)
 	}
-	for i, view := range s.views {
+	for i, view := range s.Views {
 		out[view] = nth(byView, i)
 	}
 	return out
@@ -263,18 +263,18 @@ func (s shape) byView(b microBatch, hidden *Node) map[string]*Node {
 // nth is one place of x's first axis.
 func nth(x *Node, i int) *Node { return Squeeze(Slice(x, AxisElem(i)), 0) }
 
-// inputs is what an objective sees of a micro-batch.
-func (s shape) inputs(b microBatch, r *reading) op.Inputs {
-	in := op.Inputs{Axis: s.axis, Valid: b.valid, Count: nth(b.counts, tallyExamples), Columns: map[string]*Node{}, Ragged: map[string]*Node{}, Counts: map[string]*Node{},
-		Term: r.term, Transform: r.transform(b.valid.Graph())}
-	for i, column := range s.columns {
+// Inputs is what an objective sees of a micro-batch.
+func (s Shape) Inputs(b MicroBatch, r *Reading) op.Inputs {
+	in := op.Inputs{Axis: s.Axis, Valid: b.valid, Count: nth(b.counts, tallyExamples), Columns: map[string]*Node{}, Ragged: map[string]*Node{}, Counts: map[string]*Node{},
+		Term: r.Term, Transform: r.Transform(b.valid.Graph())}
+	for i, column := range s.Columns {
 		in.Columns[column] = nth(b.columns, i)
 	}
-	if len(s.views) == 0 {
+	if len(s.Views) == 0 {
 		in.Ragged[axisCandidate], in.Counts[axisCandidate] = TransposeAllAxes(b.present, 1, 0), nth(b.counts, tallyCandidates)
 	}
 	if s.labels != nil {
-		in.Ragged[axisStep], in.Counts[axisStep] = nth(b.marked, 0), nth(b.counts, tallySteps)
+		in.Ragged[AxisStep], in.Counts[AxisStep] = nth(b.marked, 0), nth(b.counts, tallySteps)
 	}
 	return in
 }

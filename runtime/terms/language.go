@@ -1,4 +1,4 @@
-package trainer
+package terms
 
 import (
 	. "github.com/gomlx/gomlx/core/graph"
@@ -12,24 +12,24 @@ import (
 // that are asked for, at the places where they stand.
 
 // labelLogits is the logit of each label at each mark: [example, step, label].
-func (r *reading) labelLogits(name, view string) *Node {
-	return r.once(given{"logits", name, view}, func() *Node {
+func (r *Reading) labelLogits(name, view string) *Node {
+	return r.once(Given{"logits", name, view}, func() *Node {
 		return r.language(name, view, func(n *network.Network, p model.Params, h *Node) *Node { return n.Decoder.LabelLogits(p, h, r.labels) })
 	})
 }
 
 // logProb is the log-probability among all tokens of each label at each mark, or
 // of each token of a response.
-func (r *reading) logProb(name, view string) op.Tensor {
+func (r *Reading) logProb(name, view string) op.Tensor {
 	if r.labels != nil {
-		return op.New(r.labelLogProb(name, view), r.axis, axisStep, axisLabel)
+		return op.New(r.labelLogProb(name, view), r.Axis, AxisStep, AxisLabel)
 	}
-	mask := op.New(r.marked[view], r.axis, axisToken)
-	return op.New(r.tokenLogProb(name, view), r.axis, axisToken).WithMask(axisToken, mask)
+	mask := op.New(r.marked[view], r.Axis, AxisToken)
+	return op.New(r.tokenLogProb(name, view), r.Axis, AxisToken).WithMask(AxisToken, mask)
 }
 
-func (r *reading) labelLogProb(name, view string) *Node {
-	return r.once(given{"logprob", name, view}, func() *Node {
+func (r *Reading) labelLogProb(name, view string) *Node {
+	return r.once(Given{"logprob", name, view}, func() *Node {
 		logits := r.labelLogits(name, view)
 		total := r.language(name, view, func(n *network.Network, p model.Params, h *Node) *Node { return n.Decoder.LogTotal(p, h) })
 		return Sub(logits, BroadcastToDims(InsertAxes(total, -1), logits.Shape().Dimensions...))
@@ -37,8 +37,8 @@ func (r *reading) labelLogProb(name, view string) *Node {
 }
 
 // tokenLogProb is that of the tokens of a response: [example, token].
-func (r *reading) tokenLogProb(name, view string) *Node {
-	return r.once(given{"logprob", name, view}, func() *Node {
+func (r *Reading) tokenLogProb(name, view string) *Node {
+	return r.once(Given{"logprob", name, view}, func() *Node {
 		return r.language(name, view, func(n *network.Network, p model.Params, h *Node) *Node {
 			target := Reshape(r.targets[view], -1)
 			return Sub(n.Decoder.TokenLogits(p, h, target), n.Decoder.LogTotal(p, h))
@@ -48,8 +48,8 @@ func (r *reading) tokenLogProb(name, view string) *Node {
 
 // language applies f, from [n, hidden] to [n] or [n, x], at each place of each
 // example of a view.
-func (r *reading) language(name, view string, f func(n *network.Network, p model.Params, h *Node) *Node) *Node {
-	n, p := r.network(name)
+func (r *Reading) language(name, view string, f func(n *network.Network, p model.Params, h *Node) *Node) *Node {
+	n, p := r.Network(name)
 	h := r.hiddenBy(name, view)
 	dims := h.Shape().Dimensions
 	y := f(n, p, Reshape(h, dims[0]*dims[1], dims[2]))
@@ -57,8 +57,8 @@ func (r *reading) language(name, view string, f func(n *network.Network, p model
 }
 
 // hiddenBy is the hidden states of a view that a model's own layers give.
-func (r *reading) hiddenBy(name, view string) *Node {
-	if views, ok := r.of(name); ok {
+func (r *Reading) hiddenBy(name, view string) *Node {
+	if views, ok := r.Of(name); ok {
 		return views[view]
 	}
 	return r.hidden(view)
