@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/rmc-lang/rmc/runtime/backend"
+	"github.com/rmc-lang/rmc/runtime/measure"
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/safetensors"
@@ -217,7 +218,7 @@ func TestA1GateReadsThePrompt(t *testing.T) {
 	}
 }
 
-func partOf(parts Parts, name string) map[string]float32 {
+func partOf(parts measure.Parts, name string) map[string]float32 {
 	out, _ := parts[name].(map[string]float32)
 	return out
 }
@@ -530,55 +531,9 @@ func TestA9EvaluationKeepsRowsApart(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if math.Abs(said.scores[0]-row.Chosen) > 1e-5 || math.Abs(said.scores[1]-row.Rejected) > 1e-5 {
-			t.Errorf("row %d scores %v alone and %v, %v in the evaluation", row.Row, said.scores, row.Chosen, row.Rejected)
+		if math.Abs(said.Scores[0]-row.Chosen) > 1e-5 || math.Abs(said.Scores[1]-row.Rejected) > 1e-5 {
+			t.Errorf("row %d scores %v alone and %v, %v in the evaluation", row.Row, said.Scores, row.Chosen, row.Rejected)
 		}
-	}
-}
-
-// A tie counts as wrong and a tree's sure thing has a finite log loss; Pearson's
-// correlation with length is over all responses.
-func TestMeasuresOfATree(t *testing.T) {
-	one, half, none := 1.0, 0.5, 0.0
-	m := measure([]Scored{{Probability: &one}, {Probability: &half}, {Probability: &none}})
-	if m.Correct != 1 || m.Ties != 1 || !isFinite(m.LogLoss) || m.LogLoss < 5 {
-		t.Errorf("%+v", m)
-	}
-}
-
-// Pairs of one prompt stand or fall together: the interval of a difference widens
-// with them, and evaluations of other rows are not compared.
-func TestComparisons(t *testing.T) {
-	rows := func(right func(i int) bool, prompts int) Result {
-		var r Result
-		for i := range 200 {
-			s := Scored{Row: i, Rejected: 1, prompt: fmt.Sprint(i % prompts)}
-			if right(i) {
-				s.Chosen = 2
-			}
-			r.Rows = append(r.Rows, s)
-		}
-		r.Measures = measure(r.Rows)
-		return r
-	}
-	better := func(i int) bool { return i%10 != 0 }
-	worse := func(i int) bool { return i%10 > 2 }
-	wide := compareAll([]Result{rows(worse, 20), rows(better, 20)})
-	narrow := compareAll([]Result{rows(worse, 200), rows(better, 200)})
-	if len(wide) != 1 || math.Abs(wide[0].Difference-0.2) > 1e-9 || wide[0].Prompts != 20 || wide[0].Pairs != 200 {
-		t.Fatalf("%+v", wide)
-	}
-	size := func(c Comparison) float64 { return c.Interval[1] - c.Interval[0] }
-	if !(size(wide[0]) > 1.5*size(narrow[0])) || wide[0].Interval[0] > 0.2 || narrow[0].Interval[0] <= 0 {
-		t.Errorf("20 prompts %v, 200 prompts %v", wide[0].Interval, narrow[0].Interval)
-	}
-	if again := compareAll([]Result{rows(worse, 20), rows(better, 20)}); again[0].Interval != wide[0].Interval {
-		t.Error("another interval for the same numbers")
-	}
-	other := rows(better, 20)
-	other.Rows[7].Row = 900
-	if c := compareAll([]Result{rows(worse, 20), other}); len(c) != 0 {
-		t.Errorf("other rows are compared: %+v", c)
 	}
 }
 

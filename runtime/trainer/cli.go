@@ -18,7 +18,9 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/rmc-lang/rmc/runtime/backend"
+	"github.com/rmc-lang/rmc/runtime/measure"
 	"github.com/rmc-lang/rmc/runtime/program"
+	"github.com/rmc-lang/rmc/runtime/suite"
 )
 
 // Exit codes of a trainer, as of rmc.
@@ -276,8 +278,8 @@ func (r *Run) stoppedAfter() int {
 	return 0
 }
 
-func withoutRows(results []Result) []Result {
-	out := append([]Result(nil), results...)
+func withoutRows(results []measure.Result) []measure.Result {
+	out := append([]measure.Result(nil), results...)
 	for i := range out {
 		out[i].Rows, out[i].Conversations = nil, nil
 	}
@@ -321,20 +323,20 @@ func (in *invocation) tell(rec *Record) {
 
 // headline is an evaluation in a line: accuracy before and after with the
 // interval of the latter.
-func headline(res Result) string {
+func headline(res measure.Result) string {
 	if len(res.Attributes) > 0 {
 		return fmt.Sprintf("%s: %d attributes", res.Stage, len(res.Attributes))
 	}
 	if res.Marked != nil {
-		return res.Stage + ": " + res.Marked.headline()
+		return res.Stage + ": " + markedHeadline(res.Marked)
 	}
-	if res.allTie() {
-		return fmt.Sprintf("%s: all %d pairs tie: %s", res.Stage, res.Pairs, noDifference)
+	if res.AllTie() {
+		return fmt.Sprintf("%s: all %d pairs tie: %s", res.Stage, res.Pairs, measure.NoDifference)
 	}
 	before := ""
 	if res.Before != nil {
 		before = share(res.Before.Accuracy) + " → "
-		if res.Before.allTie() {
+		if res.Before.AllTie() {
 			before = "(all tied before) "
 		}
 	}
@@ -347,7 +349,7 @@ func headline(res Result) string {
 }
 
 // details are the further lines of an evaluation.
-func details(res Result) []string {
+func details(res measure.Result) []string {
 	var lines []string
 	for _, a := range res.Attributes {
 		line := fmt.Sprintf("%-16s %5d rows   MSE %.4g (of the mean %.4g)   R² %+.3f   Pearson %+.3f (%+.3f to %+.3f)   Spearman %+.3f",
@@ -359,18 +361,12 @@ func details(res Result) []string {
 	}
 	if len(res.Attributes) == 0 {
 		lines = append(lines, fmt.Sprintf("the shorter one wins: %s   margin %+.3f   log loss %.3f   ties %s   correlation with length %+.3f",
-			share(res.Shorter), res.Margin, res.LogLoss, res.ties(), res.LengthCorrelation))
+			share(res.Shorter), res.Margin, res.LogLoss, res.TiesText(), res.LengthCorrelation))
 	}
 	if p := res.Positions; p != nil {
 		lines = append(lines, fmt.Sprintf("the one shown first wins: %s   the same in both orders: %s of %d pairs", share(p.First), share(p.Consistent), p.Pairs))
 	}
 	return append(lines, tableLines(res.Suite)...)
-}
-
-// String is a comparison in a line.
-func (c Comparison) String() string {
-	return fmt.Sprintf("%s against %s: accuracy %+.1f points   95 %% interval %+.1f to %+.1f   %d pairs of %d prompts",
-		c.A, strings.TrimPrefix(c.B, "evaluate "), 100*c.Difference, 100*c.Interval[0], 100*c.Interval[1], c.Pairs, c.Prompts)
 }
 
 // An evaluateCommand measures the trained model anew.
@@ -434,4 +430,64 @@ func (in *invocation) trained() (*Run, *Record, error) {
 		}
 	}
 	return r, rec, nil
+}
+
+// markedHeadline is what a line of the summary says of conversations with labels.
+func markedHeadline(m *measure.Marked) string {
+	line := fmt.Sprintf("%d conversations", m.Conversations)
+	if m.Places > 0 {
+		worst := m.Labels[len(m.Labels)-1]
+		line = fmt.Sprintf("accuracy %s   95 %% interval %s to %s   %d labels in %d conversations   always %s: %s   F1 of %s %.3f   log loss %.4f",
+			share(m.Accuracy), share(m.Interval[0]), share(m.Interval[1]), m.Places, m.Conversations, m.Commonest, share(m.Majority), worst.Label, worst.F1, m.LogLoss)
+	}
+	if p := m.Positions; p != nil {
+		line += fmt.Sprintf("   first preferred %s   same in both orders %s of %d", share(p.First), share(p.Consistent), p.Pairs)
+	}
+	if o := m.Outcome; o != nil {
+		line += fmt.Sprintf("   AUC %.3f", o.AUC)
+		for i, b := range o.BestOf {
+			line += fmt.Sprintf("   best of %d %s (of %s)", b.N, share(b.Value), share(o.PassAt[i].Value))
+			if o.Majority != nil {
+				line += fmt.Sprintf(", majority %s", share(o.Majority[i].Value))
+			}
+		}
+	}
+	return line
+}
+
+// tableLines prints a table: overall, sections, their subsets below them.
+func tableLines(t *suite.Table) []string {
+	if t == nil {
+		return nil
+	}
+	width := len(t.Suite)
+	for _, s := range t.Sections {
+		width = max(width, len(s.Name)+2)
+		for _, sub := range s.Subsets {
+			width = max(width, len(sub.Name)+4)
+		}
+	}
+	lines := []string{tableLine(t.Overall, "", width)}
+	for _, s := range t.Sections {
+		lines = append(lines, tableLine(s.Line, "  ", width))
+		for _, sub := range s.Subsets {
+			lines = append(lines, tableLine(sub, "    ", width))
+		}
+	}
+	return append(lines, tableNotes(t)...)
+}
+
+func tableLine(l suite.Line, indent string, width int) string {
+	name := fmt.Sprintf("%-*s", width, indent+l.Name)
+	if l.Absent != "" {
+		return fmt.Sprintf("%s        –   %s", name, l.Absent)
+	}
+	line := fmt.Sprintf("%s  %7s   %7s to %7s   %5d rows", name, share(l.Value), share(l.Interval[0]), share(l.Interval[1]), l.Rows)
+	for _, p := range l.Parts {
+		line += fmt.Sprintf("   %s %s", p.Name, share(p.Value))
+	}
+	if l.Ties > 0 {
+		line += fmt.Sprintf("   %d ties", l.Ties)
+	}
+	return line
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/fit"
+	"github.com/rmc-lang/rmc/runtime/measure"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/suite"
@@ -51,57 +52,38 @@ func (r *Run) measured(ctx context.Context, s program.Stage) (spec.Model, *data.
 
 // evaluate compares the responses of each example of an evaluate stage, with the
 // model or the reward as it is.
-func (r *Run) evaluate(ctx context.Context, s program.Stage) (Measures, []Scored, error) {
+func (r *Run) evaluate(ctx context.Context, s program.Stage) (measure.Measures, []measure.Scored, error) {
 	s.Suite = spec.Suite{}
 	m, rows, _, err := r.tabulate(ctx, s)
 	return m, rows, err
 }
 
 // tabulate is evaluate with the table of the stage's suite, nil where it has none.
-func (r *Run) tabulate(ctx context.Context, s program.Stage) (Measures, []Scored, *suite.Table, error) {
+func (r *Run) tabulate(ctx context.Context, s program.Stage) (measure.Measures, []measure.Scored, *suite.Table, error) {
 	_, set, examples, err := r.measured(ctx, s)
 	if err != nil {
-		return Measures{}, nil, nil, err
+		return measure.Measures{}, nil, nil, err
 	}
 	said, err := r.sayingsOf(ctx, s, set, examples)
 	if err != nil {
-		return Measures{}, nil, nil, err
+		return measure.Measures{}, nil, nil, err
 	}
-	rows := compare(s.Data, examples, said)
+	rows := measure.Rows(s.Data, examples, said)
 	for _, row := range rows {
 		if !isFinite(row.Chosen) || !isFinite(row.Rejected) {
-			return Measures{}, nil, nil, fmt.Errorf("row %d of %s scores %v and %v: %s gives no numbers", row.Row+1, s.Data.Name, row.Chosen, row.Rejected, s.Subject())
+			return measure.Measures{}, nil, nil, fmt.Errorf("row %d of %s scores %v and %v: %s gives no numbers", row.Row+1, s.Data.Name, row.Chosen, row.Rejected, s.Subject())
 		}
 	}
-	m := measure(rows)
-	m.Positions = said.positions
-	m.LengthCorrelation = lengthCorrelation(examples, said.scores)
-	table, err := suiteTable(s, set, examples, said)
+	m := measure.Pairs(rows)
+	m.Positions = said.Positions
+	m.LengthCorrelation = measure.LengthCorrelation(examples, said.Scores)
+	table, err := measure.Table(s, set, examples, said)
 	return m, rows, table, err
-}
-
-// sayings are what is said of responses, in their order.
-type sayings struct {
-	scores []float64
-	parts  []Parts // of a reward; else nil
-	// steps are the probabilities of the labels at each place, [response][place][label],
-	// of what a policy says of conversations with labels; else nil.
-	steps [][][]float64
-	// beats is the probability that response i is better than j, of a reward that
-	// compares; nil where the scores say it.
-	beats func(i, j int) float64
-	// unasked reports whether a policy could not be asked about two responses; nil
-	// where nothing is asked.
-	unasked func(i, j int) bool
-	// orders is the same in each of the two orders that a pair was asked in, and
-	// positions what the orders change; of policies that compare.
-	orders    func(i, j int) []float64
-	positions *data.Positions
 }
 
 // sayingsOf is what the model or reward of an evaluate stage says of the
 // responses of examples, one after another.
-func (r *Run) sayingsOf(ctx context.Context, s program.Stage, set *data.Set, examples []data.Example) (*sayings, error) {
+func (r *Run) sayingsOf(ctx context.Context, s program.Stage, set *data.Set, examples []data.Example) (*measure.Sayings, error) {
 	if s.Reward != "" {
 		return r.rewardsOf(ctx, s, set, examples)
 	}
@@ -121,56 +103,7 @@ func (r *Run) sayingsOf(ctx context.Context, s program.Stage, set *data.Set, exa
 		return nil, err
 	}
 	scores, err := net.Score(ctx, read, responsesOf(s.Data, examples), max(1, s.Evaluate.Batch)*set.Width)
-	return &sayings{scores: scores}, err
-}
-
-// compare makes a pair of each response and each one that it should beat. What
-// is said is of the examples' responses, one after another.
-func compare(d spec.Data, examples []data.Example, said *sayings) []Scored {
-	var rows []Scored
-	first := 0
-	for _, e := range examples {
-		all := responses(d, e)
-		for i := range all {
-			for j := i + 1; j < len(all); j++ {
-				if e.Better > 0 && (i >= e.Better || j < e.Better) {
-					continue // of choices it is not known which of the two is better
-				}
-				row := Scored{
-					Row: e.Row, Chosen: said.scores[first+i], Rejected: said.scores[first+j],
-					ChosenTokens: len(all[i].IDs), RejectedTokens: len(all[j].IDs), prompt: e.Prompt,
-				}
-				if said.parts != nil {
-					row.ChosenParts, row.RejectedParts = said.parts[first+i], said.parts[first+j]
-				}
-				if said.beats != nil {
-					p := said.beats(first+i, first+j)
-					row.Probability = &p
-				}
-				if said.unasked != nil {
-					row.Unasked = said.unasked(first+i, first+j)
-				}
-				rows = append(rows, row)
-			}
-		}
-		first += len(all)
-	}
-	return rows
-}
-
-// lengthCorrelation is Pearson's of the scores and the tokens of the responses;
-// 0 where one of them does not vary.
-func lengthCorrelation(examples []data.Example, scores []float64) float64 {
-	var lengths []float64
-	for _, e := range examples {
-		for _, n := range e.Lengths {
-			lengths = append(lengths, float64(n))
-		}
-	}
-	if r := fit.Pearson(scores, lengths); isFinite(r) {
-		return r
-	}
-	return 0
+	return &measure.Sayings{Scores: scores}, err
 }
 
 // rated holds what a fit or a network gives for the responses of a stage's
@@ -231,9 +164,9 @@ func meanOf(ratings []float64) float64 {
 
 // before measures a model that no step has trained yet. The result is kept, so
 // that a run that is resumed still has it.
-func (r *Run) before(ctx context.Context, s program.Stage) (*Measures, error) {
+func (r *Run) before(ctx context.Context, s program.Stage) (*measure.Measures, error) {
 	path := filepath.Join(r.Dir, "stages", "before-"+r.beforeKey(s)+".json")
-	var m Measures
+	var m measure.Measures
 	if sealed, err := os.ReadFile(path); err == nil {
 		if text, err := unseal(sealed); err == nil && json.Unmarshal(text, &m) == nil {
 			return &m, nil
@@ -277,4 +210,49 @@ func fingerprint(examples []data.Example) string {
 		}
 	}
 	return fmt.Sprintf("%x", h.Sum(nil))
+}
+
+// marked measures the policy, the reward or the reward model of an evaluate stage
+// on conversations with labels.
+func (r *Run) marked(ctx context.Context, s program.Stage) (*measure.Marked, []measure.Conversation, *suite.Table, error) {
+	m, set, examples, err := r.measured(ctx, s)
+	if err == nil {
+		err = r.knowsAll(ctx, m, s.Data, set)
+	}
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	said, err := r.saidOfMarked(ctx, s, m, set, examples)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	var out *measure.Marked
+	if said.Steps != nil {
+		out = measure.Labels(set, examples, said)
+		out.Positions = measure.InBothOrders(examples, said)
+	} else {
+		out = &measure.Marked{Conversations: len(examples)}
+	}
+	if out.Positions == nil {
+		if out.Outcome, err = measure.Solutions(examples, said.Scores); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	table, err := measure.Table(s, set, examples, said)
+	return out, measure.Conversations(set, examples, said), table, err
+}
+
+// saidOfMarked is what is said of conversations, one after another.
+func (r *Run) saidOfMarked(ctx context.Context, s program.Stage, m spec.Model, set *data.Set, examples []data.Example) (*measure.Sayings, error) {
+	switch {
+	case s.Reward != "":
+		return r.rewardsOf(ctx, s, set, examples)
+	case m.Kind == "policy":
+		say, err := r.policySays(ctx, program.Reward{}, m, s.Data)
+		if err != nil {
+			return nil, err
+		}
+		return say(ctx, answersOf(s.Data, examples))
+	}
+	return r.sayingsOf(ctx, s, set, examples)
 }

@@ -151,7 +151,7 @@ func (r *Run) sameAsHead(ctx context.Context, reward program.Reward, m spec.Mode
 		return 0, err
 	}
 	for k := range outputs.Cols {
-		if slices.Equal(column(outputs, k), said.scores) {
+		if slices.Equal(column(outputs, k), said.Scores) {
 			return k, nil
 		}
 	}

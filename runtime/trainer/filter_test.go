@@ -152,7 +152,7 @@ func TestFilterChancesAreOfScores(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := 1 / (1 + math.Exp(said.scores[1]-said.scores[0])); math.Abs(want-*c.P) > 1e-5 {
+		if want := 1 / (1 + math.Exp(said.Scores[1]-said.Scores[0])); math.Abs(want-*c.P) > 1e-5 {
 			t.Errorf("%s: %v, and its scores say %v", c.Made, *c.P, want)
 		}
 	}

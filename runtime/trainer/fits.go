@@ -7,6 +7,7 @@ import (
 
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/fit"
+	"github.com/rmc-lang/rmc/runtime/measure"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/tree"
@@ -253,16 +254,9 @@ func (r *Run) through(chain []string, hidden fit.Matrix[float32]) (fit.Matrix[fl
 func responsesOf(d spec.Data, examples []data.Example) []data.Sequence {
 	var all []data.Sequence
 	for _, e := range examples {
-		all = append(all, responses(d, e)...)
+		all = append(all, measure.Responses(d, e)...)
 	}
 	return all
-}
-
-func responses(d spec.Data, e data.Example) []data.Sequence {
-	if d.Prompts {
-		return e.Sequences[:len(e.Sequences)-1]
-	}
-	return e.Sequences
 }
 
 // hiddenOf is the hidden states of sequences of a data set: [sequence, hidden].

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rmc-lang/rmc/runtime/measure"
 	"github.com/rmc-lang/rmc/runtime/program"
 )
 
@@ -47,11 +48,11 @@ func TestTreeOfOneLeafTies(t *testing.T) {
 	if !strings.Contains(got, fmt.Sprintf("all %d pairs tie", r.Results[0].Pairs)) || strings.Contains(got, "%") {
 		t.Errorf("%s", got)
 	}
-	some := Result{Stage: "evaluate", Measures: measure([]Scored{{Chosen: 1, Rejected: 1}, {Chosen: 0, Rejected: 1}})}
+	some := measure.Result{Stage: "evaluate", Measures: measure.Pairs([]measure.Scored{{Chosen: 1, Rejected: 1}, {Chosen: 0, Rejected: 1}})}
 	if got := headline(some); !strings.Contains(got, "accuracy 0.0 %") {
 		t.Errorf("a pair that is lost: %s", got)
 	}
-	before := measure([]Scored{{}, {}})
+	before := measure.Pairs([]measure.Scored{{}, {}})
 	some.Before = &before
 	if got := headline(some); !strings.Contains(got, "accuracy (all tied before) 0.0 %") {
 		t.Errorf("tied before: %s", got)

@@ -9,6 +9,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/rmc-lang/rmc/runtime/fit"
+	"github.com/rmc-lang/rmc/runtime/measure"
 	"github.com/rmc-lang/rmc/runtime/mesh"
 	"github.com/rmc-lang/rmc/runtime/model"
 	"github.com/rmc-lang/rmc/runtime/network"
@@ -75,8 +76,8 @@ func slotsFor(rows, ways int) int {
 
 // say computes on responses with hidden states [response, hidden], and on
 // prompts, of which there are as many or none.
-func (f *formula) say(ctx context.Context, all []answered, response, prompt fit.Matrix[float32]) (*sayings, error) {
-	out := &sayings{}
+func (f *formula) say(ctx context.Context, all []answered, response, prompt fit.Matrix[float32]) (*measure.Sayings, error) {
+	out := &measure.Sayings{}
 	for from := 0; from < len(all); {
 		slots := slotsFor(len(all)-from, f.layout.FSDP)
 		to := min(len(all), from+slots)
@@ -116,7 +117,7 @@ func tokenCounts(all []answered, slots int) *tensors.Tensor {
 }
 
 // batch adds what the formula gives for the first rows of some slots.
-func (f *formula) batch(ctx context.Context, out *sayings, slots, rows int, host []*tensors.Tensor) error {
+func (f *formula) batch(ctx context.Context, out *measure.Sayings, slots, rows int, host []*tensors.Tensor) error {
 	var in []mesh.Input
 	var places []mesh.Axes
 	for _, n := range f.networks {
@@ -133,7 +134,7 @@ func (f *formula) batch(ctx context.Context, out *sayings, slots, rows int, host
 		return err
 	}
 	for i := range rows {
-		parts := Parts{}
+		parts := measure.Parts{}
 		for k, p := range f.parts {
 			if p.elements == nil {
 				parts[p.name] = flat[1+k][i]
@@ -142,7 +143,7 @@ func (f *formula) batch(ctx context.Context, out *sayings, slots, rows int, host
 				parts[p.name] = named(p.elements, flat[1+k][i*n:(i+1)*n])
 			}
 		}
-		out.scores, out.parts = append(out.scores, float64(flat[0][i])), append(out.parts, parts)
+		out.Scores, out.Parts = append(out.Scores, float64(flat[0][i])), append(out.Parts, parts)
 	}
 	return nil
 }

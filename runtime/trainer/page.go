@@ -13,8 +13,10 @@ import (
 	"strings"
 
 	"github.com/rmc-lang/rmc/runtime/disk"
+	"github.com/rmc-lang/rmc/runtime/measure"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/report"
+	"github.com/rmc-lang/rmc/runtime/suite"
 )
 
 // A reportCommand draws the page of a run.
@@ -93,7 +95,7 @@ func (c *reportCommand) page(in *invocation, rec *Record) (report.Page, error) {
 // An evaluated is a line of evaluation.jsonl.
 type evaluated struct {
 	Stage string `json:"stage"`
-	Scored
+	measure.Scored
 }
 
 // readLines reads a file of JSON lines; a file that is not there has none.
@@ -146,7 +148,7 @@ func resultSections(rec *Record) []report.Section {
 			before = share(r.Before.Accuracy)
 		}
 		pairs.Rows = append(pairs.Rows, []string{r.Stage, before, share(r.Accuracy), share(r.Interval[0]) + " to " + share(r.Interval[1]),
-			share(r.Shorter), fmt.Sprintf("%.3f", r.LogLoss), fmt.Sprintf("%+.3f", r.LengthCorrelation), fmt.Sprint(r.Pairs), r.ties()})
+			share(r.Shorter), fmt.Sprintf("%.3f", r.LogLoss), fmt.Sprintf("%+.3f", r.LengthCorrelation), fmt.Sprint(r.Pairs), r.TiesText()})
 	}
 	if len(rec.Results) == 0 {
 		pairs.Text = "Nothing was evaluated yet."
@@ -166,7 +168,7 @@ func resultSections(rec *Record) []report.Section {
 	return out
 }
 
-func comparisonSection(all []Comparison) report.Section {
+func comparisonSection(all []measure.Comparison) report.Section {
 	s := report.Section{Title: "Differences", Text: "Of the accuracies on the same pairs. An interval that has 0 in it says that the pairs do not tell the two apart.",
 		Head: []string{"A", "B", "A less B, points", "95 % interval", "pairs", "prompts"}}
 	for _, c := range all {
@@ -233,7 +235,7 @@ func curveNames(steps []map[string]any) []string {
 	return append(names, slices.Compact(own)...)
 }
 
-func scoreSections(results []Result, rows []evaluated) ([]report.Section, error) {
+func scoreSections(results []measure.Result, rows []evaluated) ([]report.Section, error) {
 	s := report.Section{Title: "Scores"}
 	for _, r := range results {
 		if len(r.Attributes) > 0 || r.Marked != nil {
@@ -310,4 +312,89 @@ func contractSection(rec *Record) report.Section {
 	}
 	s.Code = text.String()
 	return s
+}
+
+// markedSections are a table, and a calibration plot each, of the results on
+// conversations with labels.
+func markedSections(results []measure.Result) ([]report.Section, error) {
+	s := report.Section{Title: "Labels", Head: []string{"stage", "accuracy", "95 % interval", "always the commonest", "log loss", "labels", "F1 of each", "AUC of the whole", "best of n, and the best choice"}}
+	for _, r := range results {
+		m := r.Marked
+		if m == nil {
+			continue
+		}
+		row := []string{r.Stage, "–", "–", "–", "–", "–", "–", "–", "–"}
+		if m.Places > 0 {
+			var each []string
+			for _, l := range m.Labels {
+				each = append(each, fmt.Sprintf("%s %.3f", l.Label, l.F1))
+			}
+			copy(row[1:], []string{share(m.Accuracy), share(m.Interval[0]) + " to " + share(m.Interval[1]), m.Commonest + " " + share(m.Majority),
+				fmt.Sprintf("%.4f", m.LogLoss), fmt.Sprintf("%d in %d conversations", m.Places, m.Conversations), strings.Join(each, ", ")})
+			var bins []report.Bin
+			for _, b := range m.Calibration {
+				bins = append(bins, report.Bin{Predicted: b.Predicted, Observed: b.Observed, Count: b.Pairs})
+			}
+			plot, err := report.Calibration(r.Stage, bins)
+			if err != nil {
+				return nil, err
+			}
+			s.Plots = append(s.Plots, plot)
+		}
+		if o := m.Outcome; o != nil {
+			var best []string
+			for i, b := range o.BestOf {
+				best = append(best, fmt.Sprintf("%d: %s of %s", b.N, share(b.Value), share(o.PassAt[i].Value)))
+			}
+			row[7], row[8] = fmt.Sprintf("%.3f", o.AUC), strings.Join(best, ", ")
+		}
+		s.Rows = append(s.Rows, row)
+	}
+	if len(s.Rows) == 0 {
+		return nil, nil
+	}
+	return []report.Section{s}, nil
+}
+
+// suiteSections are a table of the page for each result that a suite measured.
+func suiteSections(results []measure.Result) []report.Section {
+	var all []report.Section
+	for _, r := range results {
+		if r.Suite == nil {
+			continue
+		}
+		s := report.Section{Title: r.Suite.Suite, Text: strings.Join(append([]string{r.Stage + "."}, tableNotes(r.Suite)...), " "),
+			Head: []string{"section", "subset", "weight", "value", "95 % interval", "by", "rows", "ties", "made of"}}
+		s.Rows = append(s.Rows, suiteCells(r.Suite.Overall, "overall", "", ""))
+		for _, sec := range r.Suite.Sections {
+			s.Rows = append(s.Rows, suiteCells(sec.Line, sec.Name, "", fmt.Sprintf("%g", sec.Weight)))
+			for _, sub := range sec.Subsets {
+				s.Rows = append(s.Rows, suiteCells(sub, "", sub.Name, fmt.Sprintf("%g", sub.Weight)))
+			}
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+// suiteCells is a line of a table as a row of the page.
+func suiteCells(l suite.Line, section, subset, weight string) []string {
+	if l.Absent != "" {
+		return []string{section, subset, weight, "–", l.Absent, "", fmt.Sprint(l.Rows), "", ""}
+	}
+	var parts []string
+	for _, p := range l.Parts {
+		parts = append(parts, p.Name+" "+share(p.Value))
+	}
+	return []string{section, subset, weight, share(l.Value), share(l.Interval[0]) + " to " + share(l.Interval[1]), l.Method,
+		fmt.Sprint(l.Rows), fmt.Sprint(l.Ties), strings.Join(parts, ", ")}
+}
+
+// tableNotes are a table's notes, and the subsets that it does not count.
+func tableNotes(t *suite.Table) []string {
+	notes := t.Notes
+	for _, o := range t.Outside {
+		notes = append(notes[:len(notes):len(notes)], fmt.Sprintf("%d rows of %s are of no section and count nowhere", o.Rows, o.Name))
+	}
+	return notes
 }

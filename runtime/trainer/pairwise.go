@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/measure"
 	"github.com/rmc-lang/rmc/runtime/network"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
@@ -19,7 +20,7 @@ import (
 type comparing struct {
 	form   spec.Data // how two responses become a conversation
 	encode data.Encode
-	say    func(ctx context.Context, all []answered) (*sayings, error)
+	say    func(ctx context.Context, all []answered) (*measure.Sayings, error)
 }
 
 // A contest is two responses to a prompt.
@@ -70,24 +71,13 @@ func (c comparing) compare(ctx context.Context, all []contest) ([]duel, error) {
 		return nil, err
 	}
 	for q, which := range of {
-		p := firstIsBetter(said, q)
+		p := measure.FirstIsBetter(said, q)
 		if which[1] == 1 {
 			p = 1 - p
 		}
 		out[which[0]].p[which[1]] = p
 	}
 	return out, nil
-}
-
-// firstIsBetter is the probability that the response which is shown first is the
-// better one: that of the first label and half of what is left for neither.
-func firstIsBetter(said *sayings, question int) float64 {
-	p := said.steps[question][0]
-	both := p[0]
-	for _, neither := range p[2:] {
-		both += neither / 2
-	}
-	return both
 }
 
 // positions are how often the one that is shown first wins, and both orders agree.
@@ -122,7 +112,7 @@ func (r *Run) comparing(ctx context.Context, reward program.Reward, m spec.Model
 }
 
 // policySays is what a policy, or a reward that reads some, says of answers.
-func (r *Run) policySays(ctx context.Context, reward program.Reward, m spec.Model, d spec.Data) (func(ctx context.Context, all []answered) (*sayings, error), error) {
+func (r *Run) policySays(ctx context.Context, reward program.Reward, m spec.Model, d spec.Data) (func(ctx context.Context, all []answered) (*measure.Sayings, error), error) {
 	if reward.Name != "" {
 		f, err := r.spoken(ctx, reward, d)
 		if err != nil {
@@ -137,10 +127,10 @@ func (r *Run) policySays(ctx context.Context, reward program.Reward, m spec.Mode
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context, all []answered) (*sayings, error) {
+	return func(ctx context.Context, all []answered) (*measure.Sayings, error) {
 		n, err := r.network(ctx, m)
 		if err != nil || len(all) == 0 {
-			return &sayings{}, err
+			return &measure.Sayings{}, err
 		}
 		return labelled(ctx, n, all, labels)
 	}, nil
@@ -149,26 +139,26 @@ func (r *Run) policySays(ctx context.Context, reward program.Reward, m spec.Mode
 // labelled is the probabilities of the labels at the places of answers. Its score
 // is the mean of those of the best label, as RLHFlow's evaluation of process reward
 // models has it; a reward says otherwise.
-func labelled(ctx context.Context, n *network.Network, all []answered, labels []int32) (*sayings, error) {
+func labelled(ctx context.Context, n *network.Network, all []answered, labels []int32) (*measure.Sayings, error) {
 	said, err := n.Ask(ctx, askedOfAll(all), network.Wish{Labels: labels})
 	if err != nil {
 		return nil, err
 	}
-	out := &sayings{}
+	out := &measure.Sayings{}
 	for _, flat := range said {
 		steps, sum, best := shares(flat, len(labels)), 0.0, []float32(nil)
 		for _, p := range steps {
 			sum, best = sum+p[0], append(best, float32(p[0]))
 		}
-		out.steps, out.scores = append(out.steps, steps), append(out.scores, sum/float64(len(steps)))
-		out.parts = append(out.parts, Parts{"steps": best})
+		out.Steps, out.Scores = append(out.Steps, steps), append(out.Scores, sum/float64(len(steps)))
+		out.Parts = append(out.Parts, measure.Parts{"steps": best})
 	}
 	return out, nil
 }
 
 // pairwise is what a policy says of the responses of examples, one after another:
 // the score of a response is how often it is better than another of its example.
-func (r *Run) pairwise(ctx context.Context, s program.Stage, c *comparing, examples []data.Example) (*sayings, error) {
+func (r *Run) pairwise(ctx context.Context, s program.Stage, c *comparing, examples []data.Example) (*measure.Sayings, error) {
 	texts, err := r.textsOf(ctx, s.Model, s.Data)
 	if err != nil {
 		return nil, err
@@ -178,7 +168,7 @@ func (r *Run) pairwise(ctx context.Context, s program.Stage, c *comparing, examp
 	first := 0
 	for _, e := range examples {
 		t, ok := texts[e.Row]
-		n := len(responses(s.Data, e))
+		n := len(measure.Responses(s.Data, e))
 		if !ok || len(t.Responses) != n {
 			return nil, fmt.Errorf("row %d of %s has no text", e.Row+1, s.Data.Name)
 		}
@@ -199,7 +189,7 @@ func (r *Run) pairwise(ctx context.Context, s program.Stage, c *comparing, examp
 
 // roundRobin is what contests come to: of so many responses each one's mean
 // probability to be better than those that it met.
-func roundRobin(responses int, of [][2]int, results []duel) *sayings {
+func roundRobin(responses int, of [][2]int, results []duel) *measure.Sayings {
 	byPair := map[[2]int]duel{}
 	wins, met := make([]float64, responses), make([]float64, responses)
 	for k, two := range of {
@@ -210,11 +200,11 @@ func roundRobin(responses int, of [][2]int, results []duel) *sayings {
 		met[two[0]]++
 		met[two[1]]++
 	}
-	out := &sayings{scores: wins, positions: positions(results)}
+	out := &measure.Sayings{Scores: wins, Positions: positions(results)}
 	for i := range wins {
 		wins[i] /= max(1, met[i])
 	}
-	out.orders = func(i, j int) []float64 {
+	out.Orders = func(i, j int) []float64 {
 		if i > j {
 			p := byPair[[2]int{j, i}].p
 			return []float64{1 - p[0], 1 - p[1]}
@@ -222,8 +212,8 @@ func roundRobin(responses int, of [][2]int, results []duel) *sayings {
 		p := byPair[[2]int{i, j}].p
 		return p[:]
 	}
-	out.unasked = func(i, j int) bool { return byPair[[2]int{min(i, j), max(i, j)}].failed != nil }
-	out.beats = func(i, j int) float64 { return (out.orders(i, j)[0] + out.orders(i, j)[1]) / 2 }
+	out.Unasked = func(i, j int) bool { return byPair[[2]int{min(i, j), max(i, j)}].failed != nil }
+	out.Beats = func(i, j int) float64 { return (out.Orders(i, j)[0] + out.Orders(i, j)[1]) / 2 }
 	return out
 }
 
@@ -277,10 +267,10 @@ func (r *Run) textsOf(ctx context.Context, m spec.Model, d spec.Data) (map[int]d
 // of which are a pair in both orders: of one pair the probability that the chosen
 // side is better, of several responses the mean over those that each was compared
 // with.
-func (s *sayings) told(first, n int) map[string]any {
+func told(s *measure.Sayings, first, n int) map[string]any {
 	results := make([]duel, n/2)
 	for k := range results {
-		results[k].p = [2]float64{firstIsBetter(s, first+2*k), 1 - firstIsBetter(s, first+2*k+1)}
+		results[k].p = [2]float64{measure.FirstIsBetter(s, first+2*k), 1 - measure.FirstIsBetter(s, first+2*k+1)}
 	}
 	if len(results) == 1 {
 		p := results[0]
@@ -298,10 +288,10 @@ func (s *sayings) told(first, n int) map[string]any {
 	}
 	round := roundRobin(responses, of, results)
 	scores := make([]float32, responses)
-	for i, x := range round.scores {
+	for i, x := range round.Scores {
 		scores[i] = float32(x)
 	}
-	return map[string]any{"scores": scores, "best": largest(round.scores), "positions": round.positions}
+	return map[string]any{"scores": scores, "best": slices.Index(round.Scores, slices.Max(round.Scores)), "positions": round.Positions}
 }
 
 // shares are the probabilities of labels among themselves, [place][label], of

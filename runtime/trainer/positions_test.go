@@ -5,14 +5,15 @@ import (
 	"testing"
 
 	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/measure"
 )
 
 // P8: what averaging over both orders hides is told beside the accuracy, in the summary
 // and on the page; a model that scores each response by itself has none of it.
 func TestP8PositionsAreTold(t *testing.T) {
-	compared := Result{Stage: "evaluate pm on prefs.holdout", Measures: Measures{Pairs: 8, Correct: 6, Accuracy: 0.75,
+	compared := measure.Result{Stage: "evaluate pm on prefs.holdout", Measures: measure.Measures{Pairs: 8, Correct: 6, Accuracy: 0.75,
 		Positions: &data.Positions{First: 0.625, Consistent: 0.5, Pairs: 8}}}
-	scored := Result{Stage: "evaluate bt on prefs.holdout", Measures: Measures{Pairs: 8, Correct: 6, Accuracy: 0.75}}
+	scored := measure.Result{Stage: "evaluate bt on prefs.holdout", Measures: measure.Measures{Pairs: 8, Correct: 6, Accuracy: 0.75}}
 	want := "the one shown first wins: 62.5 %   the same in both orders: 50.0 % of 8 pairs"
 	if got := strings.Join(details(compared), "\n"); !strings.Contains(got, want) {
 		t.Errorf("the summary of a comparison says\n%s", got)
@@ -21,7 +22,7 @@ func TestP8PositionsAreTold(t *testing.T) {
 		t.Errorf("the summary of a score says\n%s", got)
 	}
 	var told []string
-	for _, section := range resultSections(&Record{Results: []Result{compared, scored}}) {
+	for _, section := range resultSections(&Record{Results: []measure.Result{compared, scored}}) {
 		if section.Title == "Positions" {
 			for _, row := range section.Rows {
 				told = append(told, strings.Join(row, ", "))

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/rmc-lang/rmc/runtime/backend"
+	"github.com/rmc-lang/rmc/runtime/measure"
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
@@ -129,14 +130,14 @@ func TestProcessRewardModel(t *testing.T) {
 	if o := r.Results[1].Marked.Outcome; o == nil || o.AUC < 0.4 || len(o.BestOf) != 3 || o.BestOf[0].N != 1 || o.PassAt[2].Value < o.BestOf[2].Value {
 		t.Errorf("%+v", o)
 	}
-	t.Log(r.Results[0].Marked.headline())
+	t.Log(markedHeadline(r.Results[0].Marked))
 	s, err := r.Scorer(context.Background(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
 	in := `{"prompt": "q3?", "steps": ["yes1", "no2", "yes3"]}` + "\n" + `{"prompt": "q3?", "steps": []}` + "\n" + `{"prompt": "q3?", "response": "yes1\nno2\nyes3"}` + "\n"
-	bad, err := scoreLines(strings.NewReader(in), &out, scoring{encode: s.Encode, say: func(all []answered) (*sayings, error) { return s.Score(context.Background(), all) }})
+	bad, err := scoreLines(strings.NewReader(in), &out, scoring{encode: s.Encode, say: func(all []answered) (*measure.Sayings, error) { return s.Score(context.Background(), all) }})
 	if err != nil || bad != 1 {
 		t.Fatalf("%d bad, %v", bad, err)
 	}
@@ -176,7 +177,7 @@ func TestLabelsOnThePage(t *testing.T) {
 	}
 	rows, err := readLines[struct {
 		Stage string
-		Conversation
+		measure.Conversation
 	}](filepath.Join(dir, evaluationFile))
 	if err != nil || len(rows) == 0 {
 		t.Fatal(len(rows), err)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/measure"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -59,15 +60,15 @@ func TestUnaskedPairsAreCounted(t *testing.T) {
 	for i := range 3 {
 		examples = append(examples, data.Example{Row: i, Sequences: []data.Sequence{side, side}})
 	}
-	rows := compare(spec.Data{Kind: "preference"}, examples, said)
-	m := measure(rows)
+	rows := measure.Rows(spec.Data{Kind: "preference"}, examples, said)
+	m := measure.Pairs(rows)
 	if m.Pairs != 3 || m.Correct != 1 || m.Ties != 2 || m.Unasked != 1 || rows[0].Unasked || !rows[1].Unasked || rows[2].Unasked {
 		t.Errorf("%+v of %+v", m, rows)
 	}
-	if got := details(Result{Measures: m})[0]; !strings.Contains(got, "ties 2 (1 of them could not be asked)") {
+	if got := details(measure.Result{Measures: m})[0]; !strings.Contains(got, "ties 2 (1 of them could not be asked)") {
 		t.Errorf("the table says %q", got)
 	}
-	if m.Unasked = 0; m.ties() != "2" {
-		t.Errorf("%q", m.ties())
+	if m.Unasked = 0; m.TiesText() != "2" {
+		t.Errorf("%q", m.TiesText())
 	}
 }

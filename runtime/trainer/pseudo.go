@@ -202,7 +202,7 @@ func (r *Run) judgeByScores(ctx context.Context, s program.Stage, m spec.Model) 
 	}
 	judged := make([]data.Judgement, len(examples))
 	for i, e := range examples {
-		p := 1 / (1 + math.Exp(said.scores[2*i+1]-said.scores[2*i]))
+		p := 1 / (1 + math.Exp(said.Scores[2*i+1]-said.Scores[2*i]))
 		judged[i] = data.Judgement{Row: e.Row, First: p, Second: p}
 	}
 	slices.SortFunc(judged, func(a, b data.Judgement) int { return cmp.Compare(a.Row, b.Row) })

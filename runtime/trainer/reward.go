@@ -9,6 +9,7 @@ import (
 
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/fit"
+	"github.com/rmc-lang/rmc/runtime/measure"
 	"github.com/rmc-lang/rmc/runtime/mesh"
 	"github.com/rmc-lang/rmc/runtime/network"
 	"github.com/rmc-lang/rmc/runtime/program"
@@ -17,7 +18,7 @@ import (
 
 // rewardsOf is what the reward of an evaluate stage says of the responses of
 // examples, one after another.
-func (r *Run) rewardsOf(ctx context.Context, s program.Stage, set *data.Set, examples []data.Example) (*sayings, error) {
+func (r *Run) rewardsOf(ctx context.Context, s program.Stage, set *data.Set, examples []data.Example) (*measure.Sayings, error) {
 	reward, err := r.Program.FindReward(s.Reward)
 	if err != nil {
 		return nil, err
@@ -139,13 +140,13 @@ type lookup func([]data.Sequence) (fit.Matrix[float32], error)
 
 // rewarded is what a reward says of responses. Without any it holds that what
 // the reward needs is there.
-func (r *Run) rewarded(ctx context.Context, reward program.Reward, all []answered, hidden lookup) (*sayings, error) {
+func (r *Run) rewarded(ctx context.Context, reward program.Reward, all []answered, hidden lookup) (*measure.Sayings, error) {
 	if reward.Fit != "" {
 		return r.treed(reward, all, hidden)
 	}
 	f, err := r.formula(ctx, reward)
 	if err != nil || len(all) == 0 {
-		return &sayings{}, err
+		return &measure.Sayings{}, err
 	}
 	responses, err := hidden(sequencesOf(all))
 	if err != nil {
@@ -166,7 +167,7 @@ func (r *Run) rewarded(ctx context.Context, reward program.Reward, all []answere
 
 // treed is what a tree says: of a pair the probability that one side is better,
 // of a single response the mean of it against the references.
-func (r *Run) treed(reward program.Reward, all []answered, hidden lookup) (*sayings, error) {
+func (r *Run) treed(reward program.Reward, all []answered, hidden lookup) (*measure.Sayings, error) {
 	f, err := r.fitted(reward.Fit)
 	if err != nil {
 		return nil, err
@@ -180,7 +181,7 @@ func (r *Run) treed(reward program.Reward, all []answered, hidden lookup) (*sayi
 		}
 	}
 	if len(all) == 0 {
-		return &sayings{}, nil
+		return &measure.Sayings{}, nil
 	}
 	h, err := hidden(sequencesOf(all))
 	if err != nil {
@@ -190,10 +191,10 @@ func (r *Run) treed(reward program.Reward, all []answered, hidden lookup) (*sayi
 	if err != nil {
 		return nil, err
 	}
-	out := &sayings{beats: func(i, j int) float64 { return f.tree.Probability(difference(rows.Row(i), rows.Row(j))) }}
+	out := &measure.Sayings{Beats: func(i, j int) float64 { return f.tree.Probability(difference(rows.Row(i), rows.Row(j))) }}
 	for i := range rows.Rows {
-		out.scores = append(out.scores, f.tree.Score(rows.Row(i), f.tree.references))
-		out.parts = append(out.parts, Parts{"attributes": named(names, rows.Row(i))})
+		out.Scores = append(out.Scores, f.tree.Score(rows.Row(i), f.tree.references))
+		out.Parts = append(out.Parts, measure.Parts{"attributes": named(names, rows.Row(i))})
 	}
 	return out, nil
 }
@@ -211,7 +212,7 @@ func named[T float32 | float64](names []string, row []T) map[string]float32 {
 func answersOf(d spec.Data, examples []data.Example) []answered {
 	var all []answered
 	for _, e := range examples {
-		for i, s := range responses(d, e) {
+		for i, s := range measure.Responses(d, e) {
 			a := answered{response: s, marks: marksOf(e)}
 			if i < len(e.Lengths) {
 				a.tokens = e.Lengths[i]

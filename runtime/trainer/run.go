@@ -9,10 +9,9 @@ import (
 
 	"github.com/rmc-lang/rmc/runtime/backend"
 	"github.com/rmc-lang/rmc/runtime/data"
-	"github.com/rmc-lang/rmc/runtime/fit"
 	"github.com/rmc-lang/rmc/runtime/judge"
+	"github.com/rmc-lang/rmc/runtime/measure"
 	"github.com/rmc-lang/rmc/runtime/program"
-	"github.com/rmc-lang/rmc/runtime/suite"
 )
 
 // A Run is one execution of a program in its directory. The caller fills the
@@ -34,9 +33,9 @@ type Run struct {
 	// Stats says what became of the rows of each data set, by its name; filled by Execute.
 	Stats map[string]data.Stats
 	// Results has one entry per evaluate stage, in program order, once Execute returns.
-	Results []Result
+	Results []measure.Result
 	// Comparisons hold evaluations on the same rows against each other.
-	Comparisons []Comparison
+	Comparisons []measure.Comparison
 	// Done lists the stages that were gone through, in program order.
 	Done []Done
 
@@ -61,21 +60,6 @@ type Step struct {
 	ValidationLoss  *float64           // over the rows kept apart; nil where it was not measured
 }
 
-// A Result is what one evaluate stage measured.
-type Result struct {
-	Stage  string    `json:"stage"`            // Stage.Name
-	Part   string    `json:"part"`             // holdout | train | all
-	Steps  int       `json:"steps"`            // optimizer steps that the model had been trained for
-	Before *Measures `json:"before,omitempty"` // of the model as training found it; nil where no train stage comes before
-	Measures
-	Attributes []fit.Measures `json:"attributes,omitempty"` // on ratings, which have no pairs
-	Marked     *Marked        `json:"marked,omitempty"`     // on conversations with labels
-	Suite      *suite.Table   `json:"suite,omitempty"`      // of a stage with a suite
-	Rows       []Scored       `json:"rows,omitempty"`       // in the order of the data
-	// Conversations are those with labels, in the order of the data.
-	Conversations []Conversation `json:"conversations,omitempty"`
-}
-
 // Done is a stage that was gone through.
 type Done struct {
 	Stage  string `json:"stage"`            // Stage.Name
@@ -89,60 +73,10 @@ type Done struct {
 	Filtered *Filtered `json:"filtered,omitempty"`
 }
 
-// Measures compare the sides of preference pairs. A tie counts as wrong.
-type Measures struct {
-	Pairs       int        `json:"pairs"`
-	Correct     int        `json:"correct"`
-	Ties        int        `json:"ties"`
-	Unasked     int        `json:"unasked,omitempty"` // of the ties, pairs that a policy could not be asked about
-	Accuracy    float64    `json:"accuracy"`
-	Interval    [2]float64 `json:"interval"` // of Accuracy: Wilson, 95 %
-	Margin      float64    `json:"margin"`   // mean of chosen minus rejected
-	LogLoss     float64    `json:"log_loss"` // mean of -log sigmoid(margin), nats
-	Shorter     float64    `json:"shorter"`  // accuracy on the same rows of "the shorter one wins"; in tokens
-	Longer      float64    `json:"longer"`   // of "the longer one wins"
-	Calibration []Bin      `json:"calibration"`
-	// LengthCorrelation is Pearson's, of the score and the length of the response
-	// in tokens, over all responses; 0 where one of them does not vary.
-	LengthCorrelation float64 `json:"length_correlation"`
-	// Positions are of a policy that compares two responses, in both orders.
-	Positions *data.Positions `json:"positions,omitempty"`
-}
-
-// A Bin is a group of pairs that the model is about equally sure of.
-type Bin struct {
-	From      float64 `json:"from"` // of sigmoid(|margin|): 0.5 to 1
-	To        float64 `json:"to"`
-	Pairs     int     `json:"pairs"`
-	Predicted float64 `json:"predicted"` // mean of sigmoid(|margin|)
-	Observed  float64 `json:"observed"`  // share in which the higher score was the chosen one
-}
-
-// Scored is one pair with its scores.
-type Scored struct {
-	Row            int     `json:"row"` // 0-based, in the data as read
-	Chosen         float64 `json:"chosen"`
-	Rejected       float64 `json:"rejected"`
-	ChosenTokens   int     `json:"chosen_tokens"`
-	RejectedTokens int     `json:"rejected_tokens"`
-	// Unasked is of a pair that a policy could not be asked about: a tie.
-	Unasked bool `json:"unasked,omitempty"`
-	// Probability that the chosen one is better, of a reward that compares pairs.
-	Probability   *float64 `json:"probability,omitempty"`
-	ChosenParts   Parts    `json:"chosen_parts,omitempty"` // of a reward
-	RejectedParts Parts    `json:"rejected_parts,omitempty"`
-
-	prompt string // hash of the prompt
-}
-
-// Parts are what a reward's score of one response is made of, by name: a number,
-// or numbers by the names of their elements.
-type Parts map[string]any
-
 // Execute runs the stages of the program in order. An error names the stage;
 // what was written before it is intact.
 func (r *Run) Execute(ctx context.Context) error {
-	before := map[int]*Measures{}
+	before := map[int]*measure.Measures{}
 	steps := map[string]int{} // that each model was trained for
 	r.Results, r.Done = nil, nil
 	if err := r.settle(); err != nil {
@@ -168,13 +102,13 @@ func (r *Run) Execute(ctx context.Context) error {
 		}
 		r.Done = append(r.Done, done)
 	}
-	r.Comparisons = compareAll(r.Results)
+	r.Comparisons = measure.Comparisons(r.Results)
 	return r.orderMetrics()
 }
 
 // measureBefore measures an untrained model for the evaluations that follow its
 // training.
-func (r *Run) measureBefore(ctx context.Context, train int, before map[int]*Measures) error {
+func (r *Run) measureBefore(ctx context.Context, train int, before map[int]*measure.Measures) error {
 	name := r.Program.Stages[train].Model.Name
 	for i := train + 1; i < len(r.Program.Stages); i++ {
 		s := r.Program.Stages[i]
@@ -186,7 +120,7 @@ func (r *Run) measureBefore(ctx context.Context, train int, before map[int]*Meas
 			return err
 		}
 		said := fmt.Sprintf("accuracy %.1f %% of %d pairs", 100*m.Accuracy, m.Pairs)
-		if m.allTie() {
+		if m.AllTie() {
 			said = fmt.Sprintf("all %d pairs tie", m.Pairs)
 		}
 		r.note(fmt.Sprintf("%s, before training: %s", s.Name(), said))
@@ -196,8 +130,8 @@ func (r *Run) measureBefore(ctx context.Context, train int, before map[int]*Meas
 }
 
 // result appends what an evaluate stage measured.
-func (r *Run) result(ctx context.Context, s program.Stage, before *Measures, steps int) error {
-	res := Result{Stage: s.Name(), Part: s.Evaluate.Part, Steps: steps, Before: before}
+func (r *Run) result(ctx context.Context, s program.Stage, before *measure.Measures, steps int) error {
+	res := measure.Result{Stage: s.Name(), Part: s.Evaluate.Part, Steps: steps, Before: before}
 	var err error
 	switch s.Data.Kind {
 	case "ratings":
@@ -232,6 +166,6 @@ func (r *Run) Evaluate(ctx context.Context) error {
 			return r.Program.Failed(s, err)
 		}
 	}
-	r.Comparisons = compareAll(r.Results)
+	r.Comparisons = measure.Comparisons(r.Results)
 	return nil
 }

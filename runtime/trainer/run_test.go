@@ -17,6 +17,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/arch"
 	"github.com/rmc-lang/rmc/runtime/backend"
 	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/measure"
 	"github.com/rmc-lang/rmc/runtime/model"
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/program"
@@ -247,7 +248,7 @@ func resumes(t *testing.T, b *backend.Backend, kind string) {
 // The batch of an evaluation changes no score.
 func TestEvaluationBatchChangesNothing(t *testing.T) {
 	r := tinyRun(t, goBackend(t), nil)
-	var want []Scored
+	var want []measure.Scored
 	for _, batch := range []int{16, 1, 5} {
 		r.Program.Stages[1].Evaluate.Batch = batch
 		_, rows, err := r.evaluate(context.Background(), r.Program.Stages[1])
@@ -444,7 +445,7 @@ func TestScorer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	scores := said.scores
+	scores := said.Scores
 	for i, row := range res.Rows {
 		if math.Abs(scores[2*i]-row.Chosen) > 1e-6 || math.Abs(scores[2*i+1]-row.Rejected) > 1e-6 {
 			t.Errorf("row %d: %v and %v, evaluated %v", row.Row, scores[2*i], scores[2*i+1], row)

@@ -18,30 +18,31 @@ import (
 
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/disk"
+	"github.com/rmc-lang/rmc/runtime/measure"
 	"github.com/rmc-lang/rmc/runtime/program"
 )
 
 // A Record is run.json: what a run was and how it ended. Whoever has it and the
 // sources in its lock can repeat the run.
 type Record struct {
-	Program      string            `json:"program"`
-	Status       string            `json:"status"` // running | finished | stopped | failed
-	Error        string            `json:"error,omitempty"`
-	StoppedAfter int               `json:"stopped_after,omitempty"` // --steps, where it ended a training before its last step
-	RecipeSHA256 string            `json:"recipe_sha256"`
-	Recipe       string            `json:"recipe"`
-	Lock         string            `json:"lock"`
-	Overrides    []string          `json:"overrides"`
-	Seeds        map[string]int    `json:"seeds"` // by stage
-	Versions     map[string]string `json:"versions"`
-	Device       Device            `json:"device"`
-	Contract     *Contract         `json:"contract,omitempty"`
-	Data         []DataRecord      `json:"data,omitempty"`
-	Started      time.Time         `json:"started"`
-	Ended        *time.Time        `json:"ended,omitempty"`
-	Stages       []Done            `json:"stages,omitempty"`      // gone through, in order
-	Results      []Result          `json:"results,omitempty"`     // without their rows, which are in evaluation.jsonl
-	Comparisons  []Comparison      `json:"comparisons,omitempty"` // of results on the same rows
+	Program      string               `json:"program"`
+	Status       string               `json:"status"` // running | finished | stopped | failed
+	Error        string               `json:"error,omitempty"`
+	StoppedAfter int                  `json:"stopped_after,omitempty"` // --steps, where it ended a training before its last step
+	RecipeSHA256 string               `json:"recipe_sha256"`
+	Recipe       string               `json:"recipe"`
+	Lock         string               `json:"lock"`
+	Overrides    []string             `json:"overrides"`
+	Seeds        map[string]int       `json:"seeds"` // by stage
+	Versions     map[string]string    `json:"versions"`
+	Device       Device               `json:"device"`
+	Contract     *Contract            `json:"contract,omitempty"`
+	Data         []DataRecord         `json:"data,omitempty"`
+	Started      time.Time            `json:"started"`
+	Ended        *time.Time           `json:"ended,omitempty"`
+	Stages       []Done               `json:"stages,omitempty"`      // gone through, in order
+	Results      []measure.Result     `json:"results,omitempty"`     // without their rows, which are in evaluation.jsonl
+	Comparisons  []measure.Comparison `json:"comparisons,omitempty"` // of results on the same rows
 }
 
 // A Device is what a run computed on.
@@ -276,14 +277,14 @@ func clear(dir string, anew bool) error {
 
 // writeRows writes one line per evaluated pair or conversation, for the report and
 // for whoever wants to look at single ones.
-func writeRows(dir string, results []Result) error {
+func writeRows(dir string, results []measure.Result) error {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	for _, res := range results {
 		for _, row := range res.Rows {
 			line := struct {
 				Stage string `json:"stage"`
-				Scored
+				measure.Scored
 			}{res.Stage, row}
 			if err := enc.Encode(line); err != nil {
 				return fmt.Errorf("%s: %w", evaluationFile, err)
@@ -292,7 +293,7 @@ func writeRows(dir string, results []Result) error {
 		for _, row := range res.Conversations {
 			line := struct {
 				Stage string `json:"stage"`
-				Conversation
+				measure.Conversation
 			}{res.Stage, row}
 			if err := enc.Encode(line); err != nil {
 				return fmt.Errorf("%s: %w", evaluationFile, err)

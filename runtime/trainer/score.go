@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"maps"
+
+	"github.com/rmc-lang/rmc/runtime/measure"
 )
 
 // A scoreCommand scores what comes in on standard input.
@@ -35,7 +37,7 @@ type refusal struct {
 // conversation, two for a pair) and what is said of them.
 type scoring struct {
 	encode func(row map[string]any) ([]answered, error)
-	say    func([]answered) (*sayings, error)
+	say    func([]answered) (*measure.Sayings, error)
 	bare   bool // scores alone
 	rivals bool // responses are compared, in both orders
 }
@@ -89,7 +91,7 @@ type pendingLine struct {
 
 // flush scores and answers.
 func (p *pending) flush() error {
-	said := &sayings{}
+	said := &measure.Sayings{}
 	if len(p.responses) > 0 {
 		var err error
 		if said, err = p.scoring.say(p.responses); err != nil {
@@ -102,9 +104,9 @@ func (p *pending) flush() error {
 		switch {
 		case line.refusal != nil:
 		case p.scoring.rivals:
-			answer = said.told(first, line.responses)
+			answer = told(said, first, line.responses)
 		default:
-			answer = said.answer(first, line.responses, p.scoring.bare)
+			answer = answerOf(said, first, line.responses, p.scoring.bare)
 		}
 		first += line.responses
 		text, err := json.Marshal(answer)
@@ -117,19 +119,19 @@ func (p *pending) flush() error {
 	return p.out.Flush()
 }
 
-// answer is a line of score's output for n responses from the first: the score
+// answerOf is a line of score's output for n responses from the first: the score
 // of one with its parts beside it, chosen and rejected of a pair, or the scores
 // of several in their order.
-func (s *sayings) answer(first, n int, bare bool) map[string]any {
+func answerOf(s *measure.Sayings, first, n int, bare bool) map[string]any {
 	out := map[string]any{}
 	if n > 2 {
 		scores := make([]float32, n)
 		for i := range scores {
-			scores[i] = float32(s.scores[first+i])
+			scores[i] = float32(s.Scores[first+i])
 		}
 		out["scores"] = scores
-		if s.parts != nil && !bare {
-			out["parts"] = s.parts[first : first+n]
+		if s.Parts != nil && !bare {
+			out["parts"] = s.Parts[first : first+n]
 		}
 		return out
 	}
@@ -138,18 +140,18 @@ func (s *sayings) answer(first, n int, bare bool) map[string]any {
 		names = []string{"score"}
 	}
 	for i, name := range names {
-		out[name] = float32(s.scores[first+i])
-		if s.parts == nil || bare {
+		out[name] = float32(s.Scores[first+i])
+		if s.Parts == nil || bare {
 			continue
 		}
 		if n == 2 {
-			out[name+"_parts"] = s.parts[first+i]
+			out[name+"_parts"] = s.Parts[first+i]
 		} else {
-			maps.Copy(out, s.parts[first])
+			maps.Copy(out, s.Parts[first])
 		}
 	}
-	if n == 2 && s.beats != nil {
-		out["probability"] = s.beats(first, first+1)
+	if n == 2 && s.Beats != nil {
+		out["probability"] = s.Beats(first, first+1)
 	}
 	return out
 }
@@ -185,7 +187,7 @@ func (c *scoreCommand) Run(in *invocation) error {
 	}
 	scores := scoring{
 		encode: s.Encode,
-		say:    func(all []answered) (*sayings, error) { return s.Score(in.ctx, all) },
+		say:    func(all []answered) (*measure.Sayings, error) { return s.Score(in.ctx, all) },
 		bare:   c.Bare,
 		rivals: s.rivals,
 	}

@@ -6,6 +6,8 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"github.com/rmc-lang/rmc/runtime/measure"
 )
 
 // lengths scores a sequence by its number of ids; a row "ids" is one sequence,
@@ -22,10 +24,10 @@ func lengths(t *testing.T) scoring {
 			}
 			return nil, errors.New("want messages, prompt and response, ids, or chosen and rejected")
 		},
-		say: func(all []answered) (*sayings, error) {
-			out := &sayings{}
+		say: func(all []answered) (*measure.Sayings, error) {
+			out := &measure.Sayings{}
 			for _, a := range all {
-				out.scores = append(out.scores, float64(a.tokens))
+				out.Scores = append(out.Scores, float64(a.tokens))
 			}
 			return out, nil
 		},
@@ -69,7 +71,7 @@ func TestScoreLinesAcrossFlushes(t *testing.T) {
 
 func TestScoreLinesReportsTheModel(t *testing.T) {
 	s := lengths(t)
-	s.say = func([]answered) (*sayings, error) { return nil, errors.New("out of memory") }
+	s.say = func([]answered) (*measure.Sayings, error) { return nil, errors.New("out of memory") }
 	if _, err := scoreLines(strings.NewReader(`{"ids":1}`), &strings.Builder{}, s); err == nil || err.Error() != "out of memory" {
 		t.Errorf("err = %v", err)
 	}
@@ -90,11 +92,11 @@ func TestScoreLinesStopsAtALineWithoutEnd(t *testing.T) {
 func TestScoreLinesWithParts(t *testing.T) {
 	s := scoring{
 		encode: func(row map[string]any) ([]answered, error) { return make([]answered, int(row["n"].(float64))), nil },
-		say: func(all []answered) (*sayings, error) {
-			out := &sayings{beats: func(i, j int) float64 { return 0.25 }}
+		say: func(all []answered) (*measure.Sayings, error) {
+			out := &measure.Sayings{Beats: func(i, j int) float64 { return 0.25 }}
 			for i := range all {
-				out.scores = append(out.scores, float64(i))
-				out.parts = append(out.parts, Parts{"gates": map[string]float32{"help": float32(i) / 2}})
+				out.Scores = append(out.Scores, float64(i))
+				out.Parts = append(out.Parts, measure.Parts{"gates": map[string]float32{"help": float32(i) / 2}})
 			}
 			return out, nil
 		},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/fit"
+	"github.com/rmc-lang/rmc/runtime/measure"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -17,7 +18,7 @@ type Scorer struct {
 	data   spec.Data
 	encode data.Encode // nil where the model was trained on token ids
 	knows  func(id int32) error
-	say    func(ctx context.Context, all []answered) (*sayings, error)
+	say    func(ctx context.Context, all []answered) (*measure.Sayings, error)
 	labels []int32 // the token of each label, of what reads conversations with labels; else nil
 	rivals bool    // two responses are compared, in both orders
 }
@@ -64,13 +65,17 @@ func (r *Run) Scorer(ctx context.Context, name string) (*Scorer, error) {
 			return nil, err
 		}
 	case reward.Name != "":
-		s.say = func(ctx context.Context, all []answered) (*sayings, error) {
+		s.say = func(ctx context.Context, all []answered) (*measure.Sayings, error) {
 			return r.rewarded(ctx, reward, all, hidden)
 		}
 	case m.Kind == "mlp":
-		s.say = func(ctx context.Context, all []answered) (*sayings, error) { return r.networkSays(ctx, m, all, hidden) }
+		s.say = func(ctx context.Context, all []answered) (*measure.Sayings, error) {
+			return r.networkSays(ctx, m, all, hidden)
+		}
 	default:
-		s.say = func(ctx context.Context, all []answered) (*sayings, error) { return r.modelSays(ctx, m, s.data, all) }
+		s.say = func(ctx context.Context, all []answered) (*measure.Sayings, error) {
+			return r.modelSays(ctx, m, s.data, all)
+		}
 	}
 	return s, s.opens(ctx)
 }
@@ -105,7 +110,7 @@ func (r *Run) statesOfAny(ctx context.Context, m spec.Model, d spec.Data) lookup
 }
 
 // modelSays is the head's first output of a trained model.
-func (r *Run) modelSays(ctx context.Context, m spec.Model, d spec.Data, all []answered) (*sayings, error) {
+func (r *Run) modelSays(ctx context.Context, m spec.Model, d spec.Data, all []answered) (*measure.Sayings, error) {
 	net, err := r.trainedNetwork(ctx, m)
 	if err != nil {
 		return nil, err
@@ -116,13 +121,13 @@ func (r *Run) modelSays(ctx context.Context, m spec.Model, d spec.Data, all []an
 		return nil, err
 	}
 	scores, err := net.Score(ctx, read, sequences, scorerRows)
-	return &sayings{scores: scores}, err
+	return &measure.Sayings{Scores: scores}, err
 }
 
 // networkSays is the first output of a network over an encoder.
-func (r *Run) networkSays(ctx context.Context, m spec.Model, all []answered, hidden lookup) (*sayings, error) {
+func (r *Run) networkSays(ctx context.Context, m spec.Model, all []answered, hidden lookup) (*measure.Sayings, error) {
 	if _, err := r.trainedNetwork(ctx, m); err != nil || len(all) == 0 {
-		return &sayings{}, err
+		return &measure.Sayings{}, err
 	}
 	h, err := hidden(sequencesOf(all))
 	if err != nil {
@@ -132,7 +137,7 @@ func (r *Run) networkSays(ctx context.Context, m spec.Model, all []answered, hid
 	if err != nil {
 		return nil, err
 	}
-	return &sayings{scores: column(outputs, 0)}, nil
+	return &measure.Sayings{Scores: column(outputs, 0)}, nil
 }
 
 func sequencesOf(all []answered) []data.Sequence {
@@ -231,4 +236,6 @@ func paired(row map[string]any, first, second any) map[string]any {
 }
 
 // Score is what the model or reward says of each response, in their order.
-func (s *Scorer) Score(ctx context.Context, all []answered) (*sayings, error) { return s.say(ctx, all) }
+func (s *Scorer) Score(ctx context.Context, all []answered) (*measure.Sayings, error) {
+	return s.say(ctx, all)
+}

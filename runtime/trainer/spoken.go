@@ -10,6 +10,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
+	"github.com/rmc-lang/rmc/runtime/measure"
 	"github.com/rmc-lang/rmc/runtime/mesh"
 	"github.com/rmc-lang/rmc/runtime/network"
 	"github.com/rmc-lang/rmc/runtime/op"
@@ -144,8 +145,8 @@ func (s *spoken) graph(valid, marked, lengths *Node, said func(terms.Given) *Nod
 }
 
 // say asks the policies and computes the reward of each of all.
-func (s *spoken) say(ctx context.Context, all []answered) (*sayings, error) {
-	out := &sayings{}
+func (s *spoken) say(ctx context.Context, all []answered) (*measure.Sayings, error) {
+	out := &measure.Sayings{}
 	said := make([][][]float32, len(s.reads))
 	for i, what := range s.reads {
 		n, err := s.run.frozen(ctx, what.Name)
@@ -168,9 +169,9 @@ func (s *spoken) say(ctx context.Context, all []answered) (*sayings, error) {
 		from = to
 	}
 	if s.labels != nil && len(s.reads) > 0 {
-		out.steps = make([][][]float64, len(all))
+		out.Steps = make([][][]float64, len(all))
 		for i := range all {
-			out.steps[i] = shares(said[0][i], len(s.labels))
+			out.Steps[i] = shares(said[0][i], len(s.labels))
 		}
 	}
 	return out, nil
@@ -200,7 +201,7 @@ func (a answered) places() []int {
 
 // batch adds what the function gives for some answers, of which the first is the
 // from-th of those that were asked about.
-func (s *spoken) batch(ctx context.Context, out *sayings, all []answered, slots int, said [][][]float32, from int) error {
+func (s *spoken) batch(ctx context.Context, out *measure.Sayings, all []answered, slots int, said [][][]float32, from int) error {
 	most := 1
 	for _, a := range all {
 		most = max(most, len(a.places()))
@@ -223,11 +224,11 @@ func (s *spoken) batch(ctx context.Context, out *sayings, all []answered, slots 
 		return err
 	}
 	for i, a := range all {
-		parts := Parts{}
+		parts := measure.Parts{}
 		for p, part := range s.parts {
 			parts[part.name] = s.part(part, flat[1+p], i, slots, len(a.places()))
 		}
-		out.scores, out.parts = append(out.scores, float64(flat[0][i])), append(out.parts, parts)
+		out.Scores, out.Parts = append(out.Scores, float64(flat[0][i])), append(out.Parts, parts)
 	}
 	return nil
 }

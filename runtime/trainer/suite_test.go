@@ -9,8 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rmc-lang/rmc/runtime/data"
-	"github.com/rmc-lang/rmc/runtime/program"
+	"github.com/rmc-lang/rmc/runtime/measure"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/suite"
 )
@@ -95,51 +94,13 @@ func btoi(is bool) int {
 	return 0
 }
 
-// Of choices each chosen response is compared with each rejected one, and no
-// other two; and they train nothing.
-func TestChoicesAreComparedAcross(t *testing.T) {
-	e := data.Example{Row: 6, Better: 2, Subset: "Ties", Name: "tied:1", Prompt: "p", Lengths: make([]int, 5)}
-	for i := range 5 {
-		e.Sequences = append(e.Sequences, data.Sequence{IDs: []int32{1, int32(i)}})
-	}
-	said := &sayings{scores: []float64{5, 4, 3, 2, 1}}
-	d := spec.Data{Name: "bench", Kind: "ranking"}
-	rows := compare(d, []data.Example{e}, said)
-	if len(rows) != 6 {
-		t.Fatalf("%d pairs of 2 and 3", len(rows))
-	}
-	for _, row := range rows {
-		if row.Chosen < 4 || row.Rejected > 3 {
-			t.Errorf("%+v", row)
-		}
-	}
-	got := suiteRows(d, []data.Example{e}, said)[0]
-	if got.Better != 2 || got.Name != "tied:1" || got.Subset != "Ties" || len(got.Scores) != 5 || got.Prompt != "p" {
-		t.Errorf("%+v", got)
-	}
-	err := rankable(&data.Set{Train: []data.Example{e}}, program.Stage{Data: d})
-	if err == nil || !strings.Contains(err.Error(), "row 7 of bench") {
-		t.Error(err)
-	}
-}
-
-// What compares pairs itself, as a tree does, is asked for the pair.
-func TestSuiteAsksWhatComparesPairs(t *testing.T) {
-	e := data.Example{Subset: "a", Lengths: make([]int, 2), Sequences: make([]data.Sequence, 2)}
-	said := &sayings{scores: []float64{1, 0, 1, 0}, beats: func(i, j int) float64 { return []float64{0.25, 0, 0.5}[i] }}
-	rows := suiteRows(spec.Data{Kind: "preference"}, []data.Example{e, e}, said)
-	if rows[0].Orders[0] != -0.25 || rows[1].Orders[0] != 0 || rows[0].Scores != nil {
-		t.Errorf("%+v", rows)
-	}
-}
-
 func TestTheSuitesPage(t *testing.T) {
 	table := &suite.Table{Suite: "tiny", Overall: suite.Line{Name: "tiny", Value: 0.5, Interval: [2]float64{0.4, 0.6}, Method: "bootstrap", Rows: 10},
 		Sections: []suite.Section{
 			{Line: suite.Line{Name: "A", Weight: 2, Value: 0.25, Parts: []suite.Part{{Name: "hard", Value: 0.125}}}, Subsets: []suite.Line{{Name: "a", Weight: 3, Ties: 1}}},
 			{Line: suite.Line{Name: "B", Absent: "no rows"}}},
 		Outside: []suite.Outside{{Name: "zz", Rows: 4}}}
-	sections := suiteSections([]Result{{Stage: "evaluate rm on bench.all", Suite: table}, {Stage: "other"}})
+	sections := suiteSections([]measure.Result{{Stage: "evaluate rm on bench.all", Suite: table}, {Stage: "other"}})
 	if len(sections) != 1 || len(sections[0].Rows) != 4 {
 		t.Fatalf("%+v", sections)
 	}
@@ -147,6 +108,30 @@ func TestTheSuitesPage(t *testing.T) {
 	for _, want := range []string{"evaluate rm on bench.all. 4 rows of zz", "hard 12.5 %", "no rows", "40.0 % to 60.0 %"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in %s", want, text)
+		}
+	}
+}
+
+// M8: the reference's figure and its table give different numbers. Here the summary
+// and the page are of one table.
+func TestM8PageAndSummaryAreOneTable(t *testing.T) {
+	rows := []suite.Row{
+		{Row: 0, Subset: "gsm8k", Prompt: "a", Scores: []float64{0.9, 0.2}, Better: 2},
+		{Row: 1, Subset: "gsm8k", Prompt: "b", Scores: []float64{0.9, 0.8}, Better: 1},
+	}
+	table, err := suite.Score(spec.Suite{Name: "two", Data: "preference", Overall: "weighted", Rule: spec.Rule{Kind: "pairs", Ties: "wrong", Orders: "mean"},
+		Sections: []spec.Section{{Name: "all", Kind: "mean", Weight: 1, Absent: "mask", Of: []string{"gsm8k", "math"}}}}, rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := strings.Join(tableLines(table), "\n")
+	for _, section := range suiteSections([]measure.Result{{Stage: "evaluate rm", Suite: table}}) {
+		for _, row := range section.Rows {
+			for _, at := range []int{3, 4} { // value and interval
+				if !strings.Contains(said, row[at]) && !strings.Contains(strings.Join(strings.Fields(said), " "), row[at]) {
+					t.Errorf("the page has %q, which is not in\n%s", row[at], said)
+				}
+			}
 		}
 	}
 }

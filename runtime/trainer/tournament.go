@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+
+	"github.com/rmc-lang/rmc/runtime/measure"
 )
 
 // A Match is a comparison of a tournament.
@@ -108,7 +110,7 @@ func (s *Scorer) tournament(ctx context.Context, line []byte) (Tournament, error
 		}
 		results := make([]duel, len(pairs))
 		for k := range results {
-			results[k].p = [2]float64{firstIsBetter(said, 2*k), 1 - firstIsBetter(said, 2*k+1)}
+			results[k].p = [2]float64{measure.FirstIsBetter(said, 2*k), 1 - measure.FirstIsBetter(said, 2*k+1)}
 		}
 		return results, nil
 	})

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/measure"
 	"github.com/rmc-lang/rmc/runtime/mesh"
 	"github.com/rmc-lang/rmc/runtime/model"
 	"github.com/rmc-lang/rmc/runtime/network"
@@ -118,7 +119,7 @@ func (t *training) step() error {
 func (r *Run) begin(ctx context.Context, s program.Stage) (*training, error) {
 	set, err := r.set(ctx, s.Model, s.Data)
 	if err == nil {
-		err = rankable(set, s)
+		err = measure.Rankable(set, s)
 	}
 	if err != nil {
 		return nil, err

@@ -1,9 +1,14 @@
-package trainer
+package measure
 
 import (
+	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
+
+	"github.com/rmc-lang/rmc/runtime/fit"
+	"github.com/rmc-lang/rmc/runtime/suite"
 )
 
 // A Comparison is how two evaluations on the same pairs differ in accuracy. What
@@ -18,8 +23,8 @@ type Comparison struct {
 	Interval   [2]float64 `json:"interval"`   // of Difference: 95 %, by resampling prompts
 }
 
-// compareAll compares every two evaluations that have the same pairs.
-func compareAll(results []Result) []Comparison {
+// Comparisons compares every two evaluations that have the same pairs.
+func Comparisons(results []Result) []Comparison {
 	var all []Comparison
 	for i, a := range results {
 		for _, b := range results[:i] {
@@ -82,4 +87,25 @@ func right(s Scored) int {
 		return 1
 	}
 	return 0
+}
+
+// A Result is what one evaluate stage measured.
+type Result struct {
+	Stage  string    `json:"stage"`            // Stage.Name
+	Part   string    `json:"part"`             // holdout | train | all
+	Steps  int       `json:"steps"`            // optimizer steps that the model had been trained for
+	Before *Measures `json:"before,omitempty"` // of the model as training found it; nil where no train stage comes before
+	Measures
+	Attributes []fit.Measures `json:"attributes,omitempty"` // on ratings, which have no pairs
+	Marked     *Marked        `json:"marked,omitempty"`     // on conversations with labels
+	Suite      *suite.Table   `json:"suite,omitempty"`      // of a stage with a suite
+	Rows       []Scored       `json:"rows,omitempty"`       // in the order of the data
+	// Conversations are those with labels, in the order of the data.
+	Conversations []Conversation `json:"conversations,omitempty"`
+}
+
+// String is a comparison in a line.
+func (c Comparison) String() string {
+	return fmt.Sprintf("%s against %s: accuracy %+.1f points   95 %% interval %+.1f to %+.1f   %d pairs of %d prompts",
+		c.A, strings.TrimPrefix(c.B, "evaluate "), 100*c.Difference, 100*c.Interval[0], 100*c.Interval[1], c.Pairs, c.Prompts)
 }

@@ -1,4 +1,4 @@
-package trainer
+package measure
 
 import (
 	"fmt"
@@ -6,9 +6,9 @@ import (
 	"testing"
 
 	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/record"
 	"github.com/rmc-lang/rmc/runtime/spec"
-	"github.com/rmc-lang/rmc/runtime/suite"
 )
 
 // Solutions of one question vote by what their answers mean; those without an
@@ -20,7 +20,7 @@ func TestSolutionsVoteByTheirAnswers(t *testing.T) {
 		{Prompt: "r", Marks: wrong}, {Prompt: "r", Marks: wrong}, {Prompt: "r", Answer: "3", Marks: right},
 	}
 	scores := []float64{0.1, 0.2, 0.9, 0.3, 0.2, 0.8}
-	o, err := outcomeOf(examples, scores)
+	o, err := Solutions(examples, scores)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +36,7 @@ func TestSolutionsVoteByTheirAnswers(t *testing.T) {
 		t.Errorf("weighted majority of 3 is %v, want %v", got, want)
 	}
 	scores[0] = -1
-	if o, err = outcomeOf(examples, scores); err != nil || o.Weighted != nil || len(o.Majority) != len(o.BestOf) {
+	if o, err = Solutions(examples, scores); err != nil || o.Weighted != nil || len(o.Majority) != len(o.BestOf) {
 		t.Errorf("scores below 0 are no weights: %v, %v, %v", o.Weighted, o.Majority, err)
 	}
 }
@@ -47,17 +47,17 @@ func TestSolutionsVoteByTheirAnswers(t *testing.T) {
 func TestM1EveryProblemCounts(t *testing.T) {
 	var examples []data.Example
 	var scores []float64
-	said := &sayings{}
+	said := &Sayings{}
 	for q := range 40 {
 		for k := range 2 + q%3 {
 			right := (q+k)%2 == 0
 			gold := map[bool][]float32{true: {1, 0}, false: {0, 1}}[right]
 			examples = append(examples, data.Example{Prompt: fmt.Sprint("q", q), Marks: []record.Mark{{Gold: gold}}})
 			scores = append(scores, float64(k))
-			said.steps = append(said.steps, [][]float64{{0.6, 0.4}})
+			said.Steps = append(said.Steps, [][]float64{{0.6, 0.4}})
 		}
 	}
-	o, err := outcomeOf(examples, scores)
+	o, err := Solutions(examples, scores)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,35 +65,11 @@ func TestM1EveryProblemCounts(t *testing.T) {
 		t.Errorf("%d questions with %d solutions, best of %v; want 40, %d, and 2", o.Questions, o.Solutions, o.BestOf, len(examples))
 	}
 	set := &data.Set{Train: examples, Labels: []string{"good", "bad"}}
-	if m := markedOf(set, examples, said); m.Conversations != len(examples) || m.Places != len(examples) {
+	if m := Labels(set, examples, said); m.Conversations != len(examples) || m.Places != len(examples) {
 		t.Errorf("%d places of %d conversations, want %d", m.Places, m.Conversations, len(examples))
 	}
 	if note := leftOut(data.Stats{Read: 10, Kept: 8, Filters: []data.Filter{{Reason: "a reason", Before: 10, After: 8}}}); !strings.Contains(note, "2 of 10 rows") {
 		t.Errorf("rows that were left out are not told: %q", note)
-	}
-}
-
-// M8: the reference's figure and its table give different numbers. Here the summary
-// and the page are of one table.
-func TestM8PageAndSummaryAreOneTable(t *testing.T) {
-	rows := []suite.Row{
-		{Row: 0, Subset: "gsm8k", Prompt: "a", Scores: []float64{0.9, 0.2}, Better: 2},
-		{Row: 1, Subset: "gsm8k", Prompt: "b", Scores: []float64{0.9, 0.8}, Better: 1},
-	}
-	table, err := suite.Score(spec.Suite{Name: "two", Data: "preference", Overall: "weighted", Rule: spec.Rule{Kind: "pairs", Ties: "wrong", Orders: "mean"},
-		Sections: []spec.Section{{Name: "all", Kind: "mean", Weight: 1, Absent: "mask", Of: []string{"gsm8k", "math"}}}}, rows)
-	if err != nil {
-		t.Fatal(err)
-	}
-	said := strings.Join(tableLines(table), "\n")
-	for _, section := range suiteSections([]Result{{Stage: "evaluate rm", Suite: table}}) {
-		for _, row := range section.Rows {
-			for _, at := range []int{3, 4} { // value and interval
-				if !strings.Contains(said, row[at]) && !strings.Contains(strings.Join(strings.Fields(said), " "), row[at]) {
-					t.Errorf("the page has %q, which is not in\n%s", row[at], said)
-				}
-			}
-		}
 	}
 }
 
@@ -106,10 +82,10 @@ func TestErrorsThatAreCutAwayAreNotFound(t *testing.T) {
 		{Prompt: "b", Marks: []record.Mark{right, wrong}},
 		{Prompt: "c", Marks: []record.Mark{right}},
 	}
-	said := &sayings{steps: [][][]float64{{{0.9, 0.1}}, {{0.9, 0.1}, {0.2, 0.8}}, {{0.9, 0.1}}}}
-	s := Stage{Data: spec.Data{Kind: "labels"}, Suite: spec.Suite{Name: "s", Rule: spec.Rule{Kind: "first_error", Threshold: 0.5},
+	said := &Sayings{Steps: [][][]float64{{{0.9, 0.1}}, {{0.9, 0.1}, {0.2, 0.8}}, {{0.9, 0.1}}}}
+	s := program.Stage{Data: spec.Data{Kind: "labels"}, Suite: spec.Suite{Name: "s", Rule: spec.Rule{Kind: "first_error", Threshold: 0.5},
 		Sections: []spec.Section{{Name: "all", Kind: "mean", Weight: 1, Of: []string{""}}}}}
-	table, err := suiteTable(s, &data.Set{}, examples, said)
+	table, err := Table(s, &data.Set{}, examples, said)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,19 +1,14 @@
-package trainer
+package measure
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
-	"strings"
 
 	"github.com/rmc-lang/rmc/runtime/answer"
 	"github.com/rmc-lang/rmc/runtime/data"
-	"github.com/rmc-lang/rmc/runtime/program"
-	"github.com/rmc-lang/rmc/runtime/report"
-	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/suite"
 )
 
@@ -63,8 +58,8 @@ type Outcome struct {
 	Weighted []suite.Estimate `json:"weighted,omitempty"`
 }
 
-// markedOf measures what is said of conversations with labels.
-func markedOf(set *data.Set, examples []data.Example, said *sayings) *Marked {
+// Labels measures what is said of conversations with labels.
+func Labels(set *data.Set, examples []data.Example, said *Sayings) *Marked {
 	m := &Marked{Conversations: len(examples), Calibration: make([]Bin, bins)}
 	commonest := commonestOf(set)
 	m.Commonest = set.Labels[commonest]
@@ -78,7 +73,7 @@ func markedOf(set *data.Set, examples []data.Example, said *sayings) *Marked {
 	for i, e := range examples {
 		g := grouped{key: e.Prompt}
 		for k, mark := range e.Marks {
-			p := said.steps[i][k]
+			p := said.Steps[i][k]
 			stands, likeliest := largest(mark.Gold), largest(p)
 			count.add(stands, likeliest)
 			g.n++
@@ -236,12 +231,12 @@ func rightShare(all []grouped) (float64, [2]float64) {
 	return float64(total.right) / float64(total.n), [2]float64{drawn[tail], drawn[resamples-1-tail]}
 }
 
-// inBothOrders is what the orders of comparisons change; nil where they were asked
+// InBothOrders is what the orders of comparisons change; nil where they were asked
 // in one.
-func inBothOrders(examples []data.Example, said *sayings) *data.Positions {
+func InBothOrders(examples []data.Example, said *Sayings) *data.Positions {
 	p := make([]float64, len(examples))
 	for i, e := range examples {
-		p[i] = firstIsBetter(said, i)
+		p[i] = FirstIsBetter(said, i)
 		if e.Swapped {
 			p[i] = 1 - p[i]
 		}
@@ -253,9 +248,9 @@ func inBothOrders(examples []data.Example, said *sayings) *data.Positions {
 	return &of
 }
 
-// outcomeOf measures scores of solutions against their last labels; nil where all
+// Solutions measures scores of solutions against their last labels; nil where all
 // or none are right.
-func outcomeOf(examples []data.Example, scores []float64) (*Outcome, error) {
+func Solutions(examples []data.Example, scores []float64) (*Outcome, error) {
 	out := &Outcome{Solutions: len(examples)}
 	right := make([]bool, len(examples))
 	byQuestion := map[string][]int{}
@@ -368,36 +363,6 @@ func auc(scores []float64, right []bool) float64 {
 	return wins / float64(wrong) / float64(rights)
 }
 
-// marked measures the policy, the reward or the reward model of an evaluate stage
-// on conversations with labels.
-func (r *Run) marked(ctx context.Context, s program.Stage) (*Marked, []Conversation, *suite.Table, error) {
-	m, set, examples, err := r.measured(ctx, s)
-	if err == nil {
-		err = r.knowsAll(ctx, m, s.Data, set)
-	}
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	said, err := r.saidOfMarked(ctx, s, m, set, examples)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	var out *Marked
-	if said.steps != nil {
-		out = markedOf(set, examples, said)
-		out.Positions = inBothOrders(examples, said)
-	} else {
-		out = &Marked{Conversations: len(examples)}
-	}
-	if out.Positions == nil {
-		if out.Outcome, err = outcomeOf(examples, said.scores); err != nil {
-			return nil, nil, nil, err
-		}
-	}
-	table, err := suiteTable(s, set, examples, said)
-	return out, conversations(set, examples, said), table, err
-}
-
 // A Conversation is one with labels and what was said of it.
 type Conversation struct {
 	Row   int       `json:"row"` // 0-based, in the data as read
@@ -406,96 +371,17 @@ type Conversation struct {
 	Gold  []string  `json:"gold"`            // the label that stands there, the likeliest of a soft one
 }
 
-func conversations(set *data.Set, examples []data.Example, said *sayings) []Conversation {
+// Conversations are examples with labels and what was said of each.
+func Conversations(set *data.Set, examples []data.Example, said *Sayings) []Conversation {
 	out := make([]Conversation, len(examples))
 	for i, e := range examples {
-		out[i] = Conversation{Row: e.Row, Score: said.scores[i]}
+		out[i] = Conversation{Row: e.Row, Score: said.Scores[i]}
 		for k, m := range e.Marks {
 			out[i].Gold = append(out[i].Gold, set.Labels[largest(m.Gold)])
-			if said.steps != nil {
-				out[i].Right = append(out[i].Right, said.steps[i][k][0])
+			if said.Steps != nil {
+				out[i].Right = append(out[i].Right, said.Steps[i][k][0])
 			}
 		}
 	}
 	return out
-}
-
-// saidOfMarked is what is said of conversations, one after another.
-func (r *Run) saidOfMarked(ctx context.Context, s program.Stage, m spec.Model, set *data.Set, examples []data.Example) (*sayings, error) {
-	switch {
-	case s.Reward != "":
-		return r.rewardsOf(ctx, s, set, examples)
-	case m.Kind == "policy":
-		say, err := r.policySays(ctx, program.Reward{}, m, s.Data)
-		if err != nil {
-			return nil, err
-		}
-		return say(ctx, answersOf(s.Data, examples))
-	}
-	return r.sayingsOf(ctx, s, set, examples)
-}
-
-// markedSections are a table, and a calibration plot each, of the results on
-// conversations with labels.
-func markedSections(results []Result) ([]report.Section, error) {
-	s := report.Section{Title: "Labels", Head: []string{"stage", "accuracy", "95 % interval", "always the commonest", "log loss", "labels", "F1 of each", "AUC of the whole", "best of n, and the best choice"}}
-	for _, r := range results {
-		m := r.Marked
-		if m == nil {
-			continue
-		}
-		row := []string{r.Stage, "–", "–", "–", "–", "–", "–", "–", "–"}
-		if m.Places > 0 {
-			var each []string
-			for _, l := range m.Labels {
-				each = append(each, fmt.Sprintf("%s %.3f", l.Label, l.F1))
-			}
-			copy(row[1:], []string{share(m.Accuracy), share(m.Interval[0]) + " to " + share(m.Interval[1]), m.Commonest + " " + share(m.Majority),
-				fmt.Sprintf("%.4f", m.LogLoss), fmt.Sprintf("%d in %d conversations", m.Places, m.Conversations), strings.Join(each, ", ")})
-			var bins []report.Bin
-			for _, b := range m.Calibration {
-				bins = append(bins, report.Bin{Predicted: b.Predicted, Observed: b.Observed, Count: b.Pairs})
-			}
-			plot, err := report.Calibration(r.Stage, bins)
-			if err != nil {
-				return nil, err
-			}
-			s.Plots = append(s.Plots, plot)
-		}
-		if o := m.Outcome; o != nil {
-			var best []string
-			for i, b := range o.BestOf {
-				best = append(best, fmt.Sprintf("%d: %s of %s", b.N, share(b.Value), share(o.PassAt[i].Value)))
-			}
-			row[7], row[8] = fmt.Sprintf("%.3f", o.AUC), strings.Join(best, ", ")
-		}
-		s.Rows = append(s.Rows, row)
-	}
-	if len(s.Rows) == 0 {
-		return nil, nil
-	}
-	return []report.Section{s}, nil
-}
-
-// headline is what a line of the summary says of it.
-func (m *Marked) headline() string {
-	line := fmt.Sprintf("%d conversations", m.Conversations)
-	if m.Places > 0 {
-		worst := m.Labels[len(m.Labels)-1]
-		line = fmt.Sprintf("accuracy %s   95 %% interval %s to %s   %d labels in %d conversations   always %s: %s   F1 of %s %.3f   log loss %.4f",
-			share(m.Accuracy), share(m.Interval[0]), share(m.Interval[1]), m.Places, m.Conversations, m.Commonest, share(m.Majority), worst.Label, worst.F1, m.LogLoss)
-	}
-	if p := m.Positions; p != nil {
-		line += fmt.Sprintf("   first preferred %s   same in both orders %s of %d", share(p.First), share(p.Consistent), p.Pairs)
-	}
-	if o := m.Outcome; o != nil {
-		line += fmt.Sprintf("   AUC %.3f", o.AUC)
-		for i, b := range o.BestOf {
-			line += fmt.Sprintf("   best of %d %s (of %s)", b.N, share(b.Value), share(o.PassAt[i].Value))
-			if o.Majority != nil {
-				line += fmt.Sprintf(", majority %s", share(o.Majority[i].Value))
-			}
-		}
-	}
-	return line
 }
