@@ -395,3 +395,56 @@ func TestPlanOfALabel(t *testing.T) {
 	out, _ = command(t, dir, 0, rmc, "plan", "tiny.rmr")
 	says(t, out, "trains rm on at most 56 pairs of prefs_judged: 12 steps")
 }
+
+const selfRolledRecipe = `recipe tiny
+
+use std/labels
+
+model gen: policy { base = "file:model" }
+model pm: policy { base = "file:model" }
+
+data solutions: labels {
+  source      = "file:rows.jsonl"
+  tokens      = ["a", "b"]
+  max_length  = 256 tokens
+  over_length = drop
+  split       = holdout { fraction = 30% }
+}
+
+label labelled = rollout on solutions {
+  model      = gen
+  prompt     = "short.jinja"
+  samples    = 3
+  max_tokens = 12 tokens
+  batch      = 6 answers
+}
+
+train gen on labelled { objective = label_loss, batch = 4 rows, steps = 2, optimizer = adamw { lr = 1e-3 } }
+
+label again = rollout on solutions { model = gen, prompt = "short.jinja", samples = 3, max_tokens = 12 tokens }
+
+train pm on again { objective = label_loss, batch = 4 rows, steps = 2, optimizer = adamw { lr = 1e-3 } }
+`
+
+// A generated program has a policy of the recipe go on from steps, as it is and again
+// once it is trained; run again it asks for nothing.
+func TestRolloutByAPolicyOfTheRecipe(t *testing.T) {
+	dir := talks(t, selfRolledRecipe, solutionRows(4))
+	put(t, filepath.Join(dir, "short.jinja"), []byte("{{ question }}\n{{ solution }}\n"))
+	command(t, dir, 0, rmc, "build", "--backend", "go")
+	trainer := filepath.Join(dir, "trainer")
+	command(t, dir, 0, trainer, "--out", "run")
+	run := filepath.Join(dir, "run")
+	const want = 4 * 2 * 3 // the last steps have answers of their own
+	first, again := answers(t, run, "labelled"), answers(t, run, "again")
+	if len(first) != want || len(again) != want {
+		t.Errorf("%d and %d answers, want %d each", len(first), len(again), want)
+	}
+	before := files(t, run)
+	command(t, dir, 0, trainer, "--out", "run", "--force")
+	for name, content := range files(t, run) {
+		if strings.HasPrefix(name, "labels/") && before[name] != content {
+			t.Errorf("%s is another after a second run", name)
+		}
+	}
+}

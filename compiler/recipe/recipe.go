@@ -53,7 +53,7 @@ func (r *Recipe) Trains() []*Train {
 }
 
 // Read lists the models that stages read beside the ones they train and that are
-// no encoder or network: references of objectives, scorers of labels.
+// no encoder or network: references of objectives, models that labels ask.
 func (r *Recipe) Read() []*Model {
 	var all []*Model
 	add := func(m *Model) {

@@ -20,7 +20,7 @@ type Program struct {
 	Overrides []string // each as written, train.rm.optimizer.lr=1e-5
 	Mesh      spec.Mesh
 	Encoders  []spec.Model // that fits, networks and rewards read
-	Models    []spec.Model // that a stage reads beside the one it trains: references of objectives, scorers of labels
+	Models    []spec.Model // that a stage reads beside the one it trains: references of objectives, models that labels ask
 	Data      []spec.Data  // that others name: spec.From.Data, spec.Data.Exclude and Form, and what labels make
 	Rewards   []Reward
 	Stages    []Stage
