@@ -29,8 +29,9 @@ func (r *resolver) asks(l *recipe.Label, path string) lacks {
 	server := lacks{fields: []string{"batch"}, because: "asks a server", help: "leave it out: parallel is how many requests are under way at once"}
 	at, known := l.Decl.Name.Span, r.clear(l.Decl.Body, "model", "endpoint")
 	switch text, quoted := model.(*ast.String); {
-	case !known || endpoint != nil || model != nil && !quoted:
+	case endpoint != nil || model != nil && !quoted:
 		return server
+	case !known: // what is wrong is said where it stands
 	case quoted:
 		at = text.Span
 		e := r.errs.Addf(diag.WhoAnswers, at, "label %s names the model of a server, and no server", l.Name)

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
 // apply sets one value of the program as --set says it: path=value, the path
@@ -30,7 +32,11 @@ func (p *Program) apply(override string) error {
 		return fmt.Errorf("--set %s: %w", override, err)
 	}
 	for _, t := range targets {
-		if err := setField(t, rest, value); err != nil {
+		err := compiledIn(t, rest[0])
+		if err == nil {
+			err = setField(t, rest, value)
+		}
+		if err != nil {
 			return fmt.Errorf("--set %s: %w", override, err)
 		}
 	}
@@ -70,6 +76,17 @@ func (p *Program) targets(parts []string) (found []reflect.Value, rest []string,
 	return found, parts[2:], nil
 }
 
+// compiledIn refuses a field of a label that asks a policy of the recipe if it says
+// whom it asks, or is for servers.
+func compiledIn(t reflect.Value, field string) error {
+	l, ok := t.Addr().Interface().(*spec.Label)
+	ofServer := []string{"model", "endpoint", "key", "parallel", "retries", "timeout", "price_in", "price_out"}
+	if !ok || l.Policy == "" || !slices.Contains(ofServer, field) {
+		return nil
+	}
+	return fmt.Errorf("label %s asks %s of the recipe, which is compiled in: it has no %s to set here; rmc build --set says whom it asks", l.Name, l.Policy, field)
+}
+
 // settable lists pointers to all structs of a kind that the program holds; the
 // same model, data set or fit may be there several times.
 func (p *Program) settable(kind string) (all []any, ok bool) {
@@ -93,6 +110,9 @@ func (p *Program) settable(kind string) (all []any, ok bool) {
 	if kind == "model" {
 		for i := range p.Encoders {
 			all = append(all, &p.Encoders[i])
+		}
+		for i := range p.Models {
+			all = append(all, &p.Models[i])
 		}
 		for _, r := range p.Rewards {
 			for i := range r.Models {
@@ -258,7 +278,7 @@ func parseList(field reflect.Value, sf reflect.StructField, value string) error 
 // Set applies what --set said, one after another. What p shares with other copies
 // of the program is copied first.
 func (p *Program) Set(sets []string) error {
-	p.Stages, p.Encoders, p.Rewards = slices.Clone(p.Stages), slices.Clone(p.Encoders), slices.Clone(p.Rewards)
+	p.Stages, p.Encoders, p.Models, p.Rewards = slices.Clone(p.Stages), slices.Clone(p.Encoders), slices.Clone(p.Models), slices.Clone(p.Rewards)
 	for i := range p.Rewards {
 		p.Rewards[i].Models = slices.Clone(p.Rewards[i].Models)
 	}

@@ -109,3 +109,23 @@ func TestApplySetsEverywhere(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A label that asks a policy of the recipe cannot be sent to a server by a value, and
+// what the policy is can be set.
+func TestApplyToALabelThatAsksAPolicy(t *testing.T) {
+	p := sample()
+	p.Models = []spec.Model{{Name: "gen", Kind: "policy", Layer: 12}}
+	p.Stages = append(p.Stages, Label(spec.Label{Name: "steps", Kind: "rollout", Model: "gen", Policy: "gen"}, spec.Data{Name: "solutions"}))
+	was := p.Models
+	if err := p.Set([]string{"label.steps.samples=4", "label.steps.batch=8 answers", "model.gen.layer=6"}); err != nil {
+		t.Fatal(err)
+	}
+	if l := p.Stages[2].Label; l.Samples != 4 || l.Batch != 8 || p.Models[0].Layer != 6 || was[0].Layer != 12 {
+		t.Errorf("%+v, %+v, was %+v", l, p.Models, was)
+	}
+	for _, field := range []string{"model=other", "endpoint=http://127.0.0.1:1/v1", "parallel=2"} {
+		if err := p.apply("label.steps." + field); err == nil || !strings.Contains(err.Error(), "label steps asks gen of the recipe, which is compiled in") {
+			t.Errorf("%s: %v", field, err)
+		}
+	}
+}
