@@ -168,7 +168,7 @@ func (r *Run) before(ctx context.Context, s program.Stage) (*measure.Measures, e
 	path := filepath.Join(r.Dir, "stages", "before-"+r.beforeKey(s)+".json")
 	var m measure.Measures
 	if sealed, err := os.ReadFile(path); err == nil {
-		if text, err := unseal(sealed); err == nil && json.Unmarshal(text, &m) == nil {
+		if text, err := disk.Unseal(sealed); err == nil && json.Unmarshal(text, &m) == nil {
 			return &m, nil
 		}
 	}
@@ -183,12 +183,12 @@ func (r *Run) before(ctx context.Context, s program.Stage) (*measure.Measures, e
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, err
 	}
-	return &m, disk.Write(path, seal(text))
+	return &m, disk.Write(path, disk.Seal(text))
 }
 
 // beforeKey names what an untrained model's measures depend on.
 func (r *Run) beforeKey(s program.Stage) string {
-	fields, _ := json.Marshal(lossFields(s)) // of strings
+	fields, _ := json.Marshal(program.LossFields(s)) // of strings
 	return hash(fmt.Sprintf("%s %s %d %s", fields, s.Evaluate.Part, r.seed(s.Model.Name), r.Program.Lock))[:16]
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/rmc-lang/rmc/runtime/backend"
+	"github.com/rmc-lang/rmc/runtime/checkpoint"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -123,7 +124,7 @@ func TestResumeFromTheCheckpointBefore(t *testing.T) {
 	r := tinyRunOn(t, b, base, pairs, nil)
 	r.Steps = 5
 	execute(t, r)
-	path := filepath.Join(r.Dir, "checkpoint", "step-000005", stateFile)
+	path := filepath.Join(r.Dir, "checkpoint", "step-000005", checkpoint.StateFile)
 	content, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package trainer
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -72,14 +73,14 @@ func (t *training) decide(ctx context.Context) error {
 		return err
 	}
 	if reads.Name != t.stage.Model.Name {
-		collect(fields, "encoder", reflect.ValueOf(reads))
+		program.Fields(fields, "encoder", reflect.ValueOf(reads))
 	}
 	t.run.world.read(t.stage.Model.Name, t.aside)
 	for name, f := range t.aside.fits {
 		fields["fit."+name] = f.digest
 	}
 	for _, n := range t.aside.networks {
-		collect(fields, "reads."+n.Model.Name, reflect.ValueOf(n.Model))
+		program.Fields(fields, "reads."+n.Model.Name, reflect.ValueOf(n.Model))
 		if fields["weights."+n.Model.Name], err = t.run.weightsDigest(n); err != nil {
 			return err
 		}
@@ -313,4 +314,8 @@ func unexchange(folder string) error {
 		return os.Rename(old, folder)
 	}
 	return os.RemoveAll(old)
+}
+
+func orNothing(s string) string {
+	return cmp.Or(s, "not set")
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rmc-lang/rmc/runtime/checkpoint"
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/measure"
 	"github.com/rmc-lang/rmc/runtime/mesh"
@@ -33,10 +34,10 @@ type training struct {
 	stepper    *stepper
 	stream     data.Stream
 	aside      *aside
-	steps      int        // of the whole stage: what the schedule is spread over
-	until      int        // the last step that is done: steps, or as many as the run is to do
-	at         checkpoint // where the stage stands
-	kept       checkpoints
+	steps      int              // of the whole stage: what the schedule is spread over
+	until      int              // the last step that is done: steps, or as many as the run is to do
+	at         checkpoint.Table // where the stage stands
+	kept       checkpoint.Folder
 	saved      int         // step of the last checkpoint; -1 when there is none
 	best       [][]byte    // the trained parameters of step at.Best; nil when there is none
 	metrics    *metricsLog // open while there are steps to do
@@ -130,8 +131,8 @@ func (r *Run) begin(ctx context.Context, s program.Stage) (*training, error) {
 	}
 	t := &training{
 		run: r, stage: s, set: set, net: net, saved: -1,
-		kept: checkpoints{dir: r.folder("checkpoint", cmp.Or(s.Train.Name, s.Model.Name))},
-		at:   checkpoint{Version: checkpointVersion, Stage: s.Name(), Fields: lossFields(s)},
+		kept: checkpoint.Folder{Dir: r.folder("checkpoint", cmp.Or(s.Train.Name, s.Model.Name))},
+		at:   checkpoint.Table{Version: checkpoint.Version, Stage: s.Name(), Fields: program.LossFields(s)},
 	}
 	if err := t.keepApart(); err != nil {
 		return nil, err
@@ -165,7 +166,7 @@ func (t *training) start(ctx context.Context) error {
 		if err := t.resume(); err != nil {
 			return err
 		}
-	} else if err := os.RemoveAll(t.kept.dir); err != nil {
+	} else if err := os.RemoveAll(t.kept.Dir); err != nil {
 		return fmt.Errorf("clearing the checkpoints of another training: %w", err)
 	}
 	t.run.note(fmt.Sprintf("%s: %d steps of %d examples out of %d; %s",
@@ -295,7 +296,7 @@ func (t *training) finite(out *outcome, examples []data.Example) error {
 	}
 	last := "there is no checkpoint yet"
 	if t.saved >= 0 {
-		last = fmt.Sprintf("the last good checkpoint is %s", filepath.Join(t.kept.dir, stepFolder(t.saved)))
+		last = fmt.Sprintf("the last good checkpoint is %s", filepath.Join(t.kept.Dir, checkpoint.StepFolder(t.saved)))
 	}
 	return fmt.Errorf("step %d: %s. Rows of %s in question: %s%s. Nothing was overwritten; %s. "+
 		"Usual causes: a learning rate that is too high (%.3g at this step), no clipping, or a column with extreme values",
@@ -325,7 +326,7 @@ func (t *training) save() error {
 	if err := t.metrics.sync(); err != nil {
 		return fmt.Errorf("%s: %w", metricsFile, err)
 	}
-	if err := t.kept.save(t.at, append(t.stepper.stored(), t.storedBest()...)); err != nil {
+	if err := t.kept.Save(t.at, append(t.stepper.stored(), t.storedBest()...)); err != nil {
 		return err
 	}
 	t.saved = t.at.Step
@@ -334,27 +335,27 @@ func (t *training) save() error {
 
 // resume goes to the newest checkpoint that is whole, if there is one.
 func (t *training) resume() error {
-	table, folder, err := t.kept.newest(t.run.note)
+	table, folder, err := t.kept.Newest(t.run.note)
 	if err != nil || folder == "" {
 		return err
 	}
-	if err := table.matches(t.at.Fields, folder); err != nil {
+	if err := table.Matches(t.at.Fields, folder); err != nil {
 		return err
 	}
-	if err := t.stepper.restore(filepath.Join(folder, stateFile)); err != nil {
+	if err := t.stepper.restore(filepath.Join(folder, checkpoint.StateFile)); err != nil {
 		return err
 	}
 	t.at, t.saved = table, table.Step
-	if err := t.restoreBest(filepath.Join(folder, stateFile)); err != nil {
+	if err := t.restoreBest(filepath.Join(folder, checkpoint.StateFile)); err != nil {
 		return err
 	}
 	t.run.note(fmt.Sprintf("%s: going on from step %d of %d", t.stage.Name(), table.Step, t.steps))
 	// A kill between writing and pruning leaves one too many; where the newest is
 	// damaged, all stay.
-	if names, err := t.kept.names(); err != nil || filepath.Base(folder) != names[0] {
+	if names, err := t.kept.Names(); err != nil || filepath.Base(folder) != names[0] {
 		return err
 	}
-	return t.kept.prune()
+	return t.kept.Prune()
 }
 
 // The names under which a checkpoint keeps the moments of a parameter.

@@ -7,17 +7,12 @@ import (
 
 	"github.com/gomlx/gomlx/core/tensors"
 
+	"github.com/rmc-lang/rmc/runtime/checkpoint"
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/model"
 	"github.com/rmc-lang/rmc/runtime/safetensors"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
-
-// A bestStep is the step with the lowest loss on the examples kept apart.
-type bestStep struct {
-	Step int     `json:"step"`
-	Loss float64 `json:"loss"`
-}
 
 // keepApart divides the training part into what is trained on and what the
 // training is measured by.
@@ -60,7 +55,7 @@ func (t *training) validate() (*float64, error) {
 	if !isFinite(loss) || t.at.Best != nil && loss >= t.at.Best.Loss {
 		return &loss, nil
 	}
-	t.at.Best = &bestStep{t.at.Step, loss}
+	t.at.Best = &checkpoint.Best{Step: t.at.Step, Loss: loss}
 	return &loss, t.copyBest()
 }
 
