@@ -48,8 +48,8 @@ type Outcome struct {
 	// AUC is the chance that a right solution scores higher than a wrong one; ties
 	// are half.
 	AUC float64 `json:"auc"`
-	// Of questions with as many solutions: the answer with the highest score, and
-	// what the best choice would come to.
+	// Of 1, 2, 4, … solutions, and of as many as the median question has: the one
+	// with the highest score, and what the best choice would come to.
 	BestOf []suite.Estimate `json:"best_of,omitempty"`
 	PassAt []suite.Estimate `json:"pass_at,omitempty"`
 	// The answer that most of n solutions come to, and the one with the highest sum
@@ -267,27 +267,37 @@ func Solutions(examples []data.Example, scores []float64) (*Outcome, error) {
 	}
 	out.AUC = auc(scores, right)
 	var problems []suite.Problem
-	least := math.MaxInt
 	for _, key := range slices.Sorted(maps.Keys(byQuestion)) {
 		var p suite.Problem
 		for _, i := range byQuestion[key] {
 			p.Scores, p.Right = append(p.Scores, scores[i]), append(p.Right, right[i])
 		}
 		p.Answers = ballots(examples, byQuestion[key])
-		problems, least = append(problems, p), min(least, len(p.Scores))
+		problems = append(problems, p)
 	}
 	votes := slices.ContainsFunc(examples, func(e data.Example) bool { return e.Answer != "" })
-	for n := 1; n <= least && least > 1; n *= 2 {
-		if err := out.best(problems, n, votes); err != nil {
-			return nil, err
-		}
-		if n < least && 2*n > least {
-			if err := out.best(problems, least, votes); err != nil {
-				return nil, err
-			}
+	return out, out.choose(problems, votes)
+}
+
+// choose measures what is chosen out of 1, 2, 4, … solutions, and out of as many as
+// the median question has. Neither does a question that lost a solution bound what
+// is measured, nor is it left out.
+func (o *Outcome) choose(problems []suite.Problem, votes bool) error {
+	var counts []int
+	for _, p := range problems {
+		counts = append(counts, len(p.Scores))
+	}
+	slices.Sort(counts)
+	most := counts[len(counts)/2]
+	if most < 2 {
+		return nil
+	}
+	for n := 1; n < most; n *= 2 {
+		if err := o.best(problems, n, votes); err != nil {
+			return err
 		}
 	}
-	return out, nil
+	return o.best(problems, most, votes)
 }
 
 // ballots are the final answers of some examples, alike where they mean the same. A

@@ -17,7 +17,8 @@ type Problem struct {
 
 // An Estimate is a mean over problems.
 type Estimate struct {
-	N        int        `json:"n"` // answers that are there to choose from
+	N        int        `json:"n"`               // answers that are there to choose from
+	Short    int        `json:"short,omitempty"` // problems with fewer, of which all are there
 	Value    float64    `json:"value"`
 	Interval [2]float64 `json:"interval"` // 95 %, by bootstrap of the problems
 }
@@ -30,16 +31,17 @@ const draws = 1000
 // BestOf is the share of problems for which the answer with the highest score is
 // right, out of n drawn at random without replacement: the exact mean over all
 // subsets of n answers. Of equal scores one is taken at random. What takes the
-// first n answers instead, or the first of equals, is one draw of this.
+// first n answers instead, or the first of equals, is one draw of this. A problem
+// with fewer answers counts with all of them, here and below: it is not left out.
 func BestOf(problems []Problem, n int) (Estimate, error) {
-	return over(problems, n, "best of", func(p Problem) float64 { return p.bestOf(n) })
+	return over(problems, n, "best of", Problem.bestOf)
 }
 
 // PassAt is the share of problems for which at least one of n answers drawn at
 // random without replacement is right: what a perfect score reaches (Chen et al.
 // 2021, arXiv 2107.03374).
 func PassAt(problems []Problem, n int) (Estimate, error) {
-	return over(problems, n, "pass", func(p Problem) float64 {
+	return over(problems, n, "pass at", func(p Problem, n int) float64 {
 		right := 0
 		for _, is := range p.Right {
 			right += int(one(is))
@@ -53,7 +55,7 @@ func PassAt(problems []Problem, n int) (Estimate, error) {
 // 2203.11171). Of answers given equally often one is taken at random. Of all
 // answers it is exact, of fewer the mean over 1,000 draws that are always the same.
 func Majority(problems []Problem, n int) (Estimate, error) {
-	return vote(problems, n, "majority", func(Problem, int) float64 { return 1 })
+	return vote(problems, n, "majority of", func(Problem, int) float64 { return 1 })
 }
 
 // Weighted is Majority where an answer counts by its score, which must not be
@@ -66,31 +68,34 @@ func Weighted(problems []Problem, n int) (Estimate, error) {
 			}
 		}
 	}
-	return vote(problems, n, "weighted", func(p Problem, i int) float64 { return p.Scores[i] })
+	return vote(problems, n, "weighted votes of", func(p Problem, i int) float64 { return p.Scores[i] })
 }
 
-// over is the mean of a share over problems, with an interval.
-func over(problems []Problem, n int, what string, share func(Problem) float64) (Estimate, error) {
-	if len(problems) == 0 {
-		return Estimate{}, fmt.Errorf("%s of %d: there are no problems", what, n)
+// over is the mean over problems of a share among n answers, with an interval.
+func over(problems []Problem, n int, what string, share func(p Problem, n int) float64) (Estimate, error) {
+	if len(problems) == 0 || n < 1 {
+		return Estimate{}, fmt.Errorf("%s %d of %d problems: both must be 1 or more", what, n, len(problems))
 	}
-	clusters := make([]tally, len(problems))
+	clusters, short := make([]tally, len(problems)), 0
 	for i, p := range problems {
-		if err := p.check(n); err != nil {
-			return Estimate{}, fmt.Errorf("%s of %d: problem %d %w", what, n, i+1, err)
+		if err := p.check(); err != nil {
+			return Estimate{}, fmt.Errorf("%s %d: problem %d %w", what, n, i+1, err)
 		}
-		clusters[i] = tally{share(p), 1}
+		if len(p.Scores) < n {
+			short++
+		}
+		clusters[i] = tally{share(p, min(n, len(p.Scores))), 1}
 	}
 	value := func(t tally) []float64 { return []float64{t[0] / t[1]} }
 	number := number{parts: value(sum(clusters)), drawn: draw(clusters, what, value)}
-	return Estimate{n, number.parts[0], number.interval(0)}, nil
+	return Estimate{n, short, number.parts[0], number.interval(0)}, nil
 }
 
-// check reports a problem of which n answers cannot be drawn.
-func (p Problem) check(n int) error {
+// check reports a problem of which no answers can be drawn.
+func (p Problem) check() error {
 	switch {
-	case n < 1 || n > len(p.Scores):
-		return fmt.Errorf("has %d answers", len(p.Scores))
+	case len(p.Scores) == 0:
+		return fmt.Errorf("has no answers")
 	case len(p.Right) != len(p.Scores):
 		return fmt.Errorf("has %d scores and %d verdicts", len(p.Scores), len(p.Right))
 	case slices.ContainsFunc(p.Scores, math.IsNaN):
@@ -146,10 +151,10 @@ func none(all, marked, n int) float64 {
 func vote(problems []Problem, n int, what string, weight func(Problem, int) float64) (Estimate, error) {
 	for i, p := range problems {
 		if len(p.Answers) != len(p.Scores) {
-			return Estimate{}, fmt.Errorf("%s of %d: problem %d has %d scores and %d answers", what, n, i+1, len(p.Scores), len(p.Answers))
+			return Estimate{}, fmt.Errorf("%s %d: problem %d has %d scores and %d answers", what, n, i+1, len(p.Scores), len(p.Answers))
 		}
 	}
-	return over(problems, n, what, func(p Problem) float64 { return p.elected(n, weight) })
+	return over(problems, n, what, func(p Problem, n int) float64 { return p.elected(n, weight) })
 }
 
 // elected is the mean chance that the winner is right, over subsets of n answers.

@@ -156,9 +156,9 @@ func TestVotesOfSomeAnswersAreTheSameEveryTime(t *testing.T) {
 func TestAnswersThatCannotBeDrawn(t *testing.T) {
 	p := Problem{Scores: []float64{1, 2}, Right: []bool{true, false}, Answers: []string{"a", "b"}}
 	for what, err := range map[string]error{
-		"has 2 answers":             second(BestOf([]Problem{p}, 3)),
-		"has 2 answers ":            second(PassAt([]Problem{p}, 0)),
-		"no problems":               second(PassAt(nil, 1)),
+		"has no answers":            second(BestOf([]Problem{{}}, 3)),
+		"best of 2 of 0 problems":   second(BestOf(nil, 2)),
+		"pass at 0 of 1 problems":   second(PassAt([]Problem{p}, 0)),
 		"2 scores and 1 verdicts":   second(BestOf([]Problem{{Scores: p.Scores, Right: p.Right[:1]}}, 1)),
 		"no number":                 second(BestOf([]Problem{{Scores: []float64{math.NaN()}, Right: p.Right[:1]}}, 1)),
 		"2 scores and 0 answers":    second(Majority([]Problem{{Scores: p.Scores, Right: p.Right}}, 1)),

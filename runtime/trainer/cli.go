@@ -359,7 +359,7 @@ func details(res measure.Result) []string {
 		}
 		lines = append(lines, line)
 	}
-	if len(res.Attributes) == 0 {
+	if len(res.Attributes) == 0 && res.Marked == nil {
 		lines = append(lines, fmt.Sprintf("the shorter one wins: %s   margin %+.3f   log loss %.3f   ties %s   correlation with length %+.3f",
 			share(res.Shorter), res.Margin, res.LogLoss, res.TiesText(), res.LengthCorrelation))
 	}
@@ -449,6 +449,9 @@ func markedHeadline(m *measure.Marked) string {
 			line += fmt.Sprintf("   best of %d %s (of %s)", b.N, share(b.Value), share(o.PassAt[i].Value))
 			if o.Majority != nil {
 				line += fmt.Sprintf(", majority %s", share(o.Majority[i].Value))
+			}
+			if b.Short > 0 {
+				line += fmt.Sprintf(", %d questions have fewer", b.Short)
 			}
 		}
 	}
