@@ -15,6 +15,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/measure"
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/program"
+	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/safetensors"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
@@ -310,7 +311,7 @@ func must(t *testing.T, p program.Program, dir, stdin string, args ...string) st
 // those that were computed.
 func reusedIn(t *testing.T, dir string) (reused, ran []string) {
 	t.Helper()
-	rec, err := readRecord(dir)
+	rec, err := rundir.Read(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -398,7 +399,7 @@ func TestScoreIsEvaluation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows, err := readLines[evaluated](filepath.Join(dir, evaluationFile))
+	rows, err := rundir.ReadLines[rundir.Evaluated](filepath.Join(dir, rundir.RowsFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -409,7 +410,7 @@ func TestScoreIsEvaluation(t *testing.T) {
 			if !strings.HasPrefix(row.Stage, "evaluate "+name+" ") {
 				continue
 			}
-			var got evaluated
+			var got rundir.Evaluated
 			if err := json.Unmarshal([]byte(answers[row.Row]), &got); err != nil {
 				t.Fatal(err)
 			}

@@ -20,6 +20,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/backend"
 	"github.com/rmc-lang/rmc/runtime/measure"
 	"github.com/rmc-lang/rmc/runtime/program"
+	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/suite"
 )
 
@@ -148,12 +149,12 @@ func (c *trainCommand) Run(in *invocation) error {
 	if c.Steps < 0 {
 		return usageError{fmt.Errorf("--steps %d: want a positive number; 0 is all", c.Steps)}
 	}
-	release, err := claim(in.dir)
+	release, err := rundir.Claim(in.dir)
 	if err != nil {
 		return err
 	}
 	defer release()
-	rec, err := readRecord(in.dir)
+	rec, err := rundir.Read(in.dir)
 	if err != nil && !c.Force && !c.Anew {
 		return err
 	}
@@ -188,7 +189,7 @@ func (c *trainCommand) Run(in *invocation) error {
 
 // mayChange refuses to run a changed program over a finished run where that would
 // lose a model or a fit, and says which and why.
-func (in *invocation) mayChange(r *Run, rec *Record) error {
+func (in *invocation) mayChange(r *Run, rec *rundir.Record) error {
 	changes, err := r.changes(in.ctx)
 	if err != nil {
 		return fmt.Errorf("%w; the run in %s was not touched", err, in.dir)
@@ -201,9 +202,9 @@ func (in *invocation) mayChange(r *Run, rec *Record) error {
 	}
 	if len(lines) > 0 {
 		return fmt.Errorf("%s holds a finished run that differs in %s. This would be computed again, in place of what it has:%s\n"+
-			"--force does so and keeps the rest; --out DIR keeps it all and trains elsewhere", in.dir, rec.differs(in.program), strings.Join(lines, ""))
+			"--force does so and keeps the rest; --out DIR keeps it all and trains elsewhere", in.dir, rec.Differs(in.program), strings.Join(lines, ""))
 	}
-	fmt.Fprintf(in.stderr, "the run of %s differs in %s; what it computed is kept\n", rec.Ended.Format("2 January 2006 15:04 UTC"), rec.differs(in.program))
+	fmt.Fprintf(in.stderr, "the run of %s differs in %s; what it computed is kept\n", rec.Ended.Format("2 January 2006 15:04 UTC"), rec.Differs(in.program))
 	return nil
 }
 
@@ -215,7 +216,7 @@ func (in *invocation) makeRoom(r *Run, older, anew bool) error {
 			return fmt.Errorf("%w; the run in %s was not touched", err, in.dir)
 		}
 	}
-	return clear(in.dir, anew)
+	return rundir.Clear(in.dir, anew)
 }
 
 // open is a run over the invocation's program with its backend opened.
@@ -233,8 +234,8 @@ func (in *invocation) open() (*Run, error) {
 // train runs the program and keeps its record true at every moment: running,
 // then finished, stopped or failed.
 func (in *invocation) train(r *Run) error {
-	rec := newRecord(r)
-	if err := rec.write(in.dir); err != nil {
+	rec := rundir.New(r.Program, r.Backend.Kind, r.Backend.Plugin)
+	if err := rec.Write(in.dir); err != nil {
 		return err
 	}
 	err := r.Execute(in.ctx)
@@ -251,9 +252,9 @@ func (in *invocation) train(r *Run) error {
 		rec.Data = append(rec.Data, r.dataRecord(name))
 	}
 	if rec.Contract, _ = r.Contract(); err == nil {
-		err = writeRows(in.dir, r.Results)
+		err = rundir.WriteRows(in.dir, r.Results)
 	}
-	if writing := rec.write(in.dir); err == nil {
+	if writing := rec.Write(in.dir); err == nil {
 		err = writing
 	}
 	if errors.Is(err, context.Canceled) {
@@ -266,6 +267,18 @@ func (in *invocation) train(r *Run) error {
 		in.summarise(rec)
 	}
 	return err
+}
+
+// dataRecord says where a data set is from and what became of its rows.
+func (r *Run) dataRecord(name string) rundir.DataRecord {
+	rec := rundir.NewDataRecord(r.Program, name, r.Stats[name])
+	if local, ok := r.world.sources["data "+rec.Source]; ok {
+		rec.Revision = local.Revision
+		if len(local.Files) == 1 {
+			rec.SHA256 = local.Files[0].SHA256
+		}
+	}
+	return rec
 }
 
 // stoppedAfter is Steps where it ended a training before its last step, else 0.
@@ -287,7 +300,7 @@ func withoutRows(results []measure.Result) []measure.Result {
 }
 
 // summarise prints what a run found, where it is and what to try next.
-func (in *invocation) summarise(rec *Record) {
+func (in *invocation) summarise(rec *rundir.Record) {
 	in.tell(rec)
 	if rec.StoppedAfter > 0 {
 		fmt.Fprintf(in.stdout, "stopped  after step %d, as --steps says; --resume goes on\n", rec.StoppedAfter)
@@ -309,7 +322,7 @@ func (in *invocation) summarise(rec *Record) {
 }
 
 // tell prints what was measured.
-func (in *invocation) tell(rec *Record) {
+func (in *invocation) tell(rec *rundir.Record) {
 	for _, res := range rec.Results {
 		fmt.Fprintln(in.stdout, headline(res))
 		for _, line := range details(res) {
@@ -335,15 +348,15 @@ func headline(res measure.Result) string {
 	}
 	before := ""
 	if res.Before != nil {
-		before = share(res.Before.Accuracy) + " → "
+		before = measure.Share(res.Before.Accuracy) + " → "
 		if res.Before.AllTie() {
 			before = "(all tied before) "
 		}
 	}
 	line := fmt.Sprintf("%s: accuracy %s%s   95 %% interval %s to %s   %d pairs",
-		res.Stage, before, share(res.Accuracy), share(res.Interval[0]), share(res.Interval[1]), res.Pairs)
+		res.Stage, before, measure.Share(res.Accuracy), measure.Share(res.Interval[0]), measure.Share(res.Interval[1]), res.Pairs)
 	if p := res.Positions; p != nil {
-		line += fmt.Sprintf("   the first wins %s   the same in both orders %s", share(p.First), share(p.Consistent))
+		line += fmt.Sprintf("   the first wins %s   the same in both orders %s", measure.Share(p.First), measure.Share(p.Consistent))
 	}
 	return line
 }
@@ -361,10 +374,10 @@ func details(res measure.Result) []string {
 	}
 	if len(res.Attributes) == 0 && res.Marked == nil {
 		lines = append(lines, fmt.Sprintf("the shorter one wins: %s   margin %+.3f   log loss %.3f   ties %s   correlation with length %+.3f",
-			share(res.Shorter), res.Margin, res.LogLoss, res.TiesText(), res.LengthCorrelation))
+			measure.Share(res.Shorter), res.Margin, res.LogLoss, res.TiesText(), res.LengthCorrelation))
 	}
 	if p := res.Positions; p != nil {
-		lines = append(lines, fmt.Sprintf("the one shown first wins: %s   the same in both orders: %s of %d pairs", share(p.First), share(p.Consistent), p.Pairs))
+		lines = append(lines, fmt.Sprintf("the one shown first wins: %s   the same in both orders: %s of %d pairs", measure.Share(p.First), measure.Share(p.Consistent), p.Pairs))
 	}
 	return append(lines, tableLines(res.Suite)...)
 }
@@ -396,8 +409,8 @@ func (c *evaluateCommand) Run(in *invocation) error {
 
 // trained opens the program over a run directory that holds a trained model,
 // and holds the program's scoring contract against the run's.
-func (in *invocation) trained() (*Run, *Record, error) {
-	rec, err := readRecord(in.dir)
+func (in *invocation) trained() (*Run, *rundir.Record, error) {
+	rec, err := rundir.Read(in.dir)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -423,7 +436,7 @@ func (in *invocation) trained() (*Run, *Record, error) {
 	if rec.Contract != nil && len(r.Program.Rewards) > 0 {
 		now, err := r.Contract()
 		if err == nil {
-			err = rec.Contract.check(*now)
+			err = rec.Contract.Check(*now)
 		}
 		if err != nil {
 			return nil, nil, err
@@ -438,17 +451,17 @@ func markedHeadline(m *measure.Marked) string {
 	if m.Places > 0 {
 		worst := m.Labels[len(m.Labels)-1]
 		line = fmt.Sprintf("accuracy %s   95 %% interval %s to %s   %d labels in %d conversations   always %s: %s   F1 of %s %.3f   log loss %.4f",
-			share(m.Accuracy), share(m.Interval[0]), share(m.Interval[1]), m.Places, m.Conversations, m.Commonest, share(m.Majority), worst.Label, worst.F1, m.LogLoss)
+			measure.Share(m.Accuracy), measure.Share(m.Interval[0]), measure.Share(m.Interval[1]), m.Places, m.Conversations, m.Commonest, measure.Share(m.Majority), worst.Label, worst.F1, m.LogLoss)
 	}
 	if p := m.Positions; p != nil {
-		line += fmt.Sprintf("   first preferred %s   same in both orders %s of %d", share(p.First), share(p.Consistent), p.Pairs)
+		line += fmt.Sprintf("   first preferred %s   same in both orders %s of %d", measure.Share(p.First), measure.Share(p.Consistent), p.Pairs)
 	}
 	if o := m.Outcome; o != nil {
 		line += fmt.Sprintf("   AUC %.3f", o.AUC)
 		for i, b := range o.BestOf {
-			line += fmt.Sprintf("   best of %d %s (of %s)", b.N, share(b.Value), share(o.PassAt[i].Value))
+			line += fmt.Sprintf("   best of %d %s (of %s)", b.N, measure.Share(b.Value), measure.Share(o.PassAt[i].Value))
 			if o.Majority != nil {
-				line += fmt.Sprintf(", majority %s", share(o.Majority[i].Value))
+				line += fmt.Sprintf(", majority %s", measure.Share(o.Majority[i].Value))
 			}
 			if b.Short > 0 {
 				line += fmt.Sprintf(", %d questions have fewer", b.Short)
@@ -485,9 +498,9 @@ func tableLine(l suite.Line, indent string, width int) string {
 	if l.Absent != "" {
 		return fmt.Sprintf("%s        –   %s", name, l.Absent)
 	}
-	line := fmt.Sprintf("%s  %7s   %7s to %7s   %5d rows", name, share(l.Value), share(l.Interval[0]), share(l.Interval[1]), l.Rows)
+	line := fmt.Sprintf("%s  %7s   %7s to %7s   %5d rows", name, measure.Share(l.Value), measure.Share(l.Interval[0]), measure.Share(l.Interval[1]), l.Rows)
 	for _, p := range l.Parts {
-		line += fmt.Sprintf("   %s %s", p.Name, share(p.Value))
+		line += fmt.Sprintf("   %s %s", p.Name, measure.Share(p.Value))
 	}
 	if l.Ties > 0 {
 		line += fmt.Sprintf("   %d ties", l.Ties)

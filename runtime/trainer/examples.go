@@ -9,12 +9,13 @@ import (
 
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/report"
+	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
 // exampleSections show what the scores of some evaluated pairs are made of, for
 // each evaluation of a reward: heat maps and the texts.
-func (c *reportCommand) exampleSections(in *invocation, rec *Record, rows []evaluated) ([]report.Section, error) {
+func (c *reportCommand) exampleSections(in *invocation, rec *rundir.Record, rows []rundir.Evaluated) ([]report.Section, error) {
 	var out []report.Section
 	for _, res := range rec.Results {
 		chosen := c.choose(res.Stage, rows)
@@ -37,8 +38,8 @@ func (c *reportCommand) exampleSections(in *invocation, rec *Record, rows []eval
 
 // choose picks the evaluated pairs with parts that are shown: the rows that were
 // asked for, or some that are evenly spread.
-func (c *reportCommand) choose(stage string, rows []evaluated) []evaluated {
-	var all, asked []evaluated
+func (c *reportCommand) choose(stage string, rows []rundir.Evaluated) []rundir.Evaluated {
+	var all, asked []rundir.Evaluated
 	for _, row := range rows {
 		if row.Stage != stage || len(row.ChosenParts) == 0 {
 			continue
@@ -52,7 +53,7 @@ func (c *reportCommand) choose(stage string, rows []evaluated) []evaluated {
 		return asked
 	}
 	n := min(c.Examples, len(all))
-	spread := make([]evaluated, n)
+	spread := make([]rundir.Evaluated, n)
 	for i := range spread {
 		spread[i] = all[i*len(all)/n]
 	}
@@ -60,7 +61,7 @@ func (c *reportCommand) choose(stage string, rows []evaluated) []evaluated {
 }
 
 // partNames are the parts that have elements, by name.
-func partNames(rows []evaluated) []string {
+func partNames(rows []rundir.Evaluated) []string {
 	var names []string
 	for name, part := range rows[0].ChosenParts {
 		if _, ok := part.(map[string]any); ok {
@@ -73,10 +74,10 @@ func partNames(rows []evaluated) []string {
 
 // partPlots are the heat maps of one part: a row for each side of each pair, or
 // for each pair where both sides have the same, as gates do.
-func partPlots(name string, rows []evaluated) ([]template.HTML, error) {
+func partPlots(name string, rows []rundir.Evaluated) ([]template.HTML, error) {
 	first, _ := rows[0].ChosenParts[name].(map[string]any)
 	g := report.Grid{Columns: slices.Sorted(maps.Keys(first))}
-	same := !slices.ContainsFunc(rows, func(e evaluated) bool {
+	same := !slices.ContainsFunc(rows, func(e rundir.Evaluated) bool {
 		return fmt.Sprint(e.ChosenParts[name]) != fmt.Sprint(e.RejectedParts[name])
 	})
 	for _, e := range rows {
@@ -103,7 +104,7 @@ func elements(part any, names []string) []float64 {
 
 // texts are the last turns of some evaluated pairs; only the scores where the
 // data cannot be read any more.
-func (in *invocation) texts(stage string, rows []evaluated) (head []string, table [][]string) {
+func (in *invocation) texts(stage string, rows []rundir.Evaluated) (head []string, table [][]string) {
 	texts := map[int]data.Text{}
 	for _, s := range in.program.Stages {
 		if s.Name() == stage {

@@ -15,6 +15,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/model"
 	"github.com/rmc-lang/rmc/runtime/network"
+	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/text"
 )
@@ -106,16 +107,16 @@ type exporting struct {
 	model    spec.Model // whose weights are written; a head with 0 outputs is none
 	data     spec.Data
 	trained  model.Weights // in place of the base's, or added to them
-	contract *Contract
+	contract *rundir.Contract
 	parts    *rewardParts // of a reward that is more than a head
-	record   *Record
+	record   *rundir.Record
 	folder   string
 	adapter  bool
 }
 
 // subject is what is exported: a reward or a model, the head of one, or the
 // decoder that a reward reads.
-func (c *exportCommand) subject(in *invocation, r *Run, rec *Record) (*exporting, error) {
+func (c *exportCommand) subject(in *invocation, r *Run, rec *rundir.Record) (*exporting, error) {
 	reward, m, err := r.Program.Scored(c.Model)
 	if err != nil {
 		return nil, err

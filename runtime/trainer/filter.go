@@ -14,6 +14,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/program"
+	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -24,36 +25,12 @@ const (
 	chancesFile = "chances.jsonl"
 )
 
-// A Filtered is what a label stage of kind filter came to (RRM, Liu et al. 2024,
-// arXiv 2409.13156): of the pairs that were made those that the model does not
-// judge right already.
-type Filtered struct {
-	data.Hardness
-	Scorer string  `json:"scorer"`
-	Least  float64 `json:"least"`
-	// Positions are of a policy, which is asked in both orders.
-	Positions *data.Positions `json:"positions,omitempty"`
-}
-
-// String is a line of it.
-func (f Filtered) String() string {
-	line := fmt.Sprintf("%s is at least %g from the label of %d of %d pairs that were made (%s), which are kept",
-		f.Scorer, f.Least, f.Hard, f.Made, share(float64(f.Hard)/float64(max(1, f.Made))))
-	if f.Unasked > 0 {
-		line += fmt.Sprintf("; %d of them could not be asked", f.Unasked)
-	}
-	if f.Positions != nil {
-		line += fmt.Sprintf("; the same in both orders %s", share(f.Positions.Consistent))
-	}
-	return line
-}
-
 // A filtering is filterFile.
 type filtering struct {
-	Label   spec.Label `json:"label"`
-	Inputs  string     `json:"inputs"` // digest of all that it depends on
-	Easy    []int      `json:"easy"`   // rows that are left out, as augment numbers them
-	Summary Filtered   `json:"summary"`
+	Label   spec.Label      `json:"label"`
+	Inputs  string          `json:"inputs"` // digest of all that it depends on
+	Easy    []int           `json:"easy"`   // rows that are left out, as augment numbers them
+	Summary rundir.Filtered `json:"summary"`
 }
 
 // A chance is a line of chancesFile.
@@ -66,7 +43,7 @@ type chance struct {
 
 // filter leaves out of what augment made the pairs that a model of the recipe, with
 // the weights that it has by now, judges right.
-func (r *Run) filter(ctx context.Context, s program.Stage) (out *Filtered, reused bool, err error) {
+func (r *Run) filter(ctx context.Context, s program.Stage) (out *rundir.Filtered, reused bool, err error) {
 	m, err := r.Program.FindModel(s.Label.Scorer)
 	if err != nil {
 		return nil, false, err
@@ -92,7 +69,7 @@ func (r *Run) filter(ctx context.Context, s program.Stage) (out *Filtered, reuse
 		return nil, false, err
 	}
 	easy, of := data.Easy(pairs, p, s.Label.Least)
-	out = &Filtered{of, m.Name, s.Label.Least, positions}
+	out = &rundir.Filtered{Hardness: of, Scorer: m.Name, Least: s.Label.Least, Positions: positions}
 	r.note(fmt.Sprintf("%s: %s", s.Name(), out))
 	for _, k := range of.Kinds {
 		r.note(fmt.Sprintf("%s: %d of %d of %s", s.Label.Name, k.Hard, k.Made, k.Kind))

@@ -13,6 +13,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/backend"
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/op"
+	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -60,7 +61,7 @@ func filterRun(t *testing.T, b *backend.Backend, tune string) *Run {
 // chancesOf reads what the model said of each row.
 func chancesOf(t *testing.T, r *Run) []chance {
 	t.Helper()
-	all, err := readLines[chance](filepath.Join(r.labelFolder("hard"), chancesFile))
+	all, err := rundir.ReadLines[chance](filepath.Join(r.labelFolder("hard"), chancesFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,7 +226,7 @@ func TestFilterNotThere(t *testing.T) {
 	if _, err := r.hard("hard", nil); err == nil || !strings.Contains(err.Error(), "are damaged") {
 		t.Error(err)
 	}
-	text, err := json.Marshal(Filtered{Hardness: data.Hardness{Made: 4, Hard: 1}, Scorer: "rm", Least: 0.2})
+	text, err := json.Marshal(rundir.Filtered{Hardness: data.Hardness{Made: 4, Hard: 1}, Scorer: "rm", Least: 0.2})
 	if err != nil || !strings.Contains(string(text), `"made":4,"hard":1`) {
 		t.Errorf("%s, %v", text, err)
 	}

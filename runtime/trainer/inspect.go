@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/rmc-lang/rmc/runtime/program"
+	"github.com/rmc-lang/rmc/runtime/rundir"
 )
 
 // An inspectCommand prints what is in this trainer and in its run directory.
@@ -21,7 +22,7 @@ func (c *inspectCommand) Run(in *invocation) error {
 		_, err := io.WriteString(in.stdout, in.program.Recipe)
 		return err
 	}
-	rec, err := readRecord(in.dir)
+	rec, err := rundir.Read(in.dir)
 	if err != nil {
 		return err
 	}
@@ -33,7 +34,7 @@ func (c *inspectCommand) Run(in *invocation) error {
 			Recipe    string            `json:"recipe_sha256"`
 			Overrides []string          `json:"overrides"`
 			Values    map[string]string `json:"values"`
-			Run       *Record           `json:"run"`
+			Run       *rundir.Record    `json:"run"`
 		}{in.program.Name, hash(in.program.Recipe), in.program.Overrides, valueMap(in.program), rec})
 	}
 	fmt.Fprintf(in.stdout, "%s\nrecipe sha256 %s\n\n", describe(in.program), hash(in.program.Recipe))
@@ -45,12 +46,12 @@ func (c *inspectCommand) Run(in *invocation) error {
 }
 
 // inspectRun prints the state of the run directory.
-func (in *invocation) inspectRun(rec *Record) error {
+func (in *invocation) inspectRun(rec *rundir.Record) error {
 	if rec == nil {
 		fmt.Fprintf(in.stdout, "run %s: none yet\n", in.dir)
 		return nil
 	}
-	steps, err := readLines[map[string]any](filepath.Join(in.dir, metricsFile))
+	steps, err := rundir.ReadLines[map[string]any](filepath.Join(in.dir, rundir.MetricsFile))
 	if err != nil {
 		return err
 	}
@@ -58,7 +59,7 @@ func (in *invocation) inspectRun(rec *Record) error {
 	if rec.Error != "" {
 		fmt.Fprintf(in.stdout, "  %s\n", rec.Error)
 	}
-	if d := rec.differs(in.program); d != "" {
+	if d := rec.Differs(in.program); d != "" {
 		fmt.Fprintf(in.stdout, "  it is another experiment than this trainer: its %s differs\n", d)
 	}
 	if rec.Contract != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/model"
 	"github.com/rmc-lang/rmc/runtime/network"
 	"github.com/rmc-lang/rmc/runtime/program"
+	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/safetensors"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
@@ -71,7 +72,7 @@ func (t *training) writeModel(ctx context.Context, steps int) error {
 }
 
 // texts are the files of a trained model that people read.
-func (t *training) texts(contract *Contract, steps int) ([]textFile, error) {
+func (t *training) texts(contract *rundir.Contract, steps int) ([]textFile, error) {
 	score, err := json.MarshalIndent(contract, "", "  ")
 	if err != nil {
 		return nil, err
@@ -80,11 +81,11 @@ func (t *training) texts(contract *Contract, steps int) ([]textFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	lines, err := metricsOf(t.run.Dir, t.stage.Name())
+	lines, err := rundir.MetricsOf(t.run.Dir, t.stage.Name())
 	if err != nil {
 		return nil, err
 	}
-	return []textFile{{contractFile, string(score) + "\n"}, {trainingFile, string(how) + "\n"}, {metricsFile, string(lines)}}, nil
+	return []textFile{{contractFile, string(score) + "\n"}, {trainingFile, string(how) + "\n"}, {rundir.MetricsFile, string(lines)}}, nil
 }
 
 // trainedNetwork is a model with what an earlier run trained.
@@ -124,17 +125,17 @@ func (r *Run) keepsContract(ctx context.Context, s program.Stage) error {
 	if err != nil {
 		return err
 	}
-	return then.check(*now)
+	return then.Check(*now)
 }
 
 // keptContract is the scoring contract that a model was trained under.
-func (r *Run) keptContract(m spec.Model) (*Contract, error) {
+func (r *Run) keptContract(m spec.Model) (*rundir.Contract, error) {
 	path := filepath.Join(r.leftBy(m), contractFile)
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, r.untrained()
 	}
-	var c Contract
+	var c rundir.Contract
 	if err == nil {
 		err = json.Unmarshal(text, &c)
 	}

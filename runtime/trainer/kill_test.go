@@ -13,6 +13,7 @@ import (
 
 	"github.com/rmc-lang/rmc/runtime/backend"
 	"github.com/rmc-lang/rmc/runtime/checkpoint"
+	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -62,7 +63,7 @@ func TestKillAndResume(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		grown(t, filepath.Join(dir, metricsFile), int64(400+random.IntN(2000)))
+		grown(t, filepath.Join(dir, rundir.MetricsFile), int64(400+random.IntN(2000)))
 		time.Sleep(time.Duration(random.IntN(20)) * time.Millisecond)
 		_ = cmd.Process.Kill()
 		if err := cmd.Wait(); err == nil {
@@ -163,7 +164,7 @@ func TestInterrupt(t *testing.T) {
 	execute(t, whole)
 	r := tinyRunOn(t, b, base, pairs, func(_ *spec.Model, _ *spec.Data, tr *spec.Train) { tr.Save = 100 })
 	ctx, cancel := context.WithCancel(context.Background())
-	r.OnStep = func(s Step) {
+	r.OnStep = func(s rundir.Step) {
 		if s.Step == 3 {
 			cancel()
 		}
@@ -171,7 +172,7 @@ func TestInterrupt(t *testing.T) {
 	if err := r.Execute(ctx); err == nil || ctx.Err() == nil {
 		t.Fatalf("err = %v", err)
 	}
-	r.OnStep, r.Resume, r.world = func(s Step) {
+	r.OnStep, r.Resume, r.world = func(s rundir.Step) {
 		if s.Step <= 3 {
 			t.Errorf("step %d was done again", s.Step)
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/judge"
 	"github.com/rmc-lang/rmc/runtime/program"
+	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -34,7 +35,7 @@ type judged struct {
 func (r *Run) labelFolder(name string) string { return filepath.Join(r.Dir, "labels", name) }
 
 // ask goes through a label stage, which asks a server or a model of the recipe.
-func (r *Run) ask(ctx context.Context, s program.Stage, done *Done) (err error) {
+func (r *Run) ask(ctx context.Context, s program.Stage, done *rundir.Done) (err error) {
 	if s.Label.Kind == "model" {
 		done.Pseudo, done.Reused, err = r.pseudo(ctx, s)
 		return err

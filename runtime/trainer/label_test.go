@@ -14,6 +14,7 @@ import (
 	"github.com/rmc-lang/rmc/conformance"
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/program"
+	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -95,7 +96,7 @@ func TestLabelStage(t *testing.T) {
 	if n := asked.Load(); n != 2*48 {
 		t.Errorf("%d questions, want each of 48 pairs in both orders", n)
 	}
-	rows, err := readLines[evaluated](filepath.Join(dir, evaluationFile))
+	rows, err := rundir.ReadLines[rundir.Evaluated](filepath.Join(dir, rundir.RowsFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +111,7 @@ func TestLabelStage(t *testing.T) {
 	if len(rows) != 36 {
 		t.Errorf("%d rows, want 36", len(rows))
 	}
-	rec, err := readRecord(dir)
+	rec, err := rundir.Read(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,11 +119,11 @@ func TestLabelStage(t *testing.T) {
 		t.Errorf("%+v", rec.Stages[0])
 	}
 	must(t, p, dir, "", "train", "--force")
-	if rec, err = readRecord(dir); err != nil || !rec.Stages[0].Reused || asked.Load() != 2*48 {
+	if rec, err = rundir.Read(dir); err != nil || !rec.Stages[0].Reused || asked.Load() != 2*48 {
 		t.Errorf("%v, %+v, %d questions in all", err, rec.Stages[0], asked.Load())
 	}
 	must(t, p, dir, "", "evaluate")
-	listed := map[string]DataRecord{}
+	listed := map[string]rundir.DataRecord{}
 	for _, d := range rec.Data {
 		listed[d.Name] = d
 	}

@@ -1,13 +1,9 @@
 package trainer
 
 import (
-	"bufio"
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,6 +12,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/measure"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/report"
+	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/suite"
 )
 
@@ -29,7 +26,7 @@ type reportCommand struct {
 // Run writes the page of whatever the run directory holds: an unfinished run
 // has curves too.
 func (c *reportCommand) Run(in *invocation) error {
-	rec, err := readRecord(in.dir)
+	rec, err := rundir.Read(in.dir)
 	if err != nil {
 		return err
 	}
@@ -46,7 +43,7 @@ func (c *reportCommand) Run(in *invocation) error {
 	}
 	path := c.Output
 	if path == "" {
-		path = filepath.Join(in.dir, reportFile)
+		path = filepath.Join(in.dir, rundir.ReportFile)
 	}
 	if err := disk.Write(path, html); err != nil {
 		return err
@@ -56,18 +53,18 @@ func (c *reportCommand) Run(in *invocation) error {
 }
 
 // page composes the page: results first, then how they came about.
-func (c *reportCommand) page(in *invocation, rec *Record) (report.Page, error) {
+func (c *reportCommand) page(in *invocation, rec *rundir.Record) (report.Page, error) {
 	status := rec.Status
 	if rec.StoppedAfter > 0 {
 		status = fmt.Sprintf("stopped after step %d by --steps", rec.StoppedAfter)
 	}
 	p := report.Page{Title: rec.Program, Subtitle: fmt.Sprintf("%s; started %s; backend %s, devices %d, CPUs %d, %s",
 		status, rec.Started.Format("2 January 2006 15:04 UTC"), rec.Device.Backend, rec.Device.Devices, rec.Device.CPUs, rec.Device.System)}
-	steps, err := readLines[map[string]any](filepath.Join(in.dir, metricsFile))
+	steps, err := rundir.ReadLines[map[string]any](filepath.Join(in.dir, rundir.MetricsFile))
 	if err != nil {
 		return p, err
 	}
-	rows, err := readLines[evaluated](filepath.Join(in.dir, evaluationFile))
+	rows, err := rundir.ReadLines[rundir.Evaluated](filepath.Join(in.dir, rundir.RowsFile))
 	if err != nil {
 		return p, err
 	}
@@ -92,36 +89,7 @@ func (c *reportCommand) page(in *invocation, rec *Record) (report.Page, error) {
 	return p, nil
 }
 
-// An evaluated is a line of evaluation.jsonl.
-type evaluated struct {
-	Stage string `json:"stage"`
-	measure.Scored
-}
-
-// readLines reads a file of JSON lines; a file that is not there has none.
-func readLines[T any](path string) ([]T, error) {
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	var out []T
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, maxLine)
-	for n := 1; lines.Scan(); n++ {
-		var v T
-		if err := json.Unmarshal(lines.Bytes(), &v); err != nil {
-			return nil, fmt.Errorf("%s:%d: %w", path, n, err)
-		}
-		out = append(out, v)
-	}
-	return out, lines.Err()
-}
-
-func resultSections(rec *Record) []report.Section {
+func resultSections(rec *rundir.Record) []report.Section {
 	pairs := report.Section{Title: "Result", Head: []string{"stage", "before", "after", "95 % interval", "the shorter one wins", "log loss", "correlation with length", "pairs", "ties"}}
 	rated := report.Section{Title: "Attributes", Text: "Against the ratings of rows that nothing was fitted on, unless the stage says train.",
 		Head: []string{"stage", "attribute", "rows", "MSE", "MSE of the mean", "R²", "Pearson", "95 % interval", "Spearman"}}
@@ -129,7 +97,7 @@ func resultSections(rec *Record) []report.Section {
 		Head: []string{"stage", "the one shown first wins", "the same in both orders", "pairs"}}
 	for _, r := range rec.Results {
 		if p := r.Positions; p != nil {
-			orders.Rows = append(orders.Rows, []string{r.Stage, share(p.First), share(p.Consistent), fmt.Sprint(p.Pairs)})
+			orders.Rows = append(orders.Rows, []string{r.Stage, measure.Share(p.First), measure.Share(p.Consistent), fmt.Sprint(p.Pairs)})
 		}
 		for _, a := range r.Attributes {
 			row := []string{r.Stage, a.Attribute, fmt.Sprint(a.Rows), fmt.Sprintf("%.4g", a.MSE), fmt.Sprintf("%.4g", a.MeanMSE)}
@@ -145,10 +113,10 @@ func resultSections(rec *Record) []report.Section {
 		}
 		before := "–"
 		if r.Before != nil {
-			before = share(r.Before.Accuracy)
+			before = measure.Share(r.Before.Accuracy)
 		}
-		pairs.Rows = append(pairs.Rows, []string{r.Stage, before, share(r.Accuracy), share(r.Interval[0]) + " to " + share(r.Interval[1]),
-			share(r.Shorter), fmt.Sprintf("%.3f", r.LogLoss), fmt.Sprintf("%+.3f", r.LengthCorrelation), fmt.Sprint(r.Pairs), r.TiesText()})
+		pairs.Rows = append(pairs.Rows, []string{r.Stage, before, measure.Share(r.Accuracy), measure.Share(r.Interval[0]) + " to " + measure.Share(r.Interval[1]),
+			measure.Share(r.Shorter), fmt.Sprintf("%.3f", r.LogLoss), fmt.Sprintf("%+.3f", r.LengthCorrelation), fmt.Sprint(r.Pairs), r.TiesText()})
 	}
 	if len(rec.Results) == 0 {
 		pairs.Text = "Nothing was evaluated yet."
@@ -235,7 +203,7 @@ func curveNames(steps []map[string]any) []string {
 	return append(names, slices.Compact(own)...)
 }
 
-func scoreSections(results []measure.Result, rows []evaluated) ([]report.Section, error) {
+func scoreSections(results []measure.Result, rows []rundir.Evaluated) ([]report.Section, error) {
 	s := report.Section{Title: "Scores"}
 	for _, r := range results {
 		if len(r.Attributes) > 0 || r.Marked != nil {
@@ -270,7 +238,7 @@ func scoreSections(results []measure.Result, rows []evaluated) ([]report.Section
 
 // dataSections tell where the rows are from and what became of them, filter by
 // filter.
-func dataSections(sets []DataRecord) ([]report.Section, error) {
+func dataSections(sets []rundir.DataRecord) ([]report.Section, error) {
 	from := report.Section{Title: "Data", Head: []string{"set", "source", "revision", "licence", "sha256"}}
 	s := report.Section{Title: "Rows", Head: []string{"set", "step", "rows before", "rows after", "why"}}
 	for _, d := range sets {
@@ -298,7 +266,7 @@ func dataSections(sets []DataRecord) ([]report.Section, error) {
 	return []report.Section{from, s}, nil
 }
 
-func contractSection(rec *Record) report.Section {
+func contractSection(rec *rundir.Record) report.Section {
 	s := report.Section{Title: "Scoring contract", Text: "With the weights, these decide a score."}
 	if rec.Contract == nil {
 		return s
@@ -329,7 +297,7 @@ func markedSections(results []measure.Result) ([]report.Section, error) {
 			for _, l := range m.Labels {
 				each = append(each, fmt.Sprintf("%s %.3f", l.Label, l.F1))
 			}
-			copy(row[1:], []string{share(m.Accuracy), share(m.Interval[0]) + " to " + share(m.Interval[1]), m.Commonest + " " + share(m.Majority),
+			copy(row[1:], []string{measure.Share(m.Accuracy), measure.Share(m.Interval[0]) + " to " + measure.Share(m.Interval[1]), m.Commonest + " " + measure.Share(m.Majority),
 				fmt.Sprintf("%.4f", m.LogLoss), fmt.Sprintf("%d in %d conversations", m.Places, m.Conversations), strings.Join(each, ", ")})
 			var bins []report.Bin
 			for _, b := range m.Calibration {
@@ -344,7 +312,7 @@ func markedSections(results []measure.Result) ([]report.Section, error) {
 		if o := m.Outcome; o != nil {
 			var best []string
 			for i, b := range o.BestOf {
-				best = append(best, fmt.Sprintf("%d: %s of %s", b.N, share(b.Value), share(o.PassAt[i].Value)))
+				best = append(best, fmt.Sprintf("%d: %s of %s", b.N, measure.Share(b.Value), measure.Share(o.PassAt[i].Value)))
 			}
 			row[7], row[8] = fmt.Sprintf("%.3f", o.AUC), strings.Join(best, ", ")
 		}
@@ -384,9 +352,9 @@ func suiteCells(l suite.Line, section, subset, weight string) []string {
 	}
 	var parts []string
 	for _, p := range l.Parts {
-		parts = append(parts, p.Name+" "+share(p.Value))
+		parts = append(parts, p.Name+" "+measure.Share(p.Value))
 	}
-	return []string{section, subset, weight, share(l.Value), share(l.Interval[0]) + " to " + share(l.Interval[1]), l.Method,
+	return []string{section, subset, weight, measure.Share(l.Value), measure.Share(l.Interval[0]) + " to " + measure.Share(l.Interval[1]), l.Method,
 		fmt.Sprint(l.Rows), fmt.Sprint(l.Ties), strings.Join(parts, ", ")}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/measure"
+	"github.com/rmc-lang/rmc/runtime/rundir"
 )
 
 // P8: what averaging over both orders hides is told beside the accuracy, in the summary
@@ -22,7 +23,7 @@ func TestP8PositionsAreTold(t *testing.T) {
 		t.Errorf("the summary of a score says\n%s", got)
 	}
 	var told []string
-	for _, section := range resultSections(&Record{Results: []measure.Result{compared, scored}}) {
+	for _, section := range resultSections(&rundir.Record{Results: []measure.Result{compared, scored}}) {
 		if section.Title == "Positions" {
 			for _, row := range section.Rows {
 				told = append(told, strings.Join(row, ", "))

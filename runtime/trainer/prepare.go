@@ -9,6 +9,7 @@ import (
 
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/program"
+	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/text"
 )
@@ -72,7 +73,7 @@ func (r *Run) withTemplate(ctx context.Context, t *text.Tokenizer, file string) 
 }
 
 // contract is all that decides the scores of m, given its weights.
-func (r *Run) contract(ctx context.Context, m spec.Model, d spec.Data) (*Contract, error) {
+func (r *Run) contract(ctx context.Context, m spec.Model, d spec.Data) (*rundir.Contract, error) {
 	reads, err := r.Program.Reads(m)
 	if err != nil {
 		return nil, err
@@ -82,17 +83,17 @@ func (r *Run) contract(ctx context.Context, m spec.Model, d spec.Data) (*Contrac
 		return nil, err
 	}
 	if m.Kind == "mlp" {
-		c.Networks = shapeText(m)
+		c.Networks = rundir.NetworkText(m)
 		if c.Fits, err = r.fitDigests(m.Name); err != nil {
 			return nil, err
 		}
 	}
-	sealed := c.seal()
+	sealed := c.Seal()
 	return &sealed, nil
 }
 
 // rewardContract is all that decides a reward, given the weights of its models.
-func (r *Run) rewardContract(ctx context.Context, reward program.Reward) (*Contract, error) {
+func (r *Run) rewardContract(ctx context.Context, reward program.Reward) (*rundir.Contract, error) {
 	d, reads, err := r.Program.RewardReads(reward)
 	if err != nil {
 		return nil, err
@@ -105,7 +106,7 @@ func (r *Run) rewardContract(ctx context.Context, reward program.Reward) (*Contr
 	for _, m := range reward.Models {
 		switch {
 		case m.Kind == "mlp":
-			shapes = append(shapes, shapeText(m))
+			shapes = append(shapes, rundir.NetworkText(m))
 		case m.Kind == "policy" && m.Name != reads.Name:
 			shapes = append(shapes, fmt.Sprintf("%s: base=%s layer=%d", m.Name, m.Base, m.Layer))
 		}
@@ -114,23 +115,23 @@ func (r *Run) rewardContract(ctx context.Context, reward program.Reward) (*Contr
 	if c.Fits, err = r.fitDigests(""); err != nil {
 		return nil, err
 	}
-	sealed := c.seal()
+	sealed := c.Seal()
 	return &sealed, nil
 }
 
 // contractOn is what a model whose tokens are read adds to a contract.
-func (r *Run) contractOn(ctx context.Context, m spec.Model, d spec.Data) (Contract, error) {
+func (r *Run) contractOn(ctx context.Context, m spec.Model, d spec.Data) (rundir.Contract, error) {
 	d, err := r.Program.First(d)
 	if err != nil {
-		return Contract{}, err
+		return rundir.Contract{}, err
 	}
-	c := newContract(m, d)
+	c := rundir.NewContract(m, d)
 	if d.Kind == "labels" {
 		if c.Labels, err = r.labelText(ctx, m, d); err != nil {
 			return c, err
 		}
 	}
-	if c.BaseSHA256, err = lockedDigest(r.Program.Lock, m.Base); err != nil || d.Format == "ids" {
+	if c.BaseSHA256, err = rundir.BaseDigest(r.Program.Lock, m.Base); err != nil || d.Format == "ids" {
 		return c, err
 	}
 	t, err := r.tokenizer(ctx, m)
@@ -198,7 +199,7 @@ func (r *Run) fitsOf(model string) ([]string, error) {
 
 // Contract is the scoring contract of the program's first reward, or, where it
 // has none, of the first model that it trains.
-func (r *Run) Contract() (*Contract, error) {
+func (r *Run) Contract() (*rundir.Contract, error) {
 	if len(r.Program.Rewards) > 0 {
 		return r.rewardContract(context.Background(), r.Program.Rewards[0])
 	}

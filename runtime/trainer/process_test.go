@@ -16,6 +16,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/measure"
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/program"
+	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -168,17 +169,17 @@ func TestLabelsOnThePage(t *testing.T) {
 		t.Error(told)
 	}
 	must(t, p, dir, "", "--backend", "go", "report")
-	page, err := os.ReadFile(filepath.Join(dir, reportFile))
+	page, err := os.ReadFile(filepath.Join(dir, rundir.ReportFile))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(string(page), "F1 of each") || strings.Contains(string(page), "the shorter one wins") {
 		t.Error("the page is not of labels")
 	}
-	rows, err := readLines[struct {
+	rows, err := rundir.ReadLines[struct {
 		Stage string
 		measure.Conversation
-	}](filepath.Join(dir, evaluationFile))
+	}](filepath.Join(dir, rundir.RowsFile))
 	if err != nil || len(rows) == 0 {
 		t.Fatal(len(rows), err)
 	}

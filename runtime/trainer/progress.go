@@ -11,6 +11,9 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
+
+	"github.com/rmc-lang/rmc/runtime/measure"
+	"github.com/rmc-lang/rmc/runtime/rundir"
 )
 
 // A progress shows the steps of a run: a bar on a terminal, plain lines
@@ -39,7 +42,7 @@ func (p *progress) note(text string) {
 
 // step shows one optimizer step. Plain lines come at the first step, the last,
 // and at most every five seconds.
-func (p *progress) step(s Step) {
+func (p *progress) step(s rundir.Step) {
 	if s.Stage != p.stage {
 		p.stage, p.began, p.first, p.bar = s.Stage, time.Now(), s.Step, nil
 		if p.isTTY {
@@ -69,15 +72,15 @@ func (p *progress) step(s Step) {
 
 // compared is how the sides of the pairs stand; "" where the model itself gives
 // them no scores, as a gate does not.
-func compared(s Step) string {
+func compared(s rundir.Step) string {
 	if math.IsNaN(s.Accuracy) {
 		return ""
 	}
-	return fmt.Sprintf("  accuracy %s  margin %+.3f", share(s.Accuracy), s.Margin)
+	return fmt.Sprintf("  accuracy %s  margin %+.3f", measure.Share(s.Accuracy), s.Margin)
 }
 
 // speed is how fast a step went.
-func speed(s Step) string {
+func speed(s rundir.Step) string {
 	if s.TokensPerSecond == 0 {
 		return fmt.Sprintf("%.0f %s/s", s.PairsPerSecond, s.Unit)
 	}
@@ -85,21 +88,13 @@ func speed(s Step) string {
 }
 
 // left is the time that the steps to come will take at the pace so far.
-func (p *progress) left(s Step) string {
+func (p *progress) left(s rundir.Step) string {
 	done := s.Step - p.first
 	if done < 1 || s.Step == s.Of {
 		return ""
 	}
 	each := time.Since(p.began) / time.Duration(done)
 	return "  " + (time.Duration(s.Of-s.Step) * each).Round(time.Second).String() + " left"
-}
-
-// share formats a proportion as per cent; "–" where there is none.
-func share(x float64) string {
-	if math.IsNaN(x) {
-		return "–"
-	}
-	return fmt.Sprintf("%.1f %%", 100*x)
 }
 
 func digits(n int) int { return len(fmt.Sprint(n)) }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/measure"
+	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -18,12 +19,12 @@ func TestProgressSaysWhatItCounts(t *testing.T) {
 	for kind, want := range map[string]string{"preference": "2.00 pairs/s  7 tokens/s", "labels": "2.00 rows/s  7 tokens/s", "ratings": "2.00 rows/s", "ranking": "2.00 rows/s"} {
 		var out bytes.Buffer
 		p := progress{out: &out}
-		p.step(Step{Stage: "train m on d", Step: 1, Of: 1, PairsPerSecond: 2, TokensPerSecond: 7, Unit: unitOf(spec.Data{Kind: kind})})
+		p.step(rundir.Step{Stage: "train m on d", Step: 1, Of: 1, PairsPerSecond: 2, TokensPerSecond: 7, Unit: unitOf(spec.Data{Kind: kind})})
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%s: %q lacks %q", kind, out.String(), want)
 		}
 	}
-	if got := speed(Step{PairsPerSecond: 3, Unit: "rows"}); got != "3 rows/s" {
+	if got := speed(rundir.Step{PairsPerSecond: 3, Unit: "rows"}); got != "3 rows/s" {
 		t.Errorf("without tokens it is %q", got)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/program"
+	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -22,35 +23,12 @@ import (
 // each, in the folder labels/NAME.
 const pseudoFile = "pseudo.jsonl"
 
-// A Pseudo is what a label stage of kind model came to (SSRM, He et al. 2024,
-// arXiv 2409.06903). Whether a judgement agrees with the side that the rows
-// themselves call better is for measuring alone.
-type Pseudo struct {
-	data.Yield
-	Scorer string  `json:"scorer"`
-	Keep   float64 `json:"keep"`
-	// Positions are of a policy, which is asked in both orders.
-	Positions *data.Positions `json:"positions,omitempty"`
-	Failed    int             `json:"failed,omitempty"` // pairs that could not be asked, which are not kept
-}
-
-// String is a line of it.
-func (p Pseudo) String() string {
-	n := max(1, p.Pairs)
-	line := fmt.Sprintf("%s is surer than %g of %d of %d pairs (%s), %d of them turned round; it agrees with the rows on %s of all and %s of those kept",
-		p.Scorer, p.Keep, p.Kept, p.Pairs, share(float64(p.Kept)/float64(n)), p.Swapped, share(float64(p.Agree)/float64(n)), share(float64(p.KeptAgree)/float64(max(1, p.Kept))))
-	if p.Positions != nil {
-		line += fmt.Sprintf("; the same in both orders %s", share(p.Positions.Consistent))
-	}
-	return line
-}
-
 // A pseudoLabels is preferencesFile of such a stage.
 type pseudoLabels struct {
-	Label       spec.Label   `json:"label"`
-	Inputs      string       `json:"inputs"` // digest of all that the labels depend on
-	Preferences map[int]int8 `json:"preferences"`
-	Summary     Pseudo       `json:"summary"`
+	Label       spec.Label    `json:"label"`
+	Inputs      string        `json:"inputs"` // digest of all that the labels depend on
+	Preferences map[int]int8  `json:"preferences"`
+	Summary     rundir.Pseudo `json:"summary"`
 }
 
 // A pseudoRow is a line of pseudoFile.
@@ -66,7 +44,7 @@ type pseudoRow struct {
 
 // pseudo has a model of the recipe, with the weights that it has by now, say which
 // side of each pair is better, and keeps what it is sure of.
-func (r *Run) pseudo(ctx context.Context, s program.Stage) (out *Pseudo, reused bool, err error) {
+func (r *Run) pseudo(ctx context.Context, s program.Stage) (out *rundir.Pseudo, reused bool, err error) {
 	m, err := r.Program.FindModel(s.Label.Scorer)
 	if err != nil {
 		return nil, false, err
@@ -153,10 +131,10 @@ func (r *Run) askedInputs(ctx context.Context, s program.Stage, m spec.Model, ro
 }
 
 // judge is the model's probabilities for all pairs, by row.
-func (r *Run) judge(ctx context.Context, s program.Stage, m spec.Model, texts map[int]data.Text) ([]data.Judgement, *Pseudo, error) {
+func (r *Run) judge(ctx context.Context, s program.Stage, m spec.Model, texts map[int]data.Text) ([]data.Judgement, *rundir.Pseudo, error) {
 	if m.Kind != "policy" {
 		judged, err := r.judgeByScores(ctx, s, m)
-		return judged, &Pseudo{}, err
+		return judged, &rundir.Pseudo{}, err
 	}
 	c, err := r.comparing(ctx, program.Reward{}, m, s.Label.Form)
 	if err != nil {
@@ -173,7 +151,7 @@ func (r *Run) judge(ctx context.Context, s program.Stage, m spec.Model, texts ma
 		return nil, nil, err
 	}
 	r.noteFailures(s, results)
-	out := &Pseudo{Positions: positions(results)}
+	out := &rundir.Pseudo{Positions: positions(results)}
 	judged := make([]data.Judgement, len(rows))
 	for i, result := range results {
 		judged[i] = data.Judgement{Row: rows[i], First: result.p[0], Second: result.p[1]}

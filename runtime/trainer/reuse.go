@@ -17,6 +17,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/program"
+	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -219,12 +220,12 @@ func (t *training) reuse(ctx context.Context) (*pastTraining, error) {
 		t.run.note(fmt.Sprintf("%s: %v", t.stage.Name(), err))
 		return nil, nil
 	}
-	lines, err := os.ReadFile(filepath.Join(folder, metricsFile))
+	lines, err := os.ReadFile(filepath.Join(folder, rundir.MetricsFile))
 	if err != nil {
 		return nil, err
 	}
 	t.run.note(t.stage.Name() + ": unchanged, kept")
-	return past, putMetrics(t.run.Dir, t.stage.Name(), lines)
+	return past, rundir.PutMetrics(t.run.Dir, t.stage.Name(), lines)
 }
 
 // located is where the model of a train stage lies: in its folder, or where a

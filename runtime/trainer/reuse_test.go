@@ -12,6 +12,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/network"
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/program"
+	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/terms"
 )
@@ -139,7 +140,7 @@ func TestBothTrainingsOfAModelAreKept(t *testing.T) {
 	}
 	// From the declared weights the second stage does not depend on the first, but
 	// for the seed of the head.
-	fromBase := func(change func(*spec.Train)) []Done {
+	fromBase := func(change func(*spec.Train)) []rundir.Done {
 		r := twice(t, base, pairs, 3e-2)
 		r.Dir, r.Program.Stages[1].Train.From = first.Dir, "base"
 		change(&r.Program.Stages[0].Train)
@@ -191,7 +192,7 @@ func TestDamagedModelIsTrainedAgain(t *testing.T) {
 	if !once() {
 		t.Error("what is whole is not reused")
 	}
-	for _, file := range []string{weightsFile, contractFile, trainingFile, metricsFile, digestFile} {
+	for _, file := range []string{weightsFile, contractFile, trainingFile, rundir.MetricsFile, digestFile} {
 		path := filepath.Join(r.Dir, "model", file)
 		text, err := os.ReadFile(path)
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rmc-lang/rmc/runtime/backend"
 	"github.com/rmc-lang/rmc/runtime/op"
+	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -159,7 +160,7 @@ func TestRolloutByAPolicy(t *testing.T) {
 	if len(rows) != 9 || good == 0 || bad == 0 || some == 0 {
 		t.Errorf("%d rows, %d good and %d bad steps, %d of them good by some completions", len(rows), good, bad, some)
 	}
-	rec, err := readRecord(dir)
+	rec, err := rundir.Read(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -271,7 +272,7 @@ func TestRolloutByATrainedPolicy(t *testing.T) {
 	train.Batch = 1
 	p.Stages = []Stage{Train(gen, labelled, train, rolledLoss("gen")), p.Stages[0]}
 	asked := func(dir string) int {
-		rec, err := readRecord(dir)
+		rec, err := rundir.Read(dir)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -342,7 +343,7 @@ func TestJudgementsByAPolicy(t *testing.T) {
 	p.Stages = []Stage{Label(label, prefs)}
 	dir := t.TempDir()
 	must(t, p, dir, "", "train")
-	rec, err := readRecord(dir)
+	rec, err := rundir.Read(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,9 +9,9 @@ import (
 
 	"github.com/rmc-lang/rmc/runtime/backend"
 	"github.com/rmc-lang/rmc/runtime/data"
-	"github.com/rmc-lang/rmc/runtime/judge"
 	"github.com/rmc-lang/rmc/runtime/measure"
 	"github.com/rmc-lang/rmc/runtime/program"
+	"github.com/rmc-lang/rmc/runtime/rundir"
 )
 
 // A Run is one execution of a program in its directory. The caller fills the
@@ -25,7 +25,7 @@ type Run struct {
 	Steps   int  // stop each train stage after so many optimizer steps; 0 is all
 
 	// OnStep is told of each optimizer step after its metrics were written; may be nil.
-	OnStep func(Step)
+	OnStep func(rundir.Step)
 	// OnNote is told, in one line, of what a user should know: a cache that was
 	// used, a checkpoint that was resumed, a stage that began; may be nil.
 	OnNote func(string)
@@ -37,40 +37,9 @@ type Run struct {
 	// Comparisons hold evaluations on the same rows against each other.
 	Comparisons []measure.Comparison
 	// Done lists the stages that were gone through, in program order.
-	Done []Done
+	Done []rundir.Done
 
 	world world
-}
-
-// A Step is what one optimizer step reports: one line of metrics.jsonl. Numbers
-// are means over the step's global batch.
-type Step struct {
-	Stage           string // Stage.Name
-	Step, Of        int    // Step counts from 1
-	Loss            float64
-	GradNorm        float64 // global norm before clipping
-	LR              float64
-	Accuracy        float64            // share of pairs with chosen above rejected; NaN where there are no pairs
-	Margin          float64            // chosen minus rejected
-	MeanReward      float64            // over every scored row
-	PairsPerSecond  float64            // examples, whatever they are
-	Unit            string             // what an example is: pairs, or rows
-	TokensPerSecond float64            // real tokens, no padding; 0 where the head reads hidden states computed before
-	Reports         map[string]float64 // of the objective
-	ValidationLoss  *float64           // over the rows kept apart; nil where it was not measured
-}
-
-// Done is a stage that was gone through.
-type Done struct {
-	Stage  string `json:"stage"`            // Stage.Name
-	Reused bool   `json:"reused,omitempty"` // what an earlier run kept was taken, for all that it depends on is the same
-	// Judged is of a label stage that asks a judge, Rollout of one that goes on from steps.
-	Judged  *judge.Summary        `json:"judged,omitempty"`
-	Rollout *judge.RolloutSummary `json:"rollout,omitempty"`
-	// Pseudo is of one that asks a model of the recipe which side is better, Filtered
-	// of one that leaves out what it judges right already.
-	Pseudo   *Pseudo   `json:"pseudo,omitempty"`
-	Filtered *Filtered `json:"filtered,omitempty"`
 }
 
 // Execute runs the stages of the program in order. An error names the stage;
@@ -84,7 +53,7 @@ func (r *Run) Execute(ctx context.Context) error {
 	}
 	for i, s := range r.Program.Stages {
 		var err error
-		done := Done{Stage: s.Name()}
+		done := rundir.Done{Stage: s.Name()}
 		switch s.Kind {
 		case "fit":
 			done.Reused, err = r.fit(ctx, s)
@@ -103,7 +72,7 @@ func (r *Run) Execute(ctx context.Context) error {
 		r.Done = append(r.Done, done)
 	}
 	r.Comparisons = measure.Comparisons(r.Results)
-	return r.orderMetrics()
+	return rundir.OrderMetrics(r.Dir, r.Program)
 }
 
 // measureBefore measures an untrained model for the evaluations that follow its

@@ -21,6 +21,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/model"
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/program"
+	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -124,7 +125,7 @@ func execute(t *testing.T, r *Run) {
 // losses reads metrics.jsonl, without what depends on the clock.
 func losses(t *testing.T, dir string) []map[string]any {
 	t.Helper()
-	f, err := os.Open(filepath.Join(dir, metricsFile))
+	f, err := os.Open(filepath.Join(dir, rundir.MetricsFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -345,7 +346,7 @@ func TestTwoTrainings(t *testing.T) {
 			execute(t, whole)
 			r := program()
 			ctx, cancel := context.WithCancel(context.Background())
-			r.OnStep = func(s Step) {
+			r.OnStep = func(s rundir.Step) {
 				if s.Stage == second.told && s.Step == 3 {
 					cancel()
 				}

@@ -17,6 +17,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/embed"
 	"github.com/rmc-lang/rmc/runtime/network"
 	"github.com/rmc-lang/rmc/runtime/pack"
+	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -86,7 +87,7 @@ func TestT18Shards(t *testing.T) {
 		t.Fatalf("%d files: too few chunks for shards", len(want))
 	}
 	dir := t.TempDir()
-	release, err := claim(dir) // a trainer is at work
+	release, err := rundir.Claim(dir) // a trainer is at work
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/pack"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/record"
+	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -262,7 +263,7 @@ func benchmarkLabels(b *testing.B, kind string) {
 		}
 	}
 	var seconds, cpu float64
-	r.OnStep = func(s Step) {
+	r.OnStep = func(s rundir.Step) {
 		if s.Step == 1 {
 			cpu = cpuSeconds()
 			return

@@ -18,6 +18,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/model"
 	"github.com/rmc-lang/rmc/runtime/network"
 	"github.com/rmc-lang/rmc/runtime/program"
+	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/safetensors"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/terms"
@@ -38,9 +39,9 @@ type training struct {
 	until      int              // the last step that is done: steps, or as many as the run is to do
 	at         checkpoint.Table // where the stage stands
 	kept       checkpoint.Folder
-	saved      int         // step of the last checkpoint; -1 when there is none
-	best       [][]byte    // the trained parameters of step at.Best; nil when there is none
-	metrics    *metricsLog // open while there are steps to do
+	saved      int                // step of the last checkpoint; -1 when there is none
+	best       [][]byte           // the trained parameters of step at.Best; nil when there is none
+	metrics    *rundir.MetricsLog // open while there are steps to do
 }
 
 // train runs a train stage: from the start, or from where its last checkpoint
@@ -71,10 +72,10 @@ func (r *Run) train(ctx context.Context, s program.Stage) (steps int, reused boo
 // loop does the optimizer steps that are left.
 func (t *training) loop(ctx context.Context) (err error) {
 	if t.at.Step < t.until {
-		if t.metrics, err = openMetrics(t.run.Dir, t.stage.Name(), t.at.Step); err != nil {
+		if t.metrics, err = rundir.OpenMetrics(t.run.Dir, t.stage.Name(), t.at.Step); err != nil {
 			return err
 		}
-		defer t.metrics.close()
+		defer t.metrics.Close()
 	}
 	for t.at.Step < t.until {
 		if ctx.Err() != nil {
@@ -227,13 +228,13 @@ func (t *training) tell(out *outcome, validation *float64, examples []data.Examp
 			through += tokensIn(e.Sequences)
 		}
 	}
-	s := Step{
+	s := rundir.Step{
 		Stage: t.stage.Name(), Step: t.at.Step, Of: t.steps, Loss: out.loss, GradNorm: out.norm,
 		LR: t.stage.Train.Rate(t.at.Step-1, t.steps), Reports: out.reports, ValidationLoss: validation,
 		PairsPerSecond: float64(len(examples)) / took.Seconds(), Unit: unitOf(t.stage.Data), TokensPerSecond: float64(through) / took.Seconds(),
 	}
 	s.Accuracy, s.Margin, s.MeanReward = summary(out.scores)
-	if err := t.metrics.append(s); err != nil {
+	if err := t.metrics.Append(s); err != nil {
 		return err
 	}
 	if t.run.OnStep != nil {
@@ -323,8 +324,8 @@ func (t *training) save() error {
 	if t.saved == t.at.Step {
 		return nil
 	}
-	if err := t.metrics.sync(); err != nil {
-		return fmt.Errorf("%s: %w", metricsFile, err)
+	if err := t.metrics.Sync(); err != nil {
+		return fmt.Errorf("%s: %w", rundir.MetricsFile, err)
 	}
 	if err := t.kept.Save(t.at, append(t.stepper.stored(), t.storedBest()...)); err != nil {
 		return err

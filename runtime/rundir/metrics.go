@@ -1,4 +1,4 @@
-package trainer
+package rundir
 
 import (
 	"bytes"
@@ -14,26 +14,27 @@ import (
 	"strings"
 
 	"github.com/rmc-lang/rmc/runtime/disk"
+	"github.com/rmc-lang/rmc/runtime/program"
 )
 
-// A metricsLog is metrics.jsonl: a line a step, each step once.
-type metricsLog struct{ file *os.File }
+// A MetricsLog is metrics.jsonl: a line a step, each step once.
+type MetricsLog struct{ file *os.File }
 
-// openMetrics opens the log of a run directory for the steps of a stage that come
+// OpenMetrics opens the log of a run directory for the steps of a stage that come
 // after those that are done: what a checkpoint knows of. Lines of steps that will
 // be done again go.
-func openMetrics(dir, stage string, done int) (*metricsLog, error) {
+func OpenMetrics(dir, stage string, done int) (*MetricsLog, error) {
 	err := editMetrics(dir, func(all []metricsLine) []metricsLine {
 		return slices.DeleteFunc(all, func(l metricsLine) bool { return l.Stage == stage && l.Step > done })
 	})
 	if err != nil {
-		return nil, fmt.Errorf("cutting %s to the steps that are kept: %w", metricsFile, err)
+		return nil, fmt.Errorf("cutting %s to the steps that are kept: %w", MetricsFile, err)
 	}
-	f, err := os.OpenFile(filepath.Join(dir, metricsFile), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+	f, err := os.OpenFile(filepath.Join(dir, MetricsFile), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, err
 	}
-	return &metricsLog{f}, nil
+	return &MetricsLog{f}, nil
 }
 
 // A metricsLine is one line of the log.
@@ -58,7 +59,7 @@ func metricsLines(text string) (all []metricsLine) {
 // editMetrics puts what edit makes of the lines of a log in their place, if that
 // is something else.
 func editMetrics(dir string, edit func([]metricsLine) []metricsLine) error {
-	path := filepath.Join(dir, metricsFile)
+	path := filepath.Join(dir, MetricsFile)
 	then, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -73,9 +74,9 @@ func editMetrics(dir string, edit func([]metricsLine) []metricsLine) error {
 	return disk.Write(path, []byte(now.String()))
 }
 
-// metricsOf is the lines of a stage.
-func metricsOf(dir, stage string) ([]byte, error) {
-	text, err := os.ReadFile(filepath.Join(dir, metricsFile))
+// MetricsOf is the lines of a stage.
+func MetricsOf(dir, stage string) ([]byte, error) {
+	text, err := os.ReadFile(filepath.Join(dir, MetricsFile))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -88,9 +89,9 @@ func metricsOf(dir, stage string) ([]byte, error) {
 	return out, nil
 }
 
-// putMetrics puts the lines of a stage in place of those that there are of it.
-func putMetrics(dir, stage string, lines []byte) error {
-	if there, err := metricsOf(dir, stage); err != nil || bytes.Equal(there, lines) {
+// PutMetrics puts the lines of a stage in place of those that there are of it.
+func PutMetrics(dir, stage string, lines []byte) error {
+	if there, err := MetricsOf(dir, stage); err != nil || bytes.Equal(there, lines) {
 		return err
 	}
 	return editMetrics(dir, func(all []metricsLine) []metricsLine {
@@ -99,26 +100,26 @@ func putMetrics(dir, stage string, lines []byte) error {
 	})
 }
 
-// orderMetrics leaves the lines of the program's stages, in its order.
-func (r *Run) orderMetrics() error {
+// OrderMetrics leaves the lines of a program's stages, in its order.
+func OrderMetrics(dir string, p program.Program) error {
 	at := map[string]int{}
-	for i, s := range r.Program.Stages {
+	for i, s := range p.Stages {
 		if s.Kind == "train" {
 			at[s.Name()] = i
 		}
 	}
-	return editMetrics(r.Dir, func(all []metricsLine) []metricsLine {
+	return editMetrics(dir, func(all []metricsLine) []metricsLine {
 		all = slices.DeleteFunc(all, func(l metricsLine) bool { _, ok := at[l.Stage]; return !ok })
 		slices.SortStableFunc(all, func(a, b metricsLine) int { return at[a.Stage] - at[b.Stage] })
 		return all
 	})
 }
 
-// append writes the line of one step.
-func (m *metricsLog) append(s Step) error {
+// Append writes the line of one step.
+func (m *MetricsLog) Append(s Step) error {
 	line, err := s.line()
 	if err != nil {
-		return fmt.Errorf("%s: step %d: %w", metricsFile, s.Step, err)
+		return fmt.Errorf("%s: step %d: %w", MetricsFile, s.Step, err)
 	}
 	if _, err := m.file.Write(line); err != nil {
 		return fmt.Errorf("step %d: %w", s.Step, err)
@@ -126,10 +127,11 @@ func (m *metricsLog) append(s Step) error {
 	return nil
 }
 
-// sync forces what was appended to the disk.
-func (m *metricsLog) sync() error { return m.file.Sync() }
+// Sync forces what was appended to the disk.
+func (m *MetricsLog) Sync() error { return m.file.Sync() }
 
-func (m *metricsLog) close() error { return m.file.Close() }
+// Close gives the file back.
+func (m *MetricsLog) Close() error { return m.file.Close() }
 
 // line is s as JSON: numbers in a fixed order, the objective's reports last.
 // What is not a number is null. A report of the objective that is called like
@@ -173,4 +175,22 @@ func number(x float64) string {
 	}
 	text, _ := json.Marshal(x) // of a finite number
 	return string(text)
+}
+
+// A Step is what one optimizer step reports: one line of metrics.jsonl. Numbers
+// are means over the step's global batch.
+type Step struct {
+	Stage           string // Stage.Name
+	Step, Of        int    // Step counts from 1
+	Loss            float64
+	GradNorm        float64 // global norm before clipping
+	LR              float64
+	Accuracy        float64            // share of pairs with chosen above rejected; NaN where there are no pairs
+	Margin          float64            // chosen minus rejected
+	MeanReward      float64            // over every scored row
+	PairsPerSecond  float64            // examples, whatever they are
+	Unit            string             // what an example is: pairs, or rows
+	TokensPerSecond float64            // real tokens, no padding; 0 where the head reads hidden states computed before
+	Reports         map[string]float64 // of the objective
+	ValidationLoss  *float64           // over the rows kept apart; nil where it was not measured
 }

@@ -1,4 +1,4 @@
-package trainer
+package rundir
 
 import (
 	"bufio"
@@ -13,15 +13,15 @@ func TestMetricsAreCutToTheCheckpoint(t *testing.T) {
 	dir := t.TempDir()
 	const stage = "train rm on prefs"
 	other := []byte(`{"stage":"train gate on prefs","step":7}` + "\n")
-	if err := putMetrics(dir, "train gate on prefs", other); err != nil {
+	if err := PutMetrics(dir, "train gate on prefs", other); err != nil {
 		t.Fatal(err)
 	}
-	m, err := openMetrics(dir, stage, 0)
+	m, err := OpenMetrics(dir, stage, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for step := 1; step <= 3; step++ {
-		if err := m.append(Step{Stage: stage, Step: step, Of: 9, Loss: 0.5, Accuracy: math.NaN()}); err != nil {
+		if err := m.Append(Step{Stage: stage, Step: step, Of: 9, Loss: 0.5, Accuracy: math.NaN()}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -29,17 +29,17 @@ func TestMetricsAreCutToTheCheckpoint(t *testing.T) {
 	if _, err := m.file.WriteString(`{"stage":"train rm`); err != nil {
 		t.Fatal(err)
 	}
-	m.close()
-	if m, err = openMetrics(dir, stage, 2); err != nil {
+	m.Close()
+	if m, err = OpenMetrics(dir, stage, 2); err != nil {
 		t.Fatal(err)
 	}
 	for step := 3; step <= 4; step++ {
-		if err := m.append(Step{Stage: stage, Step: step, Reports: map[string]float64{"accuracy": 1, "confident": 0.25}}); err != nil {
+		if err := m.Append(Step{Stage: stage, Step: step, Reports: map[string]float64{"accuracy": 1, "confident": 0.25}}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	m.close()
-	f, err := os.Open(filepath.Join(dir, metricsFile))
+	m.Close()
+	f, err := os.Open(filepath.Join(dir, MetricsFile))
 	if err != nil {
 		t.Fatal(err)
 	}

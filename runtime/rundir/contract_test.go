@@ -1,4 +1,4 @@
-package trainer
+package rundir
 
 import (
 	"strings"
@@ -10,15 +10,15 @@ import (
 func TestContractNamesTheFieldThatDiffers(t *testing.T) {
 	m := spec.Model{Base: "file:m", DType: "float32", Head: spec.Head{Kind: "linear", Outputs: 1, Read: "last_token", Layer: -1}}
 	d := spec.Data{MaxLength: 512, OverLength: "drop"}
-	then := newContract(m, d).seal()
+	then := NewContract(m, d).Seal()
 	if len(then.Hash) != 64 {
 		t.Errorf("contract = %+v", then)
 	}
-	if err := then.check(newContract(m, d).seal()); err != nil {
+	if err := then.Check(NewContract(m, d).Seal()); err != nil {
 		t.Errorf("equal contracts: %v", err)
 	}
 	d.MaxLength, m.Head.Layer = 256, 4
-	err := then.check(newContract(m, d).seal())
+	err := then.Check(NewContract(m, d).Seal())
 	if err == nil {
 		t.Fatal("a shorter max_length went unnoticed")
 	}
@@ -40,13 +40,13 @@ func TestLockedDigest(t *testing.T) {
 		"model hf:o/n@v/config.json sha256:" + a + " 1\nmodel hf:o/n@v/model.safetensors sha256:" + b + " 1\n"
 	for base, want := range map[string]string{
 		"file:m": a, "file:mm/x": b, "file:nothing": "",
-		"hf:o/n": hash(a + " hf:o/n@v/config.json\n" + b + " hf:o/n@v/model.safetensors\n"),
+		"hf:o/n": digest(a + " hf:o/n@v/config.json\n" + b + " hf:o/n@v/model.safetensors\n"),
 	} {
-		if got, err := lockedDigest(text, base); err != nil || got != want {
+		if got, err := BaseDigest(text, base); err != nil || got != want {
 			t.Errorf("%s is locked as %q, %v; want %q", base, got, err, want)
 		}
 	}
-	if _, err := lockedDigest("model file:m sha256:abc 3\n", "file:m"); err == nil || !strings.Contains(err.Error(), "rmc.lock:1") {
+	if _, err := BaseDigest("model file:m sha256:abc 3\n", "file:m"); err == nil || !strings.Contains(err.Error(), "rmc.lock:1") {
 		t.Errorf("a broken lock: %v", err)
 	}
 }

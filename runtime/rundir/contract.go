@@ -1,4 +1,4 @@
-package trainer
+package rundir
 
 import (
 	"encoding/json"
@@ -34,9 +34,9 @@ type Contract struct {
 	Hash       string `json:"hash"`               // sha256 over the fields above
 }
 
-// newContract fills what the recipe says; the caller adds what its lock and the
+// NewContract fills what the recipe says; the caller adds what its lock and the
 // tokenizer say and then seals it.
-func newContract(m spec.Model, d spec.Data) Contract {
+func NewContract(m spec.Model, d spec.Data) Contract {
 	h := m.Head
 	c := Contract{
 		Base: m.Base, MaxLength: d.MaxLength, OverLength: d.OverLength, DType: m.DType,
@@ -52,25 +52,25 @@ func newContract(m spec.Model, d spec.Data) Contract {
 	return c
 }
 
-// shapeText says what decides the outputs of a network besides its weights.
-func shapeText(m spec.Model) string {
+// NetworkText says what decides the outputs of a network besides its weights.
+func NetworkText(m spec.Model) string {
 	return fmt.Sprintf("%s: input=%s hidden=%v activation=%s bias=%t outputs=%d", m.Name, m.Input, m.Hidden, m.Activation, m.Bias, m.Outputs)
 }
 
-// seal computes the hash.
-func (c Contract) seal() Contract {
+// Seal computes the hash.
+func (c Contract) Seal() Contract {
 	c.Hash = ""
 	text, err := json.Marshal(c)
 	if err != nil {
 		panic(err) // strings and numbers always marshal
 	}
-	c.Hash = hash(string(text))
+	c.Hash = digest(string(text))
 	return c
 }
 
-// check compares the contract under which weights were trained with the one at
+// Check compares the contract under which weights were trained with the one at
 // hand. The error names every field that differs.
-func (c Contract) check(now Contract) error {
+func (c Contract) Check(now Contract) error {
 	if c.Hash == now.Hash {
 		return nil
 	}
@@ -92,9 +92,9 @@ func quoted(x any) string {
 	return fmt.Sprint(x)
 }
 
-// lockedDigest is one digest of the files that a lock pins for a model's base:
+// BaseDigest is one digest of the files that a lock pins for a model's base:
 // the file's own where it is one; "" without a lock.
-func lockedDigest(text, base string) (string, error) {
+func BaseDigest(text, base string) (string, error) {
 	locked, err := lock.Read(text)
 	if err != nil {
 		return "", err
@@ -114,5 +114,5 @@ func lockedDigest(text, base string) (string, error) {
 	if len(files) == 0 {
 		return "", nil
 	}
-	return hash(all.String()), nil
+	return digest(all.String()), nil
 }

@@ -1,7 +1,8 @@
-package trainer
+// Package rundir is what a run directory tells of its run: the record, a line for
+// each step, a line for each evaluated row, and the scoring contract.
+package rundir
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -79,9 +80,9 @@ type DataRecord struct {
 // lengthsKept bounds how many lengths a record keeps: enough for a histogram.
 const lengthsKept = 1000
 
-// dataRecord condenses the statistics of a data set.
-func (r *Run) dataRecord(name string) DataRecord {
-	s := r.Stats[name]
+// NewDataRecord condenses what became of the rows of a data set of the program.
+// Its revision and digest are for the caller to add, who has the file.
+func NewDataRecord(p program.Program, name string, s data.Stats) DataRecord {
 	lengths := slices.Sorted(slices.Values(s.Lengths))
 	if len(lengths) > lengthsKept {
 		spaced := make([]int, lengthsKept)
@@ -94,7 +95,7 @@ func (r *Run) dataRecord(name string) DataRecord {
 		Name: name, Format: s.Format, Decided: s.Decided, Read: s.Read, Filters: s.Filters, Kept: s.Kept, Train: s.Train,
 		Holdout: s.Holdout, Prompts: s.Prompts, InBoth: s.InBoth, Tokens: int(s.TokensAfter), MaxLength: s.MaxLength, Lengths: lengths,
 	}
-	for _, stage := range r.Program.Stages {
+	for _, stage := range p.Stages {
 		if stage.Kind == "label" && stage.Label.Name == name {
 			rec.Judged = stage.Label.Model
 		}
@@ -102,37 +103,32 @@ func (r *Run) dataRecord(name string) DataRecord {
 			rec.Source, rec.Licence = d.Source, d.Licence
 		}
 	}
-	if local, ok := r.world.sources["data "+rec.Source]; ok {
-		rec.Revision = local.Revision
-		if len(local.Files) == 1 {
-			rec.SHA256 = local.Files[0].SHA256
-		}
-	}
 	return rec
 }
 
-// The files of a run directory that the command line writes; the training core
-// owns the rest (architecture.md, "The run directory").
+// The files of a run directory that tell of the run. Besides them it has what the
+// stages came to: checkpoint, model, fits, stages, labels.
 const (
-	recordFile     = "run.json"
-	metricsFile    = "metrics.jsonl"
-	evaluationFile = "evaluation.jsonl"
-	reportFile     = "report.html"
+	recordFile  = "run.json"
+	MetricsFile = "metrics.jsonl"    // a line a step
+	RowsFile    = "evaluation.jsonl" // a line for each evaluated row
+	ReportFile  = "report.html"      // the page, where one was drawn
 )
 
-// newRecord describes a run that is about to begin.
-func newRecord(r *Run) *Record {
+// New describes a run of a program that is about to begin on a backend of a kind,
+// xla or go, with a plugin or none.
+func New(p program.Program, backend, plugin string) *Record {
 	rec := &Record{
-		Program: r.Program.Name, Status: "running",
-		Recipe: r.Program.Recipe, RecipeSHA256: hash(r.Program.Recipe), Lock: r.Program.Lock,
-		Overrides: append([]string{}, r.Program.Overrides...), Seeds: map[string]int{}, Versions: versions(),
+		Program: p.Name, Status: "running",
+		Recipe: p.Recipe, RecipeSHA256: digest(p.Recipe), Lock: p.Lock,
+		Overrides: append([]string{}, p.Overrides...), Seeds: map[string]int{}, Versions: versions(),
 		Device: Device{
-			Backend: r.Backend.Kind, Plugin: r.Backend.Plugin, Devices: max(1, r.Program.Mesh.Devices),
+			Backend: backend, Plugin: plugin, Devices: max(1, p.Mesh.Devices),
 			CPUs: runtime.NumCPU(), System: runtime.GOOS + "/" + runtime.GOARCH,
 		},
 		Started: time.Now().UTC().Truncate(time.Second),
 	}
-	for _, s := range r.Program.Stages {
+	for _, s := range p.Stages {
 		if s.Kind == "train" {
 			rec.Seeds[s.Name()] = s.Train.Seed
 		}
@@ -140,14 +136,14 @@ func newRecord(r *Run) *Record {
 	return rec
 }
 
-// differs says in which parts the run on record is not the program at hand; ""
+// Differs says in which parts the run on record is not the program at hand; ""
 // when they are the same experiment.
-func (rec *Record) differs(p program.Program) string {
+func (rec *Record) Differs(p program.Program) string {
 	var parts []string
 	if rec.Program != p.Name {
 		parts = append(parts, fmt.Sprintf("program (%s then, %s now)", rec.Program, p.Name))
 	}
-	if rec.RecipeSHA256 != hash(p.Recipe) {
+	if rec.RecipeSHA256 != digest(p.Recipe) {
 		parts = append(parts, "recipe")
 	}
 	if rec.Lock != p.Lock {
@@ -157,11 +153,6 @@ func (rec *Record) differs(p program.Program) string {
 		parts = append(parts, fmt.Sprintf("overrides (%q then, %q now)", rec.Overrides, p.Overrides))
 	}
 	return strings.Join(parts, ", ")
-}
-
-func hash(text string) string {
-	sum := sha256.Sum256([]byte(text))
-	return hex.EncodeToString(sum[:])
 }
 
 // versions lists what was linked: Go and the modules that decide numbers.
@@ -180,8 +171,8 @@ func versions() map[string]string {
 	return v
 }
 
-// readRecord returns the record in dir, or nil when there has been no run.
-func readRecord(dir string) (*Record, error) {
+// Read returns the record in dir, or nil when there has been no run.
+func Read(dir string) (*Record, error) {
 	path := filepath.Join(dir, recordFile)
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -197,7 +188,8 @@ func readRecord(dir string) (*Record, error) {
 	return &rec, nil
 }
 
-func (rec *Record) write(dir string) error {
+// Write puts the record in dir, whole or not at all.
+func (rec *Record) Write(dir string) error {
 	text, err := json.MarshalIndent(rec, "", "  ")
 	if err != nil {
 		return fmt.Errorf("%s: %w", recordFile, err)
@@ -205,9 +197,9 @@ func (rec *Record) write(dir string) error {
 	return disk.Write(filepath.Join(dir, recordFile), append(text, '\n'))
 }
 
-// claim takes the run directory for this process, creating it, and returns how
+// Claim takes the run directory for this process, creating it, and returns how
 // to give it back. Two trainers in one directory would overwrite each other.
-func claim(dir string) (release func(), err error) {
+func Claim(dir string) (release func(), err error) {
 	release, held, err := disk.TryLock(filepath.Join(dir, ".lock"))
 	if err != nil {
 		return nil, fmt.Errorf("the run directory %s cannot be used: %w; name another with --out", dir, err)
@@ -218,47 +210,13 @@ func claim(dir string) (release func(), err error) {
 	return release, nil
 }
 
-// A decision is what to do with a run directory.
-type decision int
-
-const (
-	begin   decision = iota // run all stages, and keep what they would compute again
-	change                  // likewise, if nothing of the finished run that is there is lost
-	goOn                    // train on from the last checkpoint
-	present                 // the very run is finished: show it
-)
-
-// decide looks at what a directory holds and keeps finished and unfinished
-// work from being overwritten unasked.
-func (c *trainCommand) decide(rec *Record, p program.Program, dir string) (decision, error) {
-	if rec == nil || c.Force || c.Anew {
-		return begin, nil
-	}
-	differs, finished := rec.differs(p), rec.Status == "finished"
-	switch {
-	case finished && rec.Program != p.Name:
-		return begin, fmt.Errorf("%s holds a finished run that differs in %s; --out DIR keeps it and trains elsewhere, --force overwrites it", dir, differs)
-	case finished && differs != "":
-		return change, nil
-	case finished && (rec.StoppedAfter == 0 || rec.StoppedAfter == c.Steps):
-		return present, nil
-	case !c.Resume && finished:
-		return begin, fmt.Errorf("%s holds a run that --steps ended after step %d; --resume goes on from there, --force starts over", dir, rec.StoppedAfter)
-	case !c.Resume:
-		return begin, fmt.Errorf("%s holds a run that did not finish (%s); --resume goes on where it stopped, --force starts over", dir, rec.Status)
-	case differs != "":
-		return begin, fmt.Errorf("%s cannot be resumed, it differs in %s; --force starts over, and keeps the stages that were done and are unchanged", dir, differs)
-	}
-	return goOn, nil
-}
-
-// clear removes what a run wrote of itself, and nothing else that may lie in its
+// Clear removes what a run wrote of itself, and nothing else that may lie in its
 // folder. What stages came to stays, for it is found by content: unless the run
 // is to be done anew, when only hidden states and a judge's answers do.
-func clear(dir string, anew bool) error {
-	names := []string{recordFile, evaluationFile, reportFile}
+func Clear(dir string, anew bool) error {
+	names := []string{recordFile, RowsFile, ReportFile}
 	if anew {
-		names = append(names, metricsFile, "checkpoint", "model", "fits")
+		names = append(names, MetricsFile, "checkpoint", "model", "fits")
 		earlier, err := filepath.Glob(filepath.Join(dir, "stages", "train-*"))
 		if err != nil {
 			return err
@@ -275,30 +233,7 @@ func clear(dir string, anew bool) error {
 	return nil
 }
 
-// writeRows writes one line per evaluated pair or conversation, for the report and
-// for whoever wants to look at single ones.
-func writeRows(dir string, results []measure.Result) error {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	for _, res := range results {
-		for _, row := range res.Rows {
-			line := struct {
-				Stage string `json:"stage"`
-				measure.Scored
-			}{res.Stage, row}
-			if err := enc.Encode(line); err != nil {
-				return fmt.Errorf("%s: %w", evaluationFile, err)
-			}
-		}
-		for _, row := range res.Conversations {
-			line := struct {
-				Stage string `json:"stage"`
-				measure.Conversation
-			}{res.Stage, row}
-			if err := enc.Encode(line); err != nil {
-				return fmt.Errorf("%s: %w", evaluationFile, err)
-			}
-		}
-	}
-	return disk.Write(filepath.Join(dir, evaluationFile), b.Bytes())
+func digest(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
 }
