@@ -87,7 +87,8 @@ func TestPairwiseRoundsInPureGo(t *testing.T) {
 		Stages []struct {
 			Stage  string `json:"stage"`
 			Pseudo *struct {
-				Pairs, Kept, Agree, KeptAgree int
+				Pairs, Kept, Agree int
+				KeptAgree          int `json:"kept_agree"`
 			} `json:"pseudo"`
 			Filtered *struct {
 				Made, Hard int

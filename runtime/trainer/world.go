@@ -118,8 +118,11 @@ func (r *Run) set(ctx context.Context, m spec.Model, d spec.Data) (*data.Set, er
 }
 
 // noteFilters says what was left out of a data set, once for all models of one
-// tokenizer and template.
+// tokenizer and template. A union leaves nothing out; its parts have said theirs.
 func (r *Run) noteFilters(ctx context.Context, m spec.Model, d spec.Data, set *data.Set) error {
+	if d.From.Kind == "union" {
+		return nil
+	}
 	key := d.Name
 	if d.Format != "ids" && len(set.Stats.Filters) > 0 {
 		t, err := r.tokenizer(ctx, m)
