@@ -3,7 +3,6 @@ package trainer
 import (
 	"context"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -72,15 +71,6 @@ func (r *Run) readsFresh(d spec.Data, fresh map[string]bool, names ...string) st
 	return ""
 }
 
-// names lists what an objective reads besides the model that is trained.
-func (a *aside) names() []string {
-	all := slices.Sorted(maps.Keys(a.fits))
-	for _, n := range a.networks {
-		all = append(all, n.Model.Name)
-	}
-	return all
-}
-
 func (r *Run) fitChanged(ctx context.Context, s program.Stage, fresh map[string]bool) (*stale, error) {
 	_, err := os.Stat(r.fitFolder(s.Fit.Name))
 	p := &stale{loses: err == nil}
@@ -128,7 +118,7 @@ func (r *Run) trainChanged(ctx context.Context, s program.Stage, fresh map[strin
 	case past == nil:
 		p.why = "it is new"
 	default:
-		if p.why = r.readsFresh(s.Data, fresh, t.aside.names()...); p.why == "" && past.Key != t.key() {
+		if p.why = r.readsFresh(s.Data, fresh, t.aside.Names()...); p.why == "" && past.Key != t.key() {
 			p.why = past.differs(t)
 		}
 	}

@@ -247,7 +247,7 @@ func TestA10BestStepIsKept(t *testing.T) {
 	// The loss that chose them is the loss that they have.
 	s := whole.Program.Stages[0]
 	tr := started(t, whole, s)
-	if got, err := tr.stepper.measure(tr.validation); err != nil || math.Abs(got-lowest) > 1e-6 {
+	if got, err := tr.stepper.Measure(tr.validation); err != nil || math.Abs(got-lowest) > 1e-6 {
 		t.Errorf("the model kept has a loss of %v, want %v: %v", got, lowest, err)
 	}
 	for _, e := range tr.validation {
@@ -293,7 +293,7 @@ func TestValidationHasNoDropout(t *testing.T) {
 		r.Program.Stages = r.Program.Stages[:2]
 		execute(t, r)
 		tr := started(t, r, s)
-		loss, err := tr.stepper.measure(tr.validation)
+		loss, err := tr.stepper.Measure(tr.validation)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -315,7 +315,7 @@ func TestValidationIsOfAllRows(t *testing.T) {
 			s := r.Program.Stages[0]
 			s.Train.Batch, s.Train.Validate = c[0], spec.Split{Kind: "holdout", Fraction: 0.5, By: "row"}
 			tr := started(t, r, s)
-			got, err := tr.stepper.measure(tr.validation)
+			got, err := tr.stepper.Measure(tr.validation)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/rmc-lang/rmc/conformance"
@@ -21,6 +20,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/model"
 	"github.com/rmc-lang/rmc/runtime/network"
 	"github.com/rmc-lang/rmc/runtime/op"
+	"github.com/rmc-lang/rmc/runtime/optim"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/record"
 	"github.com/rmc-lang/rmc/runtime/spec"
@@ -190,55 +190,34 @@ func (ref torchLabels) followed(t *testing.T, b *backend.Backend, run torchRun, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	besides := &aside{}
-	if run.Loss == "dpo" {
+	open := optim.Opener{Network: func(string) (*network.Network, error) {
 		reference := m
 		reference.Name = "ref"
-		frozen, err := network.Open(l, reference, path, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		besides.networks = append(besides.networks, frozen)
-	}
+		return network.Open(l, reference, path, 0)
+	}}
 	adapters(t, net)
 	stage := program.Train(m, spec.Data{Name: "conversations"}, tr, objective)
 	c, err := network.NewCutter(tr, stage.Data, set.Width, set.Train, l.FSDP)
 	if err != nil {
 		t.Fatal(err)
 	}
-	besides.whole = indivisible(t, b, terms.ShapeOf(set, m), net, objective)
-	st, err := newStepper(stage, net, besides, network.Tokens{Network: net, Cutter: c, Reads: network.SitesOf(set, m)}, terms.ShapeOf(set, m), c.Accumulates())
+	besides, err := optim.AsideOf(stage, net, terms.ShapeOf(set, m), net.Decoder.Config.Hidden, open)
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := optim.New(stage, net, besides, network.Tokens{Network: net, Cutter: c, Reads: network.SitesOf(set, m)}, terms.ShapeOf(set, m), c.Accumulates())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for step := range steps {
 		at := step * 4 % len(set.Train)
-		out, err := st.step(set.Train[at:at+4], step, ratesAt(tr, step, 12))
+		out, err := st.Step(set.Train[at:at+4], step, 12)
 		if err != nil {
 			t.Fatal(err)
 		}
-		losses, norms = append(losses, out.loss), append(norms, out.norm)
+		losses, norms = append(losses, out.Loss), append(norms, out.Norm)
 	}
 	return losses, norms
-}
-
-// indivisible reports whether the losses of micro-batches do not add up.
-func indivisible(t *testing.T, b *backend.Backend, s terms.Shape, n *network.Network, objective func(*op.Batch) op.Objective) bool {
-	t.Helper()
-	g := graph.NewGraph(b.Backend, "indivisible")
-	defer g.Finalize()
-	micro := s.Blank(g, 2)
-	hidden := func() *graph.Node { return graph.Zeros(g, float32s(s.States(2, n.Decoder.Config.Hidden))) }
-	r := s.Reading(micro, hidden())
-	r.Network = func(string) (*network.Network, model.Params) {
-		return n, func(name string) *graph.Node { return n.Blank(g, name) }
-	}
-	r.Of = func(name string) (map[string]*graph.Node, bool) {
-		return s.ByView(micro, hidden()), name != n.Model.Name
-	}
-	batch := op.NewBatch(s.Inputs(micro, r))
-	batch.Share(objective(batch).Loss)
-	return batch.Indivisible()
 }
 
 // adapters begin as the reference's.

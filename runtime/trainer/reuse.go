@@ -16,6 +16,7 @@ import (
 
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/disk"
+	"github.com/rmc-lang/rmc/runtime/optim"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/spec"
@@ -68,7 +69,7 @@ func (t *training) key() string {
 // decide fills in what decides the training besides the values of its recipe.
 func (t *training) decide(ctx context.Context) error {
 	fields := t.at.Fields
-	fields["data"], fields["model"], fields["train.objective"] = rowsDigest(t.set), t.net.Digest, t.aside.objective
+	fields["data"], fields["model"], fields["train.objective"] = rowsDigest(t.set), t.net.Digest, t.aside.Objective
 	reads, err := t.run.Program.Reads(t.stage.Model)
 	if err != nil {
 		return err
@@ -77,10 +78,14 @@ func (t *training) decide(ctx context.Context) error {
 		program.Fields(fields, "encoder", reflect.ValueOf(reads))
 	}
 	t.run.world.read(t.stage.Model.Name, t.aside)
-	for name, f := range t.aside.fits {
+	for _, name := range t.aside.Fits() {
+		f, err := t.run.fitted(name)
+		if err != nil {
+			return err
+		}
 		fields["fit."+name] = f.digest
 	}
-	for _, n := range t.aside.networks {
+	for _, n := range t.aside.Networks {
 		program.Fields(fields, "reads."+n.Model.Name, reflect.ValueOf(n.Model))
 		if fields["weights."+n.Model.Name], err = t.run.weightsDigest(n); err != nil {
 			return err
@@ -101,11 +106,11 @@ func (t *training) decide(ctx context.Context) error {
 }
 
 // read notes which fits the training of a model reads.
-func (w *world) read(model string, a *aside) {
+func (w *world) read(model string, a *optim.Aside) {
 	if w.readFits == nil {
 		w.readFits = map[string][]string{}
 	}
-	w.readFits[model] = slices.Sorted(maps.Keys(a.fits))
+	w.readFits[model] = a.Fits()
 }
 
 // rowsDigest is a digest of the rows that are trained on and of what a training

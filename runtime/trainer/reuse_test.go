@@ -31,7 +31,7 @@ func graphOf(t *testing.T, r *Run, objective func(*op.Batch) op.Objective) strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	return a.objective
+	return a.Objective
 }
 
 // The digest of an objective is a function of what it computes: of no name, no

@@ -20,6 +20,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/measure"
 	"github.com/rmc-lang/rmc/runtime/model"
 	"github.com/rmc-lang/rmc/runtime/op"
+	"github.com/rmc-lang/rmc/runtime/optim"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/spec"
@@ -538,11 +539,11 @@ func TestMeshThatCannotBe(t *testing.T) {
 // a column that is beyond them.
 func TestNoNumberNamesRowAndColumn(t *testing.T) {
 	tr := &training{set: &data.Set{Columns: []string{"margin"}}, stage: program.Stage{Data: spec.Data{Name: "prefs"}}, saved: -1, steps: 9}
-	out := &outcome{loss: math.Inf(1)}
+	out := &optim.Outcome{Loss: math.Inf(1)}
 	var examples []data.Example
 	for row := range 20 {
 		examples = append(examples, data.Example{Row: row, Columns: []float32{1}})
-		out.scores, out.shares = append(out.scores, rowScores{0, 1}), append(out.shares, math.Inf(1))
+		out.Scores, out.Shares = append(out.Scores, []float64{0, 1}), append(out.Shares, math.Inf(1))
 	}
 	examples[4].Columns[0] = 3e38
 	err := tr.finite(out, examples)

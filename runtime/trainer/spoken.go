@@ -91,11 +91,11 @@ func (s *spoken) discover() (err error) {
 		}
 	}()
 	const rows, places = 2, 2
-	s.graph(Ones(g, float32s([]int{rows})), Ones(g, float32s([]int{rows, places})), Ones(g, float32s([]int{rows})), func(what terms.Given) *Node {
+	s.graph(Ones(g, shapes.Make(dtypes.Float32, rows)), Ones(g, shapes.Make(dtypes.Float32, rows, places)), Ones(g, shapes.Make(dtypes.Float32, rows)), func(what terms.Given) *Node {
 		if !slices.Contains(s.reads, what) {
 			s.reads = append(s.reads, what)
 		}
-		return Zeros(g, float32s(s.dims(rows, places)))
+		return Zeros(g, shapes.Make(dtypes.Float32, s.dims(rows, places)...))
 	})
 	return nil
 }

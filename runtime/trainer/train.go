@@ -14,12 +14,10 @@ import (
 	"github.com/rmc-lang/rmc/runtime/checkpoint"
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/measure"
-	"github.com/rmc-lang/rmc/runtime/mesh"
-	"github.com/rmc-lang/rmc/runtime/model"
 	"github.com/rmc-lang/rmc/runtime/network"
+	"github.com/rmc-lang/rmc/runtime/optim"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/rundir"
-	"github.com/rmc-lang/rmc/runtime/safetensors"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/terms"
 )
@@ -32,9 +30,10 @@ type training struct {
 	examples   []data.Example // those that are trained on
 	validation []data.Example // those kept apart
 	net        *network.Network
-	stepper    *stepper
+	stepper    *optim.Stepper
+	reader     network.Reader // of what the head reads
 	stream     data.Stream
-	aside      *aside
+	aside      *optim.Aside
 	steps      int              // of the whole stage: what the schedule is spread over
 	until      int              // the last step that is done: steps, or as many as the run is to do
 	at         checkpoint.Table // where the stage stands
@@ -92,7 +91,7 @@ func (t *training) loop(ctx context.Context) (err error) {
 func (t *training) step() error {
 	began := time.Now()
 	examples := t.next()
-	out, err := t.stepper.step(examples, t.at.Step, ratesAt(t.stage.Train, t.at.Step, t.steps))
+	out, err := t.stepper.Step(examples, t.at.Step, t.steps)
 	if err != nil {
 		return err
 	}
@@ -196,15 +195,15 @@ func (t *training) rebase(ctx context.Context) error {
 // open makes the optimizer's state over what the head reads: tokens, or, where
 // nothing else is trained, hidden states that are computed once.
 func (t *training) open(ctx context.Context) error {
-	read, err := t.run.reader(ctx, t.net, t.stage)
-	if err != nil {
+	var err error
+	if t.reader, err = t.run.reader(ctx, t.net, t.stage); err != nil {
 		return err
 	}
 	accumulates := false
-	if through, ok := read.(network.Tokens); ok {
+	if through, ok := t.reader.(network.Tokens); ok {
 		accumulates = through.Cutter.Accumulates()
 	}
-	t.stepper, err = newStepper(t.stage, t.net, t.aside, read, terms.ShapeOf(t.set, t.net.Model), accumulates)
+	t.stepper, err = optim.New(t.stage, t.net, t.aside, t.reader, terms.ShapeOf(t.set, t.net.Model), accumulates)
 	return err
 }
 
@@ -221,19 +220,19 @@ func (t *training) next() []data.Example {
 }
 
 // tell writes and shows what a step came to.
-func (t *training) tell(out *outcome, validation *float64, examples []data.Example, took time.Duration) error {
+func (t *training) tell(out *optim.Outcome, validation *float64, examples []data.Example, took time.Duration) error {
 	through := 0 // no tokens where the head reads hidden states that are there
-	if _, ok := t.stepper.reader.(network.Tokens); ok {
+	if _, ok := t.reader.(network.Tokens); ok {
 		for _, e := range examples {
 			through += tokensIn(e.Sequences)
 		}
 	}
 	s := rundir.Step{
-		Stage: t.stage.Name(), Step: t.at.Step, Of: t.steps, Loss: out.loss, GradNorm: out.norm,
-		LR: t.stage.Train.Rate(t.at.Step-1, t.steps), Reports: out.reports, ValidationLoss: validation,
+		Stage: t.stage.Name(), Step: t.at.Step, Of: t.steps, Loss: out.Loss, GradNorm: out.Norm,
+		LR: t.stage.Train.Rate(t.at.Step-1, t.steps), Reports: out.Reports, ValidationLoss: validation,
 		PairsPerSecond: float64(len(examples)) / took.Seconds(), Unit: unitOf(t.stage.Data), TokensPerSecond: float64(through) / took.Seconds(),
 	}
-	s.Accuracy, s.Margin, s.MeanReward = summary(out.scores)
+	s.Accuracy, s.Margin, s.MeanReward = summary(out.Scores)
 	if err := t.metrics.Append(s); err != nil {
 		return err
 	}
@@ -254,7 +253,7 @@ func unitOf(d spec.Data) string {
 // summary compares each sequence with those that come after it, which it should
 // beat: the two sides of a pair, or all pairs of a ranking. Of what there is
 // nothing of it is NaN.
-func summary(scores []rowScores) (accuracy, margin, mean float64) {
+func summary(scores [][]float64) (accuracy, margin, mean float64) {
 	var pairs, right, sequences int
 	for _, row := range scores {
 		for i, better := range row {
@@ -276,13 +275,13 @@ func summary(scores []rowScores) (accuracy, margin, mean float64) {
 }
 
 // finite stops a training that has left the numbers. What it wrote before stays.
-func (t *training) finite(out *outcome, examples []data.Example) error {
-	if isFinite(out.loss) && isFinite(out.norm) {
+func (t *training) finite(out *optim.Outcome, examples []data.Example) error {
+	if isFinite(out.Loss) && isFinite(out.Norm) {
 		return nil
 	}
 	const most = 8
 	var rows []string
-	suspects := out.suspects()
+	suspects := out.Suspects()
 	for i, e := range examples {
 		if suspects[i] {
 			rows = append(rows, fmt.Sprint(e.Row+1))
@@ -291,9 +290,9 @@ func (t *training) finite(out *outcome, examples []data.Example) error {
 	if len(rows) > most {
 		rows = append(rows[:most], "…")
 	}
-	what := fmt.Sprintf("the loss is %v", out.loss)
-	if isFinite(out.loss) {
-		what = fmt.Sprintf("the loss is %.4g and the gradient norm %v", out.loss, out.norm)
+	what := fmt.Sprintf("the loss is %v", out.Loss)
+	if isFinite(out.Loss) {
+		what = fmt.Sprintf("the loss is %.4g and the gradient norm %v", out.Loss, out.Norm)
 	}
 	last := "there is no checkpoint yet"
 	if t.saved >= 0 {
@@ -327,7 +326,7 @@ func (t *training) save() error {
 	if err := t.metrics.Sync(); err != nil {
 		return fmt.Errorf("%s: %w", rundir.MetricsFile, err)
 	}
-	if err := t.kept.Save(t.at, append(t.stepper.stored(), t.storedBest()...)); err != nil {
+	if err := t.kept.Save(t.at, append(t.stepper.Stored(), t.storedBest()...)); err != nil {
 		return err
 	}
 	t.saved = t.at.Step
@@ -343,7 +342,7 @@ func (t *training) resume() error {
 	if err := table.Matches(t.at.Fields, folder); err != nil {
 		return err
 	}
-	if err := t.stepper.restore(filepath.Join(folder, checkpoint.StateFile)); err != nil {
+	if err := t.stepper.Restore(filepath.Join(folder, checkpoint.StateFile)); err != nil {
 		return err
 	}
 	t.at, t.saved = table, table.Step
@@ -357,43 +356,4 @@ func (t *training) resume() error {
 		return err
 	}
 	return t.kept.Prune()
-}
-
-// The names under which a checkpoint keeps the moments of a parameter.
-const (
-	momentM = "adam.m/"
-	momentV = "adam.v/"
-)
-
-// stored is the state as a file: parameters under their own names and moments.
-func (st *stepper) stored() []safetensors.Data {
-	var all []safetensors.Data
-	for i, p := range st.net.Trained {
-		all = append(all, st.net.Layout.Stored(p.Name, p.Shape, p.Value),
-			st.net.Layout.Stored(momentM+p.Name, p.Shape, st.m[i]), st.net.Layout.Stored(momentV+p.Name, p.Shape, st.v[i]))
-	}
-	return all
-}
-
-// restore puts the state of a checkpoint on the devices.
-func (st *stepper) restore(path string) error {
-	state, err := model.ReadSafetensors(path, "")
-	if err != nil {
-		return err
-	}
-	for i, p := range st.net.Trained {
-		for name, into := range map[string]**mesh.Array{p.Name: &p.Value, momentM + p.Name: &st.m[i], momentV + p.Name: &st.v[i]} {
-			value, ok := state[name]
-			if !ok {
-				return fmt.Errorf("%s has no %s", path, name)
-			}
-			if err := (*into).Free(); err != nil {
-				return err
-			}
-			if *into, err = st.net.Layout.Place(value, p.Axes); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

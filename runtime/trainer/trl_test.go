@@ -14,6 +14,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/mesh"
 	"github.com/rmc-lang/rmc/runtime/network"
 	"github.com/rmc-lang/rmc/runtime/op"
+	"github.com/rmc-lang/rmc/runtime/optim"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/terms"
@@ -116,7 +117,7 @@ func bradleyTerry(b *op.Batch) op.Objective {
 
 // The trajectory of TRL: loss within 3e-4, gradient norm within 1 %, learning
 // rate and accuracy exactly.
-func trajectory(t *testing.T, b *backend.Backend, micro, steps int) []*outcome {
+func trajectory(t *testing.T, b *backend.Backend, micro, steps int) []*optim.Outcome {
 	t.Helper()
 	ref, path := readTRL(t)
 	l, err := mesh.New(b, spec.Mesh{})
@@ -135,22 +136,22 @@ func trajectory(t *testing.T, b *backend.Backend, micro, steps int) []*outcome {
 		t.Fatal(err)
 	}
 	batch := terms.Shape{Axis: "pair", Views: []string{"chosen", "rejected"}, Width: 2, Columns: []string{"margin"}, Reads: network.AtEnd}
-	st, err := newStepper(stage, net, &aside{}, network.Tokens{Network: net, Cutter: c, Reads: network.AtEnd}, batch, c.Accumulates())
+	st, err := optim.New(stage, net, &optim.Aside{}, network.Tokens{Network: net, Cutter: c, Reads: network.AtEnd}, batch, c.Accumulates())
 	if err != nil {
 		t.Fatal(err)
 	}
-	var outcomes []*outcome
+	var outcomes []*optim.Outcome
 	var losses, wantLosses, norms, wantNorms []float64
 	for step := range steps {
 		at := step * 8 % len(all)
-		out, err := st.step(all[at:at+8], step, ratesAt(trlTrain, step, 30))
+		out, err := st.Step(all[at:at+8], step, 30)
 		if err != nil {
 			t.Fatal(err)
 		}
 		outcomes = append(outcomes, out)
 		want := ref.Steps[step]
-		losses, wantLosses = append(losses, out.loss), append(wantLosses, want.Loss)
-		norms, wantNorms = append(norms, out.norm/want.GradNorm), append(wantNorms, 1)
+		losses, wantLosses = append(losses, out.Loss), append(wantLosses, want.Loss)
+		norms, wantNorms = append(norms, out.Norm/want.GradNorm), append(wantNorms, 1)
 		if lr := trlTrain.Rate(step, 30); math.Abs(lr-want.LR) > 1e-12*want.LR {
 			t.Errorf("step %d: learning rate %v, TRL %v", step, lr, want.LR)
 		}
@@ -167,7 +168,7 @@ func TestTRLTrajectory(t *testing.T) {
 	for micro, steps := range map[int]int{4: len(ref.Steps), 8: 8} {
 		outcomes := trajectory(t, b, micro, steps)
 		for step, out := range outcomes {
-			if accuracy, margin, reward := summary(out.scores); accuracy != ref.Steps[step].Accuracy ||
+			if accuracy, margin, reward := summary(out.Scores); accuracy != ref.Steps[step].Accuracy ||
 				math.Abs(margin-ref.Steps[step].Margin) > 3e-4 || math.Abs(reward-ref.Steps[step].MeanReward) > 3e-4 {
 				t.Errorf("micro %d, step %d: accuracy %v, margin %v, reward %v; TRL %+v", micro, step, accuracy, margin, reward, ref.Steps[step])
 			}

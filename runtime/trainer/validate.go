@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/rmc-lang/rmc/runtime/checkpoint"
@@ -48,7 +50,7 @@ func groupOf(s spec.Split, e data.Example) string {
 // validate measures the loss on the examples kept apart, and keeps the
 // parameters if it is the lowest so far.
 func (t *training) validate() (*float64, error) {
-	loss, err := t.stepper.measure(t.validation)
+	loss, err := t.stepper.Measure(t.validation)
 	if err != nil {
 		return nil, fmt.Errorf("measuring the rows kept apart: %w", err)
 	}
@@ -81,7 +83,7 @@ func (t *training) takeBest() (step int, err error) {
 	t.run.note(fmt.Sprintf("%s: kept step %d of %d, with the lowest loss on the %d rows kept apart: %.4f",
 		t.stage.Name(), t.at.Best.Step, t.at.Step, len(t.validation), t.at.Best.Loss))
 	for i, p := range t.net.Trained {
-		value := tensors.FromShape(float32s(p.Shape))
+		value := tensors.FromShape(shapes.Make(dtypes.Float32, p.Shape...))
 		if err := value.MutableBytes(func(b []byte) { copy(b, t.best[i]) }); err != nil {
 			return 0, err
 		}

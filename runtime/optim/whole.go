@@ -1,4 +1,4 @@
-package trainer
+package optim
 
 import (
 	"slices"
@@ -82,7 +82,7 @@ func (s states) each(m *data.Micro, f func(row int, state []float32)) {
 }
 
 // stepWhole runs one optimizer step of several micro-batches.
-func (st *stepper) stepWhole(micros []*data.Micro, examples []data.Example, keys []uint32, r rates) (*outcome, error) {
+func (st *Stepper) stepWhole(micros []*data.Micro, examples []data.Example, keys []uint32, r rates) (*Outcome, error) {
 	slots := st.slots(st.stage.Train.Batch)
 	all := st.bare(examples, slots)
 	seen, err := st.look(micros, all)
@@ -111,7 +111,7 @@ func (st *stepper) stepWhole(micros []*data.Micro, examples []data.Example, keys
 
 // slots is so many examples and as few more as make their rows divide among the
 // devices.
-func (st *stepper) slots(examples int) int {
+func (st *Stepper) slots(examples int) int {
 	for examples*st.batch.Width%st.net.Layout.FSDP != 0 {
 		examples++
 	}
@@ -119,7 +119,7 @@ func (st *stepper) slots(examples int) int {
 }
 
 // bare is a micro-batch of all examples in their order, without tokens.
-func (st *stepper) bare(examples []data.Example, slots int) *data.Micro {
+func (st *Stepper) bare(examples []data.Example, slots int) *data.Micro {
 	bare := slices.Clone(examples)
 	for i, e := range examples {
 		bare[i].Sequences = make([]data.Sequence, len(e.Sequences))
@@ -133,7 +133,7 @@ func (st *stepper) bare(examples []data.Example, slots int) *data.Micro {
 }
 
 // look is the hidden states of all micro-batches, of which all is the examples.
-func (st *stepper) look(micros []*data.Micro, all *data.Micro) (states, error) {
+func (st *Stepper) look(micros []*data.Micro, all *data.Micro) (states, error) {
 	out := states{slots: all.Examples}
 	if st.batch.Reads != network.AtEnd {
 		out.places = all.Marks
@@ -170,7 +170,7 @@ func (st *stepper) look(micros []*data.Micro, all *data.Micro) (states, error) {
 
 // all runs the objective over the hidden states of a whole step. direct are the
 // gradients that do not go through them, one for each parameter of the head.
-func (st *stepper) all(m *data.Micro, examples []data.Example, keys []uint32, seen states) (direct []*mesh.Array, adjoint states, t tale, err error) {
+func (st *Stepper) all(m *data.Micro, examples []data.Example, keys []uint32, seen states) (direct []*mesh.Array, adjoint states, t tale, err error) {
 	c := st.overAll("all", m, examples, keys, seen)
 	head := st.head()
 	for _, i := range head {
@@ -200,7 +200,7 @@ func (st *stepper) all(m *data.Micro, examples []data.Example, keys []uint32, se
 
 // head lists the trained parameters that read hidden states, by their places. A
 // language head may be the embeddings.
-func (st *stepper) head() (places []int) {
+func (st *Stepper) head() (places []int) {
 	for i, p := range st.net.Trained {
 		if st.net.MLP != nil || network.IsHead(p.Name) || st.net.Model.Kind == "policy" && p.Name == st.net.Decoder.LMHead() {
 			places = append(places, i)
@@ -210,7 +210,7 @@ func (st *stepper) head() (places []int) {
 }
 
 // overAll passes what an objective reads of all examples at once.
-func (st *stepper) overAll(what string, m *data.Micro, examples []data.Example, keys []uint32, seen states) *call {
+func (st *Stepper) overAll(what string, m *data.Micro, examples []data.Example, keys []uint32, seen states) *call {
 	c := st.call(what, m)
 	c.keep(arrays(st.net.Trained)...)
 	c.keep(arrays(st.frozen())...)
@@ -222,7 +222,7 @@ func (st *stepper) overAll(what string, m *data.Micro, examples []data.Example, 
 // pull adds the gradient of a micro-batch, given those to its hidden states.
 // With the last one come those that do not go through hidden states, and AdamW.
 // It returns the norm of what was added last, which at the end is the whole.
-func (st *stepper) pull(m *data.Micro, adjoint states, direct []*mesh.Array, apply bool, r rates) (norm float64, err error) {
+func (st *Stepper) pull(m *data.Micro, adjoint states, direct []*mesh.Array, apply bool, r rates) (norm float64, err error) {
 	c := st.call(map[bool]string{true: "pull and apply", false: "pull"}[apply], m)
 	st.passState(c, apply)
 	c.keep(arrays(st.frozen())...)
@@ -259,9 +259,9 @@ func (st *stepper) pull(m *data.Micro, adjoint states, direct []*mesh.Array, app
 	return st.first(st.replace(out, apply))
 }
 
-// measure is the loss over examples, without dropout: of all of them, however
+// Measure is the loss over examples, without dropout: of all of them, however
 // many are computed at once.
-func (st *stepper) measure(examples []data.Example) (float64, error) {
+func (st *Stepper) Measure(examples []data.Example) (float64, error) {
 	if !st.aside.whole {
 		return st.measureParts(examples)
 	}
@@ -292,7 +292,7 @@ func (st *stepper) measure(examples []data.Example) (float64, error) {
 }
 
 // measureParts adds up the shares of micro-batches.
-func (st *stepper) measureParts(examples []data.Example) (float64, error) {
+func (st *Stepper) measureParts(examples []data.Example) (float64, error) {
 	total, batch := 0.0, st.stage.Train.Batch
 	for from := 0; from < len(examples); from += batch {
 		some := examples[from:min(len(examples), from+batch)]
@@ -319,7 +319,7 @@ func (st *stepper) measureParts(examples []data.Example) (float64, error) {
 }
 
 // number is the one that a call gives.
-func (st *stepper) number(c *call) (float64, error) {
+func (st *Stepper) number(c *call) (float64, error) {
 	out, err := st.run(c)
 	if err != nil {
 		return 0, err
@@ -328,7 +328,7 @@ func (st *stepper) number(c *call) (float64, error) {
 }
 
 // first is the number that the first of some outputs is.
-func (st *stepper) first(out []*mesh.Array) (float64, error) {
+func (st *Stepper) first(out []*mesh.Array) (float64, error) {
 	flat, err := st.net.Layout.Numbers(out[0])
 	if err != nil {
 		return 0, err

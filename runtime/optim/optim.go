@@ -1,7 +1,10 @@
-package trainer
+// Package optim does one optimizer step: the gradients of an objective over
+// micro-batches, added up, clipped and applied.
+package optim
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 
@@ -19,7 +22,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/terms"
 )
 
-// A stepper runs the optimizer steps of one train stage. Parameters, moments
+// A Stepper runs the optimizer steps of one train stage. Parameters, moments
 // and gradient sums stay on the devices: they are plain inputs and outputs of
 // one compiled function a bucket, donated and replaced at each call. What comes
 // back to the host is scalars and scores.
@@ -27,10 +30,10 @@ import (
 // A step is its micro-batches in order. All but the last add their gradients
 // to the sums; the last adds its own, clips, and applies AdamW. Where the loss
 // is a statistic that micro-batches do not add up to, see whole.go.
-type stepper struct {
+type Stepper struct {
 	stage  program.Stage
 	net    *network.Network
-	aside  *aside
+	aside  *Aside
 	reader network.Reader
 	batch  terms.Shape
 	// accumulates says that a step may have several micro-batches.
@@ -41,11 +44,12 @@ type stepper struct {
 	reports    []string // names, in the order of the outputs; known once a graph was built
 }
 
-// newStepper makes the optimizer's state: zeros of each trained parameter's
-// shape, split as the parameter is.
-func newStepper(s program.Stage, net *network.Network, besides *aside, r network.Reader, batch terms.Shape, accumulates bool) (*stepper, error) {
+// New makes the optimizer's state: zeros of each trained parameter's shape, split
+// as the parameter is. The reader gives the model's hidden states of a step's
+// examples; accumulates says that it may cut these into several micro-batches.
+func New(s program.Stage, net *network.Network, besides *Aside, r network.Reader, batch terms.Shape, accumulates bool) (*Stepper, error) {
 	batch.Drops = net.MLP != nil && net.MLP.Dropout > 0
-	st := &stepper{stage: s, net: net, aside: besides, reader: r, batch: batch, accumulates: accumulates, functions: map[variant]*mesh.Function{}}
+	st := &Stepper{stage: s, net: net, aside: besides, reader: r, batch: batch, accumulates: accumulates, functions: map[variant]*mesh.Function{}}
 	kinds := []*[]*mesh.Array{&st.m, &st.v}
 	if accumulates {
 		kinds = append(kinds, &st.sums)
@@ -64,7 +68,7 @@ func newStepper(s program.Stage, net *network.Network, besides *aside, r network
 }
 
 // String says what a stepper trains.
-func (st *stepper) String() string {
+func (st *Stepper) String() string {
 	trained, frozen := 0, 0
 	for _, p := range st.net.Trained {
 		trained += p.Size()
@@ -76,27 +80,27 @@ func (st *stepper) String() string {
 }
 
 // frozen lists the parameters that the graphs read and no step changes.
-func (st *stepper) frozen() []*network.Weight {
+func (st *Stepper) frozen() []*network.Weight {
 	return slices.Concat(st.net.Frozen, st.aside.parameters())
 }
 
-// An outcome is what one optimizer step came to.
-type outcome struct {
-	loss    float64
-	norm    float64 // of the gradient, before clipping
-	reports map[string]float64
-	scores  []rowScores // of each example
-	shares  []float64   // of each example, the loss of its micro-batch
+// An Outcome is what one optimizer step came to.
+type Outcome struct {
+	Loss    float64
+	Norm    float64            // of the gradient, before clipping
+	Reports map[string]float64 // of the objective, by name
+	Scores  [][]float64        // [example][response]; no responses where the model gives no score
+	Shares  []float64          // of each example, the loss of its micro-batch
 }
 
-// suspects are the examples that a loss which is no number may come from: those
+// Suspects are the examples that a loss which is no number may come from: those
 // whose scores are none, else those of the micro-batches whose loss is none,
 // else all.
-func (o *outcome) suspects() []bool {
-	byScore, byShare, all := make([]bool, len(o.scores)), make([]bool, len(o.scores)), make([]bool, len(o.scores))
-	for i, scores := range o.scores {
-		byScore[i] = slices.ContainsFunc(scores, func(x float64) bool { return !isFinite(x) })
-		byShare[i], all[i] = !isFinite(o.shares[i]), true
+func (o *Outcome) Suspects() []bool {
+	byScore, byShare, all := make([]bool, len(o.Scores)), make([]bool, len(o.Scores)), make([]bool, len(o.Scores))
+	for i, scores := range o.Scores {
+		byScore[i] = slices.ContainsFunc(scores, func(x float64) bool { return !finite(x) })
+		byShare[i], all[i] = !finite(o.Shares[i]), true
 	}
 	for _, some := range [][]bool{byScore, byShare} {
 		if slices.Contains(some, true) {
@@ -106,12 +110,10 @@ func (o *outcome) suspects() []bool {
 	return all
 }
 
-// rowScores are the scores of an example's responses; none where the model gives
-// no score.
-type rowScores []float64
-
-// step runs the 0-based optimizer step over examples.
-func (st *stepper) step(examples []data.Example, step int, r rates) (*outcome, error) {
+// Step runs the 0-based optimizer step over examples, one of so many over which
+// the schedule is spread. Loss and reports that are no numbers are no error.
+func (st *Stepper) Step(examples []data.Example, step, of int) (*Outcome, error) {
+	r := ratesAt(st.stage.Train, step, of)
 	micros := st.cut(examples)
 	var keys []uint32
 	if st.batch.Drops {
@@ -141,7 +143,7 @@ func (st *stepper) step(examples []data.Example, step int, r rates) (*outcome, e
 }
 
 // cut makes micro-batches of the examples of a step.
-func (st *stepper) cut(examples []data.Example) []*data.Micro {
+func (st *Stepper) cut(examples []data.Example) []*data.Micro {
 	micros := st.reader.Step(examples)
 	for _, m := range micros {
 		st.batch.Place(m, examples)
@@ -149,8 +151,8 @@ func (st *stepper) cut(examples []data.Example) []*data.Micro {
 	return micros
 }
 
-func newOutcome(examples int) *outcome {
-	return &outcome{reports: map[string]float64{}, scores: make([]rowScores, examples), shares: make([]float64, examples)}
+func newOutcome(examples int) *Outcome {
+	return &Outcome{Reports: map[string]float64{}, Scores: make([][]float64, examples), Shares: make([]float64, examples)}
 }
 
 // A variant is one compile: what for, and the shape.
@@ -206,12 +208,12 @@ func arrays(all []*network.Weight) []*mesh.Array {
 	return out
 }
 
-func (st *stepper) call(what string, m *data.Micro) *call {
+func (st *Stepper) call(what string, m *data.Micro) *call {
 	return &call{variant: variant{what, m.Examples, m.Bucket, m.Marks}, layout: st.net.Layout}
 }
 
 // run compiles a call's function, the first time, and calls it.
-func (st *stepper) run(c *call) ([]*mesh.Array, error) {
+func (st *Stepper) run(c *call) ([]*mesh.Array, error) {
 	if c.err != nil {
 		return nil, c.err
 	}
@@ -238,7 +240,7 @@ func (st *stepper) run(c *call) ([]*mesh.Array, error) {
 }
 
 // state lists the arrays that a call replaces besides the parameters.
-func (st *stepper) state(apply bool) [][]*mesh.Array {
+func (st *Stepper) state(apply bool) [][]*mesh.Array {
 	if apply {
 		return [][]*mesh.Array{st.sums, st.m, st.v}
 	}
@@ -247,7 +249,7 @@ func (st *stepper) state(apply bool) [][]*mesh.Array {
 
 // passState passes the state and the parameters, and says how what replaces
 // them will lie.
-func (st *stepper) passState(c *call, apply bool) {
+func (st *Stepper) passState(c *call, apply bool) {
 	trained := network.Places(st.net.Trained)
 	for _, kind := range st.state(apply) {
 		c.give(kind...)
@@ -263,7 +265,7 @@ func (st *stepper) passState(c *call, apply bool) {
 
 // replace puts the new state and parameters in place of the old and returns the
 // other outputs.
-func (st *stepper) replace(out []*mesh.Array, apply bool) []*mesh.Array {
+func (st *Stepper) replace(out []*mesh.Array, apply bool) []*mesh.Array {
 	for _, kind := range st.state(apply) {
 		copy(kind, out[:len(kind)])
 		out = out[len(kind):]
@@ -279,9 +281,9 @@ func (st *stepper) replace(out []*mesh.Array, apply bool) []*mesh.Array {
 
 // micro runs one micro-batch. What comes out besides the state is what told
 // takes apart.
-func (st *stepper) micro(m *data.Micro, host []*tensors.Tensor, apply bool, r rates) ([]*mesh.Array, error) {
+func (st *Stepper) micro(m *data.Micro, host []*tensors.Tensor, apply bool, r rates) ([]*mesh.Array, error) {
 	if !apply && !st.accumulates {
-		panic("trainer: a step of one micro-batch became one of several")
+		panic("optim: a step of one micro-batch became one of several")
 	}
 	c := st.call(map[bool]string{true: "apply", false: "add"}[apply], m)
 	st.passState(c, apply)
@@ -310,7 +312,7 @@ func (st *stepper) micro(m *data.Micro, host []*tensors.Tensor, apply bool, r ra
 // stateNodes are the state in a graph.
 type stateNodes struct{ sums, m, v []*Node }
 
-func (st *stepper) takeState(take func(n int) []*Node, apply bool) stateNodes {
+func (st *Stepper) takeState(take func(n int) []*Node, apply bool) stateNodes {
 	s := stateNodes{sums: take(len(st.sums))}
 	if apply {
 		s.m, s.v = take(len(st.m)), take(len(st.v))
@@ -325,10 +327,10 @@ type parameterNodes struct {
 	others  map[string]model.Params // of the networks aside
 }
 
-func (st *stepper) takeParameters(take func(n int) []*Node) parameterNodes {
+func (st *Stepper) takeParameters(take func(n int) []*Node) parameterNodes {
 	p := parameterNodes{trained: take(len(st.net.Trained)), others: map[string]model.Params{}}
 	p.own = st.net.Nodes(slices.Concat(p.trained, take(len(st.net.Frozen))))
-	for _, n := range st.aside.networks {
+	for _, n := range st.aside.Networks {
 		p.others[n.Model.Name] = n.Nodes(take(len(n.Parameters())))
 	}
 	return p
@@ -336,7 +338,7 @@ func (st *stepper) takeParameters(take func(n int) []*Node) parameterNodes {
 
 // hidden is the hidden states that an objective reads of rows: those of the model
 // that is trained and, along the last axis, those of the decoders aside.
-func (st *stepper) hidden(p parameterNodes, rows []*Node) *Node {
+func (st *Stepper) hidden(p parameterNodes, rows []*Node) *Node {
 	all := []*Node{st.reader.Hidden(p.own, rows)}
 	for _, n := range st.aside.decoders() {
 		all = append(all, StopGradient(network.Tokens{Network: n, Reads: st.batch.Reads}.Hidden(p.others[n.Model.Name], rows)))
@@ -345,7 +347,7 @@ func (st *stepper) hidden(p parameterNodes, rows []*Node) *Node {
 }
 
 // split takes apart what hidden put together.
-func (st *stepper) split(hidden *Node) (own *Node, others map[string]*Node) {
+func (st *Stepper) split(hidden *Node) (own *Node, others map[string]*Node) {
 	others = map[string]*Node{}
 	at := hidden.Shape().Dim(-1)
 	for _, n := range slices.Backward(st.aside.decoders()) {
@@ -358,7 +360,7 @@ func (st *stepper) split(hidden *Node) (own *Node, others map[string]*Node) {
 
 // next is the outputs that replace the state: gradients added to the sums or,
 // at the end of a step, what AdamW makes of them, and then the gradient's norm.
-func (st *stepper) next(s stateNodes, gradients, trained []*Node, rates *Node, apply bool) []*Node {
+func (st *Stepper) next(s stateNodes, gradients, trained []*Node, rates *Node, apply bool) []*Node {
 	for i, sum := range s.sums {
 		gradients[i] = Add(sum, gradients[i])
 	}
@@ -370,7 +372,7 @@ func (st *stepper) next(s stateNodes, gradients, trained []*Node, rates *Node, a
 }
 
 // update clips and applies AdamW: the new sums (zeros), moments and values.
-func (st *stepper) update(gradients []*Node, norm *Node, values, ms, vs []*Node, r rateNodes) []*Node {
+func (st *Stepper) update(gradients []*Node, norm *Node, values, ms, vs []*Node, r rateNodes) []*Node {
 	o := st.stage.Train.Optimizer
 	if o.Clip > 0 {
 		gradients = clip(gradients, norm, o.Clip)
@@ -405,7 +407,7 @@ func (s said) outputs() []*Node {
 
 // objective runs the objective over a batch with hidden states as hidden puts
 // them together, rows view-major. Dropout is for training alone.
-func (st *stepper) objective(p parameterNodes, micro terms.MicroBatch, hidden *Node, training bool) said {
+func (st *Stepper) objective(p parameterNodes, micro terms.MicroBatch, hidden *Node, training bool) said {
 	own, others := st.split(hidden)
 	r := st.batch.Reading(micro, own)
 	r.Of = func(name string) (map[string]*Node, bool) {
@@ -423,12 +425,12 @@ func (st *stepper) objective(p parameterNodes, micro terms.MicroBatch, hidden *N
 		if name == st.net.Model.Name {
 			return st.net, p.own
 		}
-		for _, n := range st.aside.networks {
+		for _, n := range st.aside.Networks {
 			if n.Model.Name == name {
 				return n, p.others[name]
 			}
 		}
-		panic(fmt.Sprintf("trainer: a graph reads the model %s, which was not opened", name))
+		panic(fmt.Sprintf("optim: a graph reads the model %s, which was not opened", name))
 	}
 	b := op.NewBatch(st.batch.Inputs(micro, r))
 	objective := st.stage.Objective(b)
@@ -446,12 +448,12 @@ func (st *stepper) objective(p parameterNodes, micro terms.MicroBatch, hidden *N
 
 // scored reports whether the model that is trained gives a score: a policy and a
 // network with several outputs give none.
-func (st *stepper) scored() bool {
+func (st *Stepper) scored() bool {
 	return st.net.Model.Kind != "policy" && (st.net.MLP == nil || network.OutputAxis(st.net.Model) == "")
 }
 
 // scores are the model's first output for the responses, [view*example].
-func (st *stepper) scores(r *terms.Reading) *Node {
+func (st *Stepper) scores(r *terms.Reading) *Node {
 	name := st.net.Model.Name
 	if len(st.batch.Views) == 0 {
 		return Reshape(TransposeAllAxes(r.Score(name, terms.ViewCandidates), 1, 0), -1)
@@ -471,7 +473,7 @@ type tale struct {
 }
 
 // told takes apart what a call gave besides the state.
-func (st *stepper) told(results []*mesh.Array, applied bool) (tale, error) {
+func (st *Stepper) told(results []*mesh.Array, applied bool) (tale, error) {
 	var numbers [][]float32
 	for _, a := range results {
 		flat, err := st.net.Layout.Numbers(a)
@@ -500,22 +502,22 @@ func (st *stepper) told(results []*mesh.Array, applied bool) (tale, error) {
 }
 
 // add adds what one micro-batch came to.
-func (o *outcome) add(m *data.Micro, t tale, reports []string) {
-	o.loss += t.loss
-	o.norm += t.norm
+func (o *Outcome) add(m *data.Micro, t tale, reports []string) {
+	o.Loss += t.loss
+	o.Norm += t.norm
 	for slot, index := range m.Index {
 		if index < 0 {
 			continue
 		}
-		o.shares[index] = t.loss
+		o.Shares[index] = t.loss
 		for at := slot; at < len(t.scores); at += m.Examples {
 			if m.Present[at] != 0 {
-				o.scores[index] = append(o.scores[index], float64(t.scores[at]))
+				o.Scores[index] = append(o.Scores[index], float64(t.scores[at]))
 			}
 		}
 	}
 	for i, name := range reports {
-		o.reports[name] += t.reports[i]
+		o.Reports[name] += t.reports[i]
 	}
 }
 
@@ -532,3 +534,5 @@ func dropKeys(seed, step, sequences int) []uint32 {
 
 // float32s is the shape of an array of float32.
 func float32s(dims []int) shapes.Shape { return shapes.Make(dtypes.Float32, dims...) }
+
+func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
