@@ -15,6 +15,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/model"
 	"github.com/rmc-lang/rmc/runtime/network"
+	"github.com/rmc-lang/rmc/runtime/results"
 	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/text"
@@ -311,7 +312,7 @@ func (e *exporting) card() []byte {
 		fmt.Fprintf(&b, "A reward model: one forward gives one score a text, higher is better. Trained with rmc from the recipe below; %s.\n\n", e.about)
 	}
 	for _, res := range e.record.Results {
-		fmt.Fprintf(&b, "- %s\n", headline(res))
+		fmt.Fprintf(&b, "- %s\n", results.Headline(res))
 	}
 	for _, c := range e.record.Comparisons {
 		fmt.Fprintf(&b, "- %s\n", c)

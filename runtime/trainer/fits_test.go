@@ -7,6 +7,7 @@ import (
 
 	"github.com/rmc-lang/rmc/runtime/measure"
 	"github.com/rmc-lang/rmc/runtime/program"
+	"github.com/rmc-lang/rmc/runtime/results"
 )
 
 // select keeps prompts together, or parts rows of one prompt, as the recipe says.
@@ -44,17 +45,17 @@ func TestTreeOfOneLeafTies(t *testing.T) {
 	stages := r.Program.Stages
 	r.Program.Rewards, r.Program.Stages = r.Program.Rewards[2:], []program.Stage{stages[0], stages[2], stages[9]}
 	execute(t, r)
-	got := headline(r.Results[0])
+	got := results.Headline(r.Results[0])
 	if !strings.Contains(got, fmt.Sprintf("all %d pairs tie", r.Results[0].Pairs)) || strings.Contains(got, "%") {
 		t.Errorf("%s", got)
 	}
 	some := measure.Result{Stage: "evaluate", Measures: measure.Pairs([]measure.Scored{{Chosen: 1, Rejected: 1}, {Chosen: 0, Rejected: 1}})}
-	if got := headline(some); !strings.Contains(got, "accuracy 0.0 %") {
+	if got := results.Headline(some); !strings.Contains(got, "accuracy 0.0 %") {
 		t.Errorf("a pair that is lost: %s", got)
 	}
 	before := measure.Pairs([]measure.Scored{{}, {}})
 	some.Before = &before
-	if got := headline(some); !strings.Contains(got, "accuracy (all tied before) 0.0 %") {
+	if got := results.Headline(some); !strings.Contains(got, "accuracy (all tied before) 0.0 %") {
 		t.Errorf("tied before: %s", got)
 	}
 }

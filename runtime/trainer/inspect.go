@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/rmc-lang/rmc/runtime/program"
+	"github.com/rmc-lang/rmc/runtime/results"
 	"github.com/rmc-lang/rmc/runtime/rundir"
 )
 
@@ -66,7 +67,7 @@ func (in *invocation) inspectRun(rec *rundir.Record) error {
 		fmt.Fprintf(in.stdout, "scoring contract %s\n", rec.Contract.Hash)
 	}
 	for _, res := range rec.Results {
-		fmt.Fprintln(in.stdout, headline(res))
+		fmt.Fprintln(in.stdout, results.Headline(res))
 	}
 	for _, c := range rec.Comparisons {
 		fmt.Fprintln(in.stdout, c)

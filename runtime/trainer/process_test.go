@@ -16,6 +16,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/measure"
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/program"
+	"github.com/rmc-lang/rmc/runtime/results"
 	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
@@ -131,7 +132,7 @@ func TestProcessRewardModel(t *testing.T) {
 	if o := r.Results[1].Marked.Outcome; o == nil || o.AUC < 0.4 || len(o.BestOf) != 3 || o.BestOf[0].N != 1 || o.PassAt[2].Value < o.BestOf[2].Value {
 		t.Errorf("%+v", o)
 	}
-	t.Log(markedHeadline(r.Results[0].Marked))
+	t.Log(results.Headline(r.Results[0]))
 	s, err := r.Scorer(context.Background(), "")
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/measure"
+	"github.com/rmc-lang/rmc/runtime/results"
 	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
@@ -54,8 +55,8 @@ func TestLeftOutIsToldOnce(t *testing.T) {
 
 // A pair that could not be asked is a tie, and counted among them by itself.
 func TestUnaskedPairsAreCounted(t *testing.T) {
-	results := []duel{{p: [2]float64{0.75, 0.5}}, {[2]float64{0.5, 0.5}, errors.New("too long")}, {p: [2]float64{0.5, 0.5}}}
-	said := roundRobin(6, [][2]int{{0, 1}, {2, 3}, {4, 5}}, results)
+	duels := []duel{{p: [2]float64{0.75, 0.5}}, {[2]float64{0.5, 0.5}, errors.New("too long")}, {p: [2]float64{0.5, 0.5}}}
+	said := roundRobin(6, [][2]int{{0, 1}, {2, 3}, {4, 5}}, duels)
 	side := data.Sequence{IDs: []int32{1, 2}}
 	var examples []data.Example
 	for i := range 3 {
@@ -66,7 +67,7 @@ func TestUnaskedPairsAreCounted(t *testing.T) {
 	if m.Pairs != 3 || m.Correct != 1 || m.Ties != 2 || m.Unasked != 1 || rows[0].Unasked || !rows[1].Unasked || rows[2].Unasked {
 		t.Errorf("%+v of %+v", m, rows)
 	}
-	if got := details(measure.Result{Measures: m})[0]; !strings.Contains(got, "ties 2 (1 of them could not be asked)") {
+	if got := results.Details(measure.Result{Measures: m})[0]; !strings.Contains(got, "ties 2 (1 of them could not be asked)") {
 		t.Errorf("the table says %q", got)
 	}
 	if m.Unasked = 0; m.TiesText() != "2" {

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rmc-lang/rmc/runtime/measure"
+	"github.com/rmc-lang/rmc/runtime/results"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/suite"
 )
@@ -82,7 +82,7 @@ func TestA9RowsKeepTheirSubset(t *testing.T) {
 	if err != nil || !strings.Contains(string(text), `"suite":{"suite":"tiny","overall":{`) {
 		t.Errorf("%s: %v", text, err)
 	}
-	if lines := strings.Join(details(res), "\n"); !strings.Contains(lines, "    zero") || !strings.Contains(lines, "20 rows of one are of no section") {
+	if lines := strings.Join(results.Details(res), "\n"); !strings.Contains(lines, "    zero") || !strings.Contains(lines, "20 rows of one are of no section") {
 		t.Error(lines)
 	}
 }
@@ -92,46 +92,4 @@ func btoi(is bool) int {
 		return 1
 	}
 	return 0
-}
-
-func TestTheSuitesPage(t *testing.T) {
-	table := &suite.Table{Suite: "tiny", Overall: suite.Line{Name: "tiny", Value: 0.5, Interval: [2]float64{0.4, 0.6}, Method: "bootstrap", Rows: 10},
-		Sections: []suite.Section{
-			{Line: suite.Line{Name: "A", Weight: 2, Value: 0.25, Parts: []suite.Part{{Name: "hard", Value: 0.125}}}, Subsets: []suite.Line{{Name: "a", Weight: 3, Ties: 1}}},
-			{Line: suite.Line{Name: "B", Absent: "no rows"}}},
-		Outside: []suite.Outside{{Name: "zz", Rows: 4}}}
-	sections := suiteSections([]measure.Result{{Stage: "evaluate rm on bench.all", Suite: table}, {Stage: "other"}})
-	if len(sections) != 1 || len(sections[0].Rows) != 4 {
-		t.Fatalf("%+v", sections)
-	}
-	text := fmt.Sprint(sections[0])
-	for _, want := range []string{"evaluate rm on bench.all. 4 rows of zz", "hard 12.5 %", "no rows", "40.0 % to 60.0 %"} {
-		if !strings.Contains(text, want) {
-			t.Errorf("%q is not in %s", want, text)
-		}
-	}
-}
-
-// M8: the reference's figure and its table give different numbers. Here the summary
-// and the page are of one table.
-func TestM8PageAndSummaryAreOneTable(t *testing.T) {
-	rows := []suite.Row{
-		{Row: 0, Subset: "gsm8k", Prompt: "a", Scores: []float64{0.9, 0.2}, Better: 2},
-		{Row: 1, Subset: "gsm8k", Prompt: "b", Scores: []float64{0.9, 0.8}, Better: 1},
-	}
-	table, err := suite.Score(spec.Suite{Name: "two", Data: "preference", Overall: "weighted", Rule: spec.Rule{Kind: "pairs", Ties: "wrong", Orders: "mean"},
-		Sections: []spec.Section{{Name: "all", Kind: "mean", Weight: 1, Absent: "mask", Of: []string{"gsm8k", "math"}}}}, rows)
-	if err != nil {
-		t.Fatal(err)
-	}
-	said := strings.Join(tableLines(table), "\n")
-	for _, section := range suiteSections([]measure.Result{{Stage: "evaluate rm", Suite: table}}) {
-		for _, row := range section.Rows {
-			for _, at := range []int{3, 4} { // value and interval
-				if !strings.Contains(said, row[at]) && !strings.Contains(strings.Join(strings.Fields(said), " "), row[at]) {
-					t.Errorf("the page has %q, which is not in\n%s", row[at], said)
-				}
-			}
-		}
-	}
 }

@@ -1,4 +1,5 @@
-package trainer
+// Package results tells what a run came to: in lines, and on a page.
+package results
 
 import (
 	"cmp"
@@ -8,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/rmc-lang/rmc/runtime/disk"
+	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/measure"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/report"
@@ -16,55 +17,34 @@ import (
 	"github.com/rmc-lang/rmc/runtime/suite"
 )
 
-// A reportCommand draws the page of a run.
-type reportCommand struct {
-	Output   string `short:"o" help:"Where to write the page; report.html in the run directory otherwise." placeholder:"FILE"`
-	Examples int    `help:"How many evaluated examples to show with what their scores are made of." default:"8" placeholder:"N"`
-	Rows     []int  `help:"Which rows of the data to show instead, from 1." placeholder:"ROW"`
+// Sources are what the page of a run is drawn from.
+type Sources struct {
+	Dir     string // run directory
+	Program program.Program
+	Record  *rundir.Record
+	Fits    []Fitted // those that there are yet, in the order of the program
+	// Texts is the rows that a stage evaluated in words, by number; none where they
+	// cannot be read any more. It is asked for stages with examples alone.
+	Texts    func(stage string) map[int]data.Text
+	Examples int   // how many evaluated examples of each stage to show
+	Rows     []int // which rows to show instead, from 1
 }
 
-// Run writes the page of whatever the run directory holds: an unfinished run
-// has curves too.
-func (c *reportCommand) Run(in *invocation) error {
-	rec, err := rundir.Read(in.dir)
-	if err != nil {
-		return err
-	}
-	if rec == nil {
-		return fmt.Errorf("%s holds no run; train first, or name another folder with --out", in.dir)
-	}
-	page, err := c.page(in, rec)
-	if err != nil {
-		return err
-	}
-	html, err := page.Render()
-	if err != nil {
-		return err
-	}
-	path := c.Output
-	if path == "" {
-		path = filepath.Join(in.dir, rundir.ReportFile)
-	}
-	if err := disk.Write(path, html); err != nil {
-		return err
-	}
-	fmt.Fprintln(in.stdout, path)
-	return nil
-}
-
-// page composes the page: results first, then how they came about.
-func (c *reportCommand) page(in *invocation, rec *rundir.Record) (report.Page, error) {
+// Page composes the page of whatever the run directory holds: results first, then
+// how they came about. An unfinished run has curves too.
+func (c *Sources) Page() (report.Page, error) {
+	rec := c.Record
 	status := rec.Status
 	if rec.StoppedAfter > 0 {
 		status = fmt.Sprintf("stopped after step %d by --steps", rec.StoppedAfter)
 	}
 	p := report.Page{Title: rec.Program, Subtitle: fmt.Sprintf("%s; started %s; backend %s, devices %d, CPUs %d, %s",
 		status, rec.Started.Format("2 January 2006 15:04 UTC"), rec.Device.Backend, rec.Device.Devices, rec.Device.CPUs, rec.Device.System)}
-	steps, err := rundir.ReadLines[map[string]any](filepath.Join(in.dir, rundir.MetricsFile))
+	steps, err := rundir.ReadLines[map[string]any](filepath.Join(c.Dir, rundir.MetricsFile))
 	if err != nil {
 		return p, err
 	}
-	rows, err := rundir.ReadLines[rundir.Evaluated](filepath.Join(in.dir, rundir.RowsFile))
+	rows, err := rundir.ReadLines[rundir.Evaluated](filepath.Join(c.Dir, rundir.RowsFile))
 	if err != nil {
 		return p, err
 	}
@@ -72,9 +52,9 @@ func (c *reportCommand) page(in *invocation, rec *rundir.Record) (report.Page, e
 		func() ([]report.Section, error) { return resultSections(rec), nil },
 		func() ([]report.Section, error) { return markedSections(rec.Results) },
 		func() ([]report.Section, error) { return suiteSections(rec.Results), nil },
-		func() ([]report.Section, error) { return c.exampleSections(in, rec, rows) },
-		func() ([]report.Section, error) { return fitSections(in) },
-		func() ([]report.Section, error) { return curveSections(in.program, steps) },
+		func() ([]report.Section, error) { return c.exampleSections(rows) },
+		func() ([]report.Section, error) { return fitSections(c.Fits), nil },
+		func() ([]report.Section, error) { return curveSections(c.Program, steps) },
 		func() ([]report.Section, error) { return scoreSections(rec.Results, rows) },
 		func() ([]report.Section, error) { return dataSections(rec.Data) },
 	} {
@@ -356,13 +336,4 @@ func suiteCells(l suite.Line, section, subset, weight string) []string {
 	}
 	return []string{section, subset, weight, measure.Share(l.Value), measure.Share(l.Interval[0]) + " to " + measure.Share(l.Interval[1]), l.Method,
 		fmt.Sprint(l.Rows), fmt.Sprint(l.Ties), strings.Join(parts, ", ")}
-}
-
-// tableNotes are a table's notes, and the subsets that it does not count.
-func tableNotes(t *suite.Table) []string {
-	notes := t.Notes
-	for _, o := range t.Outside {
-		notes = append(notes[:len(notes):len(notes)], fmt.Sprintf("%d rows of %s are of no section and count nowhere", o.Rows, o.Name))
-	}
-	return notes
 }

@@ -1,4 +1,4 @@
-package trainer
+package results
 
 import (
 	"fmt"
@@ -10,14 +10,13 @@ import (
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/report"
 	"github.com/rmc-lang/rmc/runtime/rundir"
-	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
 // exampleSections show what the scores of some evaluated pairs are made of, for
 // each evaluation of a reward: heat maps and the texts.
-func (c *reportCommand) exampleSections(in *invocation, rec *rundir.Record, rows []rundir.Evaluated) ([]report.Section, error) {
+func (c *Sources) exampleSections(rows []rundir.Evaluated) ([]report.Section, error) {
 	var out []report.Section
-	for _, res := range rec.Results {
+	for _, res := range c.Record.Results {
 		chosen := c.choose(res.Stage, rows)
 		if len(chosen) == 0 {
 			continue
@@ -30,7 +29,7 @@ func (c *reportCommand) exampleSections(in *invocation, rec *rundir.Record, rows
 			}
 			s.Plots = append(s.Plots, plots...)
 		}
-		s.Head, s.Rows = in.texts(res.Stage, chosen)
+		s.Head, s.Rows = exampleTexts(c.Texts(res.Stage), chosen)
 		out = append(out, s)
 	}
 	return out, nil
@@ -38,7 +37,7 @@ func (c *reportCommand) exampleSections(in *invocation, rec *rundir.Record, rows
 
 // choose picks the evaluated pairs with parts that are shown: the rows that were
 // asked for, or some that are evenly spread.
-func (c *reportCommand) choose(stage string, rows []rundir.Evaluated) []rundir.Evaluated {
+func (c *Sources) choose(stage string, rows []rundir.Evaluated) []rundir.Evaluated {
 	var all, asked []rundir.Evaluated
 	for _, row := range rows {
 		if row.Stage != stage || len(row.ChosenParts) == 0 {
@@ -102,15 +101,9 @@ func elements(part any, names []string) []float64 {
 	return out
 }
 
-// texts are the last turns of some evaluated pairs; only the scores where the
-// data cannot be read any more.
-func (in *invocation) texts(stage string, rows []rundir.Evaluated) (head []string, table [][]string) {
-	texts := map[int]data.Text{}
-	for _, s := range in.program.Stages {
-		if s.Name() == stage {
-			texts = in.readTexts(s.Data)
-		}
-	}
+// exampleTexts are the last turns of some evaluated pairs; only the scores where
+// the data cannot be read any more.
+func exampleTexts(texts map[int]data.Text, rows []rundir.Evaluated) (head []string, table [][]string) {
 	head = []string{"row", "side", "score", "prompt", "response"}
 	for _, e := range rows {
 		t := texts[e.Row]
@@ -129,34 +122,6 @@ func (in *invocation) texts(stage string, rows []rundir.Evaluated) (head []strin
 	return head, table
 }
 
-// readTexts are the rows of a data set in words, by number; none where its file
-// is not there, or is not what was locked.
-func (in *invocation) readTexts(d spec.Data) map[int]data.Text {
-	r := &Run{Program: in.program, Root: in.root, Dir: in.dir}
-	local, err := r.fetch(in.ctx, "data", d.Source)
-	if err != nil {
-		return nil
-	}
-	all, err := data.Texts(d, local.Path)
-	if err != nil {
-		return nil
-	}
-	judged := map[int]int8{}
-	if d.Label != "" && d.Kind == "preference" {
-		if judged, err = r.preferences(d.Label); err != nil {
-			return nil
-		}
-	}
-	out := map[int]data.Text{}
-	for _, t := range all {
-		if judged[t.Row] > 0 {
-			slices.Reverse(t.Responses)
-		}
-		out[t.Row] = t
-	}
-	return out
-}
-
 // shown is how many characters of a turn the page has.
 const shown = 240
 
@@ -169,62 +134,4 @@ func lastTurn(turns []data.Message) string {
 		return string(text[:shown]) + "…"
 	}
 	return string(text)
-}
-
-// fitSections show what was fitted: probes, transforms and trees.
-func fitSections(in *invocation) ([]report.Section, error) {
-	r := &Run{Program: in.program, Dir: in.dir}
-	var out []report.Section
-	for _, s := range in.program.Stages {
-		if s.Kind != "fit" {
-			continue
-		}
-		f, err := r.fitted(s.Fit.Name)
-		if err != nil {
-			continue // not fitted yet
-		}
-		section := report.Section{Title: s.Name(), Text: fmt.Sprintf("%s on %s, from %d rows.", s.Fit.Kind, strings.Join(s.Fit.Of, " → "), f.rows)}
-		switch {
-		case f.probe != nil:
-			f.probeTable(&section)
-		case f.transform != nil:
-			f.transformTable(&section)
-		default:
-			f.treeTable(&section)
-		}
-		out = append(out, section)
-	}
-	return out, nil
-}
-
-func (f *fitted) probeTable(s *report.Section) {
-	s.Head = []string{"attribute", "alpha", "rows fitted on", "rows that chose alpha", "their MSE", "mean rating"}
-	for a, name := range f.probe.Attributes {
-		c := f.probe.Chosen[a]
-		mse := "–"
-		for _, t := range c.Tried {
-			if t.Alpha == c.Alpha && c.SelectRows > 0 {
-				mse = fmt.Sprintf("%.4g", t.MSE)
-			}
-		}
-		s.Rows = append(s.Rows, []string{name, fmt.Sprintf("%g", c.Alpha), fmt.Sprint(c.Rows), fmt.Sprint(c.SelectRows), mse, fmt.Sprintf("%.4g", c.Mean)})
-	}
-}
-
-func (f *fitted) transformTable(s *report.Section) {
-	t := f.transform
-	s.Text += " " + strings.Join(t.Notes, " ")
-	s.Head = []string{"attribute", "penalty", t.Measure + " with " + t.From + ", before", "after"}
-	for a, name := range t.Attributes {
-		s.Rows = append(s.Rows, []string{name, fmt.Sprintf("%.4g", t.Penalties[a]), fmt.Sprintf("%+.3f", t.Before[a]), fmt.Sprintf("%+.3f", t.After[a])})
-	}
-}
-
-func (f *fitted) treeTable(s *report.Section) {
-	s.Plots = []template.HTML{template.HTML(f.tree.SVG())} // it escapes the names itself
-	s.Code = f.tree.Rules()
-	s.Head = []string{"attribute", "importance", "mean over resampled trees", "95 % of them"}
-	for _, i := range f.tree.importances {
-		s.Rows = append(s.Rows, []string{i.Attribute, fmt.Sprintf("%.3f", i.Share), fmt.Sprintf("%.3f", i.Mean), fmt.Sprintf("%.3f to %.3f", i.Low, i.High)})
-	}
 }
