@@ -62,6 +62,14 @@ type Sequence struct {
 	Prompt int // leading tokens that all responses of the example share: the prompt; of the view prompt, all; of labels data 0
 }
 
+// Tokens counts those of sequences.
+func Tokens(all []Sequence) (n int) {
+	for _, s := range all {
+		n += len(s.IDs)
+	}
+	return n
+}
+
 // A Digest tells sequences apart by their tokens.
 type Digest [sha256.Size]byte
 

@@ -265,9 +265,9 @@ func (r *Run) hiddenOf(ctx context.Context, m spec.Model, d spec.Data, all []dat
 	if err != nil {
 		return fit.Matrix[float32]{}, err
 	}
-	out := fit.Zeros[float32](len(all), e.size)
+	out := fit.Zeros[float32](len(all), e.Size)
 	for i, s := range all {
-		copy(out.Row(i), e.of(s))
+		copy(out.Row(i), e.Of(s))
 	}
 	return out, nil
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/spec"
+	"github.com/rmc-lang/rmc/runtime/states"
 )
 
 const tinyConfig = `{"architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": 48, "hidden_size": 16,
@@ -370,7 +371,7 @@ func TestTwoTrainings(t *testing.T) {
 func TestEmbeddingsAreKept(t *testing.T) {
 	r := tinyRunOn(t, goBackend(t), tinyModel(t), tinyPairs(t, 300), func(m *spec.Model, _ *spec.Data, _ *spec.Train) { m.Tune.Kind = "head" })
 	ctx := context.Background()
-	fresh := func() *embeddings {
+	fresh := func() *states.Reader {
 		r.world = world{}
 		s := r.Program.Stages[0]
 		e, err := r.embeddings(ctx, s.Model, s.Data)
@@ -382,7 +383,7 @@ func TestEmbeddingsAreKept(t *testing.T) {
 	var notes []string
 	r.OnNote = func(s string) { notes = append(notes, s) }
 	want := fresh()
-	path := embeddingOf(t, r).folder.Path(1)
+	path := embeddingOf(t, r).Folder.Path(1)
 	content, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -393,13 +394,13 @@ func TestEmbeddingsAreKept(t *testing.T) {
 	}
 	notes = nil
 	got := fresh()
-	for i := range want.values {
-		if got.values[i] != want.values[i] {
-			t.Fatalf("value %d is %v, was %v", i, got.values[i], want.values[i])
+	for i := range want.Values {
+		if got.Values[i] != want.Values[i] {
+			t.Fatalf("value %d is %v, was %v", i, got.Values[i], want.Values[i])
 		}
 	}
 	text := strings.Join(notes, "\n")
-	if !strings.Contains(text, path) || !strings.Contains(text, fmt.Sprintf("600 sequences, %d of them from ", 600-len(embeddingOf(t, r).chunks[1].sequences))) {
+	if !strings.Contains(text, path) || !strings.Contains(text, fmt.Sprintf("600 sequences, %d of them from ", 600-len(embeddingOf(t, r).Chunks[1].Sequences))) {
 		t.Errorf("notes:\n%s", text)
 	}
 	notes = nil
@@ -410,7 +411,7 @@ func TestEmbeddingsAreKept(t *testing.T) {
 }
 
 // embeddingOf is how the hidden states of a program's first stage are computed.
-func embeddingOf(t *testing.T, r *Run) *embedding {
+func embeddingOf(t *testing.T, r *Run) *states.Plan {
 	t.Helper()
 	s := r.Program.Stages[0]
 	e, err := r.embedding(context.Background(), s.Model, s.Data)

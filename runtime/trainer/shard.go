@@ -84,12 +84,12 @@ func (r *Run) embedShard(ctx context.Context, m spec.Model, d spec.Data, s Shard
 	if err != nil {
 		return err
 	}
-	if err := r.fill(ctx, e, s.has, func([]float32) {}); err != nil {
+	if err := r.fill(ctx, m, e, s.has, func([]float32) {}); err != nil {
 		return err
 	}
-	missing, err := e.folder.Finish()
+	missing, err := e.Folder.Finish()
 	if err == nil && missing > 0 {
-		r.note(fmt.Sprintf("embed %s: %d of %d chunks are not there yet; they are in the other shards", e.of, missing, len(e.chunks)))
+		r.note(fmt.Sprintf("embed %s: %d of %d chunks are not there yet; they are in the other shards", e.Of, missing, len(e.Chunks)))
 	}
 	return err
 }

@@ -119,7 +119,7 @@ func TestOneShard(t *testing.T) {
 	if err := r.Embed(context.Background(), Shard{2, 3}); err != nil {
 		t.Fatal(err)
 	}
-	chunks := embeddingOf(t, r).chunks
+	chunks := embeddingOf(t, r).Chunks
 	got := files(t, r.Dir)
 	if n := len(got); n != (len(chunks)+1)/3 {
 		t.Errorf("%d files of %d chunks", n, len(chunks))
@@ -136,7 +136,7 @@ func TestOneShard(t *testing.T) {
 	reused := 0
 	for i, c := range chunks {
 		if (Shard{2, 3}).has(i) {
-			reused += len(c.sequences)
+			reused += len(c.Sequences)
 		}
 	}
 	if !strings.Contains(notes.String(), fmt.Sprintf(": 800 sequences, %d of them from ", reused)) {
@@ -203,7 +203,7 @@ func TestT19Manifest(t *testing.T) {
 	r.Program.Stages[1].Data = *d
 	execute(t, r)
 	e := embeddingOf(t, r)
-	text, err := os.ReadFile(filepath.Join(e.dir, embed.ManifestFile))
+	text, err := os.ReadFile(filepath.Join(e.Dir, embed.ManifestFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,7 +220,7 @@ func TestT19Manifest(t *testing.T) {
 	if m.Model.Source != r.Program.Stages[0].Model.Base || m.Model.Layer != 1 || m.Model.DType != "float32" || len(m.Model.SHA256) != 64 {
 		t.Errorf("model %+v", m.Model)
 	}
-	if m.Sequences != 2*stats.Kept || m.Hidden != 16 || len(m.Chunks) != len(e.chunks) || !strings.HasPrefix(m.Of, strings.TrimPrefix(filepath.Base(e.dir), "embed-")) {
+	if m.Sequences != 2*stats.Kept || m.Hidden != 16 || len(m.Chunks) != len(e.Chunks) || !strings.HasPrefix(m.Of, strings.TrimPrefix(filepath.Base(e.Dir), "embed-")) {
 		t.Errorf("%d sequences × %d in %d chunks, of %s", m.Sequences, m.Hidden, len(m.Chunks), m.Of)
 	}
 }
@@ -325,13 +325,13 @@ func TestHiddenOfAnEncoder(t *testing.T) {
 	}
 	for i, one := range all {
 		own := values[i*16 : (i+1)*16]
-		nearby(t, own, e.of(one), 1e-5)
-		nearby(t, head.of(one), e.of(one), 0)
+		nearby(t, own, e.Of(one), 1e-5)
+		nearby(t, head.Of(one), e.Of(one), 0)
 		if reflect.DeepEqual(other[i*16:(i+1)*16], own) {
 			t.Error("two layers give what one gives")
 		}
 	}
-	if e.of(data.Sequence{IDs: []int32{46, 46, 46}}) != nil {
+	if e.Of(data.Sequence{IDs: []int32{46, 46, 46}}) != nil {
 		t.Error("a sequence of no data set has a state")
 	}
 	if none, err := r.hidden(ctx, encoder, nil); len(none) != 0 || err != nil {

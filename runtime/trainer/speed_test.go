@@ -18,8 +18,8 @@ import (
 	"github.com/rmc-lang/rmc/runtime/embed"
 	"github.com/rmc-lang/rmc/runtime/model"
 	"github.com/rmc-lang/rmc/runtime/network"
-	"github.com/rmc-lang/rmc/runtime/pack"
 	"github.com/rmc-lang/rmc/runtime/spec"
+	"github.com/rmc-lang/rmc/runtime/states"
 )
 
 // BenchmarkEmbed computes the hidden states of real texts beside transformers,
@@ -60,7 +60,7 @@ func BenchmarkEmbed(b *testing.B) {
 	took := b.Elapsed() / time.Duration(b.N)
 	b.StopTimer()
 	cpu = (cpuSeconds() - cpu) / float64(b.N)
-	rate := float64(tokensIn(texts)) / took.Seconds()
+	rate := float64(data.Tokens(texts)) / took.Seconds()
 	b.ReportMetric(rate, "tokens/s")
 	theirs := transformers(b, base, m.Layer, texts, values)
 	b.ReportMetric(theirs.Rate, "transformers-tokens/s")
@@ -69,7 +69,7 @@ func BenchmarkEmbed(b *testing.B) {
 	b.ReportMetric(theirs.Delta, "max-delta")
 	b.ReportMetric(theirs.Relative, "max-delta/norm")
 	b.ReportMetric(float64(len(texts)), "texts")
-	b.ReportMetric(float64(theirs.Padded)/float64(tokensIn(texts)), "padded/token")
+	b.ReportMetric(float64(theirs.Padded)/float64(data.Tokens(texts)), "padded/token")
 }
 
 func setting(name, otherwise string) string {
@@ -126,29 +126,24 @@ func realTexts(b *testing.B, r *Run, m spec.Model, file string, count int) []dat
 
 // embedTexts is what a stage does: pack, cut into chunks, compute, write.
 func embedTexts(b *testing.B, n *network.Network, texts []data.Sequence) []float32 {
-	e := &embedding{model: n.Model, hidden: n.Decoder.Config.Hidden}
-	rows := pack.Sequences(texts)
-	e.packer = network.NewPacker(rows, 1)
-	values := make([]float32, len(texts)*e.hidden)
+	p := states.PlanOf("texts", n, texts)
+	p.Keep(b.TempDir(), embed.Manifest{})
+	at, values := 0, make([]float32, len(texts)*p.Hidden)
 	places := map[data.Digest]int{}
 	for i, s := range texts {
 		places[s.Digest()] = i
 	}
-	for _, rows := range e.packer.Chunks(rows) {
-		e.chunks = append(e.chunks, newChunk(rows, texts))
-	}
-	e.folder = embed.Open(b.TempDir(), embed.Manifest{Hidden: e.hidden}, e.counts())
-	for i, c := range e.chunks {
-		states, err := n.Embed(context.Background(), e.packer, c.rows, len(c.sequences))
-		if err == nil {
-			err = e.folder.Write(i, states)
-		}
-		if err != nil {
-			b.Fatal(err)
-		}
-		for i, s := range c.sequences {
-			copy(values[places[s.Digest()]*e.hidden:], states[i*e.hidden:(i+1)*e.hidden])
-		}
+	all := p.Sequences()
+	err := p.Fill(context.Background(), states.Work{
+		Mine: func(int) bool { return true }, Note: func(string) {}, Backbone: func() (*network.Network, error) { return n, nil },
+		Take: func(chunk []float32) {
+			for ; len(chunk) > 0; at, chunk = at+1, chunk[p.Hidden:] {
+				copy(values[places[all[at].Digest()]*p.Hidden:], chunk[:p.Hidden])
+			}
+		},
+	})
+	if err != nil {
+		b.Fatal(err)
 	}
 	return values
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/source"
 	"github.com/rmc-lang/rmc/runtime/spec"
+	"github.com/rmc-lang/rmc/runtime/states"
 	"github.com/rmc-lang/rmc/runtime/text"
 )
 
@@ -27,7 +28,7 @@ type world struct {
 	networks   map[string]*network.Network // by model
 	backbones  map[string]*network.Network // frozen, by digest of the base, layers and type
 	tokenizers map[string]*text.Tokenizer  // by model
-	embeddings map[string]*embeddings      // by model and data
+	embeddings map[string]*states.Reader   // by model and data
 	fits       map[string]*fitted          // by name
 	functions  map[string]*mesh.Function   // by name
 	formulas   map[string]*formula         // by reward

@@ -1,4 +1,4 @@
-package trainer
+package states
 
 import (
 	"fmt"
@@ -17,31 +17,24 @@ type pace struct {
 }
 
 // pace counts the chunks that are mine.
-func (e *embedding) pace(mine func(chunk int) bool) *pace {
-	p := &pace{}
-	for i, c := range e.chunks {
+func (p *Plan) pace(mine func(chunk int) bool) *pace {
+	at := &pace{}
+	for i, c := range p.Chunks {
 		if !mine(i) {
 			continue
 		}
-		n := tokensIn(c.sequences)
-		p.sequences, p.left, p.shared = p.sequences+len(c.sequences), p.left+n, p.shared+n
+		n := data.Tokens(c.Sequences)
+		at.sequences, at.left, at.shared = at.sequences+len(c.Sequences), at.left+n, at.shared+n
 		for _, row := range c.rows {
-			p.shared -= len(row.Tokens)
+			at.shared -= len(row.Tokens)
 		}
 	}
-	return p
-}
-
-func tokensIn(all []data.Sequence) (n int) {
-	for _, s := range all {
-		n += len(s.IDs)
-	}
-	return n
+	return at
 }
 
 // skip passes over sequences that need no computing.
 func (p *pace) skip(part []data.Sequence) {
-	p.left, p.reused = p.left-tokensIn(part), p.reused+len(part)
+	p.left, p.reused = p.left-data.Tokens(part), p.reused+len(part)
 }
 
 // first reports, once, that computing begins.
@@ -56,7 +49,7 @@ func (p *pace) first() bool {
 // pass counts computed sequences. It says what there is to say at most every
 // five seconds.
 func (p *pace) pass(part []data.Sequence) string {
-	n := tokensIn(part)
+	n := data.Tokens(part)
 	p.done, p.left = p.done+n, p.left-n
 	if p.left == 0 || time.Since(p.told) < 5*time.Second {
 		return ""
