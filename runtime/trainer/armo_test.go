@@ -458,7 +458,7 @@ func TestA8RewardIsExported(t *testing.T) {
 	must(t, p, dir, "", "train")
 	folder := filepath.Join(dir, "exported")
 	must(t, p, dir, "", "export", "--model", "armo", folder)
-	table, err := safetensors.Open(filepath.Join(folder, rewardWeightsFile))
+	table, err := safetensors.Open(filepath.Join(folder, "reward.safetensors"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -481,7 +481,7 @@ func TestA8RewardIsExported(t *testing.T) {
 		}
 	}
 	must(t, p, dir, "", "export", "--model", "judge", folder, "--force")
-	for _, name := range []string{treeFile, rulesFile, drawingFile, rewardFile, "config.json"} {
+	for _, name := range []string{treeFile, rulesFile, drawingFile, "reward.json", "config.json"} {
 		if _, err := os.Stat(filepath.Join(folder, name)); err != nil {
 			t.Error(err)
 		}

@@ -94,7 +94,7 @@ func TestExportedPolicyIsALanguageModel(t *testing.T) {
 	if peft := read(filepath.Join(adapter, "adapter_config.json")); !strings.Contains(peft, "CAUSAL_LM") || strings.Contains(peft, "modules_to_save") {
 		t.Error(peft)
 	}
-	if contract := read(filepath.Join(whole, exportedContract)); !strings.Contains(contract, `good \"+\" token 46, bad \"-\" token 48`) || !strings.Contains(contract, `language layer=-1`) {
+	if contract := read(filepath.Join(whole, "scoring_contract.json")); !strings.Contains(contract, `good \"+\" token 46, bad \"-\" token 48`) || !strings.Contains(contract, `language layer=-1`) {
 		t.Error(contract)
 	}
 	if card := read(filepath.Join(whole, "README.md")); !strings.Contains(card, "[46, 48]") {

@@ -4,72 +4,25 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/rmc-lang/rmc/runtime/arch"
-	"github.com/rmc-lang/rmc/runtime/disk"
+	"github.com/rmc-lang/rmc/runtime/export"
 	"github.com/rmc-lang/rmc/runtime/fit"
-	"github.com/rmc-lang/rmc/runtime/network"
 	"github.com/rmc-lang/rmc/runtime/program"
-	"github.com/rmc-lang/rmc/runtime/safetensors"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
-// The files of an exported reward besides the decoder that it reads.
-const (
-	rewardFile        = "reward.json"
-	rewardWeightsFile = "reward.safetensors"
-)
-
-// A rewardParts is what a reward computes from hidden states.
-type rewardParts struct {
-	reward   program.Reward
-	fits     []*fitted
-	networks []*network.Network
-	lets     []string // the formula in the recipe's words; nil where the recipe does not have it itself
-	text     string
-}
-
-// A rewardTable is reward.json.
-type rewardTable struct {
-	Reward     string            `json:"reward"`
-	Formula    string            `json:"formula"`
-	Attributes []string          `json:"attributes,omitempty"`
-	Fits       []exportedFit     `json:"fits,omitempty"`
-	Networks   []exportedNetwork `json:"networks,omitempty"`
-	Tree       string            `json:"tree,omitempty"` // the file with the tree that decides
-	MaxLength  int               `json:"max_length"`     // tokens
-}
-
-// An exportedFit is a fit with what it reads: hidden states, or another fit.
-type exportedFit struct {
-	Name       string   `json:"name"`
-	Kind       string   `json:"kind"` // ridge: weight · h + bias; decorrelate: r · matrix
-	Of         []string `json:"of"`   // what it was fitted on, from the decoder outward
-	Attributes []string `json:"attributes"`
-}
-
-// An exportedNetwork is a network over the hidden state of a text.
-type exportedNetwork struct {
-	Name       string   `json:"name"`
-	Input      bool     `json:"input"` // whether it reads anything; if not it is its bias
-	Layers     int      `json:"layers"`
-	Activation string   `json:"activation"` // between the layers
-	Labels     []string `json:"labels,omitempty"`
-}
-
 // ofReward makes e the export of a reward.
 func (e *exporting) ofReward(reward program.Reward) error {
-	d, m, err := e.run.Program.RewardReads(reward)
+	d, m, err := e.Program.RewardReads(reward)
 	if err != nil {
 		return err
 	}
-	e.name, e.data, e.model = reward.Name, d, m
-	if e.contract, err = e.run.rewardContract(e.in.ctx, reward); err != nil {
+	e.Name, e.Data, e.Model = reward.Name, d, m
+	if e.Contract, err = e.run.rewardContract(e.in.ctx, reward); err != nil {
 		return err
 	}
 	switch m.Kind {
@@ -78,7 +31,7 @@ func (e *exporting) ofReward(reward program.Reward) error {
 	case "policy":
 		return e.ofPolicy(reward)
 	}
-	e.parts = &rewardParts{reward: reward, text: formulaText(e.run.Program.Recipe, reward.Name)}
+	e.Reward = &export.Reward{Of: reward}
 	if reward.Fit == "" {
 		return e.formulaParts(reward)
 	}
@@ -92,24 +45,24 @@ func (e *exporting) ofReward(reward program.Reward) error {
 // oneHead makes an ordinary classifier with one output of a reward that is one
 // output of its model's head as it is.
 func (e *exporting) oneHead(reward program.Reward) error {
-	s, err := e.run.Program.Trains(e.model.Name)
+	s, err := e.Program.Trains(e.Model.Name)
 	if err != nil {
 		return err
 	}
-	e.about = fmt.Sprintf("the reward %s of %s on %s", reward.Name, s.Name(), e.run.Program.SourcesOf(s.Data))
-	if e.trained, err = e.run.trainedWeights(e.model); err != nil {
+	e.About = fmt.Sprintf("the reward %s of %s on %s", reward.Name, s.Name(), e.Program.SourcesOf(s.Data))
+	if e.Trained, err = e.run.trainedWeights(e.Model); err != nil {
 		return err
 	}
-	output := slices.Index(e.model.Head.Labels, reward.Head)
+	output := slices.Index(e.Model.Head.Labels, reward.Head)
 	if output < 0 {
-		if output, err = e.run.sameAsHead(e.in.ctx, reward, e.model); err != nil {
+		if output, err = e.run.sameAsHead(e.in.ctx, reward, e.Model); err != nil {
 			return err
 		}
 	}
-	e.model.Head.Outputs, e.model.Head.Labels = 1, nil
+	e.Model.Head.Outputs, e.Model.Head.Labels = 1, nil
 	for _, name := range []string{arch.ScoreWeight, arch.ScoreBias} {
-		if w, ok := e.trained[name]; ok {
-			if e.trained[name], err = oneRow(w, output); err != nil {
+		if w, ok := e.Trained[name]; ok {
+			if e.Trained[name], err = oneRow(w, output); err != nil {
 				return err
 			}
 		}
@@ -165,7 +118,7 @@ func (e *exporting) formulaParts(reward program.Reward) error {
 	if err != nil {
 		return err
 	}
-	size, err := e.run.features(e.in.ctx, e.model)
+	size, err := e.run.features(e.in.ctx, e.Model)
 	if err != nil {
 		return err
 	}
@@ -174,18 +127,14 @@ func (e *exporting) formulaParts(reward program.Reward) error {
 	if _, err := f.say(e.in.ctx, make([]answered, 1), h, h); err != nil {
 		return err
 	}
-	e.parts.networks = f.networks
-	if err := e.fitParts(f.reads); err != nil {
-		return err
-	}
-	e.parts.lets = pythonLets(e.run.Program.Recipe, e.parts)
-	return nil
+	e.Reward.Networks = f.networks
+	return e.fitParts(f.reads)
 }
 
 // fitParts opens fits in the order of the program, which is that of what reads
 // what.
 func (e *exporting) fitParts(names []string) error {
-	for _, s := range e.run.Program.Stages {
+	for _, s := range e.Program.Stages {
 		if s.Kind != "fit" || !slices.Contains(names, s.Fit.Name) {
 			continue
 		}
@@ -193,61 +142,39 @@ func (e *exporting) fitParts(names []string) error {
 		if err != nil {
 			return err
 		}
-		e.parts.fits = append(e.parts.fits, f)
-	}
-	return nil
-}
-
-// write writes the reward beside the decoder.
-func (p *rewardParts) write(e *exporting) error {
-	table := rewardTable{Reward: p.reward.Name, Formula: p.text, MaxLength: e.data.MaxLength}
-	var weights []safetensors.Data
-	for _, f := range p.fits {
-		name := f.stage.Fit.Name
-		table.Fits = append(table.Fits, exportedFit{name, f.stage.Fit.Kind, f.stage.Fit.Of, f.attributes()})
-		table.Attributes = f.attributes()
-		for _, m := range f.matrices() {
-			m.Name = name + "." + m.Name
-			weights = append(weights, m)
-		}
-		if f.tree != nil {
-			table.Tree = treeFile
-		}
-	}
-	for _, n := range p.networks {
-		table.Networks = append(table.Networks, exportedNetwork{n.Model.Name, n.Model.Input != "", len(n.Model.Hidden) + 1, n.Model.Activation, n.Model.Labels})
-		for _, q := range n.Trained {
-			weights = append(weights, n.Layout.Stored(n.Model.Name+"."+q.Name, q.Shape, q.Value))
-		}
-	}
-	slices.SortFunc(weights, func(a, b safetensors.Data) int { return strings.Compare(a.Name, b.Name) })
-	if _, err := safetensors.Write(filepath.Join(e.folder, rewardWeightsFile), weights, map[string]string{"contract": e.contract.Hash}); err != nil {
-		return err
-	}
-	if err := p.writeTree(e.folder); err != nil {
-		return err
-	}
-	return e.json(rewardFile, table)
-}
-
-// writeTree writes the tree, its rules and its drawing, if there is one.
-func (p *rewardParts) writeTree(folder string) error {
-	for _, f := range p.fits {
-		if f.tree == nil {
-			continue
-		}
-		files, err := f.texts()
+		part, err := f.part()
 		if err != nil {
 			return err
 		}
-		for _, file := range files {
-			if file.name == fitFile {
-				continue
-			}
-			if err := disk.Write(filepath.Join(folder, file.name), []byte(file.text)); err != nil {
-				return err
-			}
-		}
+		e.Reward.Fits = append(e.Reward.Fits, part)
 	}
 	return nil
+}
+
+// part is what an exported reward has of a fit.
+func (f *fitted) part() (export.Fit, error) {
+	out := export.Fit{Fit: f.stage.Fit, Attributes: f.attributes(), Matrices: f.matrices()}
+	if f.tree == nil {
+		return out, nil
+	}
+	files, err := f.texts()
+	for _, file := range files {
+		if file.name != fitFile {
+			out.Files = append(out.Files, export.File{Name: file.name, Text: file.text})
+		}
+	}
+	out.Tree = treeFile
+	return out, err
+}
+
+// ofPolicy makes e the export of the policy that a reward reads: what it says of
+// tokens is the model's, and what a reward makes of it, the card tells.
+func (e *exporting) ofPolicy(reward program.Reward) error {
+	s, err := e.Program.Trains(e.Model.Name)
+	if err != nil {
+		return err
+	}
+	e.About = fmt.Sprintf("%s, for the reward %s = %s", s.Name(), reward.Name, e.Program.FormulaText(reward.Name))
+	e.Trained, err = e.run.trainedWeights(e.Model)
+	return err
 }

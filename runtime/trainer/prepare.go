@@ -111,7 +111,7 @@ func (r *Run) rewardContract(ctx context.Context, reward program.Reward) (*rundi
 			shapes = append(shapes, fmt.Sprintf("%s: base=%s layer=%d", m.Name, m.Base, m.Layer))
 		}
 	}
-	c.Networks, c.Reward = strings.Join(shapes, "; "), reward.Name+" = "+formulaText(r.Program.Recipe, reward.Name)
+	c.Networks, c.Reward = strings.Join(shapes, "; "), reward.Name+" = "+r.Program.FormulaText(reward.Name)
 	if c.Fits, err = r.fitDigests(""); err != nil {
 		return nil, err
 	}
@@ -209,45 +209,4 @@ func (r *Run) Contract() (*rundir.Contract, error) {
 		}
 	}
 	return nil, fmt.Errorf("program %s trains no model and has no reward", r.Program.Name)
-}
-
-// formulaText is what a recipe's text declares a reward to be, with the lets of
-// the objective that it is of, where the recipe itself has that.
-func formulaText(recipe, reward string) string {
-	declared := ""
-	for line := range strings.Lines(recipe) {
-		name, value, ok := strings.Cut(line, "=")
-		if ok && strings.Join(strings.Fields(name), " ") == "reward "+reward {
-			value, _, _ = strings.Cut(value, "//")
-			declared = strings.TrimSpace(value)
-		}
-	}
-	objective, _, _ := strings.Cut(declared, ".")
-	return strings.Join(append([]string{declared}, letsOf(recipe, objective)...), "; ")
-}
-
-// letsOf lists the lets of an objective, each on one line and without comments.
-func letsOf(recipe, objective string) (lets []string) {
-	inside, open := false, false
-	for line := range strings.Lines(recipe) {
-		line, _, _ = strings.Cut(line, "//")
-		words := strings.Fields(line)
-		if len(words) == 0 {
-			continue
-		}
-		switch first := words[0]; {
-		case first == "objective":
-			inside, open = len(words) > 1 && words[1] == objective, false
-		case strings.HasPrefix(line, "}"):
-			inside = false
-		case !inside:
-		case first == "let":
-			lets, open = append(lets, strings.Join(words, " ")), true
-		case first == "loss" || first == "report" || first == "param":
-			open = false
-		case open:
-			lets[len(lets)-1] += " " + strings.Join(words, " ")
-		}
-	}
-	return lets
 }

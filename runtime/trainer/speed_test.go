@@ -160,7 +160,7 @@ type peer struct {
 // transformers embeds the same texts with the same weights, and compares.
 func transformers(b *testing.B, base string, layers int, texts []data.Sequence, values []float32) peer {
 	dir := b.TempDir()
-	export(b, dir, base, layers)
+	writePeer(b, dir, base, layers)
 	var ids [][]int32
 	for _, s := range texts {
 		ids = append(ids, s.IDs)
@@ -194,8 +194,8 @@ func transformers(b *testing.B, base string, layers int, texts []data.Sequence, 
 	return p
 }
 
-// export writes the first layers of a model as transformers reads them.
-func export(b *testing.B, dir, base string, layers int) {
+// writePeer writes the first layers of a model as transformers reads them.
+func writePeer(b *testing.B, dir, base string, layers int) {
 	config, err := arch.Load(base)
 	if err != nil {
 		b.Fatal(err)

@@ -1,4 +1,4 @@
-package trainer
+package export
 
 import (
 	"os"
@@ -22,7 +22,7 @@ func TestExportLeavesOtherFoldersAlone(t *testing.T) {
 		}
 		return path
 	}
-	export, other, empty := folder("export", exportedContract, "x"), folder("other", "thesis.tex"), folder("empty")
+	export, other, empty := folder("export", contractFile, "x"), folder("other", "thesis.tex"), folder("empty")
 	for _, c := range []struct {
 		path  string
 		force bool
@@ -34,7 +34,7 @@ func TestExportLeavesOtherFoldersAlone(t *testing.T) {
 		{filepath.Join(dir, "new"), false, ""},
 		{filepath.Join(other, "thesis.tex"), true, "name a folder to write"},
 	} {
-		err := (&exportCommand{Force: c.force}).mayWrite(c.path)
+		err := MayWrite(c.path, c.force)
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%s, force %v: %v; want %q", c.path, c.force, err, c.want)
 		}

@@ -1,4 +1,4 @@
-package trainer
+package export
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/rmc-lang/rmc/runtime/network"
+	"github.com/rmc-lang/rmc/runtime/program"
 )
 
 // functions are what a formula may call, in Python: each reduces the last axis,
@@ -29,15 +30,18 @@ var (
 // A pythonLet is a let as Python has it.
 type pythonLet struct{ name, param, value string }
 
-// pythonLets are the lets that a reward is made of in Python, in their order;
+// lets are the lets that a reward is made of in Python, in their order;
 // nil where the recipe does not have them itself, or where they need what the
 // few lines in the card have not.
-func pythonLets(recipe string, p *rewardParts) []string {
-	objective, let, _ := strings.Cut(strings.Split(p.text, ";")[0], ".")
+func (p *Reward) lets(of program.Program) []string {
+	if p.Of.Fit != "" {
+		return nil
+	}
+	objective, let, _ := strings.Cut(strings.Split(of.FormulaText(p.Of.Name), ";")[0], ".")
 	let, _, _ = strings.Cut(let, " ")
 	all := map[string]pythonLet{}
 	var order []string
-	for _, text := range letsOf(recipe, objective) {
+	for _, text := range of.Lets(objective) {
 		parts := letHead.FindStringSubmatch(text)
 		if parts == nil {
 			return nil
@@ -65,7 +69,7 @@ func pythonLets(recipe string, p *rewardParts) []string {
 
 // known marks a let and those that it reads as needed, and reports whether all
 // that they name is there.
-func (p *rewardParts) known(let string, all map[string]pythonLet, needed map[string]bool) bool {
+func (p *Reward) known(let string, all map[string]pythonLet, needed map[string]bool) bool {
 	l, ok := all[let]
 	if !ok || strings.ContainsAny(l.value, "[]\"") {
 		return false
@@ -88,25 +92,26 @@ func (p *rewardParts) known(let string, all map[string]pythonLet, needed map[str
 }
 
 // callable reports whether a name is a fit or a network of the reward.
-func (p *rewardParts) callable(name string) bool {
-	return slices.ContainsFunc(p.fits, func(f *fitted) bool { return f.stage.Fit.Name == name }) ||
-		slices.ContainsFunc(p.networks, func(n *network.Network) bool { return n.Model.Name == name })
+func (p *Reward) callable(name string) bool {
+	return slices.ContainsFunc(p.Fits, func(f Fit) bool { return f.Fit.Name == name }) ||
+		slices.ContainsFunc(p.Networks, func(n *network.Network) bool { return n.Model.Name == name })
 }
 
 // card is what the README says of a reward.
-func (p *rewardParts) card() string {
+func (p *Reward) card(of program.Program) string {
+	text, lets := of.FormulaText(p.Of.Name), p.lets(of)
 	var b strings.Builder
 	fmt.Fprintf(&b, "A reward model: a decoder, and what is computed from the hidden state of its last token. Higher is better. The folder is the decoder, as AutoModel of transformers loads it; "+
 		"reward.safetensors has what comes after it, reward.json says what that is, and scoring_contract.json what else decides a score.\n\n")
-	if p.text != "" {
-		fmt.Fprintf(&b, "    %s\n\n", strings.ReplaceAll(p.text, "; ", "\n    "))
+	if text != "" {
+		fmt.Fprintf(&b, "    %s\n\n", strings.ReplaceAll(text, "; ", "\n    "))
 	}
 	switch {
-	case slices.ContainsFunc(p.fits, func(f *fitted) bool { return f.tree != nil }):
+	case slices.ContainsFunc(p.Fits, func(f Fit) bool { return f.Tree != "" }):
 		b.WriteString("It compares two responses. Their attributes come from the probe; tree.json has the tree over the differences and says in itself how it is read, rules.txt has it in words. " +
 			"The score of a single response is the mean of its probabilities against `references`.\n\n")
-	case len(p.lets) > 0:
-		fmt.Fprintf(&b, "In Python, in this folder:\n\n```python\n%s```\n\n", p.python())
+	case len(lets) > 0:
+		fmt.Fprintf(&b, "In Python, in this folder:\n\n```python\n%s```\n\n", p.python(lets))
 	default:
 		b.WriteString("Its formula has operations that a few lines of Python have not; the trainer's score computes it.\n\n")
 	}
@@ -115,21 +120,21 @@ func (p *rewardParts) card() string {
 
 // python is a program that scores a conversation as the trainer does, but for
 // what becomes of one that is too long.
-func (p *rewardParts) python() string {
+func (p *Reward) python(lets []string) string {
 	var b strings.Builder
 	b.WriteString(pythonHead)
-	for _, f := range p.fits {
-		name := f.stage.Fit.Name
-		if f.probe != nil {
+	for _, f := range p.Fits {
+		name := f.Fit.Name
+		if f.Fit.Kind == "ridge" {
 			fmt.Fprintf(&b, "%s = lambda h: weights[\"%[1]s.weight\"] @ h + weights[\"%[1]s.bias\"]\n", name)
 		} else {
 			fmt.Fprintf(&b, "%s = lambda rewards: rewards @ weights[\"%[1]s.matrix\"]\n", name)
 		}
 	}
-	for _, n := range p.networks {
+	for _, n := range p.Networks {
 		fmt.Fprintf(&b, "%s = Network(\"%[1]s\")\n", n.Model.Name)
 	}
-	used := strings.Join(p.lets, "\n")
+	used := strings.Join(lets, "\n")
 	names := functions()
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		if regexp.MustCompile(`\b` + name + `\(`).MatchString(used) {
@@ -137,7 +142,7 @@ func (p *rewardParts) python() string {
 		}
 	}
 	b.WriteString("\n\ndef score(messages):\n    \"\"\"The score of the last message as the answer to those before it.\"\"\"\n    response, prompt = hidden(messages), hidden(messages[:-1])\n")
-	for _, line := range p.lets {
+	for _, line := range lets {
 		fmt.Fprintf(&b, "    %s\n", line)
 	}
 	return b.String()

@@ -1,51 +1,37 @@
-package trainer
+package export
 
 import (
 	"fmt"
 	"strings"
-
-	"github.com/rmc-lang/rmc/runtime/program"
 )
 
-// ofPolicy makes e the export of the policy that a reward reads: what it says of
-// tokens is the model's, and what a reward makes of it, the card tells.
-func (e *exporting) ofPolicy(reward program.Reward) error {
-	s, err := e.run.Program.Trains(e.model.Name)
-	if err != nil {
-		return err
-	}
-	e.about = fmt.Sprintf("%s, for the reward %s = %s", s.Name(), reward.Name, formulaText(e.run.Program.Recipe, reward.Name))
-	e.trained, err = e.run.trainedWeights(e.model)
-	return err
-}
-
 // policyCard is what the card of a policy says: how it is read, in Python.
-func (e *exporting) policyCard() string {
-	d, err := e.run.Program.First(e.data)
+func (e *Export) policyCard() string {
+	d, err := e.Program.First(e.Data)
 	if err != nil {
-		d = e.data
+		d = e.Data
 	}
-	about := fmt.Sprintf("A language model that is a reward model. Trained with rmc from the recipe below; %s.\n\n", e.about)
+	about := fmt.Sprintf("A language model that is a reward model. Trained with rmc from the recipe below; %s.\n\n", e.About)
 	switch {
 	case d.Kind != "labels":
 		return about + "Its reward of a response is made of the log-probabilities of the response's tokens, as the formula says, " +
 			"less those of the reference where it has one.\n\n" + python(pythonModel+pythonResponse) + "\n"
 	case d.From.Kind == "compare":
-		return about + fmt.Sprintf("It says which of two responses is better: what comes after the question is %s. Ask in both orders and take the mean.\n\n", e.contract.Labels) +
+		return about + fmt.Sprintf("It says which of two responses is better: what comes after the question is %s. Ask in both orders and take the mean.\n\n", e.Contract.Labels) +
 			python(pythonModel+strings.ReplaceAll(pythonCompare, "IDS", e.idList())) + "\n"
 	}
 	asks := strings.ReplaceAll(strings.ReplaceAll(pythonSteps, "IDS", e.idList()), "LABEL", fmt.Sprintf("%q", d.Tokens[0]))
 	if d.Level == "outcome" {
 		asks = strings.ReplaceAll(pythonOutcome, "IDS", e.idList())
 	}
-	return about + fmt.Sprintf("After each step of a solution it says whether the step is right: %s. All labels before are taken to be %s.\n\n", e.contract.Labels, d.Labels[0]) +
+	return about + fmt.Sprintf("After each step of a solution it says whether the step is right: %s. All labels before are taken to be %s.\n\n", e.Contract.Labels, d.Labels[0]) +
 		python(pythonModel+asks) + "\n"
 }
 
 // idList is the tokens of the labels as a list, from the contract.
-func (e *exporting) idList() string {
+func (e *Export) idList() string {
 	var ids []string
-	for part := range strings.SplitSeq(e.contract.Labels, " token ") {
+	for part := range strings.SplitSeq(e.Contract.Labels, " token ") {
 		id, _, _ := strings.Cut(part, ",")
 		ids = append(ids, id)
 	}
