@@ -17,6 +17,24 @@ import (
 	"github.com/rmc-lang/rmc/runtime/program"
 )
 
+// A Step is what one optimizer step reports: one line of metrics.jsonl. Numbers
+// are means over the step's global batch.
+type Step struct {
+	Stage           string // Stage.Name
+	Step, Of        int    // Step counts from 1
+	Loss            float64
+	GradNorm        float64 // global norm before clipping
+	LR              float64
+	Accuracy        float64            // share of pairs with chosen above rejected; NaN where there are no pairs
+	Margin          float64            // chosen minus rejected
+	MeanReward      float64            // over every scored row
+	PairsPerSecond  float64            // examples, whatever they are
+	Unit            string             // what an example is: pairs, or rows
+	TokensPerSecond float64            // real tokens, no padding; 0 where the head reads hidden states computed before
+	Reports         map[string]float64 // of the objective
+	ValidationLoss  *float64           // over the rows kept apart; nil where it was not measured
+}
+
 // A MetricsLog is metrics.jsonl: a line a step, each step once.
 type MetricsLog struct{ file *os.File }
 
@@ -175,22 +193,4 @@ func number(x float64) string {
 	}
 	text, _ := json.Marshal(x) // of a finite number
 	return string(text)
-}
-
-// A Step is what one optimizer step reports: one line of metrics.jsonl. Numbers
-// are means over the step's global batch.
-type Step struct {
-	Stage           string // Stage.Name
-	Step, Of        int    // Step counts from 1
-	Loss            float64
-	GradNorm        float64 // global norm before clipping
-	LR              float64
-	Accuracy        float64            // share of pairs with chosen above rejected; NaN where there are no pairs
-	Margin          float64            // chosen minus rejected
-	MeanReward      float64            // over every scored row
-	PairsPerSecond  float64            // examples, whatever they are
-	Unit            string             // what an example is: pairs, or rows
-	TokensPerSecond float64            // real tokens, no padding; 0 where the head reads hidden states computed before
-	Reports         map[string]float64 // of the objective
-	ValidationLoss  *float64           // over the rows kept apart; nil where it was not measured
 }
