@@ -278,3 +278,13 @@ func benchmarkLabels(b *testing.B, kind string) {
 	b.ReportMetric(8*float64(b.N)/seconds, "rows/s")
 	b.Log(fmt.Sprintf("%s: %d steps", kind, b.N))
 }
+
+// prefixes are the beginnings of solutions, up to each place, one place each.
+func prefixes(all []network.Asked) (out []network.Asked) {
+	for _, a := range all {
+		for _, at := range a.At {
+			out = append(out, network.Asked{Sequence: data.Sequence{IDs: a.Sequence.IDs[:at+1]}, At: []int{at}})
+		}
+	}
+	return out
+}

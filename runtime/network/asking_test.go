@@ -1,28 +1,34 @@
-package trainer
+package network
 
 import (
 	"context"
-	"math"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/gomlx/core/tensors"
+
 	"github.com/rmc-lang/rmc/conformance"
+	"github.com/rmc-lang/rmc/runtime/arch"
+	"github.com/rmc-lang/rmc/runtime/backend"
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/mesh"
-	"github.com/rmc-lang/rmc/runtime/network"
+	"github.com/rmc-lang/rmc/runtime/model"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
 // solutionsOf are several solutions of a problem, with a place after each step.
-func solutionsOf(random *rand.Rand, problem, n, steps, length, vocab int) []network.Asked {
+func solutionsOf(random *rand.Rand, problem, n, steps, length, vocab int) []Asked {
 	ids := make([]int32, problem)
 	for i := range ids {
 		ids[i] = int32(8 + random.IntN(vocab-8))
 	}
-	var all []network.Asked
+	var all []Asked
 	for range n {
-		a := network.Asked{Sequence: data.Sequence{IDs: slices.Clone(ids)}}
+		a := Asked{Sequence: data.Sequence{IDs: slices.Clone(ids)}}
 		for range 1 + random.IntN(steps) {
 			for range 1 + random.IntN(length) {
 				a.Sequence.IDs = append(a.Sequence.IDs, int32(8+random.IntN(vocab-8)))
@@ -34,27 +40,55 @@ func solutionsOf(random *rand.Rand, problem, n, steps, length, vocab int) []netw
 	return all
 }
 
-// prefixes are the beginnings of solutions, up to each place, one place each.
-func prefixes(all []network.Asked) (out []network.Asked) {
-	for _, a := range all {
-		for _, at := range a.At {
-			out = append(out, network.Asked{Sequence: data.Sequence{IDs: a.Sequence.IDs[:at+1]}, At: []int{at}})
-		}
+// policy is a checkpoint of testdata as a language model: where it has no head of its
+// own, one is made up.
+func policy(t *testing.T, family string) string {
+	t.Helper()
+	from, dir := filepath.Join("../../testdata/conformance", family), t.TempDir()
+	c, err := arch.Load(from)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return out
+	weights, err := model.Load(from, c, model.Options{DType: dtypes.Float32, Layers: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if head, ok := (&model.Decoder{Config: c}).Language(); ok {
+		random := rand.New(rand.NewPCG(3, 3))
+		flat := make([]float32, head.Shape[0]*head.Shape[1])
+		for i := range flat {
+			flat[i] = 0.2 * float32(random.NormFloat64())
+		}
+		weights[head.Name] = tensors.FromFlatDataAndDimensions(flat, head.Shape...)
+	}
+	config, err := os.ReadFile(filepath.Join(from, "config.json"))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "config.json"), config, 0o644)
+	}
+	if err == nil {
+		_, err = model.WriteModel(dir, weights.Sorted())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // T11: one forward over packed solutions says at every step what one forward for
 // each beginning, alone, says: within 1e-5.
 func TestOneForwardIsOneForEachBeginning(t *testing.T) {
-	b := goBackend(t)
-	for family, w := range map[string]network.Wish{"llama": {Labels: []int32{5, 7}}, "gemma2": {Labels: []int32{5, 7, 9}, LogProb: true}, "qwen2": {LogProb: true}} {
+	b, err := backend.Open("go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Finalize()
+	for family, w := range map[string]Wish{"llama": {Labels: []int32{5, 7}}, "gemma2": {Labels: []int32{5, 7, 9}, LogProb: true}, "qwen2": {LogProb: true}} {
 		l, err := mesh.New(b, spec.Mesh{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		m := spec.Model{Name: "pm", Kind: "policy", Layer: -1, DType: "float32", Tune: spec.Tune{Kind: "full"}}
-		n, err := network.Open(l, m, languageModel(t, family), 0)
+		n, err := Open(l, m, policy(t, family), 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -78,7 +112,7 @@ func TestOneForwardIsOneForEachBeginning(t *testing.T) {
 				if w.Labels == nil {
 					end++
 				}
-				one, err := n.Ask(context.Background(), []network.Asked{{Sequence: data.Sequence{IDs: a.Sequence.IDs[:end]}, At: []int{at}}}, w)
+				one, err := n.Ask(context.Background(), []Asked{{Sequence: data.Sequence{IDs: a.Sequence.IDs[:end]}, At: []int{at}}}, w)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -88,16 +122,5 @@ func TestOneForwardIsOneForEachBeginning(t *testing.T) {
 			}
 		}
 		conformance.Close(t, "one forward and one for each beginning, "+family, together, alone, 1e-5)
-	}
-}
-
-func TestShares(t *testing.T) {
-	got := shares([]float32{1000, 1000, 0, float32(math.Log(3))}, 2)
-	for i, want := range [][]float64{{0.5, 0.5}, {0.25, 0.75}} {
-		for k := range want {
-			if math.Abs(got[i][k]-want[k]) > 1e-7 {
-				t.Errorf("place %d: %v, want %v", i, got[i], want)
-			}
-		}
 	}
 }
