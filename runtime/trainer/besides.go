@@ -3,7 +3,6 @@ package trainer
 import (
 	"context"
 
-	"github.com/rmc-lang/rmc/runtime/fit"
 	"github.com/rmc-lang/rmc/runtime/network"
 	"github.com/rmc-lang/rmc/runtime/optim"
 	"github.com/rmc-lang/rmc/runtime/program"
@@ -15,13 +14,7 @@ import (
 func (r *Run) asideOf(ctx context.Context, s program.Stage, trained *network.Network, batch terms.Shape, hidden int) (*optim.Aside, error) {
 	a, err := optim.AsideOf(s, trained, batch, hidden, optim.Opener{
 		Network: func(name string) (*network.Network, error) { return r.frozen(ctx, name) },
-		Fit: func(name string) (*fit.Probe, *fit.Transform, error) {
-			f, err := r.fitted(name)
-			if err != nil {
-				return nil, nil, err
-			}
-			return f.probe, f.transform, nil
-		},
+		Fit:     r.fitParts,
 	})
 	if err != nil {
 		return nil, err

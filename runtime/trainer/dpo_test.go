@@ -14,6 +14,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/measure"
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/program"
+	"github.com/rmc-lang/rmc/runtime/rewards"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -73,7 +74,7 @@ func TestImplicitReward(t *testing.T) {
 	}
 	var out bytes.Buffer
 	in := `{"prompt": "q1", "response": "yes5"}` + "\n" + `{"prompt": "q1", "chosen": "yes5", "rejected": "no5"}` + "\n"
-	if bad, err := scoreLines(strings.NewReader(in), &out, scoring{encode: s.Encode, say: func(all []answered) (*measure.Sayings, error) { return s.Score(context.Background(), all) }}); err != nil || bad != 0 {
+	if bad, err := scoreLines(strings.NewReader(in), &out, scoring{encode: s.Encode, say: func(all []rewards.Answered) (*measure.Sayings, error) { return s.Score(context.Background(), all) }}); err != nil || bad != 0 {
 		t.Fatal(bad, err)
 	}
 	first, second, _ := strings.Cut(out.String(), "\n")

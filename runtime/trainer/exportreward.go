@@ -12,6 +12,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/export"
 	"github.com/rmc-lang/rmc/runtime/fit"
 	"github.com/rmc-lang/rmc/runtime/program"
+	"github.com/rmc-lang/rmc/runtime/rewards"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -89,13 +90,14 @@ func (r *Run) sameAsHead(ctx context.Context, reward program.Reward, m spec.Mode
 	if err != nil {
 		return 0, err
 	}
-	net := f.networks[0]
-	h := fit.Zeros[float32](batchRows[0], net.Decoder.Config.Hidden)
+	net := f.Networks[0]
+	const rows = 8
+	h := fit.Zeros[float32](rows, net.Decoder.Config.Hidden)
 	random := rand.New(rand.NewPCG(0, 0))
 	for i := range h.Data {
 		h.Data[i] = float32(random.NormFloat64())
 	}
-	said, err := f.say(ctx, make([]answered, h.Rows), h, fit.Matrix[float32]{})
+	said, err := f.Say(ctx, make([]rewards.Answered, h.Rows), h, fit.Matrix[float32]{})
 	if err != nil {
 		return 0, err
 	}
@@ -124,11 +126,11 @@ func (e *exporting) formulaParts(reward program.Reward) error {
 	}
 	// A graph says what it reads when it is built.
 	h := fit.Zeros[float32](1, size.Decoder.Config.Hidden)
-	if _, err := f.say(e.in.ctx, make([]answered, 1), h, h); err != nil {
+	if _, err := f.Say(e.in.ctx, make([]rewards.Answered, 1), h, h); err != nil {
 		return err
 	}
-	e.Reward.Networks = f.networks
-	return e.fitParts(f.reads)
+	e.Reward.Networks = f.Networks
+	return e.fitParts(f.Reads)
 }
 
 // fitParts opens fits in the order of the program, which is that of what reads

@@ -3,13 +3,13 @@ package trainer
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/measure"
 	"github.com/rmc-lang/rmc/runtime/network"
 	"github.com/rmc-lang/rmc/runtime/program"
+	"github.com/rmc-lang/rmc/runtime/rewards"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -20,7 +20,7 @@ import (
 type comparing struct {
 	form   spec.Data // how two responses become a conversation
 	encode data.Encode
-	say    func(ctx context.Context, all []answered) (*measure.Sayings, error)
+	say    func(ctx context.Context, all []rewards.Answered) (*measure.Sayings, error)
 }
 
 // A contest is two responses to a prompt.
@@ -30,14 +30,14 @@ type contest struct {
 }
 
 // orders are the two conversations of a contest: as it is, and turned round.
-func (c comparing) orders(k contest) ([2]answered, error) {
-	var out [2]answered
+func (c comparing) orders(k contest) ([2]rewards.Answered, error) {
+	var out [2]rewards.Answered
 	for i, two := range [2][2][]data.Message{{k.first, k.second}, {k.second, k.first}} {
 		e, _, err := data.Compared(c.form, k.prompt, two[0], two[1], c.encode)
 		if err != nil {
 			return out, err
 		}
-		out[i] = answered{response: e.Sequences[0], marks: marksOf(e)}
+		out[i] = rewards.Answered{Response: e.Sequences[0], Marks: marksOf(e)}
 	}
 	return out, nil
 }
@@ -54,7 +54,7 @@ func (c duel) mean() float64 { return (c.p[0] + c.p[1]) / 2 }
 // compare asks all contests.
 func (c comparing) compare(ctx context.Context, all []contest) ([]duel, error) {
 	out := make([]duel, len(all))
-	var questions []answered
+	var questions []rewards.Answered
 	var of [][2]int // contest and order of each question
 	for i, k := range all {
 		both, err := c.orders(k)
@@ -112,13 +112,13 @@ func (r *Run) comparing(ctx context.Context, reward program.Reward, m spec.Model
 }
 
 // policySays is what a policy, or a reward that reads some, says of answers.
-func (r *Run) policySays(ctx context.Context, reward program.Reward, m spec.Model, d spec.Data) (func(ctx context.Context, all []answered) (*measure.Sayings, error), error) {
+func (r *Run) policySays(ctx context.Context, reward program.Reward, m spec.Model, d spec.Data) (func(ctx context.Context, all []rewards.Answered) (*measure.Sayings, error), error) {
 	if reward.Name != "" {
 		f, err := r.spoken(ctx, reward, d)
 		if err != nil {
 			return nil, err
 		}
-		return f.say, nil
+		return f.Say, nil
 	}
 	if d.Kind != "labels" {
 		return nil, fmt.Errorf("policy %s was trained on responses and has no labels: a reward of the recipe, such as dpo.implicit, says what its score is", m.Name)
@@ -127,7 +127,7 @@ func (r *Run) policySays(ctx context.Context, reward program.Reward, m spec.Mode
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context, all []answered) (*measure.Sayings, error) {
+	return func(ctx context.Context, all []rewards.Answered) (*measure.Sayings, error) {
 		n, err := r.network(ctx, m)
 		if err != nil || len(all) == 0 {
 			return &measure.Sayings{}, err
@@ -139,14 +139,14 @@ func (r *Run) policySays(ctx context.Context, reward program.Reward, m spec.Mode
 // labelled is the probabilities of the labels at the places of answers. Its score
 // is the mean of those of the best label, as RLHFlow's evaluation of process reward
 // models has it; a reward says otherwise.
-func labelled(ctx context.Context, n *network.Network, all []answered, labels []int32) (*measure.Sayings, error) {
-	said, err := n.Ask(ctx, askedOfAll(all), network.Wish{Labels: labels})
+func labelled(ctx context.Context, n *network.Network, all []rewards.Answered, labels []int32) (*measure.Sayings, error) {
+	said, err := n.Ask(ctx, rewards.AskedOfAll(all), network.Wish{Labels: labels})
 	if err != nil {
 		return nil, err
 	}
 	out := &measure.Sayings{}
 	for _, flat := range said {
-		steps, sum, best := shares(flat, len(labels)), 0.0, []float32(nil)
+		steps, sum, best := rewards.Shares(flat, len(labels)), 0.0, []float32(nil)
 		for _, p := range steps {
 			sum, best = sum+p[0], append(best, float32(p[0]))
 		}
@@ -292,23 +292,4 @@ func told(s *measure.Sayings, first, n int) map[string]any {
 		scores[i] = float32(x)
 	}
 	return map[string]any{"scores": scores, "best": slices.Index(round.Scores, slices.Max(round.Scores)), "positions": round.Positions}
-}
-
-// shares are the probabilities of labels among themselves, [place][label], of
-// logits or log-probabilities one place after another.
-func shares(flat []float32, labels int) [][]float64 {
-	var out [][]float64
-	for place := range slices.Chunk(flat, labels) {
-		top, total := float64(slices.Max(place)), 0.0
-		p := make([]float64, labels)
-		for i, x := range place {
-			p[i] = math.Exp(float64(x) - top)
-			total += p[i]
-		}
-		for i := range p {
-			p[i] /= total
-		}
-		out = append(out, p)
-	}
-	return out
 }

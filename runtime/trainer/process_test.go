@@ -17,6 +17,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/results"
+	"github.com/rmc-lang/rmc/runtime/rewards"
 	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
@@ -139,7 +140,7 @@ func TestProcessRewardModel(t *testing.T) {
 	}
 	var out bytes.Buffer
 	in := `{"prompt": "q3?", "steps": ["yes1", "no2", "yes3"]}` + "\n" + `{"prompt": "q3?", "steps": []}` + "\n" + `{"prompt": "q3?", "response": "yes1\nno2\nyes3"}` + "\n"
-	bad, err := scoreLines(strings.NewReader(in), &out, scoring{encode: s.Encode, say: func(all []answered) (*measure.Sayings, error) { return s.Score(context.Background(), all) }})
+	bad, err := scoreLines(strings.NewReader(in), &out, scoring{encode: s.Encode, say: func(all []rewards.Answered) (*measure.Sayings, error) { return s.Score(context.Background(), all) }})
 	if err != nil || bad != 1 {
 		t.Fatalf("%d bad, %v", bad, err)
 	}

@@ -10,6 +10,7 @@ import (
 	"maps"
 
 	"github.com/rmc-lang/rmc/runtime/measure"
+	"github.com/rmc-lang/rmc/runtime/rewards"
 )
 
 // A scoreCommand scores what comes in on standard input.
@@ -36,8 +37,8 @@ type refusal struct {
 // A scoring is what scoreLines needs of a model: rows to responses (one for a
 // conversation, two for a pair) and what is said of them.
 type scoring struct {
-	encode func(row map[string]any) ([]answered, error)
-	say    func([]answered) (*measure.Sayings, error)
+	encode func(row map[string]any) ([]rewards.Answered, error)
+	say    func([]rewards.Answered) (*measure.Sayings, error)
 	bare   bool // scores alone
 	rivals bool // responses are compared, in both orders
 }
@@ -80,7 +81,7 @@ type pending struct {
 	scoring   scoring
 	out       *bufio.Writer
 	lines     []pendingLine
-	responses []answered // of the lines, in order
+	responses []rewards.Answered // of the lines, in order
 }
 
 // A pendingLine has so many responses, or is refused.
@@ -157,7 +158,7 @@ func answerOf(s *measure.Sayings, first, n int, bare bool) map[string]any {
 }
 
 // line decodes a line and encodes its row.
-func (s scoring) line(text []byte) ([]answered, error) {
+func (s scoring) line(text []byte) ([]rewards.Answered, error) {
 	if len(bytes.TrimSpace(text)) == 0 {
 		return nil, errors.New("the line is empty")
 	}
@@ -187,7 +188,7 @@ func (c *scoreCommand) Run(in *invocation) error {
 	}
 	scores := scoring{
 		encode: s.Encode,
-		say:    func(all []answered) (*measure.Sayings, error) { return s.Score(in.ctx, all) },
+		say:    func(all []rewards.Answered) (*measure.Sayings, error) { return s.Score(in.ctx, all) },
 		bare:   c.Bare,
 		rivals: s.rivals,
 	}

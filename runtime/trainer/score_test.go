@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/rmc-lang/rmc/runtime/measure"
+	"github.com/rmc-lang/rmc/runtime/rewards"
 )
 
 // lengths scores a sequence by its number of ids; a row "ids" is one sequence,
@@ -15,19 +16,19 @@ import (
 func lengths(t *testing.T) scoring {
 	t.Helper()
 	return scoring{
-		encode: func(row map[string]any) ([]answered, error) {
+		encode: func(row map[string]any) ([]rewards.Answered, error) {
 			if n, ok := row["ids"].(float64); ok {
-				return []answered{{tokens: int(n)}}, nil
+				return []rewards.Answered{{Tokens: int(n)}}, nil
 			}
 			if n, ok := row["pair"].(float64); ok {
-				return []answered{{tokens: int(n)}, {tokens: int(n) + 1}}, nil
+				return []rewards.Answered{{Tokens: int(n)}, {Tokens: int(n) + 1}}, nil
 			}
 			return nil, errors.New("want messages, prompt and response, ids, or chosen and rejected")
 		},
-		say: func(all []answered) (*measure.Sayings, error) {
+		say: func(all []rewards.Answered) (*measure.Sayings, error) {
 			out := &measure.Sayings{}
 			for _, a := range all {
-				out.Scores = append(out.Scores, float64(a.tokens))
+				out.Scores = append(out.Scores, float64(a.Tokens))
 			}
 			return out, nil
 		},
@@ -71,7 +72,7 @@ func TestScoreLinesAcrossFlushes(t *testing.T) {
 
 func TestScoreLinesReportsTheModel(t *testing.T) {
 	s := lengths(t)
-	s.say = func([]answered) (*measure.Sayings, error) { return nil, errors.New("out of memory") }
+	s.say = func([]rewards.Answered) (*measure.Sayings, error) { return nil, errors.New("out of memory") }
 	if _, err := scoreLines(strings.NewReader(`{"ids":1}`), &strings.Builder{}, s); err == nil || err.Error() != "out of memory" {
 		t.Errorf("err = %v", err)
 	}
@@ -91,8 +92,10 @@ func TestScoreLinesStopsAtALineWithoutEnd(t *testing.T) {
 // of a pair; three responses have a list.
 func TestScoreLinesWithParts(t *testing.T) {
 	s := scoring{
-		encode: func(row map[string]any) ([]answered, error) { return make([]answered, int(row["n"].(float64))), nil },
-		say: func(all []answered) (*measure.Sayings, error) {
+		encode: func(row map[string]any) ([]rewards.Answered, error) {
+			return make([]rewards.Answered, int(row["n"].(float64))), nil
+		},
+		say: func(all []rewards.Answered) (*measure.Sayings, error) {
 			out := &measure.Sayings{Beats: func(i, j int) float64 { return 0.25 }}
 			for i := range all {
 				out.Scores = append(out.Scores, float64(i))

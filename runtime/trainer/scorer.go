@@ -10,6 +10,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/fit"
 	"github.com/rmc-lang/rmc/runtime/measure"
+	"github.com/rmc-lang/rmc/runtime/rewards"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -18,7 +19,7 @@ type Scorer struct {
 	data   spec.Data
 	encode data.Encode // nil where the model was trained on token ids
 	knows  func(id int32) error
-	say    func(ctx context.Context, all []answered) (*measure.Sayings, error)
+	say    func(ctx context.Context, all []rewards.Answered) (*measure.Sayings, error)
 	labels []int32 // the token of each label, of what reads conversations with labels; else nil
 	rivals bool    // two responses are compared, in both orders
 }
@@ -65,15 +66,15 @@ func (r *Run) Scorer(ctx context.Context, name string) (*Scorer, error) {
 			return nil, err
 		}
 	case reward.Name != "":
-		s.say = func(ctx context.Context, all []answered) (*measure.Sayings, error) {
+		s.say = func(ctx context.Context, all []rewards.Answered) (*measure.Sayings, error) {
 			return r.rewarded(ctx, reward, all, hidden)
 		}
 	case m.Kind == "mlp":
-		s.say = func(ctx context.Context, all []answered) (*measure.Sayings, error) {
+		s.say = func(ctx context.Context, all []rewards.Answered) (*measure.Sayings, error) {
 			return r.networkSays(ctx, m, all, hidden)
 		}
 	default:
-		s.say = func(ctx context.Context, all []answered) (*measure.Sayings, error) {
+		s.say = func(ctx context.Context, all []rewards.Answered) (*measure.Sayings, error) {
 			return r.modelSays(ctx, m, s.data, all)
 		}
 	}
@@ -110,7 +111,7 @@ func (r *Run) statesOfAny(ctx context.Context, m spec.Model, d spec.Data) lookup
 }
 
 // modelSays is the head's first output of a trained model.
-func (r *Run) modelSays(ctx context.Context, m spec.Model, d spec.Data, all []answered) (*measure.Sayings, error) {
+func (r *Run) modelSays(ctx context.Context, m spec.Model, d spec.Data, all []rewards.Answered) (*measure.Sayings, error) {
 	net, err := r.trainedNetwork(ctx, m)
 	if err != nil {
 		return nil, err
@@ -125,7 +126,7 @@ func (r *Run) modelSays(ctx context.Context, m spec.Model, d spec.Data, all []an
 }
 
 // networkSays is the first output of a network over an encoder.
-func (r *Run) networkSays(ctx context.Context, m spec.Model, all []answered, hidden lookup) (*measure.Sayings, error) {
+func (r *Run) networkSays(ctx context.Context, m spec.Model, all []rewards.Answered, hidden lookup) (*measure.Sayings, error) {
 	if _, err := r.trainedNetwork(ctx, m); err != nil || len(all) == 0 {
 		return &measure.Sayings{}, err
 	}
@@ -140,10 +141,10 @@ func (r *Run) networkSays(ctx context.Context, m spec.Model, all []answered, hid
 	return &measure.Sayings{Scores: column(outputs, 0)}, nil
 }
 
-func sequencesOf(all []answered) []data.Sequence {
+func sequencesOf(all []rewards.Answered) []data.Sequence {
 	out := make([]data.Sequence, len(all))
 	for i, a := range all {
-		out[i] = a.response
+		out[i] = a.Response
 	}
 	return out
 }
@@ -153,7 +154,7 @@ func sequencesOf(all []answered) []data.Sequence {
 func scorerBuckets(longest int) []int {
 	var all []int
 	for _, parts := range []int{8, 4, 2, 1} {
-		length := roundUp((longest+parts-1)/parts, spec.BucketMultiple)
+		length := (longest + parts*spec.BucketMultiple - 1) / (parts * spec.BucketMultiple) * spec.BucketMultiple
 		if len(all) == 0 || length > all[len(all)-1] {
 			all = append(all, length)
 		}
@@ -164,7 +165,7 @@ func scorerBuckets(longest int) []int {
 // Encode reads the responses of one row: one of messages, of prompt and response
 // or of ids, two of a preference row. The recipe's over_length applies; a row
 // that it would drop is an error.
-func (s *Scorer) Encode(row map[string]any) ([]answered, error) {
+func (s *Scorer) Encode(row map[string]any) ([]rewards.Answered, error) {
 	if s.rivals {
 		return s.rivalries(row)
 	}
@@ -176,7 +177,7 @@ func (s *Scorer) Encode(row map[string]any) ([]answered, error) {
 }
 
 // answers are examples as they are asked about.
-func (s *Scorer) answers(examples []data.Example) (out []answered, err error) {
+func (s *Scorer) answers(examples []data.Example) (out []rewards.Answered, err error) {
 	for _, e := range examples {
 		for _, one := range e.Sequences {
 			err = cmp.Or(err, s.knows(slices.Max(one.IDs)))
@@ -184,12 +185,12 @@ func (s *Scorer) answers(examples []data.Example) (out []answered, err error) {
 		if s.labels != nil && !slices.Equal(e.LabelIDs, s.labels) {
 			err = cmp.Or(err, fmt.Errorf("the labels are the tokens %v in this row, and %v where the model was trained", e.LabelIDs, s.labels))
 		}
-		a := answered{response: e.Sequences[0], marks: marksOf(e)}
+		a := rewards.Answered{Response: e.Sequences[0], Marks: marksOf(e)}
 		if len(e.Lengths) > 0 {
-			a.tokens = e.Lengths[0]
+			a.Tokens = e.Lengths[0]
 		}
 		if s.data.Prompts {
-			a.prompt = &e.Sequences[1]
+			a.Prompt = &e.Sequences[1]
 		}
 		out = append(out, a)
 	}
@@ -198,7 +199,7 @@ func (s *Scorer) answers(examples []data.Example) (out []answered, err error) {
 
 // rivalries are the comparisons of a row's responses: each two of them, in both
 // orders one after the other.
-func (s *Scorer) rivalries(row map[string]any) ([]answered, error) {
+func (s *Scorer) rivalries(row map[string]any) ([]rewards.Answered, error) {
 	list, several := row["responses"].([]any)
 	if !several {
 		list = []any{nil, nil} // chosen and rejected
@@ -206,7 +207,7 @@ func (s *Scorer) rivalries(row map[string]any) ([]answered, error) {
 	if len(list) < 2 {
 		return nil, fmt.Errorf("%d responses, and it takes two to compare", len(list))
 	}
-	var out []answered
+	var out []rewards.Answered
 	for i, first := range list {
 		for _, second := range list[i+1:] {
 			pair := row
@@ -236,6 +237,6 @@ func paired(row map[string]any, first, second any) map[string]any {
 }
 
 // Score is what the model or reward says of each response, in their order.
-func (s *Scorer) Score(ctx context.Context, all []answered) (*measure.Sayings, error) {
+func (s *Scorer) Score(ctx context.Context, all []rewards.Answered) (*measure.Sayings, error) {
 	return s.say(ctx, all)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/backend"
 	"github.com/rmc-lang/rmc/runtime/measure"
 	"github.com/rmc-lang/rmc/runtime/program"
+	"github.com/rmc-lang/rmc/runtime/rewards"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -170,7 +171,7 @@ func TestP8ScoresAreOfBothOrders(t *testing.T) {
 	score := func(in string) (lines []map[string]any) {
 		t.Helper()
 		var out bytes.Buffer
-		bad, err := scoreLines(strings.NewReader(in), &out, scoring{encode: s.Encode, rivals: true, say: func(all []answered) (*measure.Sayings, error) { return s.Score(context.Background(), all) }})
+		bad, err := scoreLines(strings.NewReader(in), &out, scoring{encode: s.Encode, rivals: true, say: func(all []rewards.Answered) (*measure.Sayings, error) { return s.Score(context.Background(), all) }})
 		if err != nil || bad != 0 {
 			t.Fatalf("%d bad, %v: %s", bad, err, out.String())
 		}

@@ -9,6 +9,7 @@ import (
 	"io"
 
 	"github.com/rmc-lang/rmc/runtime/measure"
+	"github.com/rmc-lang/rmc/runtime/rewards"
 )
 
 // A Match is a comparison of a tournament.
@@ -96,7 +97,7 @@ func (s *Scorer) tournament(ctx context.Context, line []byte) (Tournament, error
 		return Tournament{}, errors.New(`a tournament is of "responses", a list of at least two`)
 	}
 	return knockOut(len(list), func(pairs [][2]int) ([]duel, error) {
-		var all []answered
+		var all []rewards.Answered
 		for _, two := range pairs {
 			both, err := s.Encode(paired(row, list[two[0]], list[two[1]]))
 			if err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/mesh"
 	"github.com/rmc-lang/rmc/runtime/network"
 	"github.com/rmc-lang/rmc/runtime/program"
+	"github.com/rmc-lang/rmc/runtime/rewards"
 	"github.com/rmc-lang/rmc/runtime/source"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/states"
@@ -30,8 +31,8 @@ type world struct {
 	tokenizers map[string]*text.Tokenizer  // by model
 	embeddings map[string]*states.Reader   // by model and data
 	fits       map[string]*fitted          // by name
-	functions  map[string]*mesh.Function   // by name
-	formulas   map[string]*formula         // by reward
+	functions  *rewards.Functions          // of scores
+	formulas   map[string]*rewards.Formula // by reward
 	left       map[string]string           // by model: where the last training of it in this run keeps it
 	readFits   map[string][]string         // by model: the fits that the training of it reads
 }

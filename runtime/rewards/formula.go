@@ -1,4 +1,4 @@
-package trainer
+package rewards
 
 import (
 	"context"
@@ -18,16 +18,23 @@ import (
 	"github.com/rmc-lang/rmc/runtime/terms"
 )
 
-// A formula is the function of a reward as a graph over responses: axis row,
+// A Formula is the function of a reward as a graph over responses: axis row,
 // views response and prompt. It gives the score, its parts, and how the score
 // changes with each number that a probe gives for the response.
-type formula struct {
-	run      *Run
-	reward   program.Reward
-	layout   *mesh.Layout
-	networks []*network.Network
-	parts    []formulaPart // of the outputs after the score; known once a graph was built
-	reads    []string      // the fits that it reads; known then, too
+type Formula struct {
+	Networks []*network.Network
+	Reads    []string // the fits that it reads; known once a graph was built
+
+	functions *Functions
+	reward    program.Reward
+	fits      func(name string) (*fit.Probe, *fit.Transform, error)
+	parts     []formulaPart // of the outputs after the score; known once a graph was built
+}
+
+// NewFormula is that of a reward that reads networks, and of fits what its function
+// asks for. An error of these is one of saying.
+func NewFormula(functions *Functions, reward program.Reward, networks []*network.Network, fits func(name string) (*fit.Probe, *fit.Transform, error)) *Formula {
+	return &Formula{functions: functions, reward: reward, Networks: networks, fits: fits}
 }
 
 // A formulaPart is an output of a formula's graph besides the score.
@@ -36,50 +43,12 @@ type formulaPart struct {
 	elements []string // nil of a single number
 }
 
-// formula opens what a reward's function reads.
-func (r *Run) formula(ctx context.Context, reward program.Reward) (*formula, error) {
-	if f, ok := r.world.formulas[reward.Name]; ok {
-		return f, nil
-	}
-	l, err := r.devices()
-	if err != nil {
-		return nil, err
-	}
-	f := &formula{run: r, reward: reward, layout: l}
-	for _, m := range reward.Models {
-		n, err := r.trainedNetwork(ctx, m)
-		if err != nil {
-			return nil, err
-		}
-		f.networks = append(f.networks, n)
-	}
-	if r.world.formulas == nil {
-		r.world.formulas = map[string]*formula{}
-	}
-	r.world.formulas[reward.Name] = f
-	return f, nil
-}
-
-// batchRows are how many rows a network or a formula computes on at once: a
-// graph is compiled for each.
-var batchRows = [...]int{8, 64, 256}
-
-// slotsFor is the smallest batch that takes so many rows, or the largest.
-func slotsFor(rows, ways int) int {
-	for _, n := range batchRows {
-		if n >= rows {
-			return roundUp(n, ways)
-		}
-	}
-	return roundUp(batchRows[len(batchRows)-1], ways)
-}
-
-// say computes on responses with hidden states [response, hidden], and on
+// Say computes on responses with hidden states [response, hidden], and on
 // prompts, of which there are as many or none.
-func (f *formula) say(ctx context.Context, all []answered, response, prompt fit.Matrix[float32]) (*measure.Sayings, error) {
+func (f *Formula) Say(ctx context.Context, all []Answered, response, prompt fit.Matrix[float32]) (*measure.Sayings, error) {
 	out := &measure.Sayings{}
 	for from := 0; from < len(all); {
-		slots := slotsFor(len(all)-from, f.layout.FSDP)
+		slots := slotsFor(len(all)-from, f.functions.layout.FSDP)
 		to := min(len(all), from+slots)
 		host := []*tensors.Tensor{validRows(to-from, slots), tokenCounts(all[from:to], slots), padded(response, from, to, slots)}
 		if prompt.Rows > 0 {
@@ -93,43 +62,20 @@ func (f *formula) say(ctx context.Context, all []answered, response, prompt fit.
 	return out, nil
 }
 
-// padded is some rows of m, with zeros after them.
-func padded(m fit.Matrix[float32], from, to, slots int) *tensors.Tensor {
-	flat := make([]float32, slots*m.Cols)
-	copy(flat, m.Data[from*m.Cols:to*m.Cols])
-	return tensors.FromFlatDataAndDimensions(flat, slots, m.Cols)
-}
-
-func validRows(rows, slots int) *tensors.Tensor {
-	flat := make([]float32, slots)
-	for i := range rows {
-		flat[i] = 1
-	}
-	return tensors.FromFlatDataAndDimensions(flat, slots)
-}
-
-func tokenCounts(all []answered, slots int) *tensors.Tensor {
-	flat := make([]float32, slots)
-	for i, a := range all {
-		flat[i] = float32(a.tokens)
-	}
-	return tensors.FromFlatDataAndDimensions(flat, slots)
-}
-
 // batch adds what the formula gives for the first rows of some slots.
-func (f *formula) batch(ctx context.Context, out *measure.Sayings, slots, rows int, host []*tensors.Tensor) error {
+func (f *Formula) batch(ctx context.Context, out *measure.Sayings, slots, rows int, host []*tensors.Tensor) error {
 	var in []mesh.Input
 	var places []mesh.Axes
-	for _, n := range f.networks {
+	for _, n := range f.Networks {
 		in = append(in, n.Values()...)
-		places = append(places, placesOf(n)...)
+		places = append(places, network.Places(n.Parameters())...)
 	}
 	name := fmt.Sprintf("reward %s, %d rows, %d arrays", f.reward.Name, slots, len(host))
-	fn, err := f.run.function(name, len(host), places, f.build)
+	fn, err := f.functions.named(name, len(host), places, f.build)
 	if err != nil {
 		return err
 	}
-	flat, err := f.run.callRows(ctx, fn, in, host)
+	flat, err := callRows(ctx, fn, in, host)
 	if err != nil {
 		return err
 	}
@@ -140,7 +86,7 @@ func (f *formula) batch(ctx context.Context, out *measure.Sayings, slots, rows i
 				parts[p.name] = flat[1+k][i]
 			} else {
 				n := len(p.elements)
-				parts[p.name] = named(p.elements, flat[1+k][i*n:(i+1)*n])
+				parts[p.name] = Named(p.elements, flat[1+k][i*n:(i+1)*n])
 			}
 		}
 		out.Scores, out.Parts = append(out.Scores, float64(flat[0][i])), append(out.Parts, parts)
@@ -148,10 +94,8 @@ func (f *formula) batch(ctx context.Context, out *measure.Sayings, slots, rows i
 	return nil
 }
 
-func placesOf(n *network.Network) []mesh.Axes { return network.Places(n.Parameters()) }
-
 // build is the graph of a formula. Its outputs are the score and then the parts.
-func (f *formula) build(parameters, rows []*Node) []*Node {
+func (f *Formula) build(parameters, rows []*Node) []*Node {
 	g := rows[0].Graph()
 	read := &terms.Reading{
 		Axis: "row", Views: map[string]*Node{"response": rows[2]}, Lengths: map[string]*Node{"response": rows[1]},
@@ -171,7 +115,7 @@ func (f *formula) build(parameters, rows []*Node) []*Node {
 		out = append(out, batch.Values(p.Value))
 	}
 	for _, name := range probes {
-		rated, attributes := read.Rated(name, "response"), f.fit(name).attributes()
+		rated, attributes := read.Rated(name, "response"), f.attributes(name)
 		f.parts = append(f.parts, formulaPart{f.free(name), attributes}, formulaPart{f.free(coefficients(name, len(probes))), attributes})
 		out = append(out, rated, Gradient(ReduceAllSum(score), rated)[0])
 	}
@@ -179,18 +123,18 @@ func (f *formula) build(parameters, rows []*Node) []*Node {
 }
 
 // network gives the parameters of the formula's models out of those of its graph.
-func (f *formula) network(parameters []*Node) func(name string) (*network.Network, model.Params) {
+func (f *Formula) network(parameters []*Node) func(name string) (*network.Network, model.Params) {
 	params := map[string]model.Params{}
-	for _, n := range f.networks {
+	for _, n := range f.Networks {
 		count := len(n.Parameters())
 		params[n.Model.Name], parameters = n.Nodes(parameters[:count]), parameters[count:]
 	}
 	return func(name string) (*network.Network, model.Params) {
-		i := slices.IndexFunc(f.networks, func(n *network.Network) bool { return n.Model.Name == name })
+		i := slices.IndexFunc(f.Networks, func(n *network.Network) bool { return n.Model.Name == name })
 		if i < 0 {
 			panic(fmt.Sprintf("the reward %s reads the model %s, which the program does not list for it", f.reward.Name, name))
 		}
-		return f.networks[i], params[name]
+		return f.Networks[i], params[name]
 	}
 }
 
@@ -205,7 +149,7 @@ func coefficients(probe string, probes int) string {
 }
 
 // free is a name that no part has yet.
-func (f *formula) free(name string) string {
+func (f *Formula) free(name string) string {
 	for slices.ContainsFunc(f.parts, func(p formulaPart) bool { return p.name == name }) {
 		name += "'"
 	}
@@ -213,13 +157,13 @@ func (f *formula) free(name string) string {
 }
 
 // elements names the elements of the axis that a part has besides row.
-func (f *formula) elements(axes, probes []string) []string {
+func (f *Formula) elements(axes, probes []string) []string {
 	for _, axis := range axes {
 		switch axis {
 		case "row":
 		case "attribute":
 			if len(probes) > 0 {
-				return f.fit(probes[0]).attributes()
+				return f.attributes(probes[0])
 			}
 			return f.outputs(axis)
 		default:
@@ -230,7 +174,7 @@ func (f *formula) elements(axes, probes []string) []string {
 }
 
 // outputs names the outputs of a model's head.
-func (f *formula) outputs(axis string) []string {
+func (f *Formula) outputs(axis string) []string {
 	for _, m := range f.reward.Models {
 		labels, n := m.Labels, m.Outputs
 		if m.Kind == "reward" {
@@ -249,19 +193,26 @@ func (f *formula) outputs(axis string) []string {
 }
 
 // fit is a fit that the formula reads.
-func (f *formula) fit(name string) *fitted {
-	got, err := f.run.fitted(name)
+func (f *Formula) fit(name string) (*fit.Probe, *fit.Transform) {
+	probe, transform, err := f.fits(name)
 	if err != nil {
 		panic(err)
 	}
-	if !slices.Contains(f.reads, name) {
-		f.reads = append(f.reads, name)
+	if !slices.Contains(f.Reads, name) {
+		f.Reads = append(f.Reads, name)
 	}
-	return got
+	return probe, transform
 }
 
-func (f *formula) probe(name string) *fit.Probe { return f.fit(name).probe }
+// attributes names what a probe gives.
+func (f *Formula) attributes(name string) []string { return f.probe(name).Attributes }
 
-func (f *formula) matrix(name string) *fit.Transform { return f.fit(name).transform }
+func (f *Formula) probe(name string) *fit.Probe {
+	probe, _ := f.fit(name)
+	return probe
+}
 
-func roundUp(n, multiple int) int { return (n + multiple - 1) / multiple * multiple }
+func (f *Formula) matrix(name string) *fit.Transform {
+	_, transform := f.fit(name)
+	return transform
+}

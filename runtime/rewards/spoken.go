@@ -1,4 +1,4 @@
-package trainer
+package rewards
 
 import (
 	"context"
@@ -15,21 +15,30 @@ import (
 	"github.com/rmc-lang/rmc/runtime/network"
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/program"
-	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/terms"
 )
 
-// A spoken is the function of a reward that reads policies: a graph over what
+// A Spoken is the function of a reward that reads policies: a graph over what
 // they say at the places of responses, which the layers were asked for before.
 // Axis row, views response or conversation.
-type spoken struct {
-	run    *Run
-	reward program.Reward
-	layout *mesh.Layout
-	labels []int32       // the token of each label; nil of responses
-	names  []string      // of the labels
-	reads  []terms.Given // what it asks policies for, in the order of the graph's arrays
-	parts  []spokenPart
+type Spoken struct {
+	Reads []terms.Given // what it asks policies for, in the order of the graph's arrays
+
+	functions *Functions
+	reward    program.Reward
+	labels    []int32  // the token of each label; nil of responses
+	names     []string // of the labels
+	policy    func(ctx context.Context, name string) (*network.Network, error)
+	parts     []spokenPart
+}
+
+// NewSpoken is that of a reward over labels, with their tokens and names, or, where
+// these are nil, over responses. The function says itself what it reads: it is run
+// over a batch of nothing, and an error is of one that makes no graph. A policy is
+// opened when it is asked.
+func NewSpoken(functions *Functions, reward program.Reward, labels []int32, names []string, policy func(ctx context.Context, name string) (*network.Network, error)) (*Spoken, error) {
+	s := &Spoken{functions: functions, reward: reward, labels: labels, names: names, policy: policy}
+	return s, s.discover()
 }
 
 // A spokenPart is an output of a spoken's graph besides the score.
@@ -39,51 +48,9 @@ type spokenPart struct {
 	labels bool // or for each label
 }
 
-// spoken opens the function of a reward, which says itself what it reads: it is
-// run over a batch of nothing.
-func (r *Run) spoken(ctx context.Context, reward program.Reward, d spec.Data) (*spoken, error) {
-	l, err := r.devices()
-	if err != nil {
-		return nil, err
-	}
-	s := &spoken{run: r, reward: reward, layout: l}
-	if d.Kind == "labels" {
-		m, err := r.Program.ReadByReward(reward)
-		if err != nil {
-			return nil, err
-		}
-		if s.labels, err = r.labelIDs(ctx, m, d); err != nil {
-			return nil, err
-		}
-		s.names = d.Labels
-	}
-	if err := s.discover(); err != nil {
-		return nil, err
-	}
-	return s, s.oneTokenizer(ctx, d)
-}
-
-// oneTokenizer demands that all policies it reads have one tokenizer.
-func (s *spoken) oneTokenizer(ctx context.Context, d spec.Data) error {
-	for _, what := range s.reads {
-		first, err := s.run.Program.FindModel(s.reads[0].Name)
-		if err != nil {
-			return err
-		}
-		other, err := s.run.Program.FindModel(what.Name)
-		if err == nil {
-			err = s.run.sameTokens(ctx, first, other, d)
-		}
-		if err != nil {
-			return fmt.Errorf("reward %s: %w", s.reward.Name, err)
-		}
-	}
-	return nil
-}
-
 // discover finds what the function reads, and names its parts.
-func (s *spoken) discover() (err error) {
-	g := NewGraph(s.layout.Backend, s.reward.Name)
+func (s *Spoken) discover() (err error) {
+	g := NewGraph(s.functions.layout.Backend, s.reward.Name)
 	defer g.Finalize()
 	defer func() {
 		if problem := recover(); problem != nil {
@@ -92,8 +59,8 @@ func (s *spoken) discover() (err error) {
 	}()
 	const rows, places = 2, 2
 	s.graph(Ones(g, shapes.Make(dtypes.Float32, rows)), Ones(g, shapes.Make(dtypes.Float32, rows, places)), Ones(g, shapes.Make(dtypes.Float32, rows)), func(what terms.Given) *Node {
-		if !slices.Contains(s.reads, what) {
-			s.reads = append(s.reads, what)
+		if !slices.Contains(s.Reads, what) {
+			s.Reads = append(s.Reads, what)
 		}
 		return Zeros(g, shapes.Make(dtypes.Float32, s.dims(rows, places)...))
 	})
@@ -101,7 +68,7 @@ func (s *spoken) discover() (err error) {
 }
 
 // dims is the shape of what a policy says at some places of rows.
-func (s *spoken) dims(rows, places int) []int {
+func (s *Spoken) dims(rows, places int) []int {
 	if s.labels == nil {
 		return []int{rows, places}
 	}
@@ -109,7 +76,7 @@ func (s *spoken) dims(rows, places int) []int {
 }
 
 // placeAxis is the axis of places.
-func (s *spoken) placeAxis() string {
+func (s *Spoken) placeAxis() string {
 	if s.labels == nil {
 		return terms.AxisToken
 	}
@@ -117,7 +84,7 @@ func (s *spoken) placeAxis() string {
 }
 
 // graph builds the function: the score and then the parts.
-func (s *spoken) graph(valid, marked, lengths *Node, said func(terms.Given) *Node) []*Node {
+func (s *Spoken) graph(valid, marked, lengths *Node, said func(terms.Given) *Node) []*Node {
 	in := op.Inputs{Axis: "row", Valid: valid, Count: ReduceAllSum(valid), Term: func(kind, name, view string) op.Tensor {
 		switch {
 		case kind == "length":
@@ -144,64 +111,42 @@ func (s *spoken) graph(valid, marked, lengths *Node, said func(terms.Given) *Nod
 	return out
 }
 
-// say asks the policies and computes the reward of each of all.
-func (s *spoken) say(ctx context.Context, all []answered) (*measure.Sayings, error) {
+// Say asks the policies and computes the reward of each of all.
+func (s *Spoken) Say(ctx context.Context, all []Answered) (*measure.Sayings, error) {
 	out := &measure.Sayings{}
-	said := make([][][]float32, len(s.reads))
-	for i, what := range s.reads {
-		n, err := s.run.frozen(ctx, what.Name)
+	said := make([][][]float32, len(s.Reads))
+	for i, what := range s.Reads {
+		n, err := s.policy(ctx, what.Name)
 		if err != nil || len(all) == 0 {
 			if err != nil {
 				return nil, err
 			}
 			continue
 		}
-		if said[i], err = n.Ask(ctx, askedOfAll(all), network.Wish{LogProb: what.Kind == "logprob", Labels: s.labels}); err != nil {
+		if said[i], err = n.Ask(ctx, AskedOfAll(all), network.Wish{LogProb: what.Kind == "logprob", Labels: s.labels}); err != nil {
 			return nil, err
 		}
 	}
 	for from := 0; from < len(all); {
-		slots := slotsFor(len(all)-from, s.layout.FSDP)
+		slots := slotsFor(len(all)-from, s.functions.layout.FSDP)
 		to := min(len(all), from+slots)
 		if err := s.batch(ctx, out, all[from:to], slots, said, from); err != nil {
 			return nil, fmt.Errorf("reward %s: %w", s.reward.Name, err)
 		}
 		from = to
 	}
-	if s.labels != nil && len(s.reads) > 0 {
+	if s.labels != nil && len(s.Reads) > 0 {
 		out.Steps = make([][][]float64, len(all))
 		for i := range all {
-			out.Steps[i] = shares(said[0][i], len(s.labels))
+			out.Steps[i] = Shares(said[0][i], len(s.labels))
 		}
 	}
 	return out, nil
 }
 
-// askedOfAll is what policies are asked of answers.
-func askedOfAll(all []answered) []network.Asked {
-	out := make([]network.Asked, len(all))
-	for i, a := range all {
-		out[i] = network.Asked{Sequence: a.response, At: a.places()}
-	}
-	return out
-}
-
-// places are where a policy reads an answer: its marks, or before each token of
-// the response.
-func (a answered) places() []int {
-	if a.marks != nil {
-		return a.marks
-	}
-	var all []int
-	for _, t := range terms.TargetsOf(a.response, a.tokens) {
-		all = append(all, t-1)
-	}
-	return all
-}
-
 // batch adds what the function gives for some answers, of which the first is the
 // from-th of those that were asked about.
-func (s *spoken) batch(ctx context.Context, out *measure.Sayings, all []answered, slots int, said [][][]float32, from int) error {
+func (s *Spoken) batch(ctx context.Context, out *measure.Sayings, all []Answered, slots int, said [][][]float32, from int) error {
 	most := 1
 	for _, a := range all {
 		most = max(most, len(a.places()))
@@ -209,17 +154,17 @@ func (s *spoken) batch(ctx context.Context, out *measure.Sayings, all []answered
 	places := terms.Room(most)
 	host := []*tensors.Tensor{validRows(len(all), slots), s.padded(all, slots, places, 1, func(i int) []float32 { return ones(len(all[i].places())) }), tokenCounts(all, slots)}
 	k := max(1, len(s.labels))
-	for r := range s.reads {
+	for r := range s.Reads {
 		host = append(host, s.padded(all, slots, places, k, func(i int) []float32 { return said[r][from+i] }))
 	}
 	name := fmt.Sprintf("reward %s, %d rows of %d places", s.reward.Name, slots, places)
-	f, err := s.run.function(name, len(host), nil, func(_, rows []*Node) []*Node {
-		return s.graph(rows[0], rows[1], rows[2], func(what terms.Given) *Node { return rows[3+slices.Index(s.reads, what)] })
+	f, err := s.functions.named(name, len(host), nil, func(_, rows []*Node) []*Node {
+		return s.graph(rows[0], rows[1], rows[2], func(what terms.Given) *Node { return rows[3+slices.Index(s.Reads, what)] })
 	})
 	if err != nil {
 		return err
 	}
-	flat, err := s.run.callRows(ctx, f, nil, host)
+	flat, err := callRows(ctx, f, nil, host)
 	if err != nil {
 		return err
 	}
@@ -235,7 +180,7 @@ func (s *spoken) batch(ctx context.Context, out *measure.Sayings, all []answered
 
 // padded lays numbers of answers into float32[row, place, x], or [row, place] of
 // one number each.
-func (s *spoken) padded(all []answered, slots, places, numbers int, of func(i int) []float32) *tensors.Tensor {
+func (s *Spoken) padded(all []Answered, slots, places, numbers int, of func(i int) []float32) *tensors.Tensor {
 	dims := []int{slots, places}
 	if numbers > 1 {
 		dims = append(dims, numbers)
@@ -253,14 +198,14 @@ func ones(n int) []float32 { return slices.Repeat([]float32{1}, n) }
 
 // part is what one part says of row i: a number, a number for each place, or for
 // each label by its name.
-func (s *spoken) part(p spokenPart, flat []float32, i, slots, places int) any {
+func (s *Spoken) part(p spokenPart, flat []float32, i, slots, places int) any {
 	n := len(flat) / slots
 	row := flat[i*n : (i+1)*n]
 	switch {
 	case p.places:
 		return slices.Clone(row[:places])
 	case p.labels:
-		return named(s.names, row)
+		return Named(s.names, row)
 	}
 	return row[0]
 }

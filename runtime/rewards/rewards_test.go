@@ -1,4 +1,4 @@
-package trainer
+package rewards
 
 import (
 	"math"
@@ -6,7 +6,7 @@ import (
 )
 
 func TestShares(t *testing.T) {
-	got := shares([]float32{1000, 1000, 0, float32(math.Log(3))}, 2)
+	got := Shares([]float32{1000, 1000, 0, float32(math.Log(3))}, 2)
 	for i, want := range [][]float64{{0.5, 0.5}, {0.25, 0.75}} {
 		for k := range want {
 			if math.Abs(got[i][k]-want[k]) > 1e-7 {
