@@ -194,9 +194,9 @@ func env(r *recipe.Recipe, t *recipe.Train) check.Env {
 			e.Serves = append(e.Serves, "embed") // of the encoder that it reads
 			e.Views = slices.DeleteFunc(e.Views, func(v string) bool { return v == "conversation" })
 		case kind == "policy" && e.Data.Kind == "labels":
-			e.Serves = []string{"logits", "logprob", "gold"}
+			e.Serves = []string{"logits", "logprob", "gold", "scalar"}
 		case kind == "policy":
-			e.Serves = []string{"logprob", "length"}
+			e.Serves = []string{"logprob", "length", "scalar"}
 		}
 	}
 	for _, a := range t.Call.Args {
@@ -256,9 +256,9 @@ func models(r *recipe.Recipe, trained *recipe.Model) []check.Model {
 			Name: m.Spec.Name, Kind: m.Spec.Kind, Outputs: m.Spec.Head.Outputs, Labels: m.Spec.Head.Labels,
 			Loose: m.Loose && m.Spec.Kind != "encoder", Trained: m == trained, Span: m.Decl.Name.Span,
 		}
+		c.Scalars = slices.Sorted(maps.Keys(m.Spec.Scalars.Map))
 		if m.Spec.Kind == "mlp" {
 			c.Outputs, c.Labels, c.Axis, c.Encoder = m.Spec.Outputs, m.Spec.Labels, m.Spec.Axis, m.Spec.Input
-			c.Scalars = slices.Sorted(maps.Keys(m.Spec.Scalars.Map))
 		}
 		all = append(all, c)
 	}

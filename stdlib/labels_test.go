@@ -86,7 +86,7 @@ func TestStepsMakeAScore(t *testing.T) {
 	odds := func(p float64) float64 { return math.Log(p / (1 - p)) }
 	logits := []float64{odds(0.5), 0, odds(0.25), 0, odds(0.8), 0, odds(0.9), 0, 9, 9, 9, 9}
 	for let, want := range map[string][2]float64{
-		"worst": {0.25, 0.9}, "product": {0.1, 0.9}, "average": {(0.5 + 0.25 + 0.8) / 3, 0.9}, "final": {0.8, 0.9},
+		"worst": {0.25, 0.9}, "product": {0.1, 0.9}, "average": {(0.5 + 0.25 + 0.8) / 3, 0.9}, "highest": {0.8, 0.9}, "final": {0.8, 0.9},
 	} {
 		r := trained(t, policyModel, stepData, "label_loss", "\nreward score = label_loss."+let+"\n").Rewards["score"]
 		if r == nil || r.View != "conversation" {
@@ -100,6 +100,32 @@ func TestStepsMakeAScore(t *testing.T) {
 		}
 		if len(r.Parts) == 0 || r.Parts[0].Value.Type.String() != "real[row, step]" {
 			t.Errorf("%s does not tell its steps: %+v", let, r.Parts)
+		}
+	}
+}
+
+// What the steps come to is learnt: the loss is label_loss and the cross entropy of
+// the last label under a weighted sum, and the score its sigmoid.
+func TestLearntAggregate(t *testing.T) {
+	const policy = `model rm: policy { base = "file:base", scalars = named { least = 1, mean = 0, last = 0, bias = 0 } }`
+	odds := func(p float64) float64 { return math.Log(p / (1 - p)) }
+	b := marks("logits", []float64{odds(0.5), 0, odds(0.25), 0, odds(0.8), 0, odds(0.9), 0, 9, 9, 9, 9}, []float64{1, 0, 1, 0, 0, 1, 1, 0, 7, 7, 7, 7})
+	for name, value := range map[string]float64{"least": 0.5, "mean": -2, "last": 3, "bias": 0.25} {
+		b.Terms["scalar rm "+name] = eval.Array{Data: []float64{value}}
+	}
+	r := trained(t, policy, stepData, "aggregated { policy = rm }", "\nreward whole = aggregated.whole\n")
+	z := [2]float64{
+		0.5*math.Log(0.25) - 2*(math.Log(0.5)+math.Log(0.25)+math.Log(0.8))/3 + 3*math.Log(0.8) + 0.25,
+		(0.5-2+3)*math.Log(0.9) + 0.25,
+	}
+	sigmoid := func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
+	want := -(math.Log(0.5)+math.Log(0.25)+math.Log(0.2)+math.Log(0.9))/4 - (math.Log(1-sigmoid(z[0]))+math.Log(sigmoid(z[1])))/2
+	if got := eval.Loss(r.Objectives["rm"], b); math.Abs(got-want) > 1e-12 {
+		t.Errorf("the loss is %v, want %v", got, want)
+	}
+	for row := range z {
+		if got := eval.Value(of(row, r.Rewards["whole"].Score.Value), b); math.Abs(got-sigmoid(z[row])) > 1e-12 {
+			t.Errorf("conversation %d is right with %v, want %v", row, got, sigmoid(z[row]))
 		}
 	}
 }

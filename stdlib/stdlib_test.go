@@ -3,6 +3,7 @@ package stdlib_test
 import (
 	"io/fs"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -106,6 +107,10 @@ func recipeFor(library string, d *ast.Decl, args []string) string {
 	switch {
 	case speaks:
 		model = "model rm: policy { base = \"file:base\" }"
+		if slices.Contains(args, "policy = my_policy") {
+			model = "model rm: policy { base = \"file:base\", scalars = named { least = 1, mean = 0, last = 0, bias = 0 } }"
+			args = []string{"policy = rm"}
+		}
 		for _, other := range []string{"my_ref", "my_best"} {
 			if strings.Contains(strings.Join(args, " "), other) {
 				model += "\n\nmodel " + other + ": policy { base = \"file:base\" }"

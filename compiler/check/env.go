@@ -54,7 +54,7 @@ type Model struct {
 	Labels  []string // of the outputs
 	Axis    string   // of the outputs of an mlp: attribute, head, or "" where it has one
 	Encoder string   // that an mlp reads; "" where it reads none
-	Scalars []string // learnable numbers of an mlp
+	Scalars []string // learnable numbers of an mlp or a policy
 	Loose   bool     // it may have other labels
 	Trained bool     // receives the gradient of the stage
 	Span    source.Span

@@ -431,7 +431,7 @@ func (c *checker) scalar(e *ast.Select) (x *typed.Expr, ok bool) {
 	case m.Kind == "mlp":
 		d.Help = "declare it in model " + m.Name + ": scalars = named { " + e.Name.Name + " = 1 }"
 	default:
-		d.Help = "only models of kind mlp have some"
+		d.Help = "only models of kind mlp and policy have some"
 	}
 	return poison(e.Span), true
 }

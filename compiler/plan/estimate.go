@@ -202,8 +202,9 @@ func modelEstimate(mesh spec.Mesh, m spec.Model, f facts.Model) ModelEstimate {
 	return e
 }
 
+// headSize counts what is trained beside the layers: a head, and numbers.
 func headSize(m spec.Model, f facts.Model) int64 {
-	n := int64(m.Head.Outputs) * int64(f.Hidden)
+	n := int64(m.Head.Outputs)*int64(f.Hidden) + int64(len(m.Scalars.Map))
 	if m.Head.Bias {
 		n += int64(m.Head.Outputs)
 	}

@@ -155,7 +155,7 @@ func (e *Export) merged(folder string, config arch.Config) error {
 		}
 	}
 	for name, w := range e.Trained {
-		if !network.IsAdapter(name) {
+		if !network.IsAdapter(name) && !model.IsScalar(name) {
 			weights[name] = w
 		}
 	}

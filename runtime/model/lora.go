@@ -130,7 +130,9 @@ func (l *LoRA) merge(w, a, b *tensors.Tensor) error {
 func (l *LoRA) WriteAdapter(folder, base string, layers int, adapter Weights) error {
 	var all []Named
 	for _, n := range adapter.Sorted() {
-		all = append(all, Named{"base_model.model." + n.Name, n.Tensor})
+		if !IsScalar(n.Name) {
+			all = append(all, Named{"base_model.model." + n.Name, n.Tensor})
+		}
 	}
 	if _, err := safetensors.Write(filepath.Join(folder, "adapter_model.safetensors"), stored(all), map[string]string{"format": "pt"}); err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
@@ -27,8 +28,31 @@ type MLP struct {
 	Scalars    map[string]float64 // first values, by name
 }
 
+const scalars = "scalars."
+
 // ScalarName is the parameter that holds a learnable number.
-func ScalarName(name string) string { return "scalars." + name }
+func ScalarName(name string) string { return scalars + name }
+
+// IsScalar reports whether a parameter of a name is a learnable number.
+func IsScalar(parameter string) bool { return strings.HasPrefix(parameter, scalars) }
+
+// ScalarParameters lists learnable numbers, given with their first values, by
+// name. They do not decay.
+func ScalarParameters(first map[string]float64) (all []arch.Param) {
+	for _, name := range slices.Sorted(maps.Keys(first)) {
+		all = append(all, arch.Param{Name: ScalarName(name), Shape: []int{}, Layer: -1})
+	}
+	return all
+}
+
+// InitScalars makes learnable numbers at their first values, float32.
+func InitScalars(first map[string]float64) Weights {
+	weights := Weights{}
+	for name, value := range first {
+		weights[ScalarName(name)] = tensors.FromScalar(float32(value))
+	}
+	return weights
+}
 
 func (m MLP) weight(layer int) string { return fmt.Sprintf("layers.%d.weight", layer) }
 func (m MLP) bias(layer int) string   { return fmt.Sprintf("layers.%d.bias", layer) }
@@ -54,20 +78,19 @@ func (m MLP) Parameters() []arch.Param {
 			all = append(all, arch.Param{Name: m.bias(i), Shape: []int{widths[i+1]}, Layer: -1})
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(m.Scalars)) {
-		all = append(all, arch.Param{Name: ScalarName(name), Shape: []int{}, Layer: -1})
-	}
-	return all
+	return append(all, ScalarParameters(m.Scalars)...)
 }
 
 // Init makes the parameters: each layer's uniform in ±1/sqrt(in), torch's default
 // for nn.Linear, the bias of a network that reads nothing 0, the numbers at their
 // first values.
 func (m MLP) Init(seed int) Weights {
-	weights := Weights{}
+	weights := InitScalars(m.Scalars)
 	widths := m.widths()
 	for _, p := range m.Parameters() {
-		weights[p.Name] = tensors.FromShape(shapes.Make(dtypes.Float32, p.Shape...))
+		if !IsScalar(p.Name) {
+			weights[p.Name] = tensors.FromShape(shapes.Make(dtypes.Float32, p.Shape...))
+		}
 	}
 	for i, in := range widths[:len(widths)-1] {
 		for _, name := range []string{m.weight(i), m.bias(i)} {
@@ -77,9 +100,6 @@ func (m MLP) Init(seed int) Weights {
 				fill(t, func() float64 { return bound * (2*r.Float64() - 1) })
 			}
 		}
-	}
-	for name, first := range m.Scalars {
-		weights[ScalarName(name)] = tensors.FromScalar(float32(first))
 	}
 	return weights
 }

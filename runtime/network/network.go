@@ -4,7 +4,10 @@ package network
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
+	"math"
+	"slices"
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
@@ -52,13 +55,13 @@ type forward struct {
 }
 
 // Nodes names the nodes of Parameters(), given in that order.
-// The backbone computes in its own type; heads and adapters are float32.
+// The backbone computes in its own type; heads, adapters and learnable numbers are float32.
 func (n *Network) Nodes(all []*Node) model.Params {
 	byName := map[string]*Node{}
 	backbone := BackboneType(n.Model)
 	for i, p := range n.Parameters() {
 		node := all[i]
-		if !IsHead(p.Name) && !IsAdapter(p.Name) {
+		if !IsHead(p.Name) && !IsAdapter(p.Name) && !model.IsScalar(p.Name) {
 			node = ConvertDType(node, backbone)
 		}
 		byName[p.Name] = node
@@ -75,6 +78,16 @@ func (n *Network) Nodes(all []*Node) model.Params {
 // Parameters lists trained and then frozen parameters.
 func (n *Network) Parameters() []*Weight {
 	return append(n.Trained[:len(n.Trained):len(n.Trained)], n.Frozen...)
+}
+
+// Scalar is a learnable number as it stands.
+func (n *Network) Scalar(name string) (value float32, err error) {
+	i := slices.IndexFunc(n.Trained, func(p *Weight) bool { return p.Name == model.ScalarName(name) })
+	if i < 0 {
+		return 0, fmt.Errorf("model %s has no learnable number %s", n.Model.Name, name)
+	}
+	err = n.Layout.Read(n.Trained[i].Value, func(bytes []byte) { value = math.Float32frombits(binary.LittleEndian.Uint32(bytes)) })
+	return value, err
 }
 
 // Values are the inputs of a function that takes all parameters and keeps them.

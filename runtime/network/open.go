@@ -16,7 +16,8 @@ import (
 // Open loads the model at path and puts it on the devices, with adapters
 // and head as a fresh training starts: a pure function of m and seed. Of a model
 // of which only the head is trained it is the head alone; of an encoder, which
-// has none, the frozen decoder; of a policy the decoder with its language head.
+// has none, the frozen decoder; of a policy the decoder with its language head and
+// its learnable numbers.
 func Open(l *mesh.Layout, m spec.Model, path string, seed int) (*Network, error) {
 	config, err := arch.Load(path)
 	if err != nil {
@@ -34,7 +35,10 @@ func Open(l *mesh.Layout, m spec.Model, path string, seed int) (*Network, error)
 	if m.Kind != "encoder" && m.Kind != "policy" {
 		err = n.addHead(path, seed)
 	}
-	return n, err
+	if err != nil {
+		return nil, err
+	}
+	return n, n.addAll(model.ScalarParameters(m.Scalars.Map), model.InitScalars(m.Scalars.Map), true)
 }
 
 // AddDecoder loads the layers, trained or frozen, and makes adapters.

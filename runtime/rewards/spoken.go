@@ -24,6 +24,7 @@ import (
 type Spoken struct {
 	Reads []terms.Given // what it asks policies for, in the order of the graph's arrays
 
+	learnt    []terms.Given // learnable numbers that it reads: arrays of the graph behind Reads
 	functions *Functions
 	reward    program.Reward
 	labels    []int32  // the token of each label; nil of responses
@@ -59,6 +60,12 @@ func (s *Spoken) discover() (err error) {
 	}()
 	const rows, places = 2, 2
 	s.graph(Ones(g, shapes.Make(dtypes.Float32, rows)), Ones(g, shapes.Make(dtypes.Float32, rows, places)), Ones(g, shapes.Make(dtypes.Float32, rows)), func(what terms.Given) *Node {
+		if what.Kind == "scalar" {
+			if !slices.Contains(s.learnt, what) {
+				s.learnt = append(s.learnt, what)
+			}
+			return Zeros(g, shapes.Make(dtypes.Float32, rows))
+		}
 		if !slices.Contains(s.Reads, what) {
 			s.Reads = append(s.Reads, what)
 		}
@@ -89,6 +96,8 @@ func (s *Spoken) graph(valid, marked, lengths *Node, said func(terms.Given) *Nod
 		switch {
 		case kind == "length":
 			return op.New(lengths, "row")
+		case kind == "scalar": // the same for each row, so that rows are all that a mesh splits
+			return op.New(said(terms.Given{Kind: kind, Name: name, View: view}), "row")
 		case kind != "logits" && kind != "logprob":
 			panic(fmt.Sprintf("it reads %s(%s) beside what a policy says of tokens", kind, view))
 		case s.labels != nil:
@@ -157,9 +166,22 @@ func (s *Spoken) batch(ctx context.Context, out *measure.Sayings, all []Answered
 	for r := range s.Reads {
 		host = append(host, s.padded(all, slots, places, k, func(i int) []float32 { return said[r][from+i] }))
 	}
+	for _, what := range s.learnt {
+		n, err := s.policy(ctx, what.Name)
+		if err != nil {
+			return err
+		}
+		value, err := n.Scalar(what.View)
+		if err != nil {
+			return err
+		}
+		host = append(host, tensors.FromValue(slices.Repeat([]float32{value}, slots)))
+	}
 	name := fmt.Sprintf("reward %s, %d rows of %d places", s.reward.Name, slots, places)
 	f, err := s.functions.named(name, len(host), nil, func(_, rows []*Node) []*Node {
-		return s.graph(rows[0], rows[1], rows[2], func(what terms.Given) *Node { return rows[3+slices.Index(s.Reads, what)] })
+		return s.graph(rows[0], rows[1], rows[2], func(what terms.Given) *Node {
+			return rows[3+slices.Index(slices.Concat(s.Reads, s.learnt), what)]
+		})
 	})
 	if err != nil {
 		return err

@@ -65,7 +65,7 @@ type Model struct {
 	Axis       string   // of an mlp's outputs: attribute, or head; "" where it has one output
 	Labels     []string `rmr:"labels" of:"mlp" optional:"true" doc:"names of the outputs, one each"` // filled from the ratings where outputs = attribute
 	// Scalars are learnable numbers, by name, with their first values: gate.scale.
-	Scalars Scalars `rmr:"scalars" of:"mlp" default:"none" scores:"true" doc:"learnable numbers with their first values, read as NAME.scalar"`
+	Scalars Scalars `rmr:"scalars" of:"mlp|policy" default:"none" scores:"true" doc:"learnable numbers with their first values, read as NAME.scalar"`
 	// Shard is filled from shard declarations; first pattern that matches wins,
 	// and what none matches is split as the runtime's policy says.
 	Shard []Shard

@@ -3,6 +3,7 @@ package trainer
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 
@@ -170,13 +171,27 @@ func (f *fitted) part() (export.Fit, error) {
 }
 
 // ofPolicy makes e the export of the policy that a reward reads: what it says of
-// tokens is the model's, and what a reward makes of it, the card tells.
+// tokens is the model's, and what a reward makes of it and by which learnt numbers,
+// the card tells.
 func (e *exporting) ofPolicy(reward program.Reward) error {
 	s, err := e.Program.Trains(e.Model.Name)
 	if err != nil {
 		return err
 	}
 	e.About = fmt.Sprintf("%s, for the reward %s = %s", s.Name(), reward.Name, e.Program.FormulaText(reward.Name))
-	e.Trained, err = e.run.trainedWeights(e.Model)
-	return err
+	if e.Trained, err = e.run.trainedWeights(e.Model); err != nil {
+		return err
+	}
+	n, err := e.run.frozen(e.in.ctx, e.Model.Name)
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.Model.Scalars.Map)) {
+		value, err := n.Scalar(name)
+		if err != nil {
+			return err
+		}
+		e.About += fmt.Sprintf("; %s = %v", name, value)
+	}
+	return nil
 }

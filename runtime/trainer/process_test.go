@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -114,6 +115,59 @@ func processRun(t *testing.T, b *backend.Backend, base, rows string, change func
 			},
 		},
 		Dir: t.TempDir(), Backend: b, OnNote: func(s string) { t.Log(s) },
+	}
+}
+
+// How steps make a score is learnt with them: the numbers of a policy are trained,
+// kept, read by the reward, the same in evaluation and score, and no weight of an
+// export.
+func TestAggregateIsLearnt(t *testing.T) {
+	sum := func(b *op.Batch, surety op.Tensor) op.Tensor {
+		return op.Add(op.Mul(b.Scalar("pm", "least"), op.MinOver(surety, "step")), b.Scalar("pm", "bias"))
+	}
+	surety := func(b *op.Batch) op.Tensor {
+		return op.At(op.LogSoftmax(b.Logits("pm", "conversation"), "label"), "label", 0)
+	}
+	r := processRun(t, goBackend(t), talker(t), tinyProofs(t, 20, 4), func(m *spec.Model, _ *spec.Data, _ *spec.Train) {
+		m.Scalars = spec.Scalars{Map: map[string]float64{"least": 1, "bias": 0}}
+	})
+	r.Program.Stages[0].Objective = func(b *op.Batch) op.Objective {
+		right := op.At(op.Last(b.Gold(), "step"), "label", 0)
+		z := sum(b, surety(b))
+		outcome := op.Add(op.Mul(right, op.LogSigmoid(z)), op.Mul(op.Sub(op.Real(1), right), op.LogSigmoid(op.Neg(z))))
+		return op.Objective{Loss: op.Sub(labelLoss(false)(b).Loss, op.Mean(outcome, "row"))}
+	}
+	r.Program.Rewards[0].Score = func(b *op.Batch) op.Reward {
+		return op.Reward{Score: sum(b, surety(b)), Parts: []op.Report{{Name: "least", Value: op.MinOver(surety(b), "step")}}}
+	}
+	execute(t, r)
+	net, err := r.frozen(context.Background(), "pm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	least, err := net.Scalar("least")
+	bias, err2 := net.Scalar("bias")
+	if err != nil || err2 != nil || least == 1 || bias == 0 {
+		t.Fatalf("the numbers are %v and %v after training: %v, %v", least, bias, err, err2)
+	}
+	for _, c := range r.Results[1].Conversations {
+		if got, want := c.Score, float64(least)*math.Log(slices.Min(c.Right))+float64(bias); math.Abs(got-want) > 1e-4 {
+			t.Errorf("row %d has %v, want %v", c.Row, got, want)
+		}
+	}
+	folder := filepath.Join(t.TempDir(), "export")
+	must(t, r.Program, r.Dir, "", "--backend", "go", "train", "--anew", "--force")
+	must(t, r.Program, r.Dir, "", "--backend", "go", "export", folder)
+	card, err := os.ReadFile(filepath.Join(folder, "README.md"))
+	if err != nil || !strings.Contains(string(card), fmt.Sprintf("; bias = %v; least = %v", bias, least)) {
+		t.Errorf("the card does not tell the numbers: %s, %v", card, err)
+	}
+	weights, err := os.ReadFile(filepath.Join(folder, "model.safetensors"))
+	if err != nil || bytes.Contains(weights, []byte("scalars.")) || !bytes.Contains(weights, []byte("embed_tokens")) {
+		t.Errorf("learnt numbers are among the weights, or there are none: %v", err)
+	}
+	if _, err := net.Scalar("mean"); err == nil || !strings.Contains(err.Error(), "no learnable number mean") {
+		t.Errorf("a number that is not there: %v", err)
 	}
 }
 
