@@ -59,8 +59,10 @@ func put(t *testing.T, path string, text []byte) {
 	}
 }
 
-// sharedRows are the first rows of files in the shared folder, made as the READMEs of
-// the recipes say: JSON lines, a list, or an object of lists. extra is added to each.
+// sharedRows are some rows of files in the shared folder, made as the READMEs of the
+// recipes say: the first of JSON lines; of a list, or an object of lists, as many
+// evenly spread, for ProcessBench has solutions with errors first. extra is added to
+// each.
 func sharedRows(t *testing.T, rows int, extra map[string]any, path ...string) []byte {
 	t.Helper()
 	root := os.Getenv("RMC_SHARED")
@@ -91,7 +93,9 @@ func sharedRows(t *testing.T, rows int, extra map[string]any, path ...string) []
 		}
 	}
 	var out bytes.Buffer
-	for _, row := range all[:min(rows, len(all))] {
+	rows = min(rows, len(all))
+	for i := range rows {
+		row := all[i*len(all)/rows]
 		for name, v := range extra {
 			row[name] = v
 		}
@@ -103,8 +107,8 @@ func sharedRows(t *testing.T, rows int, extra map[string]any, path ...string) []
 // The recipes of process and outcome reward models go the whole way on a few of
 // their own rows and a tiny model.
 func TestProcessRecipesOnAFewRows(t *testing.T) {
-	benchmark := slices.Concat(sharedRows(t, 4, map[string]any{"subset": "gsm8k"}, "processbench", "gsm8k.json"),
-		sharedRows(t, 4, map[string]any{"subset": "math"}, "processbench", "math.json"))
+	benchmark := slices.Concat(sharedRows(t, 12, map[string]any{"subset": "gsm8k"}, "processbench", "gsm8k.json"),
+		sharedRows(t, 12, map[string]any{"subset": "math"}, "processbench", "math.json"))
 	solutions := sharedRows(t, 8, nil, "gsm8k", "example_model_solutions.jsonl")
 	for _, c := range []struct {
 		recipe string
