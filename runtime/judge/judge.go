@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -106,7 +107,7 @@ type query struct {
 
 // queries are those for all samples of a text.
 func (s *session) queries(text, who string) []query {
-	d := digest(text)
+	d := disk.Digest(text)
 	out := make([]query, max(1, s.label.Samples))
 	for i := range out {
 		out[i] = query{place{d, i}, text, who}
@@ -119,7 +120,7 @@ func (s *session) queries(text, who string) []query {
 
 // answers are those in the table to all samples of a text.
 func (s *session) answers(text string) []Answer {
-	d := digest(text)
+	d := disk.Digest(text)
 	out := make([]Answer, max(1, s.label.Samples))
 	for i := range out {
 		a, there := s.table.answers[place{d, i}]

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/text"
 )
@@ -191,7 +192,7 @@ func holds(t *testing.T, j Judge, r *Result, n int) {
 	for _, q := range pairs(n) {
 		for _, order := range []string{given, swapped} {
 			text := shownAs(t, j, q, order)
-			known[digest(text)] = verdict(text)
+			known[disk.Digest(text)] = verdict(text)
 		}
 	}
 	for _, l := range answers {

@@ -6,6 +6,7 @@ import (
 	"math"
 	"strings"
 
+	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/suite"
 	"github.com/rmc-lang/rmc/runtime/text"
 )
@@ -251,7 +252,7 @@ func (s *session) result(questions []Question, texts [][]string) (*Result, error
 func (s *session) judgement(q Question, texts []string, sum *Summary) Judgement {
 	out := Judgement{Row: q.Row}
 	for _, t := range texts {
-		out.Questions = append(out.Questions, digest(t))
+		out.Questions = append(out.Questions, disk.Digest(t))
 		if s.label.Ask == pointwise {
 			out.Ratings = append(out.Ratings, s.rating(t, sum))
 		} else {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/rmc-lang/rmc/runtime/answer"
+	"github.com/rmc-lang/rmc/runtime/disk"
 )
 
 // A Solution is a question with the steps of an attempt at it, of which each is to
@@ -267,7 +268,7 @@ func (s *session) stepped(a *attempt, sum *RolloutSummary) Stepped {
 		switch {
 		case i < len(a.right):
 			row.Right[i] = a.right[i]
-			row.Questions = append(row.Questions, digest(a.texts[i]))
+			row.Questions = append(row.Questions, disk.Digest(a.texts[i]))
 			row.Labels[i] = s.grade(a, i, sum)
 		case a.own && !a.ended && i == len(a.Steps)-1:
 			label := 0.0

@@ -2,8 +2,6 @@ package judge
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,12 +35,6 @@ type place struct {
 }
 
 func (a Answer) place() place { return place{a.Question, a.Sample} }
-
-// digest identifies the text of a question.
-func digest(question string) string {
-	sum := sha256.Sum256([]byte(question))
-	return hex.EncodeToString(sum[:])
-}
 
 // A header is the first line of a table: who was asked, and how. What was asked
 // is in the digests of the questions.
@@ -78,7 +70,7 @@ func line(v any) []byte {
 }
 
 // name is that of the header's file: another judge has another table.
-func (h header) name() string { return "answers-" + digest(string(line(h)))[:16] + ".jsonl" }
+func (h header) name() string { return "answers-" + disk.Digest(string(line(h)))[:16] + ".jsonl" }
 
 // A table is answers on the disk. Each is one line that is on the disk before
 // add returns; a line that was cut off by a crash does not count and is taken
@@ -170,7 +162,7 @@ func parseAnswer(text []byte) (Answer, error) {
 	if !bytes.Equal(append(text[:len(text):len(text)], '\n'), line(a)) {
 		return a, fmt.Errorf("it is not as it was written: %.60q", text)
 	}
-	if a.Sample < 0 || len(a.Question) != len(digest("")) || a.PromptTokens < 0 || a.AnswerTokens < 0 {
+	if a.Sample < 0 || len(a.Question) != len(disk.Digest("")) || a.PromptTokens < 0 || a.AnswerTokens < 0 {
 		return a, fmt.Errorf("no answer to question %q, sample %d", a.Question, a.Sample)
 	}
 	return a, nil

@@ -9,13 +9,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
 var label = spec.Label{Endpoint: "http://h/v1", Model: "m", MaxTokens: 5}
 
 func answerTo(question, sample int) Answer {
-	return Answer{Question: digest(fmt.Sprint(question)), Sample: sample, Model: "m", Text: "A <is>\n“better”\x00", Finish: "stop", PromptTokens: 3, AnswerTokens: 2}
+	return Answer{Question: disk.Digest(fmt.Sprint(question)), Sample: sample, Model: "m", Text: "A <is>\n“better”\x00", Finish: "stop", PromptTokens: 3, AnswerTokens: 2}
 }
 
 // content is a table of two answers to each of n questions.

@@ -83,9 +83,12 @@ func (s Scored) difference() float64 {
 	return math.Log(p) - math.Log1p(-p)
 }
 
-// confidence is the probability that a Bradley–Terry model gives to the side
-// it prefers.
-func confidence(d float64) float64 { return 1 / (1 + math.Exp(-math.Abs(d))) }
+// Probability is what a Bradley–Terry model gives to the side whose score is d above
+// the other's.
+func Probability(d float64) float64 { return 1 / (1 + math.Exp(-d)) }
+
+// confidence is the probability of the side that it prefers.
+func confidence(d float64) float64 { return Probability(math.Abs(d)) }
 
 func binOf(d float64) int {
 	return max(0, min(bins-1, int((confidence(d)-0.5)/0.5*bins)))

@@ -34,6 +34,24 @@ func cached(t *testing.T, path string) string {
 	return full
 }
 
+// load gives a bench the decoder at path, in float32.
+func (b *bench) load(t *testing.T, path string) arch.Config {
+	t.Helper()
+	c, err := arch.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.decoder = &Decoder{Config: c}
+	weights, err := Load(path, c, Options{DType: dtypes.Float32, Layers: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range weights.Sorted() {
+		b.names, b.weights = append(b.names, w.Name), append(b.weights, w.Tensor)
+	}
+	return c
+}
+
 // TestSmolLM2 holds the GGUF loader and the decoder against an oracle in
 // float64: logits within 2e-3 of those of the same dequantised weights.
 func TestSmolLM2(t *testing.T) {
@@ -56,18 +74,7 @@ func TestSmolLM2(t *testing.T) {
 	if err := json.Unmarshal(text, &ref); err != nil {
 		t.Fatal(err)
 	}
-	c, err := arch.Load(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.decoder = &Decoder{Config: c}
-	weights, err := Load(path, c, Options{DType: dtypes.Float32, Layers: -1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, w := range weights.Sorted() {
-		b.names, b.weights = append(b.names, w.Name), append(b.weights, w.Tensor)
-	}
+	c := b.load(t, path)
 	var rows [][]int32
 	length := 0
 	for _, c := range ref.Cases {
@@ -117,18 +124,7 @@ func TestSmolLM2Generates(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := &bench{backend: openBackend(t, "xla")}
-	c, err := arch.Load(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.decoder = &Decoder{Config: c}
-	weights, err := Load(path, c, Options{DType: dtypes.Float32, Layers: -1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, w := range weights.Sorted() {
-		b.names, b.weights = append(b.names, w.Name), append(b.weights, w.Tensor)
-	}
+	b.load(t, path)
 	var prompts [][]int32
 	for _, a := range ref.Answers {
 		prompts = append(prompts, a.Prompt)

@@ -4,12 +4,10 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/rmc-lang/rmc/conformance"
-	"github.com/rmc-lang/rmc/runtime/arch"
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/pack"
 	"github.com/rmc-lang/rmc/runtime/text"
@@ -132,18 +130,7 @@ func TestBranchesDoNotSeeEachOther(t *testing.T) {
 func TestSmolLM2SharedBeginnings(t *testing.T) {
 	path := cached(t, smolLM2)
 	b := &bench{backend: openBackend(t, "xla")}
-	c, err := arch.Load(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.decoder = &Decoder{Config: c}
-	weights, err := Load(path, c, Options{DType: dtypes.Float32, Layers: -1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, w := range weights.Sorted() {
-		b.names, b.weights = append(b.names, w.Name), append(b.weights, w.Tensor)
-	}
+	c := b.load(t, path)
 	tokenizer, err := text.Load(path)
 	if err != nil {
 		t.Fatal(err)

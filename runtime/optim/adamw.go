@@ -8,6 +8,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/rmc-lang/rmc/runtime/spec"
+	"github.com/rmc-lang/rmc/runtime/terms"
 )
 
 // rates are the numbers of one optimizer step that are computed outside the
@@ -36,7 +37,7 @@ func (r rates) tensor() *tensors.Tensor {
 type rateNodes struct{ lr, correction1, correction2 *Node }
 
 func rateNodesOf(r *Node) rateNodes {
-	return rateNodes{nth(r, 0), nth(r, 1), nth(r, 2)}
+	return rateNodes{terms.Nth(r, 0), terms.Nth(r, 1), terms.Nth(r, 2)}
 }
 
 // A slot is a trained parameter in a graph, with its optimizer state.
@@ -79,6 +80,3 @@ func adamW(o spec.Optimizer, s slot, gradient *Node, r rateNodes) slot {
 	next.value = Sub(value, Mul(Div(r.lr, r.correction1), Div(next.m, root)))
 	return next
 }
-
-// nth is one number of a vector.
-func nth(x *Node, i int) *Node { return Squeeze(Slice(x, AxisElem(i)), 0) }

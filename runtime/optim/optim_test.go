@@ -9,6 +9,7 @@ import (
 
 	"github.com/rmc-lang/rmc/runtime/backend"
 	"github.com/rmc-lang/rmc/runtime/spec"
+	"github.com/rmc-lang/rmc/runtime/terms"
 )
 
 // Suspects are no more examples than the numbers allow.
@@ -46,7 +47,7 @@ func TestAdamW(t *testing.T) {
 		g := clip([]*Node{gradient}, norm, o.Clip)[0]
 		var out []*Node
 		for i := range 2 {
-			next := adamW(o, slot{nth(value, i), nth(m, i), nth(v, i), i == 0}, nth(g, i), rateNodesOf(rates))
+			next := adamW(o, slot{terms.Nth(value, i), terms.Nth(m, i), terms.Nth(v, i), i == 0}, terms.Nth(g, i), rateNodesOf(rates))
 			out = append(out, next.value, next.m, next.v)
 		}
 		return append(out, norm)

@@ -201,25 +201,13 @@ func (l *Layout) single(row table.Row, where string) (Record, error) {
 	case formatNeMo:
 		return l.nemo(row, where)
 	case formatPrompt:
-		rec, err := l.promptAndResponse(row, where)
+		rec, err := l.replies(row, where, "prompt", "response")
 		if err == nil && l.Why != "" && len(rec.Prompt) == 1 && strings.Contains(rec.Prompt[0].Content, turnMark) {
 			return Record{}, fmt.Errorf("%s: the prompt has %s, which marks turns, and the first row's has not; say format = nemo", where, turnMark)
 		}
 		return rec, err
 	}
 	return Record{}, fmt.Errorf("no layout %q for ratings: there are auto, messages, prompt, nemo and ids", l.Format)
-}
-
-func (l *Layout) promptAndResponse(row table.Row, where string) (Record, error) {
-	prompt, err := l.turns(row, where, "prompt", "user")
-	if err != nil {
-		return Record{}, err
-	}
-	answer, err := l.turns(row, where, "response", "assistant")
-	if err != nil {
-		return Record{}, err
-	}
-	return Record{Prompt: prompt, Responses: [][]Message{withoutPrompt(answer, prompt)}}, nil
 }
 
 // nemo reads a text of marked turns that ends with the response, or a prompt of

@@ -47,7 +47,7 @@ func (l *Layout) sides(row table.Row, where string) (Record, error) {
 	case l.Format == formatHH:
 		return l.dialogues(row, where)
 	case l.Format == formatPrompt:
-		return l.promptAndSides(row, where)
+		return l.replies(row, where, "prompt", "chosen", "rejected")
 	case l.Format == formatMessages:
 		return l.messageLists(row, where)
 	}
@@ -229,14 +229,14 @@ func allHave(sides [][]Message, i int) bool {
 	return true
 }
 
-// promptAndSides reads a prompt, text or messages, and two answers to it.
-func (l *Layout) promptAndSides(row table.Row, where string) (Record, error) {
-	prompt, err := l.turns(row, where, "prompt", "user")
+// replies reads a prompt, text or messages, and answers to it, each in a column.
+func (l *Layout) replies(row table.Row, where, prompted string, sides ...string) (Record, error) {
+	prompt, err := l.turns(row, where, prompted, "user")
 	if err != nil {
 		return Record{}, err
 	}
 	rec := Record{Prompt: prompt}
-	for _, side := range []string{"chosen", "rejected"} {
+	for _, side := range sides {
 		answer, err := l.turns(row, where, side, "assistant")
 		if err != nil {
 			return Record{}, err
@@ -309,17 +309,9 @@ func dialogue(s string) []Message {
 
 // labelled reads a prompt, two responses and a label that says which is better.
 func (l *Layout) labelled(row table.Row, where string) (Record, error) {
-	prompt, err := l.turns(row, where, "input", "user")
+	rec, err := l.replies(row, where, "input", "output_1", "output_2")
 	if err != nil {
 		return Record{}, err
-	}
-	rec := Record{Prompt: prompt}
-	for _, side := range []string{"output_1", "output_2"} {
-		answer, err := l.turns(row, where, side, "assistant")
-		if err != nil {
-			return Record{}, err
-		}
-		rec.Responses = append(rec.Responses, withoutPrompt(answer, prompt))
 	}
 	if !l.has(row, "label") {
 		return Record{}, l.Missing(row, where, "label")

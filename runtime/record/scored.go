@@ -26,7 +26,7 @@ func Scored(row table.Row, d spec.Data) (Record, error) {
 	case row.Fields["ids"] != nil:
 		return new(Layout).idLists(row, where, "ids")
 	case row.Fields["response"] != nil:
-		return new(Layout).promptAndResponse(row, where)
+		return new(Layout).replies(row, where, "prompt", "response")
 	case d.Kind == KindRatings:
 		l.Kind, l.Format = KindRatings, d.Format
 		if l.Format == formatAuto {

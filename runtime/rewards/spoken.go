@@ -136,10 +136,14 @@ func (s *Spoken) Say(ctx context.Context, all []Answered) (*measure.Sayings, err
 			return nil, err
 		}
 	}
+	numbers, err := s.numbers(ctx)
+	if err != nil {
+		return nil, err
+	}
 	for from := 0; from < len(all); {
 		slots := slotsFor(len(all)-from, s.functions.layout.FSDP)
 		to := min(len(all), from+slots)
-		if err := s.batch(ctx, out, all[from:to], slots, said, from); err != nil {
+		if err := s.batch(ctx, out, all[from:to], slots, said, numbers, from); err != nil {
 			return nil, fmt.Errorf("reward %s: %w", s.reward.Name, err)
 		}
 		from = to
@@ -153,9 +157,24 @@ func (s *Spoken) Say(ctx context.Context, all []Answered) (*measure.Sayings, err
 	return out, nil
 }
 
+// numbers are the learnable numbers that it reads, as they stand.
+func (s *Spoken) numbers(ctx context.Context) ([]float32, error) {
+	out := make([]float32, len(s.learnt))
+	for i, what := range s.learnt {
+		n, err := s.policy(ctx, what.Name)
+		if err != nil {
+			return nil, err
+		}
+		if out[i], err = n.Scalar(what.View); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
 // batch adds what the function gives for some answers, of which the first is the
 // from-th of those that were asked about.
-func (s *Spoken) batch(ctx context.Context, out *measure.Sayings, all []Answered, slots int, said [][][]float32, from int) error {
+func (s *Spoken) batch(ctx context.Context, out *measure.Sayings, all []Answered, slots int, said [][][]float32, numbers []float32, from int) error {
 	most := 1
 	for _, a := range all {
 		most = max(most, len(a.places()))
@@ -166,15 +185,7 @@ func (s *Spoken) batch(ctx context.Context, out *measure.Sayings, all []Answered
 	for r := range s.Reads {
 		host = append(host, s.padded(all, slots, places, k, func(i int) []float32 { return said[r][from+i] }))
 	}
-	for _, what := range s.learnt {
-		n, err := s.policy(ctx, what.Name)
-		if err != nil {
-			return err
-		}
-		value, err := n.Scalar(what.View)
-		if err != nil {
-			return err
-		}
+	for _, value := range numbers {
 		host = append(host, tensors.FromValue(slices.Repeat([]float32{value}, slots)))
 	}
 	name := fmt.Sprintf("reward %s, %d rows of %d places", s.reward.Name, slots, places)

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 
+	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/lock"
 	"github.com/rmc-lang/rmc/runtime/source"
 	"github.com/rmc-lang/rmc/runtime/spec"
@@ -64,7 +65,7 @@ func (c Contract) Seal() Contract {
 	if err != nil {
 		panic(err) // strings and numbers always marshal
 	}
-	c.Hash = digest(string(text))
+	c.Hash = disk.Digest(string(text))
 	return c
 }
 
@@ -114,5 +115,5 @@ func BaseDigest(text, base string) (string, error) {
 	if len(files) == 0 {
 		return "", nil
 	}
-	return digest(all.String()), nil
+	return disk.Digest(all.String()), nil
 }

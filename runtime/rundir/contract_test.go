@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -40,7 +41,7 @@ func TestLockedDigest(t *testing.T) {
 		"model hf:o/n@v/config.json sha256:" + a + " 1\nmodel hf:o/n@v/model.safetensors sha256:" + b + " 1\n"
 	for base, want := range map[string]string{
 		"file:m": a, "file:mm/x": b, "file:nothing": "",
-		"hf:o/n": digest(a + " hf:o/n@v/config.json\n" + b + " hf:o/n@v/model.safetensors\n"),
+		"hf:o/n": disk.Digest(a + " hf:o/n@v/config.json\n" + b + " hf:o/n@v/model.safetensors\n"),
 	} {
 		if got, err := BaseDigest(text, base); err != nil || got != want {
 			t.Errorf("%s is locked as %q, %v; want %q", base, got, err, want)

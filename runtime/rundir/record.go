@@ -3,8 +3,6 @@
 package rundir
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -120,7 +118,7 @@ const (
 func New(p program.Program, backend, plugin string) *Record {
 	rec := &Record{
 		Program: p.Name, Status: "running",
-		Recipe: p.Recipe, RecipeSHA256: digest(p.Recipe), Lock: p.Lock,
+		Recipe: p.Recipe, RecipeSHA256: disk.Digest(p.Recipe), Lock: p.Lock,
 		Overrides: append([]string{}, p.Overrides...), Seeds: map[string]int{}, Versions: versions(),
 		Device: Device{
 			Backend: backend, Plugin: plugin, Devices: max(1, p.Mesh.Devices),
@@ -143,7 +141,7 @@ func (rec *Record) Differs(p program.Program) string {
 	if rec.Program != p.Name {
 		parts = append(parts, fmt.Sprintf("program (%s then, %s now)", rec.Program, p.Name))
 	}
-	if rec.RecipeSHA256 != digest(p.Recipe) {
+	if rec.RecipeSHA256 != disk.Digest(p.Recipe) {
 		parts = append(parts, "recipe")
 	}
 	if rec.Lock != p.Lock {
@@ -231,9 +229,4 @@ func Clear(dir string, anew bool) error {
 		}
 	}
 	return nil
-}
-
-func digest(text string) string {
-	sum := sha256.Sum256([]byte(text))
-	return hex.EncodeToString(sum[:])
 }

@@ -222,12 +222,12 @@ func (s Shape) Reading(b MicroBatch, hidden *Node) *Reading {
 		}
 	}
 	for i, view := range s.Views {
-		r.Lengths[view] = nth(b.lengths, i)
+		r.Lengths[view] = Nth(b.lengths, i)
 		if s.Drops {
-			r.Keys[view] = nth(b.keys, i)
+			r.Keys[view] = Nth(b.keys, i)
 		}
 		if s.Reads == network.AtResponse {
-			r.marked[view], r.targets[view] = nth(b.marked, i), nth(b.targets, i)
+			r.marked[view], r.targets[view] = Nth(b.marked, i), Nth(b.targets, i)
 		}
 	}
 	if s.attributes > 0 {
@@ -255,26 +255,26 @@ func (s Shape) ByView(b MicroBatch, hidden *Node) map[string]*Node {
 		out[ViewCandidates] = TransposeAllAxes(byView, 1, 0, 2)
 	}
 	for i, view := range s.Views {
-		out[view] = nth(byView, i)
+		out[view] = Nth(byView, i)
 	}
 	return out
 }
 
-// nth is one place of x's first axis.
-func nth(x *Node, i int) *Node { return Squeeze(Slice(x, AxisElem(i)), 0) }
+// Nth is one place of x's first axis.
+func Nth(x *Node, i int) *Node { return Squeeze(Slice(x, AxisElem(i)), 0) }
 
 // Inputs is what an objective sees of a micro-batch.
 func (s Shape) Inputs(b MicroBatch, r *Reading) op.Inputs {
-	in := op.Inputs{Axis: s.Axis, Valid: b.valid, Count: nth(b.counts, tallyExamples), Columns: map[string]*Node{}, Ragged: map[string]*Node{}, Counts: map[string]*Node{},
+	in := op.Inputs{Axis: s.Axis, Valid: b.valid, Count: Nth(b.counts, tallyExamples), Columns: map[string]*Node{}, Ragged: map[string]*Node{}, Counts: map[string]*Node{},
 		Term: r.Term, Transform: r.Transform(b.valid.Graph())}
 	for i, column := range s.Columns {
-		in.Columns[column] = nth(b.columns, i)
+		in.Columns[column] = Nth(b.columns, i)
 	}
 	if len(s.Views) == 0 {
-		in.Ragged[axisCandidate], in.Counts[axisCandidate] = TransposeAllAxes(b.present, 1, 0), nth(b.counts, tallyCandidates)
+		in.Ragged[axisCandidate], in.Counts[axisCandidate] = TransposeAllAxes(b.present, 1, 0), Nth(b.counts, tallyCandidates)
 	}
 	if s.labels != nil {
-		in.Ragged[AxisStep], in.Counts[AxisStep] = nth(b.marked, 0), nth(b.counts, tallySteps)
+		in.Ragged[AxisStep], in.Counts[AxisStep] = Nth(b.marked, 0), Nth(b.counts, tallySteps)
 	}
 	return in
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/embed"
 	"github.com/rmc-lang/rmc/runtime/network"
 	"github.com/rmc-lang/rmc/runtime/pack"
@@ -127,7 +128,7 @@ func (r *Run) rowsFrom(ctx context.Context, d spec.Data) (embed.Data, error) {
 	}
 	out := embed.Data{Source: strings.Join(sources, " + "), Revision: strings.Join(revisions, " + "), SHA256: digests[0]}
 	if len(digests) > 1 {
-		out.SHA256 = hash(strings.Join(digests, "\n"))
+		out.SHA256 = disk.Digest(strings.Join(digests, "\n"))
 	}
 	return out, nil
 }

@@ -189,7 +189,7 @@ func (r *Run) before(ctx context.Context, s program.Stage) (*measure.Measures, e
 // beforeKey names what an untrained model's measures depend on.
 func (r *Run) beforeKey(s program.Stage) string {
 	fields, _ := json.Marshal(program.LossFields(s)) // of strings
-	return hash(fmt.Sprintf("%s %s %d %s", fields, s.Evaluate.Part, r.seed(s.Model.Name), r.Program.Lock))[:16]
+	return disk.Digest(fmt.Sprintf("%s %s %d %s", fields, s.Evaluate.Part, r.seed(s.Model.Name), r.Program.Lock))[:16]
 }
 
 // fingerprint is a digest of examples: rows, tokens, columns and labels.

@@ -1,9 +1,7 @@
 package trainer
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,7 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/rmc-lang/rmc/runtime/data"
-	"github.com/rmc-lang/rmc/runtime/disk"
+	"github.com/rmc-lang/rmc/runtime/measure"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/spec"
@@ -57,7 +55,7 @@ func (r *Run) filter(ctx context.Context, s program.Stage) (out *rundir.Filtered
 		return nil, false, err
 	}
 	folder := r.labelFolder(s.Label.Name)
-	if kept, err := readFilter(folder); err == nil && kept.Inputs == inputs {
+	if kept, err := readKept[filtering](folder, filterFile); err == nil && kept.Inputs == inputs {
 		r.note(fmt.Sprintf("%s: as filtered before, %s", s.Name(), kept.Summary))
 		return &kept.Summary, true, nil
 	}
@@ -161,7 +159,7 @@ func (r *Run) chancesByScores(ctx context.Context, s program.Stage, m spec.Model
 	p := make([]float64, len(pairs))
 	for i, two := range sides {
 		if p[i] = math.NaN(); min(two[0], two[1]) >= 0 {
-			p[i] = 1 / (1 + math.Exp(scores[two[1]]-scores[two[0]]))
+			p[i] = measure.Probability(scores[two[0]] - scores[two[1]])
 		}
 	}
 	return p, nil
@@ -183,7 +181,7 @@ func (r *Run) scoresOf(ctx context.Context, m spec.Model, s program.Stage, all [
 // hard is the pairs that a filter kept of those that augment made.
 func (r *Run) hard(label string, pairs []data.Pair) ([]data.Pair, error) {
 	folder := r.labelFolder(label)
-	kept, err := readFilter(folder)
+	kept, err := readKept[filtering](folder, filterFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("%s has no labels %s; train first, or name another folder with --out", r.Dir, label)
@@ -193,24 +191,13 @@ func (r *Run) hard(label string, pairs []data.Pair) ([]data.Pair, error) {
 	return data.WithoutRows(pairs, kept.Easy), nil
 }
 
-func readFilter(folder string) (*filtering, error) {
-	text, err := os.ReadFile(filepath.Join(folder, filterFile))
-	if err != nil {
-		return nil, err
-	}
-	var f filtering
-	return &f, json.Unmarshal(text, &f)
-}
-
-// writeFilter keeps what a filter came to, and what it was made of. What it came to
-// is last: where it is, all is.
+// writeFilter keeps what a filter came to, and what it was made of.
 func writeFilter(folder string, f filtering, pairs []data.Pair, p []float64) error {
 	easy := map[int]bool{}
 	for _, row := range f.Easy {
 		easy[row] = true
 	}
-	var rows bytes.Buffer
-	enc := json.NewEncoder(&rows)
+	var lines []any
 	for i, pair := range pairs {
 		if pair.Made == "" {
 			continue
@@ -219,16 +206,7 @@ func writeFilter(folder string, f filtering, pairs []data.Pair, p []float64) err
 		if !math.IsNaN(p[i]) {
 			line.P = &p[i]
 		}
-		if err := enc.Encode(line); err != nil {
-			return err
-		}
+		lines = append(lines, line)
 	}
-	if err := disk.Write(filepath.Join(folder, chancesFile), rows.Bytes()); err != nil {
-		return err
-	}
-	text, err := json.MarshalIndent(f, "", " ")
-	if err != nil {
-		return err
-	}
-	return disk.Write(filepath.Join(folder, filterFile), append(text, '\n'))
+	return keep(folder, chancesFile, lines, filterFile, f)
 }

@@ -96,7 +96,7 @@ func (f *fitted) sum() string {
 	if err != nil {
 		panic(err) // names and finite numbers always marshal
 	}
-	return hash(string(text))
+	return disk.Digest(string(text))
 }
 
 // keepFit writes the folder of a fit beside its place and puts it there when it
@@ -132,7 +132,7 @@ func (f *fitted) write(folder string) error {
 		if err := disk.Write(filepath.Join(folder, file.name), []byte(file.text)); err != nil {
 			return err
 		}
-		sums += fmt.Sprintf("%s  %s\n", hash(file.text), file.name)
+		sums += fmt.Sprintf("%s  %s\n", disk.Digest(file.text), file.name)
 	}
 	return disk.Write(filepath.Join(folder, digestFile), []byte(sums))
 }
@@ -266,7 +266,7 @@ func readFolder(folder string) (files map[string][]byte, sums map[string]string,
 		if err != nil {
 			return nil, nil, err
 		}
-		if hash(string(text)) != sum {
+		if disk.Digest(string(text)) != sum {
 			return nil, nil, fmt.Errorf("%s has changed since it was written", filepath.Join(folder, name))
 		}
 		files[name] = text

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/fit"
 	"github.com/rmc-lang/rmc/runtime/measure"
 	"github.com/rmc-lang/rmc/runtime/program"
@@ -121,7 +122,7 @@ func (r *Run) fitInputs(ctx context.Context, s program.Stage, m spec.Model, set 
 	for _, e := range set.Train {
 		all.WriteString(e.Prompt)
 	}
-	return hash(all.String()), nil
+	return disk.Digest(all.String()), nil
 }
 
 // compute fits on the training part of a set.

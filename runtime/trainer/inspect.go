@@ -6,6 +6,7 @@ import (
 	"io"
 	"path/filepath"
 
+	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/results"
 	"github.com/rmc-lang/rmc/runtime/rundir"
@@ -36,9 +37,9 @@ func (c *inspectCommand) Run(in *invocation) error {
 			Overrides []string          `json:"overrides"`
 			Values    map[string]string `json:"values"`
 			Run       *rundir.Record    `json:"run"`
-		}{in.program.Name, hash(in.program.Recipe), in.program.Overrides, valueMap(in.program), rec})
+		}{in.program.Name, disk.Digest(in.program.Recipe), in.program.Overrides, valueMap(in.program), rec})
 	}
-	fmt.Fprintf(in.stdout, "%s\nrecipe sha256 %s\n\n", describe(in.program), hash(in.program.Recipe))
+	fmt.Fprintf(in.stdout, "%s\nrecipe sha256 %s\n\n", describe(in.program), disk.Digest(in.program.Recipe))
 	for _, v := range in.program.Values() {
 		fmt.Fprintf(in.stdout, "%-34s %s\n", v[0], v[1])
 	}

@@ -62,7 +62,7 @@ func (t *training) writeModel(ctx context.Context, steps int) error {
 		if err := disk.Write(filepath.Join(fresh, file.name), []byte(file.text)); err != nil {
 			return err
 		}
-		sums += fmt.Sprintf("%s  %s\n", hash(file.text), file.name)
+		sums += fmt.Sprintf("%s  %s\n", disk.Digest(file.text), file.name)
 	}
 	if err := disk.Write(filepath.Join(fresh, digestFile), []byte(sums)); err != nil {
 		return err

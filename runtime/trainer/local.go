@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/judge"
 	"github.com/rmc-lang/rmc/runtime/network"
 	"github.com/rmc-lang/rmc/runtime/speak"
@@ -51,5 +52,5 @@ func (r *Run) identity(n *network.Network, t *text.Tokenizer) (string, error) {
 		lora = fmt.Sprintf("%+v", *n.Decoder.LoRA)
 	}
 	m := n.Model
-	return hash(fmt.Sprintf("1 %s %s %s %d %s %s %q", n.Digest, trained, lora, m.Depth(), m.DType, t.Fingerprint(), t.Template())), nil
+	return disk.Digest(fmt.Sprintf("1 %s %s %s %d %s %s %q", n.Digest, trained, lora, m.Depth(), m.DType, t.Fingerprint(), t.Template())), nil
 }

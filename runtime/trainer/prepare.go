@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/spec"
@@ -140,7 +141,7 @@ func (r *Run) contractOn(ctx context.Context, m spec.Model, d spec.Data) (rundir
 	}
 	c.Tokenizer = t.Fingerprint()
 	if t.Template() != "" {
-		c.Template = hash(t.Template())
+		c.Template = disk.Digest(t.Template())
 	}
 	if id, ok := t.BOS(); ok && t.WantsBOS() {
 		c.BOS = t.Token(id)

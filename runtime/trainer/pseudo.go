@@ -7,13 +7,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
 
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/disk"
+	"github.com/rmc-lang/rmc/runtime/measure"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/spec"
@@ -62,7 +62,7 @@ func (r *Run) pseudo(ctx context.Context, s program.Stage) (out *rundir.Pseudo, 
 		return nil, false, err
 	}
 	folder := r.labelFolder(s.Label.Name)
-	if kept, err := readPseudo(folder); err == nil && kept.Inputs == inputs {
+	if kept, err := readKept[pseudoLabels](folder, preferencesFile); err == nil && kept.Inputs == inputs {
 		r.note(fmt.Sprintf("%s: as labelled before, %s", s.Name(), kept.Summary))
 		return &kept.Summary, true, nil
 	}
@@ -127,7 +127,7 @@ func (r *Run) askedInputs(ctx context.Context, s program.Stage, m spec.Model, ro
 	if err != nil {
 		return "", err
 	}
-	return hash(fmt.Sprintf("1 %+v %+v %s %s %s", label, form, weights, contract.Hash, text)), nil
+	return disk.Digest(fmt.Sprintf("1 %+v %+v %s %s %s", label, form, weights, contract.Hash, text)), nil
 }
 
 // judge is the model's probabilities for all pairs, by row.
@@ -180,7 +180,7 @@ func (r *Run) judgeByScores(ctx context.Context, s program.Stage, m spec.Model) 
 	}
 	judged := make([]data.Judgement, len(examples))
 	for i, e := range examples {
-		p := 1 / (1 + math.Exp(said.Scores[2*i+1]-said.Scores[2*i]))
+		p := measure.Probability(said.Scores[2*i] - said.Scores[2*i+1])
 		judged[i] = data.Judgement{Row: e.Row, First: p, Second: p}
 	}
 	slices.SortFunc(judged, func(a, b data.Judgement) int { return cmp.Compare(a.Row, b.Row) })
@@ -202,36 +202,46 @@ func preferencesOf(judged []data.Judgement, confident []data.Pseudo) map[int]int
 	return out
 }
 
-func readPseudo(folder string) (*pseudoLabels, error) {
-	text, err := os.ReadFile(filepath.Join(folder, preferencesFile))
-	if err != nil {
-		return nil, err
-	}
-	var p pseudoLabels
-	return &p, json.Unmarshal(text, &p)
-}
-
-// writePseudo keeps labels, and what they were made of. The labels come last: where
-// they are, all is.
+// writePseudo keeps labels, and what they were made of.
 func writePseudo(folder string, labels pseudoLabels, judged []data.Judgement, confident []data.Pseudo) error {
 	kept := map[int]bool{}
 	for _, c := range confident {
 		kept[c.Row] = true
 	}
-	var rows bytes.Buffer
-	enc := json.NewEncoder(&rows)
+	var lines []any
 	for _, j := range judged {
 		p := j.P()
-		if err := enc.Encode(pseudoRow{j.Row, j.First, j.Second, p, max(p, 1-p), kept[j.Row], p < 0.5}); err != nil {
+		lines = append(lines, pseudoRow{j.Row, j.First, j.Second, p, max(p, 1-p), kept[j.Row], p < 0.5})
+	}
+	return keep(folder, pseudoFile, lines, preferencesFile, labels)
+}
+
+// keep writes what a model of the recipe said, a line each, and then what that came
+// to: where this is, all is.
+func keep(folder, said string, lines []any, file string, result any) error {
+	var rows bytes.Buffer
+	enc := json.NewEncoder(&rows)
+	for _, line := range lines {
+		if err := enc.Encode(line); err != nil {
 			return err
 		}
 	}
-	if err := disk.Write(filepath.Join(folder, pseudoFile), rows.Bytes()); err != nil {
+	if err := disk.Write(filepath.Join(folder, said), rows.Bytes()); err != nil {
 		return err
 	}
-	text, err := json.MarshalIndent(labels, "", " ")
+	text, err := json.MarshalIndent(result, "", " ")
 	if err != nil {
 		return err
 	}
-	return disk.Write(filepath.Join(folder, preferencesFile), append(text, '\n'))
+	return disk.Write(filepath.Join(folder, file), append(text, '\n'))
+}
+
+// readKept reads what keep wrote last.
+func readKept[T any](folder, file string) (*T, error) {
+	text, err := os.ReadFile(filepath.Join(folder, file))
+	if err != nil {
+		return nil, err
+	}
+	var result T
+	return &result, json.Unmarshal(text, &result)
 }

@@ -63,7 +63,7 @@ func (t *training) key() string {
 	if err != nil {
 		panic(err) // strings always marshal
 	}
-	return hash(fmt.Sprintf("%d %s %d", trainingVersion, text, t.until))
+	return disk.Digest(fmt.Sprintf("%d %s %d", trainingVersion, text, t.until))
 }
 
 // decide fills in what decides the training besides the values of its recipe.
@@ -121,7 +121,7 @@ func rowsDigest(set *data.Set) string {
 	for _, e := range set.Train {
 		fmt.Fprintf(&all, "%s %v %d\n", e.Prompt, e.Lengths, e.Better)
 	}
-	return hash(all.String())
+	return disk.Digest(all.String())
 }
 
 // differs says why a training is not the one that a model came out of.

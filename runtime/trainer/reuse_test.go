@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/network"
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/program"
@@ -171,7 +172,7 @@ func weightsIn(t *testing.T, dir, folder string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return hash(string(text))
+	return disk.Digest(string(text))
 }
 
 // A model of which a byte changed, in whichever file, is trained again.

@@ -92,7 +92,7 @@ func TestS1PseudoLabelsAreApplied(t *testing.T) {
 	if p.Swapped == 0 || p.Kept < 10 {
 		t.Errorf("%d of %d are turned round", p.Swapped, p.Kept)
 	}
-	kept, err := readPseudo(r.labelFolder("pseudo_1"))
+	kept, err := readKept[pseudoLabels](r.labelFolder("pseudo_1"), preferencesFile)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,13 +2,12 @@ package trainer
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"path/filepath"
 	"strings"
 
 	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/lock"
 	"github.com/rmc-lang/rmc/runtime/mesh"
 	"github.com/rmc-lang/rmc/runtime/network"
@@ -264,7 +263,7 @@ func digestOf(local source.Local) string {
 	for _, f := range local.Files {
 		fmt.Fprintf(&all, "%s %s\n", f.SHA256, f.Name)
 	}
-	return hash(all.String())
+	return disk.Digest(all.String())
 }
 
 // seed is that of the stage that trains a model.
@@ -296,9 +295,4 @@ func (r *Run) note(text string) {
 	if r.OnNote != nil {
 		r.OnNote(text)
 	}
-}
-
-func hash(text string) string {
-	sum := sha256.Sum256([]byte(text))
-	return hex.EncodeToString(sum[:])
 }
