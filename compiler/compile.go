@@ -102,7 +102,7 @@ func (r *Result) check(errs *diag.List) {
 		}
 		r.Objectives[t.Name] = o
 		t.Spec.Objective = o.Name
-		reads(t.Data, o.Columns, readPrompts(o.Terms))
+		reads(t.Data, o.Columns, readPrompts(o.Terms), readEndings(o.Terms))
 	}
 	r.checkRewards(errs)
 	for _, o := range r.Recipe.Objectives {
@@ -126,7 +126,7 @@ func (r *Result) checkRewards(errs *diag.List) {
 	for _, s := range r.Recipe.Stages {
 		if e, ok := s.(*recipe.Evaluate); ok && e.Reward != nil && e.Data != nil {
 			if o := r.Rewards[e.Reward.Name]; o != nil {
-				reads(e.Data, nil, readPrompts(o.Terms))
+				reads(e.Data, nil, readPrompts(o.Terms), false)
 			}
 		}
 	}
@@ -135,6 +135,11 @@ func (r *Result) checkRewards(errs *diag.List) {
 // readPrompts reports whether a term reads prompts on their own.
 func readPrompts(terms []*typed.Term) bool {
 	return slices.ContainsFunc(terms, func(t *typed.Term) bool { return t.View == "prompt" })
+}
+
+// readEndings reports whether a term reads what follows a label.
+func readEndings(terms []*typed.Term) bool {
+	return slices.ContainsFunc(terms, func(t *typed.Term) bool { return t.Kind == "ending" })
 }
 
 // atCall moves what is wrong in the standard library, where nobody can mend it,
@@ -151,21 +156,21 @@ func atCall(found diag.List, t *recipe.Train) diag.List {
 	return found
 }
 
-// reads notes the columns that are read of data, and whether prompts are. The
-// rows of a union are those of its parts.
-func reads(d *recipe.Data, columns []string, prompts bool) {
+// reads notes the columns that are read of data, and whether prompts are, and what
+// follows labels. The rows of a union are those of its parts.
+func reads(d *recipe.Data, columns []string, prompts, endings bool) {
 	for _, c := range columns {
 		if !slices.Contains(d.Spec.Extra, c) {
 			d.Spec.Extra = append(d.Spec.Extra, c)
 		}
 	}
 	slices.Sort(d.Spec.Extra)
-	d.Spec.Prompts = d.Spec.Prompts || prompts
+	d.Spec.Prompts, d.Spec.Endings = d.Spec.Prompts || prompts, d.Spec.Endings || endings
 	for _, p := range d.Parts {
 		if d.Spec.From.Kind != "union" {
 			break
 		}
-		reads(p, columns, prompts)
+		reads(p, columns, prompts, endings)
 	}
 }
 
@@ -194,7 +199,7 @@ func env(r *recipe.Recipe, t *recipe.Train) check.Env {
 			e.Serves = append(e.Serves, "embed") // of the encoder that it reads
 			e.Views = slices.DeleteFunc(e.Views, func(v string) bool { return v == "conversation" })
 		case kind == "policy" && e.Data.Kind == "labels":
-			e.Serves = []string{"logits", "logprob", "gold", "scalar"}
+			e.Serves = []string{"logits", "logprob", "ending", "gold", "scalar"}
 		case kind == "policy":
 			e.Serves = []string{"logprob", "length", "scalar"}
 		}

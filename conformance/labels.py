@@ -72,6 +72,13 @@ def marked(n):
     return rows
 
 
+def tails(rows):
+    """What follows the last label's place: the label, and what ends its turn; of the first row nothing, of the second the label alone."""
+    ends = random.Random(29)
+    for i, row in enumerate(rows):
+        row["tail"] = [LABELS[0], ends.randrange(8, VOCAB)][: i]
+
+
 def pairs(n):
     rows = []
     for _ in range(n):
@@ -95,6 +102,15 @@ def vocabulary_loss(model, row):
     """The same over all tokens."""
     log_p = F.log_softmax(logits(model, row["ids"])[row["at"]], -1)[:, LABELS]
     return -(torch.tensor(row["gold"]) * log_p).sum(), len(row["at"])
+
+
+def completion_loss(model, row):
+    """Cross-entropy over all tokens of each label and of the token after it, both alike; where none follows the label alone."""
+    ids = row["ids"] + row["tail"]
+    log_p = F.log_softmax(logits(model, ids[:-1] if row["tail"][1:] else ids), -1)
+    label = -(torch.tensor(row["gold"]) * log_p[row["at"]][:, LABELS]).sum()
+    end = -sum(log_p[at + 1, ids[at + 2]] for at in row["at"] if at + 2 < len(ids))
+    return (label + end) / 2, len(row["at"])
 
 
 def answer_log_prob(model, ids, prompt):
@@ -154,11 +170,12 @@ def head(family, row):
 
 
 conversations, answers = marked(12), pairs(8)
+tails(conversations)
 families = ["gemma", "gemma2", "gemma3", "llama", "llama3_1", "mistral", "qwen2", "qwen3"]
 how = {"batch": 4, "steps": 12, "warmup": 3, "peak": 1e-3}
 
 trajectories = []
-for family, loss in (("llama", labels_loss), ("gemma2", labels_loss), ("qwen3", vocabulary_loss)):
+for family, loss in (("llama", labels_loss), ("gemma2", labels_loss), ("qwen3", vocabulary_loss), ("gemma3", completion_loss)):
     steps = train(load(family), conversations, loss, **how)
     trajectories.append({"family": family, "loss": loss.__name__.removesuffix("_loss"), "tune": "full", "steps": steps})
 

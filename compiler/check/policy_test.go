@@ -8,7 +8,7 @@ func labelled() check.Env {
 	env := pairs()
 	env.Data = check.Data{Name: "steps", Kind: "labels", Labels: []string{"good", "bad"}}
 	env.Models = []check.Model{{Name: "pm", Kind: "policy", Trained: true}, {Name: "ref", Kind: "policy"}, {Name: "rm", Kind: "reward", Outputs: 1}}
-	env.Serves, env.Views = []string{"logits", "logprob", "gold"}, []string{"conversation"}
+	env.Serves, env.Views = []string{"logits", "logprob", "ending", "gold"}, []string{"conversation"}
 	return env
 }
 

@@ -36,6 +36,7 @@ func termTable() []term {
 				return []typed.Axis{{Name: "token", Kind: typed.RaggedAxis, Of: view}}
 			}},
 		{"logits", "logits(x)", "on labels: the logit of each label, over step and label", []string{"policy"}, fixed()},
+		{"ending", "ending(x)", "on labels: the log-probability among all tokens of the one that follows each label and ends its turn, over step; 0 where none does. For a loss alone: what is scored ends before its last label", []string{"policy"}, fixed()},
 		{"length", "length(x)", "how many tokens the response has, after truncation", nil, fixed()},
 	}
 }
@@ -122,9 +123,12 @@ func (c *checker) term(call *ast.Call, t *term) *typed.Expr {
 		return poison(call.Span)
 	}
 	typ, kind := c.viewType(view), t.name
-	if c.kind.labelled && (kind == "logits" || kind == "logprob") {
+	switch {
+	case c.kind.labelled && (kind == "logits" || kind == "logprob"):
 		typ.Axes, _, _, _ = typed.Union(typ.Axes, c.labelAxes())
-	} else {
+	case kind == "ending":
+		typ.Axes, _, _, _ = typed.Union(typ.Axes, c.labelAxes()[:1])
+	default:
 		typ.Axes, _, _, _ = typed.Union(typ.Axes, t.axes(m, view))
 	}
 	if kind == "heads" && m.Kind == "mlp" {
@@ -144,9 +148,12 @@ func (c *checker) ofResponse(t *term, view string, args []*ast.Arg) bool {
 	case t.name == "logprob" && view == "responses":
 		c.report(diag.NotAView, args[0].Value.Pos(), "the tokens of two responses are two axes, and logprob has one").Help =
 			"write logprob(chosen) and logprob(rejected)"
-	case t.name == "logits" && !c.kind.labelled:
-		c.report(diag.WrongTerm, args[0].Value.Pos(), "logits are read where labels stand, and %s data has none", c.kind.name).Help =
-			"logprob(" + view + ") is the log-probability of each token of a response"
+	case (t.name == "logits" || t.name == "ending") && !c.kind.labelled:
+		c.report(diag.WrongTerm, args[0].Value.Pos(), "%s is read where labels stand, and %s data has none", t.name, c.kind.name).Help =
+			"logprob(" + view + ") is the log-probability of each token of a response, its end of turn among them"
+	case t.name == "ending" && c.reward:
+		c.report(diag.NotAReward, args[0].Value.Pos(), "it reads what follows a label, and a conversation that is scored ends before its last one").Help =
+			"logits(" + view + ") and logprob(" + view + ") are of the labels"
 	default:
 		return true
 	}
@@ -226,10 +233,10 @@ func (c *checker) hasTerm(call *ast.Call, t *term, m *Model) bool {
 	case m.Kind == "encoder":
 		d.Help = "embed(x, model = " + m.Name + ") is its hidden state; a model of kind mlp, or a fit, makes numbers of it"
 	case m.Kind == "policy" && c.kind.labelled:
-		d.Help = "logits(conversation) are its logits of the labels, logprob(conversation) the log-probabilities"
+		d.Help = "logits(conversation) are its logits of the labels, logprob(conversation) the log-probabilities, ending(conversation) those of what follows"
 	case m.Kind == "policy":
 		d.Help = "logprob(x) is the log-probability of each token of a response"
-	case t.name == "logprob" || t.name == "logits":
+	case t.name == "logprob" || t.name == "logits" || t.name == "ending":
 		d.Help = "a model of kind policy has it: one that is read through its language head"
 	case t.name == "embed" && m.Encoder != "":
 		d.Help = "it reads " + m.Encoder + ": embed(x, model = " + m.Encoder + ")"

@@ -142,8 +142,9 @@ var chosenObjectives = []string{
 }`,
 	`objective vocabulary on labels {
   let y = last(gold[good], over step)
-  loss = mean(sum(gold * logprob(conversation), over label), over step, over row) - mean(y * score(conversation))
+  loss = mean(sum(gold * logprob(conversation), over label), over step, over row) - mean(y * score(conversation)) - mean(ending(conversation) * gold[bad], over row, over step)
   report each = mean(mean(logprob(conversation)[bad], over step))
+  report ended = mean(min(ending(conversation), over step))
 }`,
 	`objective ranks on ranking {
   loss = mean(score(candidates)^2, over row, over candidate) + mean(last(score(candidates), over candidate))
@@ -211,7 +212,7 @@ func newCase(t *testing.T, g *generator, text string) oracleCase {
 			{Name: "probe", Kind: "ridge", Of: "backbone", Encoder: "backbone", Attributes: attributes},
 			{Name: "debias", Kind: "decorrelate", Of: "probe", Encoder: "backbone", Attributes: attributes},
 		},
-		Serves: []string{"score", "heads", "embed", "logprob", "model", "fit", "scalar", "weights", "length", "rating", "known", "logits", "gold"},
+		Serves: []string{"score", "heads", "embed", "logprob", "model", "fit", "scalar", "weights", "length", "rating", "known", "logits", "ending", "gold"},
 		Views:  []string{"chosen", "rejected", "responses", "prompt", "candidates", "response", "conversation"},
 	}
 	var found diag.List

@@ -39,6 +39,9 @@ func (p *program) values() {
 		if d.Spec.Prompts {
 			l.add("Prompts", "true", "the view prompt is read")
 		}
+		if d.Spec.Endings {
+			l.add("Endings", "true", "what follows a label is read")
+		}
 		if d.Spec.Subsets {
 			l.add("Subsets", "true", "a suite reads them")
 		}

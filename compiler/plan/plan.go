@@ -324,7 +324,7 @@ func (b *builder) fit(f *recipe.Fit) {
 func (b *builder) label(l *recipe.Label) {
 	s := Stage{Name: "label." + l.Name, Kind: Label, Data: l.Base.Spec.Name, Label: &l.Spec}
 	how, base := l.Spec, l.Base.Spec
-	base.Extra, base.Prompts = nil, false
+	base.Extra, base.Prompts, base.Endings = nil, false, false
 	how.Key, how.Parallel, how.Retries, how.Timeout, how.Batch, how.Form = "", 0, 0, 0, 0, ""
 	how.PriceIn, how.PriceOut = 0, 0 // none of these changes an answer
 	own := []any{how, base}

@@ -366,7 +366,7 @@ when the training starts.`,
 		Title: "a model or fit is asked for what it does not give",
 		Explain: `A reward model has score, heads, embed and weights; an encoder has embed alone; a model of kind mlp and a fit of kind ridge
 are called by their names, as in gate(prompt) and probe(chosen). A decision tree is no part of a loss, for no gradient can
-follow its steps: it is a reward as it is.`,
+follow its steps: it is a reward as it is. A policy has logprob, and on labels logits and ending.`,
 		Example: onGate(`objective f on preference {
   let s(x) = sum(gate(x), over head)
   loss = mean(-log_sigmoid(s(chosen) - s(rejected))) + 0 * mean(backbone(prompt))

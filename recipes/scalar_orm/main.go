@@ -54,7 +54,7 @@ var trainOM = spec.Train{
 
 var evaluateOM = spec.Evaluate{Name: "om", Data: "solutions", Part: "holdout", Batch: 16} // scalar_orm.rmr:28; default: Batch
 
-// scalarOutcome is std/labels.rmr:73, on labels.
+// scalarOutcome is std/labels.rmr:98, on labels.
 func scalarOutcome(b *op.Batch) op.Objective {
 	conversation := b.Score("om", "conversation") // real[row]
 	gold := b.Gold()                              // real[row, step, label]

@@ -38,6 +38,7 @@ func Compared(d spec.Data, prompt, first, second []Message, encode Encode) (e Ex
 
 // score tokenises what must give marks.
 func score(l *record.Layout, d spec.Data, s *record.Stepwise, encode Encode) (Example, []int32, error) {
+	d.Endings = false // what is asked ends before its last label
 	p := prepared{where: "the row", record: s.Record("")}
 	if p.flaw = p.record.Flaw(); p.flaw == "" {
 		p.tokeniseSteps(d, l, encode)

@@ -29,7 +29,7 @@ type Micro struct {
 	// Of labels data, the places at which labels are read. How many there are room
 	// for is a power of two, so that few shapes are compiled.
 	Marks  int       // places per slot; 0 where the examples have none
-	At     []int32   // [example, mark] index of the token that comes before the label; 0 in padding
+	At     []int32   // [example, mark] index of the token that comes before the label; 0 in padding. Of what reads endings [example, mark, site]: that and the label's
 	Marked []float32 // [example, mark] 1 where there is a place, else 0
 	Gold   []float32 // [example, mark, label] Mark.Gold; 0 in padding and where none is known
 
@@ -72,6 +72,9 @@ func BucketFor(length int, buckets []int) int {
 	return buckets[i]
 }
 
+// Places is how many places of a row are read, if not its end.
+func (m *Micro) Places() int { return len(m.At) / (m.Examples * m.Views) }
+
 func newMicro(examples, views, bucket, columns int) *Micro {
 	rows := examples * views
 	m := &Micro{
@@ -100,10 +103,11 @@ func (m *Micro) put(slot, i int, e Example) {
 		row := v*m.Examples + slot
 		m.Present[row] = 1
 		m.Last[row] = int32(len(s.IDs) - 1)
-		m.Real += len(s.IDs)
-		for t, id := range s.IDs {
+		ids := slices.Concat(s.IDs, lastLabel(e.Tail)) // which Last is before: a head reads what is asked
+		m.Real += len(ids)
+		for t, id := range ids {
 			at := row*m.Bucket + t
-			m.Tokens[at], m.Positions[at], m.Ends[at] = id, int32(t), int32(len(s.IDs))
+			m.Tokens[at], m.Positions[at], m.Ends[at] = id, int32(t), int32(len(ids))
 		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 // labels; parts are what messages call them.
 func Join(parts []string, sets ...*Set) (*Set, error) {
 	first := sets[0]
-	out := &Set{Columns: first.Columns, Attributes: first.Attributes, Views: first.Views, Labels: first.Labels, LabelIDs: first.LabelIDs}
+	out := &Set{Columns: first.Columns, Attributes: first.Attributes, Views: first.Views, Labels: first.Labels, LabelIDs: first.LabelIDs, Endings: first.Endings}
 	for i, s := range sets {
 		for _, same := range []struct {
 			what string

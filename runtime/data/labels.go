@@ -12,52 +12,60 @@ import (
 
 // tokeniseSteps fills all that follows from a record of labels data.
 func (p *prepared) tokeniseSteps(d spec.Data, l *record.Layout, encode Encode) {
-	full, marks, ok := p.labelled(l, encode)
+	full, marks, tail, ok := p.labelled(l, encode)
 	if !ok {
 		return
 	}
 	p.full = []Sequence{full}
+	if d.Endings {
+		p.tail = tail
+	}
+	d.MaxLength -= len(lastLabel(p.tail))
 	short, left, flaw := cutSteps(p.record, full, marks, d, encode)
 	if p.flaw = flaw; flaw != "" {
 		return
+	}
+	if n := len(left); d.Endings && n < len(marks) {
+		_, p.tail = record.UpToMark(full.IDs, marks[n-1])
 	}
 	p.cut, p.marks, p.lost, p.answer = []Sequence{short}, left, marks[len(left):], p.record.Steps.Answer
 	p.place(d)
 }
 
 // labelled renders a record and finds its marks. What is trained on ends with the
-// last of them, and is so what a model is asked.
-func (p *prepared) labelled(l *record.Layout, encode Encode) (full Sequence, marks []record.Mark, ok bool) {
+// last of them, and is so what a model is asked; tail is at most two tokens that follow.
+func (p *prepared) labelled(l *record.Layout, encode Encode) (full Sequence, marks []record.Mark, tail []int32, ok bool) {
 	s := p.record.Steps
 	if s.Ids != nil {
 		p.labelIDs = s.LabelIDs
-		return Sequence{IDs: s.Ids}, s.Marks, true
+		return Sequence{IDs: s.Ids}, s.Marks, s.Tail, true
 	}
 	e, err := encode(s.Conversation(l.Labels.Tokens[0]))
 	var broken *text.LabelError
 	switch {
 	case errors.As(err, &broken):
 		p.failure = fmt.Errorf("%s: after turn %d: %w", p.where, broken.Answer+1, err)
-		return full, nil, false
+		return full, nil, nil, false
 	case err != nil:
 		p.flaw, p.refusal = Refused, err
-		return full, nil, false
+		return full, nil, nil, false
 	case len(e.Answers) != len(s.Turns):
 		panic("data: labels data wants an Encode that says where its answers are: a Tokenizer's Labelled")
 	}
 	for i, a := range e.Answers {
 		if a.Start < 1 {
 			p.failure = fmt.Errorf("%s: after turn %d: no token comes before the label", p.where, i+1)
-			return full, nil, false
+			return full, nil, nil, false
 		}
 		if p.failure = sameLabels(l.Labels.Names, &p.labelIDs, a.Labels, p.where); p.failure != nil {
-			return full, nil, false
+			return full, nil, nil, false
 		}
 		if s.Gold[i] != nil {
 			marks = append(marks, record.Mark{At: a.Start - 1, Gold: s.Gold[i]})
 		}
 	}
-	return Sequence{IDs: e.IDs[:marks[len(marks)-1].At+1]}, marks, true
+	context, tail := record.UpToMark(e.IDs, marks[len(marks)-1])
+	return Sequence{IDs: context}, marks, tail, true
 }
 
 // sameLabels holds the tokens of labels at one place against those of all places

@@ -158,6 +158,7 @@ type prepared struct {
 	prompt   []Sequence    // the view prompt, before and after truncation; nil where it is not asked for
 	marks    []record.Mark // of labels
 	lost     []record.Mark // those that truncation took away
+	tail     []int32       // Example.Tail
 	labelIDs []int32       // the tokens of labels in this row
 	swapped  bool          // Example.Swapped
 	made     bool          // by Augment
@@ -225,7 +226,7 @@ func (l *loading) add(p prepared) error {
 	if p.failure != nil {
 		return p.failure
 	}
-	n := longest(p.full)
+	n := longest(p.full) + len(lastLabel(p.tail))
 	l.stats.Longest = max(l.stats.Longest, n)
 	if n > l.data.MaxLength {
 		l.stats.Over++
@@ -408,7 +409,7 @@ func (l *loading) set(path string) (*Set, error) {
 	l.stats.Columns = l.columnReports()
 	s.Stats = l.stats
 	if l.data.Kind == record.KindLabels {
-		s.Labels, s.LabelIDs = l.data.Labels, l.ids
+		s.Labels, s.LabelIDs, s.Endings = l.data.Labels, l.ids, l.data.Endings
 	}
 	s.count()
 	if s.Stats.InBoth > 0 {
@@ -422,7 +423,7 @@ func examples(rows []prepared) []Example {
 	for i, p := range rows {
 		out[i] = Example{Row: p.row, Sequences: p.cut, Lengths: p.lengths, Columns: p.record.Columns, Prompt: p.key,
 			Better: p.record.Better, Subset: p.record.Place.Subset, Name: p.record.Place.Name,
-			Marks: p.marks, Lost: p.lost, Swapped: p.swapped, Answer: p.answer, Question: p.question}
+			Marks: p.marks, Lost: p.lost, Tail: p.tail, Swapped: p.swapped, Answer: p.answer, Question: p.question}
 	}
 	return out
 }

@@ -27,7 +27,8 @@ type Set struct {
 	// token of each, one and the same wherever it stands.
 	Labels   []string
 	LabelIDs []int32
-	Width    int // most sequences that an example has
+	Endings  bool // spec.Data.Endings
+	Width    int  // most sequences that an example has
 	Stats    Stats
 }
 
@@ -47,7 +48,11 @@ type Example struct {
 	Subset string // of a benchmark, where spec.Data.Subsets asks for it
 	Name   string // what the row calls itself, where it does and spec.Data.Subsets asks
 	// Marks are the places of labels, ascending; the last is the conversation's last token.
-	Marks    []record.Mark
+	Marks []record.Mark
+	// Tail is the last label and the token after it, where spec.Data.Endings asks for
+	// them: [label, ending], or as much of the two as there is. A model that reads
+	// endings is given the label as well.
+	Tail     []int32
 	Lost     []record.Mark // those behind them that truncation took away: nothing reads them, and a benchmark counts them
 	LabelIDs []int32       // of one that is to be scored, as Set.LabelIDs
 	Swapped  bool          // of a comparison: whether the side that is better is the second that is shown
@@ -98,8 +103,32 @@ func (s *Set) Distinct() []Sequence {
 	return all
 }
 
-// Len is the length of the example's longest sequence, in tokens.
-func (e Example) Len() int { return longest(e.Sequences) }
+// Len is the length of the example's longest sequence, in tokens that a model is given.
+func (e Example) Len() int { return longest(e.Sequences) + len(lastLabel(e.Tail)) }
+
+// Tokens counts those that a model is given.
+func (e Example) Tokens() int { return Tokens(e.Sequences) + len(lastLabel(e.Tail)) }
+
+// lastLabel is that of a tail, which a model is given that reads what follows.
+func lastLabel(tail []int32) []int32 { return tail[:min(1, len(tail))] }
+
+// Endings are, of each mark, the index of the token after which the ending of the
+// label's turn is read, which is the label, and the id of that ending. Where nothing
+// follows a label the index is the mark's and the id -1.
+func (e Example) Endings() (after []int, ids []int32) {
+	if len(e.Marks) == 0 {
+		return nil, nil
+	}
+	whole := slices.Concat(e.Sequences[0].IDs, e.Tail)
+	for _, m := range e.Marks {
+		at, id := m.At, int32(-1)
+		if m.At+2 < len(whole) {
+			at, id = m.At+1, whole[m.At+2]
+		}
+		after, ids = append(after, at), append(ids, id)
+	}
+	return after, ids
+}
 
 // A Stats says what became of the rows. Rows are 0-based.
 type Stats struct {
@@ -179,11 +208,11 @@ func (s *Set) count() {
 func (s *Set) countTokens(e Example) {
 	c := &s.Stats
 	for i, seq := range e.Sequences {
-		if top := slices.Max(seq.IDs); top > c.LargestID {
+		if top := slices.Max(slices.Concat(seq.IDs, e.Tail)); top > c.LargestID {
 			c.LargestID, c.LargestIDAt = top, e.Row
 		}
-		c.TokensAfter += int64(len(seq.IDs))
-		c.Lengths = append(c.Lengths, len(seq.IDs))
+		c.TokensAfter += int64(len(seq.IDs) + len(lastLabel(e.Tail)))
+		c.Lengths = append(c.Lengths, len(seq.IDs)+len(lastLabel(e.Tail)))
 		switch first := e.Sequences[0]; {
 		case i > 0 && i == len(e.Lengths): // the view prompt
 			c.TokensShared += int64(record.FirstDifference(seq.IDs, first.IDs))

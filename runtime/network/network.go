@@ -151,7 +151,7 @@ func (t Tokens) Rows(m *data.Micro) []*tensors.Tensor {
 	rows := m.Examples * m.Views
 	at := tensors.FromFlatDataAndDimensions(m.Last, rows)
 	if t.Reads != AtEnd {
-		at = tensors.FromFlatDataAndDimensions(m.At, rows, m.Marks)
+		at = tensors.FromFlatDataAndDimensions(m.At, rows, m.Places())
 	}
 	return []*tensors.Tensor{
 		tensors.FromFlatDataAndDimensions(m.Tokens, rows, m.Bucket),
@@ -331,6 +331,7 @@ type Sites string
 const (
 	AtEnd      Sites = "end"      // the last token of each
 	atMarks    Sites = "marks"    // the token before each label
+	AtEndings  Sites = "endings"  // that and the label, mark by mark
 	AtResponse Sites = "response" // the token before each token of the response
 )
 
@@ -340,6 +341,8 @@ func SitesOf(set *data.Set, m spec.Model) Sites {
 	switch {
 	case m.Kind != "policy":
 		return AtEnd
+	case set.Endings:
+		return AtEndings
 	case set.LabelIDs != nil:
 		return atMarks
 	}

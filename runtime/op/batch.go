@@ -108,6 +108,10 @@ func (b *Batch) LogProb(model, view string) Tensor { return b.get("logprob", mod
 // step and label.
 func (b *Batch) Logits(model, view string) Tensor { return b.get("logits", model, view) }
 
+// Ending is the log-probability among all tokens of the token that follows each
+// label in a view, over the axis step; 0 where none does.
+func (b *Batch) Ending(model, view string) Tensor { return b.get("ending", model, view) }
+
 // Gold is the share of each label where one stands, over the axes step and label.
 func (b *Batch) Gold() Tensor { return b.get("gold", "", "") }
 

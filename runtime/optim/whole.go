@@ -54,7 +54,7 @@ func (s states) whole(width int) *tensors.Tensor {
 
 // rows are those of a micro-batch, view-major.
 func (s states) rows(m *data.Micro) *tensors.Tensor {
-	dims := s.dims(m.Views*m.Examples, m.Marks)
+	dims := s.dims(m.Views*m.Examples, m.Places())
 	out := tensors.FromShape(float32s(dims))
 	tensors.MustMutableFlatData(out, func(flat []float32) {
 		n := len(flat) / dims[0]
@@ -122,7 +122,7 @@ func (st *Stepper) slots(examples int) int {
 func (st *Stepper) bare(examples []data.Example, slots int) *data.Micro {
 	bare := slices.Clone(examples)
 	for i, e := range examples {
-		bare[i].Sequences = make([]data.Sequence, len(e.Sequences))
+		bare[i].Tail, bare[i].Sequences = nil, make([]data.Sequence, len(e.Sequences))
 		for v := range e.Sequences {
 			bare[i].Sequences[v].IDs = []int32{0}
 		}
@@ -136,7 +136,7 @@ func (st *Stepper) bare(examples []data.Example, slots int) *data.Micro {
 func (st *Stepper) look(micros []*data.Micro, all *data.Micro) (states, error) {
 	out := states{slots: all.Examples}
 	if st.batch.Reads != network.AtEnd {
-		out.places = all.Marks
+		out.places = all.Places()
 	}
 	for _, m := range micros {
 		c := st.call("look", m)
@@ -159,7 +159,7 @@ func (st *Stepper) look(micros []*data.Micro, all *data.Micro) (states, error) {
 		if out.flat == nil {
 			out.size = len(flat) / (m.Views * m.Examples)
 			if out.places > 0 {
-				out.size /= m.Marks
+				out.size /= m.Places()
 			}
 			out.flat = make([]float32, m.Views*out.slots*max(1, out.places)*out.size)
 		}

@@ -16,6 +16,13 @@ const (
 	LevelOutcome = "outcome" // one label, after the last
 )
 
+// UpToMark cuts ids behind a mark. tail is the label and the token that comes after
+// it, or as much of the two as there is.
+func UpToMark(ids []int32, m Mark) (context, tail []int32) {
+	end := m.At + 1
+	return ids[:end:end], ids[end:min(len(ids), end+2)]
+}
+
 // A Mark is a place in a conversation at which a label stands.
 type Mark struct {
 	At   int       // index of the token whose next-token logits are read: the last before the label

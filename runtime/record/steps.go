@@ -23,6 +23,7 @@ type Stepwise struct {
 	Ids          []int32
 	PromptTokens int // of ids that are the prompt; 0 where the row does not say
 	Marks        []Mark
+	Tail         []int32 // Ids end with the last mark; at most two tokens that follow: the label, and what comes after it
 	LabelIDs     []int32
 }
 

@@ -241,7 +241,7 @@ func (l *Layout) placed(row table.Row, where string) (Record, error) {
 		}
 	}
 	if n := len(s.Marks); n > 0 {
-		s.Ids = s.Ids[:s.Marks[n-1].At+1]
+		s.Ids, s.Tail = UpToMark(s.Ids, s.Marks[n-1])
 	} else if s.Flaw == "" {
 		s.Flaw = Unlabelled
 	}

@@ -179,6 +179,7 @@ type Data struct {
 	Licence    string   `rmr:"licence" optional:"true" doc:"of the data, for the record of a run"`
 	Extra      []string // data columns that objectives read, beyond the format's own
 	Prompts    bool     // whether something reads the view prompt, so that prompts are sequences too
+	Endings    bool     // of labels data, whether something reads the token that follows a label, so that the last label is in the sequence
 	Subsets    bool     // whether a suite reads of which subset a row is, and what the row is called: the columns subset and id
 	Label      string   // name of the label declaration that says which side is preferred, or what each step's label is; "" where the rows do
 	Unlabelled bool     // of labels data that a label stage goes on from: rows need no labels

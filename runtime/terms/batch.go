@@ -58,7 +58,7 @@ type MicroBatch struct {
 	known   *Node // float32[attribute, example]
 	marked  *Node // float32[view, example, place] 1 where there is a place, else 0
 	gold    *Node // float32[example, place, label]
-	targets *Node // int32[view, example, place] the token that comes next
+	targets *Node // int32[view, example, place] the token that comes next; of labels the one after the label, or -1
 	keys    *Node // uint32[view, example]
 }
 
@@ -106,7 +106,7 @@ func (s Shape) list(b *MicroBatch) []**Node {
 	if s.labels != nil {
 		all = append(all, &b.gold)
 	}
-	if s.Reads == network.AtResponse {
+	if s.Reads == network.AtResponse || s.Reads == network.AtEndings {
 		all = append(all, &b.targets)
 	}
 	if s.Drops {
@@ -161,8 +161,11 @@ func (s Shape) Host(m *data.Micro, examples, counted []data.Example, keys []uint
 	if s.labels != nil {
 		all = append(all, tensors.FromFlatDataAndDimensions(m.Gold, m.Examples, m.Marks, len(s.labels)))
 	}
-	if s.Reads == network.AtResponse {
+	switch s.Reads {
+	case network.AtResponse:
 		all = append(all, targets(m, examples))
+	case network.AtEndings:
+		all = append(all, endings(m, examples))
 	}
 	if s.Drops {
 		all = append(all, tensors.FromFlatDataAndDimensions(placed, m.Views, m.Examples))
@@ -214,7 +217,7 @@ const blankPlaces = 2
 // Reading has the views of a micro-batch with hidden states [row, hidden], or
 // [row, place, hidden] where several are read of a sequence, rows view-major.
 func (s Shape) Reading(b MicroBatch, hidden *Node) *Reading {
-	r := &Reading{Axis: s.Axis, labels: s.labels, Views: s.ByView(b, hidden), Keys: map[string]*Node{}, Lengths: map[string]*Node{}, marked: map[string]*Node{}, targets: map[string]*Node{}}
+	r := &Reading{Axis: s.Axis, labels: s.labels, endings: s.Reads == network.AtEndings, Views: s.ByView(b, hidden), Keys: map[string]*Node{}, Lengths: map[string]*Node{}, marked: map[string]*Node{}, targets: map[string]*Node{}}
 	if len(s.Views) == 0 {
 		r.Lengths[ViewCandidates] = TransposeAllAxes(b.lengths, 1, 0)
 		if s.Drops {
@@ -228,6 +231,9 @@ func (s Shape) Reading(b MicroBatch, hidden *Node) *Reading {
 		}
 		if s.Reads == network.AtResponse {
 			r.marked[view], r.targets[view] = Nth(b.marked, i), Nth(b.targets, i)
+		}
+		if s.Reads == network.AtEndings {
+			r.targets[view] = Nth(b.targets, i)
 		}
 	}
 	if s.attributes > 0 {
@@ -243,7 +249,11 @@ func (s Shape) States(examples, size int) []int {
 	if s.Reads == network.AtEnd {
 		return []int{s.Width * examples, size}
 	}
-	return []int{s.Width * examples, blankPlaces, size}
+	places := blankPlaces
+	if s.Reads == network.AtEndings {
+		places *= sitesOfAMark
+	}
+	return []int{s.Width * examples, places, size}
 }
 
 // ByView takes apart the hidden states of a micro-batch: of each view [example,

@@ -46,13 +46,44 @@ func (r *Reading) tokenLogProb(name, view string) *Node {
 	})
 }
 
+// ending is the log-probability, among all tokens, of the token that follows each
+// label: [example, step]; 0 where none does.
+func (r *Reading) ending(name, view string) *Node {
+	return r.once(Given{"ending", name, view}, func() *Node {
+		next := r.targets[view]
+		if next == nil {
+			panic("the data has no endings")
+		}
+		n, p := r.Network(name)
+		y := places(r.site(r.hiddenBy(name, view), 1), func(h *Node) *Node {
+			known := Reshape(MaxScalar(next, 0), -1)
+			return Sub(n.Decoder.TokenLogits(p, h, known), n.Decoder.LogTotal(p, h))
+		})
+		return Where(GreaterOrEqual(next, ZerosLike(next)), y, ZerosLike(y))
+	})
+}
+
+// site is one of the places that are read of each mark: of hidden states [example,
+// place, hidden] those of [example, step, hidden].
+func (r *Reading) site(h *Node, site int) *Node {
+	if !r.endings {
+		return h
+	}
+	dims := h.Shape().Dimensions
+	return Squeeze(Slice(Reshape(h, dims[0], dims[1]/sitesOfAMark, sitesOfAMark, dims[2]), AxisRange(), AxisRange(), AxisElem(site)), 2)
+}
+
 // language applies f, from [n, hidden] to [n] or [n, x], at each place of each
-// example of a view.
+// example of a view: of labels, before the label.
 func (r *Reading) language(name, view string, f func(n *network.Network, p model.Params, h *Node) *Node) *Node {
 	n, p := r.Network(name)
-	h := r.hiddenBy(name, view)
+	return places(r.site(r.hiddenBy(name, view), 0), func(h *Node) *Node { return f(n, p, h) })
+}
+
+// places applies f, from [n, hidden] to [n] or [n, x], along the first two axes.
+func places(h *Node, f func(h *Node) *Node) *Node {
 	dims := h.Shape().Dimensions
-	y := f(n, p, Reshape(h, dims[0]*dims[1], dims[2]))
+	y := f(Reshape(h, dims[0]*dims[1], dims[2]))
 	return Reshape(y, append([]int{dims[0], dims[1]}, y.Shape().Dimensions[1:]...)...)
 }
 

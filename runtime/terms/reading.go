@@ -38,8 +38,9 @@ type Reading struct {
 	known   *Node            // of rating's shape, 0 or 1
 	labels  []int32          // the token of each label; nil where the data has none
 	gold    *Node            // float32[example, step, label]; nil likewise
+	endings bool             // whether labels are read besides the places before them, mark by mark
 	marked  map[string]*Node // of each view of responses that a policy reads, where there is a token: float32[example, token], 0 or 1
-	targets map[string]*Node // and which: int32[example, token]
+	targets map[string]*Node // and which: int32[example, token]; of labels the one after each: int32[example, step], or -1
 
 	// Of is the hidden states of a decoder other than the one that views are of.
 	Of            func(model string) (views map[string]*Node, ok bool)
@@ -78,6 +79,8 @@ func (r *Reading) Term(kind, name, view string) op.Tensor {
 		return op.New(r.labelLogits(name, view), r.Axis, AxisStep, AxisLabel)
 	case "logprob":
 		return r.logProb(name, view)
+	case "ending":
+		return op.New(r.ending(name, view), r.Axis, AxisStep)
 	case "gold":
 		return op.New(r.gold, r.Axis, AxisStep, AxisLabel)
 	}

@@ -24,6 +24,45 @@ func (s Shape) Place(m *data.Micro, examples []data.Example) {
 	if m.Marks > 1 {
 		widen(m, max(m.Marks, Room(m.Bucket/marksApart)), len(s.labels))
 	}
+	if s.Reads == network.AtEndings {
+		readEndings(m, examples)
+	}
+}
+
+// sitesOfAMark is how many places of a mark are read where endings are: that before
+// the label, and the label.
+const sitesOfAMark = 2
+
+// readEndings reads after each label as well as before it. Mark by mark, so that room
+// for more of them is room behind them.
+func readEndings(m *data.Micro, examples []data.Example) {
+	at := make([]int32, sitesOfAMark*len(m.At))
+	for i, before := range m.At {
+		at[sitesOfAMark*i], at[sitesOfAMark*i+1] = before, before
+	}
+	for slot, i := range m.Index {
+		if i < 0 {
+			continue
+		}
+		after, _ := examples[i].Endings()
+		for k, label := range after {
+			at[sitesOfAMark*(slot*m.Marks+k)+1] = int32(label)
+		}
+	}
+	m.At = at
+}
+
+// endings are the tokens that follow labels, int32[view, example, mark]; -1 in
+// padding and where none does.
+func endings(m *data.Micro, examples []data.Example) *tensors.Tensor {
+	flat := slices.Repeat([]int32{-1}, m.Examples*m.Marks)
+	for slot, i := range m.Index {
+		if i >= 0 {
+			_, ids := examples[i].Endings()
+			copy(flat[slot*m.Marks:], ids)
+		}
+	}
+	return tensors.FromFlatDataAndDimensions(flat, m.Views, m.Examples, m.Marks)
 }
 
 // marksApart is how many tokens of a sequence there is room for a mark for. A

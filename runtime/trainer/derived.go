@@ -37,7 +37,7 @@ func (r *Run) union(ctx context.Context, m spec.Model, d spec.Data) (*data.Set, 
 		if err != nil {
 			return nil, err
 		}
-		part.Prompts, part.Subsets = d.Prompts, d.Subsets
+		part.Prompts, part.Endings, part.Subsets = d.Prompts, d.Endings, d.Subsets
 		set, err := r.set(ctx, m, part)
 		if err != nil {
 			return nil, err

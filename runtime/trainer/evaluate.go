@@ -208,6 +208,7 @@ func fingerprint(examples []data.Example) string {
 			binary.Write(h, binary.LittleEndian, int64(m.At))
 			binary.Write(h, binary.LittleEndian, m.Gold)
 		}
+		binary.Write(h, binary.LittleEndian, e.Tail)
 	}
 	return fmt.Sprintf("%x", h.Sum(nil))
 }

@@ -44,6 +44,7 @@ type torchLabels struct {
 	Conversations []struct {
 		IDs  []int32     `json:"ids"`
 		At   []int       `json:"at"`
+		Tail []int32     `json:"tail"`
 		Gold [][]float32 `json:"gold"`
 	} `json:"conversations"`
 	Pairs []struct {
@@ -149,6 +150,12 @@ func labelLoss(vocabulary bool) func(b *op.Batch) op.Objective {
 	}
 }
 
+// completion is the cross-entropy of the labels and of what follows them, both alike.
+func completion(b *op.Batch) op.Objective {
+	label := op.Sum(op.Mul(b.Gold(), b.LogProb("pm", "conversation")), "label")
+	return op.Objective{Loss: op.Mul(op.Real(-0.5), op.Mean(op.Add(label, b.Ending("pm", "conversation")), "row", "step"))}
+}
+
 // dpo is the loss of Rafailov et al. 2023 (arXiv 2305.18290).
 func dpo(b *op.Batch) op.Objective {
 	ratio := func(view string) op.Tensor {
@@ -162,8 +169,11 @@ func dpo(b *op.Batch) op.Objective {
 func (ref torchLabels) follow(t *testing.T, b *backend.Backend, run torchRun, micro, steps int) (losses, norms []float64) {
 	t.Helper()
 	objective := labelLoss(run.Loss == "vocabulary")
-	if run.Loss == "dpo" {
+	switch run.Loss {
+	case "dpo":
 		objective = dpo
+	case "completion":
+		objective = completion
 	}
 	return ref.followed(t, b, run, micro, steps, objective)
 }
@@ -176,8 +186,14 @@ func (ref torchLabels) followed(t *testing.T, b *backend.Backend, run torchRun, 
 		Schedule:  spec.Schedule{Kind: "cosine", Warmup: 3},
 	}
 	set := ref.conversations()
-	if run.Loss == "dpo" {
+	switch run.Loss {
+	case "dpo":
 		set, tr.Optimizer.LR = ref.pairs(), 2e-4
+	case "completion", "evenness":
+		set.Endings = true
+		for i, c := range ref.Conversations {
+			set.Train[i].Tail = c.Tail
+		}
 	}
 	m := spec.Model{Name: "pm", Kind: "policy", Layer: -1, DType: "float32",
 		Tune: spec.Tune{Kind: run.Tune, Rank: 4, Alpha: 8, On: []string{"q_proj", "v_proj"}}}
@@ -265,7 +281,7 @@ func TestTrajectoriesOfLabels(t *testing.T) {
 func TestPolicyOnAMesh(t *testing.T) {
 	ref, b := readLabels(t), xla(t)
 	for _, run := range ref.Trajectories {
-		if run.Family != "llama" && run.Loss != "vocabulary" {
+		if run.Family != "llama" && run.Loss != "vocabulary" && run.Loss != "completion" {
 			continue
 		}
 		run.mesh = spec.Mesh{Devices: 4, FSDP: 2, Tensor: 2}

@@ -117,7 +117,7 @@ func (w *world) read(model string, a *optim.Aside) {
 // knows of them.
 func rowsDigest(set *data.Set) string {
 	var all strings.Builder
-	fmt.Fprintf(&all, "%v %v %v %v %d %s\n", set.Columns, set.Attributes, set.Views, set.LabelIDs, set.Width, fingerprint(set.Train))
+	fmt.Fprintf(&all, "%v %v %v %v %v %d %s\n", set.Columns, set.Attributes, set.Views, set.LabelIDs, set.Endings, set.Width, fingerprint(set.Train))
 	for _, e := range set.Train {
 		fmt.Fprintf(&all, "%s %v %d\n", e.Prompt, e.Lengths, e.Better)
 	}

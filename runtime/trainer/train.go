@@ -224,7 +224,7 @@ func (t *training) tell(out *optim.Outcome, validation *float64, examples []data
 	through := 0 // no tokens where the head reads hidden states that are there
 	if _, ok := t.reader.(network.Tokens); ok {
 		for _, e := range examples {
-			through += data.Tokens(e.Sequences)
+			through += e.Tokens()
 		}
 	}
 	s := rundir.Step{
