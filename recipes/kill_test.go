@@ -124,7 +124,7 @@ func sameSteps(t *testing.T, dir, whole string) {
 	}
 	for i := range want {
 		for name, x := range want[i] {
-			if name != "pairs_per_s" && name != "tokens_per_s" && got[i][name] != x {
+			if name != "examples_per_s" && name != "tokens_per_s" && got[i][name] != x {
 				t.Errorf("step %d: %s is %v, was %v uninterrupted", i+1, name, got[i][name], x)
 			}
 		}

@@ -191,7 +191,7 @@ func TestTinyTrainsInPureGo(t *testing.T) {
 		t.Fatalf("metrics.jsonl has %d steps, want 8", len(steps))
 	}
 	for i, s := range steps {
-		for _, name := range []string{"step", "loss", "grad_norm", "lr", "accuracy", "margin", "mean_reward", "pairs_per_s", "tokens_per_s"} {
+		for _, name := range []string{"step", "loss", "grad_norm", "lr", "accuracy", "margin", "mean_reward", "examples_per_s", "tokens_per_s"} {
 			if x, ok := s[name]; !ok || math.IsNaN(x) || math.IsInf(x, 0) {
 				t.Errorf("step %d has %s = %v", i+1, name, x)
 			}

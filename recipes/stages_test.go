@@ -183,7 +183,7 @@ func sameLines(t *testing.T, run, whole string) {
 	}
 	for i := range want {
 		for name, x := range want[i] {
-			if name != "pairs_per_s" && name != "tokens_per_s" && got[i][name] != x {
+			if name != "examples_per_s" && name != "tokens_per_s" && got[i][name] != x {
 				t.Errorf("line %d: %s is %v, want %v", i+1, name, got[i][name], x)
 			}
 		}

@@ -91,11 +91,11 @@ func right(s Scored) int {
 
 // A Result is what one evaluate stage measured.
 type Result struct {
-	Stage  string    `json:"stage"`            // Stage.Name
-	Part   string    `json:"part"`             // holdout | train | all
-	Steps  int       `json:"steps"`            // optimizer steps that the model had been trained for
-	Before *Measures `json:"before,omitempty"` // of the model as training found it; nil where no train stage comes before
-	Measures
+	Stage      string         `json:"stage"`            // Stage.Name
+	Part       string         `json:"part"`             // holdout | train | all
+	Steps      int            `json:"steps"`            // optimizer steps that the model had been trained for
+	Before     *Measures      `json:"before,omitempty"` // of the model as training found it; nil where no train stage comes before
+	*Measures                 // on pairs and rankings; else nil, and its fields are not in the JSON
 	Attributes []fit.Measures `json:"attributes,omitempty"` // on ratings, which have no pairs
 	Marked     *Marked        `json:"marked,omitempty"`     // on conversations with labels
 	Suite      *suite.Table   `json:"suite,omitempty"`      // of a stage with a suite

@@ -1,12 +1,15 @@
 package measure
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
+	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/fit"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
@@ -70,7 +73,8 @@ func TestComparisons(t *testing.T) {
 			}
 			r.Rows = append(r.Rows, s)
 		}
-		r.Measures = Pairs(r.Rows)
+		m := Pairs(r.Rows)
+		r.Measures = &m
 		return r
 	}
 	better := func(i int) bool { return i%10 != 0 }
@@ -129,5 +133,41 @@ func TestSuiteAsksWhatComparesPairs(t *testing.T) {
 	rows := suiteRows(spec.Data{Kind: "preference"}, []data.Example{e, e}, said)
 	if rows[0].Orders[0] != -0.25 || rows[1].Orders[0] != 0 || rows[0].Scores != nil {
 		t.Errorf("%+v", rows)
+	}
+}
+
+// What was measured of conversations or ratings has no numbers of pairs, not even
+// zeros; what was measured of pairs has them, zeros too, and reads back.
+func TestJSONHasNumbersOfPairsOfPairsAlone(t *testing.T) {
+	m := Pairs([]Scored{{Chosen: 1, Rejected: 2}})
+	for _, c := range []struct {
+		name  string
+		of    Result
+		pairs bool
+	}{
+		{"pairs", Result{Stage: "evaluate rm", Measures: &m}, true},
+		{"labels", Result{Stage: "evaluate prm", Marked: &Marked{Places: 3}}, false},
+		{"ratings", Result{Stage: "evaluate heads", Attributes: []fit.Measures{{Attribute: "quality"}}}, false},
+	} {
+		text, err := json.Marshal(c.of)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var fields map[string]any
+		if err := json.Unmarshal(text, &fields); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"pairs", "correct", "ties", "accuracy", "interval", "margin", "log_loss", "shorter", "longer", "calibration", "length_correlation"} {
+			if _, ok := fields[name]; ok != c.pairs {
+				t.Errorf("%s: %s in the JSON: %v, want %v", c.name, name, ok, c.pairs)
+			}
+		}
+		var back Result
+		if err := json.Unmarshal(text, &back); err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(back, c.of) {
+			t.Errorf("%s: read back as %+v", c.name, back)
+		}
 	}
 }

@@ -76,7 +76,8 @@ func resultSections(rec *rundir.Record) []report.Section {
 	orders := report.Section{Title: "Positions", Text: "Of responses that are compared with each other: each pair is asked in both orders. A judge without a bias prefers the one shown first half of the time.",
 		Head: []string{"stage", "the one shown first wins", "the same in both orders", "pairs"}}
 	for _, r := range rec.Results {
-		if p := r.Positions; p != nil {
+		if r.Measures != nil && r.Positions != nil {
+			p := r.Positions
 			orders.Rows = append(orders.Rows, []string{r.Stage, measure.Share(p.First), measure.Share(p.Consistent), fmt.Sprint(p.Pairs)})
 		}
 		for _, a := range r.Attributes {
@@ -88,7 +89,7 @@ func resultSections(rec *rundir.Record) []report.Section {
 			}
 			rated.Rows = append(rated.Rows, row)
 		}
-		if len(r.Attributes) > 0 || r.Marked != nil {
+		if r.Measures == nil {
 			continue
 		}
 		before := "–"
@@ -170,7 +171,7 @@ func byStage(steps []map[string]any, name string) []report.Series {
 // the objectives' own reports by name.
 func curveNames(steps []map[string]any) []string {
 	names := []string{"loss", "accuracy", "margin", "mean_reward", "grad_norm", "lr"}
-	skip := []string{"step", "of", "stage", "pairs_per_s", "tokens_per_s"}
+	skip := []string{"step", "of", "stage", "examples_per_s", "tokens_per_s"}
 	var own []string
 	for _, step := range steps {
 		for name, v := range step {
@@ -186,7 +187,7 @@ func curveNames(steps []map[string]any) []string {
 func scoreSections(results []measure.Result, rows []rundir.Evaluated) ([]report.Section, error) {
 	s := report.Section{Title: "Scores"}
 	for _, r := range results {
-		if len(r.Attributes) > 0 || r.Marked != nil {
+		if r.Measures == nil {
 			continue
 		}
 		var chosen, rejected report.Series

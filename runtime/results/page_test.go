@@ -2,6 +2,7 @@ package results
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -57,9 +58,9 @@ func TestM8PageAndSummaryAreOneTable(t *testing.T) {
 // P8: what averaging over both orders hides is told beside the accuracy, in the summary
 // and on the page; a model that scores each response by itself has none of it.
 func TestP8PositionsAreTold(t *testing.T) {
-	compared := measure.Result{Stage: "evaluate pm on prefs.holdout", Measures: measure.Measures{Pairs: 8, Correct: 6, Accuracy: 0.75,
+	compared := measure.Result{Stage: "evaluate pm on prefs.holdout", Measures: &measure.Measures{Pairs: 8, Correct: 6, Accuracy: 0.75,
 		Positions: &data.Positions{First: 0.625, Consistent: 0.5, Pairs: 8}}}
-	scored := measure.Result{Stage: "evaluate bt on prefs.holdout", Measures: measure.Measures{Pairs: 8, Correct: 6, Accuracy: 0.75}}
+	scored := measure.Result{Stage: "evaluate bt on prefs.holdout", Measures: &measure.Measures{Pairs: 8, Correct: 6, Accuracy: 0.75}}
 	want := "the one shown first wins: 62.5 %   the same in both orders: 50.0 % of 8 pairs"
 	if got := strings.Join(Details(compared), "\n"); !strings.Contains(got, want) {
 		t.Errorf("the summary of a comparison says\n%s", got)
@@ -77,5 +78,13 @@ func TestP8PositionsAreTold(t *testing.T) {
 	}
 	if got := strings.Join(told, "; "); got != "evaluate pm on prefs.holdout, 62.5 %, 50.0 %, 8" {
 		t.Errorf("the page says %q", got)
+	}
+}
+
+// The page draws what a step came to, not how fast it was.
+func TestCurvesAreNotOfSpeed(t *testing.T) {
+	got := curveNames([]map[string]any{{"stage": "train rm", "unit": "pairs", "step": 1.0, "of": 2.0, "loss": 0.5, "examples_per_s": 3.0, "tokens_per_s": 7.0, "sure": 0.25}})
+	if want := []string{"loss", "accuracy", "margin", "mean_reward", "grad_norm", "lr", "sure"}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }

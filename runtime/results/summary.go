@@ -45,12 +45,12 @@ func Details(res measure.Result) []string {
 		}
 		lines = append(lines, line)
 	}
-	if len(res.Attributes) == 0 && res.Marked == nil {
+	if m := res.Measures; m != nil {
 		lines = append(lines, fmt.Sprintf("the shorter one wins: %s   margin %+.3f   log loss %.3f   ties %s   correlation with length %+.3f",
-			measure.Share(res.Shorter), res.Margin, res.LogLoss, res.TiesText(), res.LengthCorrelation))
-	}
-	if p := res.Positions; p != nil {
-		lines = append(lines, fmt.Sprintf("the one shown first wins: %s   the same in both orders: %s of %d pairs", measure.Share(p.First), measure.Share(p.Consistent), p.Pairs))
+			measure.Share(m.Shorter), m.Margin, m.LogLoss, m.TiesText(), m.LengthCorrelation))
+		if p := m.Positions; p != nil {
+			lines = append(lines, fmt.Sprintf("the one shown first wins: %s   the same in both orders: %s of %d pairs", measure.Share(p.First), measure.Share(p.Consistent), p.Pairs))
+		}
 	}
 	return append(lines, tableLines(res.Suite)...)
 }

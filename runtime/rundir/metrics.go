@@ -20,19 +20,19 @@ import (
 // A Step is what one optimizer step reports: one line of metrics.jsonl. Numbers
 // are means over the step's global batch.
 type Step struct {
-	Stage           string // Stage.Name
-	Step, Of        int    // Step counts from 1
-	Loss            float64
-	GradNorm        float64 // global norm before clipping
-	LR              float64
-	Accuracy        float64            // share of pairs with chosen above rejected; NaN where there are no pairs
-	Margin          float64            // chosen minus rejected
-	MeanReward      float64            // over every scored row
-	PairsPerSecond  float64            // examples, whatever they are
-	Unit            string             // what an example is: pairs, or rows
-	TokensPerSecond float64            // real tokens, no padding; 0 where the head reads hidden states computed before
-	Reports         map[string]float64 // of the objective
-	ValidationLoss  *float64           // over the rows kept apart; nil where it was not measured
+	Stage             string // Stage.Name
+	Step, Of          int    // Step counts from 1
+	Loss              float64
+	GradNorm          float64 // global norm before clipping
+	LR                float64
+	Accuracy          float64 // share of pairs with chosen above rejected; NaN where there are no pairs
+	Margin            float64 // chosen minus rejected
+	MeanReward        float64 // over every scored row
+	ExamplesPerSecond float64
+	Unit              string             // what an example is: pairs, or rows
+	TokensPerSecond   float64            // real tokens, no padding; 0 where the head reads hidden states computed before
+	Reports           map[string]float64 // of the objective
+	ValidationLoss    *float64           // over the rows kept apart; nil where it was not measured
 }
 
 // A MetricsLog is metrics.jsonl: a line a step, each step once.
@@ -160,13 +160,13 @@ func (s Step) line() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(&b, `{"stage":%s,"step":%d,"of":%d`, stage, s.Step, s.Of)
+	fmt.Fprintf(&b, `{"stage":%s,"step":%d,"of":%d,"unit":%q`, stage, s.Step, s.Of, s.Unit)
 	for _, field := range []struct {
 		name  string
 		value float64
 	}{
 		{"loss", s.Loss}, {"grad_norm", s.GradNorm}, {"lr", s.LR}, {"accuracy", s.Accuracy}, {"margin", s.Margin},
-		{"mean_reward", s.MeanReward}, {"pairs_per_s", s.PairsPerSecond}, {"tokens_per_s", s.TokensPerSecond},
+		{"mean_reward", s.MeanReward}, {"examples_per_s", s.ExamplesPerSecond}, {"tokens_per_s", s.TokensPerSecond},
 	} {
 		if _, taken := s.Reports[field.name]; !taken {
 			fmt.Fprintf(&b, `,"%s":%s`, field.name, number(field.value))

@@ -71,3 +71,20 @@ func TestMetricsAreCutToTheCheckpoint(t *testing.T) {
 		t.Errorf("reports of the objective: %v", last)
 	}
 }
+
+// The rate of a step is of examples, and beside it stands what they are.
+func TestRateIsOfExamples(t *testing.T) {
+	for _, unit := range []string{"pairs", "rows"} {
+		text, err := Step{Stage: "train m", Step: 1, Of: 1, ExamplesPerSecond: 2.5, Unit: unit}.line()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var line map[string]any
+		if err := json.Unmarshal(text, &line); err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		if line["examples_per_s"] != 2.5 || line["unit"] != unit {
+			t.Errorf("%s, want 2.5 %s a second", text, unit)
+		}
+	}
+}

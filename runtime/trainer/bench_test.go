@@ -58,7 +58,7 @@ func benchmark(b *testing.B, tune spec.Tune, layers int) {
 			cpu = cpuSeconds()
 			return
 		}
-		took := 8 / s.PairsPerSecond
+		took := 8 / s.ExamplesPerSecond
 		tokens += s.TokensPerSecond * took
 		seconds += took
 	}}

@@ -51,7 +51,7 @@ func (p *progress) step(s rundir.Step) {
 		}
 	}
 	if p.bar != nil {
-		p.bar.Describe(fmt.Sprintf("loss %.4f%s  %.1f %s/s", s.Loss, compared(s), s.PairsPerSecond, s.Unit))
+		p.bar.Describe(fmt.Sprintf("loss %.4f%s  %.1f %s/s", s.Loss, compared(s), s.ExamplesPerSecond, s.Unit))
 		_ = p.bar.Set(s.Step)
 		if s.Step == s.Of {
 			fmt.Fprintln(p.out)
@@ -82,9 +82,9 @@ func compared(s rundir.Step) string {
 // speed is how fast a step went.
 func speed(s rundir.Step) string {
 	if s.TokensPerSecond == 0 {
-		return fmt.Sprintf("%.0f %s/s", s.PairsPerSecond, s.Unit)
+		return fmt.Sprintf("%.0f %s/s", s.ExamplesPerSecond, s.Unit)
 	}
-	return fmt.Sprintf("%.2f %s/s  %.0f tokens/s", s.PairsPerSecond, s.Unit, s.TokensPerSecond)
+	return fmt.Sprintf("%.2f %s/s  %.0f tokens/s", s.ExamplesPerSecond, s.Unit, s.TokensPerSecond)
 }
 
 // left is the time that the steps to come will take at the pace so far.

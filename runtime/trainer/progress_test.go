@@ -20,12 +20,12 @@ func TestProgressSaysWhatItCounts(t *testing.T) {
 	for kind, want := range map[string]string{"preference": "2.00 pairs/s  7 tokens/s", "labels": "2.00 rows/s  7 tokens/s", "ratings": "2.00 rows/s", "ranking": "2.00 rows/s"} {
 		var out bytes.Buffer
 		p := progress{out: &out}
-		p.step(rundir.Step{Stage: "train m on d", Step: 1, Of: 1, PairsPerSecond: 2, TokensPerSecond: 7, Unit: unitOf(spec.Data{Kind: kind})})
+		p.step(rundir.Step{Stage: "train m on d", Step: 1, Of: 1, ExamplesPerSecond: 2, TokensPerSecond: 7, Unit: unitOf(spec.Data{Kind: kind})})
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%s: %q lacks %q", kind, out.String(), want)
 		}
 	}
-	if got := speed(rundir.Step{PairsPerSecond: 3, Unit: "rows"}); got != "3 rows/s" {
+	if got := speed(rundir.Step{ExamplesPerSecond: 3, Unit: "rows"}); got != "3 rows/s" {
 		t.Errorf("without tokens it is %q", got)
 	}
 }
@@ -67,7 +67,7 @@ func TestUnaskedPairsAreCounted(t *testing.T) {
 	if m.Pairs != 3 || m.Correct != 1 || m.Ties != 2 || m.Unasked != 1 || rows[0].Unasked || !rows[1].Unasked || rows[2].Unasked {
 		t.Errorf("%+v of %+v", m, rows)
 	}
-	if got := results.Details(measure.Result{Measures: m})[0]; !strings.Contains(got, "ties 2 (1 of them could not be asked)") {
+	if got := results.Details(measure.Result{Measures: &m})[0]; !strings.Contains(got, "ties 2 (1 of them could not be asked)") {
 		t.Errorf("the table says %q", got)
 	}
 	if m.Unasked = 0; m.TiesText() != "2" {

@@ -108,7 +108,8 @@ func (r *Run) result(ctx context.Context, s program.Stage, before *measure.Measu
 	case "labels":
 		res.Marked, res.Conversations, res.Suite, err = r.marked(ctx, s)
 	default:
-		res.Measures, res.Rows, res.Suite, err = r.tabulate(ctx, s)
+		res.Measures = new(measure.Measures)
+		*res.Measures, res.Rows, res.Suite, err = r.tabulate(ctx, s)
 	}
 	if err != nil {
 		return err

@@ -138,7 +138,7 @@ func losses(t *testing.T, dir string) []map[string]any {
 		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
 			t.Fatalf("%s: %v", lines.Bytes(), err)
 		}
-		delete(line, "pairs_per_s")
+		delete(line, "examples_per_s")
 		delete(line, "tokens_per_s")
 		all = append(all, line)
 	}

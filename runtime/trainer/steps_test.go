@@ -268,7 +268,7 @@ func benchmarkLabels(b *testing.B, kind string) {
 			cpu = cpuSeconds()
 			return
 		}
-		seconds += 8 / s.PairsPerSecond
+		seconds += 8 / s.ExamplesPerSecond
 	}
 	r.Program = program.Program{Name: "bench", Stages: []program.Stage{program.Train(m, d, tr, objective)}}
 	if err := r.Execute(context.Background()); err != nil {

@@ -230,7 +230,7 @@ func (t *training) tell(out *optim.Outcome, validation *float64, examples []data
 	s := rundir.Step{
 		Stage: t.stage.Name(), Step: t.at.Step, Of: t.steps, Loss: out.Loss, GradNorm: out.Norm,
 		LR: t.stage.Train.Rate(t.at.Step-1, t.steps), Reports: out.Reports, ValidationLoss: validation,
-		PairsPerSecond: float64(len(examples)) / took.Seconds(), Unit: unitOf(t.stage.Data), TokensPerSecond: float64(through) / took.Seconds(),
+		ExamplesPerSecond: float64(len(examples)) / took.Seconds(), Unit: unitOf(t.stage.Data), TokensPerSecond: float64(through) / took.Seconds(),
 	}
 	s.Accuracy, s.Margin, s.MeanReward = summary(out.Scores)
 	if err := t.metrics.Append(s); err != nil {
