@@ -126,7 +126,7 @@ func (r *resolver) declare(d *ast.Decl) {
 func (r *resolver) checkForm(d *ast.Decl) bool {
 	i := slices.IndexFunc(schema.Forms, func(f schema.Form) bool { return f.Keyword == d.Keyword.Name })
 	if i < 0 {
-		r.unknownDeclaration(d.Keyword)
+		r.UnknownDeclaration(d.Keyword)
 		return false
 	}
 	f := schema.Forms[i]
@@ -168,19 +168,6 @@ func exprSpan(x ast.Expr) source.Span {
 		return source.Span{}
 	}
 	return x.Pos()
-}
-
-// unknownDeclaration reports a keyword that is none, or none yet.
-func (r *resolver) unknownDeclaration(keyword *ast.Ident) {
-	names := []string{"objective"}
-	for _, f := range schema.Forms {
-		names = append(names, f.Keyword)
-	}
-	d := r.errs.Addf(diag.UnknownDeclaration, keyword.Span, "there is no declaration %q", keyword.Name)
-	d.Help = schema.DidYouMean(keyword.Name, names, "declarations")
-	if keyword.Name == "let" || keyword.Name == "report" {
-		d.Help = "a " + keyword.Name + " stands in the { } of an objective"
-	}
 }
 
 // redeclared reports a second declaration of a name.
@@ -263,6 +250,15 @@ func (r *resolver) mesh(d *ast.Decl) {
 		return
 	}
 	r.fill(reflect.ValueOf(&r.recipe.Mesh).Elem(), "mesh", "mesh", d.Keyword.Span, d.Body)
+}
+
+// ofLastRound is a name as it is below a repeat that declares it.
+func (r *resolver) ofLastRound(name *ast.Ident) *ast.Ident {
+	last := r.rounds.Last(name.Name)
+	if last == "" || r.texts[name.Name] != nil || r.scored[name.Name] != nil {
+		return name
+	}
+	return &ast.Ident{Span: name.Span, Name: last}
 }
 
 // findModel binds the name of a model; nil after a report, or for a model
@@ -371,7 +367,7 @@ func (r *resolver) train(d *ast.Decl) {
 // startsFrom demands that a model which rounds train again says from which
 // weights.
 func (r *resolver) startsFrom(t *recipe.Train, path string) {
-	if !r.inLoop(t.Decl.Span) || t.Model == nil || r.inLoop(t.Model.Decl.Span) || r.lost[path] || r.lost[path+".from"] || r.has(path+".from") {
+	if !r.rounds.Within(t.Decl.Span) || t.Model == nil || r.rounds.Within(t.Model.Decl.Span) || r.lost[path] || r.lost[path+".from"] || r.has(path+".from") {
 		return
 	}
 	e := r.errs.Addf(diag.ContestedField, t.Decl.Name.Span, "train %s must say from, for there is no usual one", t.Name)

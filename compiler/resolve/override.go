@@ -77,6 +77,28 @@ func (r *resolver) parseSetValue(file *source.File, text, value string) (ast.Exp
 	return expr, len(errs) == 0
 }
 
+// everyRound gives each round of a repeat an override that names none:
+// label.pseudo.keep is that of pseudo_1, pseudo_2 and so on.
+func (r *resolver) everyRound() {
+	var all []*override
+	for _, o := range r.sets {
+		var rounds []string
+		if len(o.path) > 1 {
+			rounds = r.rounds.Of(o.path[0], o.path[1])
+		}
+		if len(rounds) == 0 {
+			all = append(all, o)
+		}
+		for _, name := range rounds {
+			c := *o
+			c.path = slices.Clone(o.path)
+			c.path[1] = name
+			all = append(all, &c)
+		}
+	}
+	r.sets = all
+}
+
 // below reports whether o is for something under path, and the key next to it.
 func (o *override) below(path string) (*ast.Ident, bool) {
 	n := strings.Count(path, ".") + 1

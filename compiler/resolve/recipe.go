@@ -9,6 +9,7 @@ import (
 
 	"github.com/rmc-lang/rmc/compiler/recipe"
 	"github.com/rmc-lang/rmc/compiler/schema"
+	"github.com/rmc-lang/rmc/compiler/unroll"
 	"github.com/rmc-lang/rmc/lang/ast"
 	"github.com/rmc-lang/rmc/lang/diag"
 	"github.com/rmc-lang/rmc/lang/source"
@@ -29,8 +30,7 @@ type resolver struct {
 	bound     map[*recipe.Data]binding      // whether these were looked up
 	scored    map[string]*ast.Decl          // the models, fits and rewards, which share their names
 	texts     map[string]*ast.Decl          // the data and labels
-	loops     []source.Span                 // of the repeats
-	rounds    map[string][]string           // names that a repeat declares: as each of its rounds declares them, in order
+	rounds    *unroll.Rounds                // nil for a library
 	twice     map[*ast.Decl]bool            // declarations of a name that another has
 	objects   map[string]*recipe.Objective
 	suites    map[string]*recipe.Suite // nil for one that was reported
@@ -52,14 +52,15 @@ func File(file *ast.File, libraries []*ast.File, overrides []string, errs *diag.
 	r.parseSets(overrides)
 	r.name(file)
 	unrolled := *file
-	unrolled.Decls = r.unroll(file.Decls)
+	r.rounds = unroll.Decls(file.Decls, errs)
+	unrolled.Decls = r.rounds.Decls
 	file, r.decls = &unrolled, unrolled.Decls
 	r.everyRound()
 	r.libraries(libraries)
 	r.declarations(file)
 	r.unusedSets()
 	r.semantics(file)
-	r.once()
+	r.rounds.Once()
 	r.recipe.Meant = r.reported()
 	r.recipe.Declared = r.suites
 	return r.recipe
@@ -102,7 +103,6 @@ func newResolver(file *ast.File, errs *diag.List) *resolver {
 		rewards:   map[string]*recipe.Reward{},
 		scored:    map[string]*ast.Decl{},
 		texts:     map[string]*ast.Decl{},
-		rounds:    map[string][]string{},
 		twice:     map[*ast.Decl]bool{},
 		data:      map[string]*recipe.Data{},
 		partNames: map[*recipe.Data][]*ast.Ident{},

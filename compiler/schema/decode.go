@@ -297,6 +297,19 @@ func (r Reader) CheckKind(name *ast.Ident, s Struct, what string) bool {
 	return false
 }
 
+// UnknownDeclaration reports a keyword that is none, or none yet.
+func (r Reader) UnknownDeclaration(keyword *ast.Ident) {
+	names := []string{"objective"}
+	for _, f := range Forms {
+		names = append(names, f.Keyword)
+	}
+	d := r.Errs.Addf(diag.UnknownDeclaration, keyword.Span, "there is no declaration %q", keyword.Name)
+	d.Help = DidYouMean(keyword.Name, names, "declarations")
+	if keyword.Name == "let" || keyword.Name == "report" {
+		d.Help = "a " + keyword.Name + " stands in the { } of an objective"
+	}
+}
+
 // notSupported reports something that is planned.
 func (r Reader) notSupported(span source.Span, what string, instead []string) {
 	d := r.Errs.Addf(diag.NotSupported, span, "%s is not supported by this version of rmc", what)
