@@ -375,3 +375,48 @@ func TestWhatIsHalfWrittenOfLabelsIsNoCrash(t *testing.T) {
 		show(errs)
 	}
 }
+
+// Who reads what follows a label says so to whoever loads the data, of which the
+// sequences are one token longer: of all parts of a union, and of no other data.
+func TestEndingsOfData(t *testing.T) {
+	r, errs := rounds(t, "train prm on steps { objective = label_loss,", "train prm on proofs { objective = completion,", "label_loss.worst on prm", "completion.worst on prm",
+		"train pm on pairs {", `data other: labels { source = "file:o.jsonl", over_length = drop, split = none }
+data proofs: labels { from = union { data = [steps, other] } }
+
+train pm on pairs {`)
+	if len(errs) > 0 {
+		t.Fatal(show(errs))
+	}
+	for _, d := range r.Recipe.Data {
+		if want := slices.Contains([]string{"proofs", "steps", "other"}, d.Spec.Name); d.Spec.Endings != want {
+			t.Errorf("data %s is read with endings: %v", d.Spec.Name, d.Spec.Endings)
+		}
+	}
+	files, err := compiler.Emit(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(files[0].Content), "// what follows a label is read"); n != 3 {
+		t.Errorf("%d data of the program say that what follows a label is read, want 3", n)
+	}
+}
+
+// What follows a label is for a loss: nothing that is scored has it, and no data
+// without labels.
+func TestEndingsAreOfALoss(t *testing.T) {
+	const own = "objective own on labels {\n  let ends(x) = mean(ending(x), over step)\n  loss = -mean(ends(conversation))\n}\n\ntrain prm on steps { objective = own,"
+	for _, c := range []struct {
+		edits []string
+		code  diag.Code
+		span  string
+	}{
+		{[]string{"train prm on steps { objective = label_loss,", own, "reward worst = label_loss.worst on prm", "reward worst = own.ends on prm"}, diag.NotAReward, "ends"},
+		{[]string{"train rm on labeled + pseudo { objective = bradley_terry }", "objective own on preference { loss = -mean(ending(chosen)) }\n\ntrain rm on labeled { objective = own }"}, diag.WrongTerm, "chosen"},
+		{[]string{"train prm on steps { objective = label_loss,", strings.Replace(own, "ending(x), over step", "ending(x), over label", 1), "reward worst = label_loss.worst on prm\nevaluate worst", "evaluate prm"}, diag.NoSuchAxis, ""},
+	} {
+		_, errs := rounds(t, c.edits...)
+		if len(errs) != 1 || errs[0].Code != c.code || errs[0].Help == "" || c.span != "" && errs[0].Span.Text() != c.span {
+			t.Errorf("want %s at %q, once and with help:\n%s", c.code, c.span, show(errs))
+		}
+	}
+}

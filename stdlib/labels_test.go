@@ -80,6 +80,33 @@ func TestNextTokenIsOfTheVocabulary(t *testing.T) {
 	}
 }
 
+// A turn is the label and what ends it, both alike or as they are weighed; without
+// the end it is next_token.
+func TestCompletionIsOfTheTurn(t *testing.T) {
+	logprobs := []float64{math.Log(0.5), math.Log(0.1), math.Log(0.2), math.Log(0.2), -1, -2, -3, -4, 9, 9, 9, 9}
+	gold := []float64{1, 0, 0, 1, 1, 0, 0, 1, 7, 7, 7, 7}
+	b := marks("logprob", logprobs, gold)
+	b.Terms["ending rm conversation"] = eval.Array{Axes: []string{"row", "step"}, Data: []float64{math.Log(0.5), -1, 0, -2, 9, 9}}
+	label, end := (-math.Log(0.5)-math.Log(0.2)+1+4)/4, (-math.Log(0.5)+1+2)/4
+	for call, want := range map[string]float64{
+		"completion": (label + end) / 2, "completion { end = 0 }": label, "next_token": label, "completion { end = 3 }": (label + 3*end) / 4,
+	} {
+		o := trained(t, policyModel, stepData, call, "").Objectives["rm"]
+		if got := eval.Loss(o, b); math.Abs(got-want) > 1e-12 {
+			t.Errorf("%s: the loss is %v, want %v", call, got, want)
+		}
+	}
+	o := trained(t, policyModel, stepData, "completion", "\nreward whole = completion.worst\n")
+	if got, want := eval.Value(o.Objectives["rm"].Reports[2].Value, b), (0.5+math.Exp(-1)+1+math.Exp(-2))/4; math.Abs(got-want) > 1e-12 {
+		t.Errorf("the turn ends with probability %v, want %v", got, want)
+	}
+	for _, term := range o.Rewards["whole"].Terms {
+		if term.Kind == "ending" {
+			t.Error("a score depends on the end of the turn")
+		}
+	}
+}
+
 // The scores of two conversations: of one whose labels are right with .5, .25 and
 // .8, and of one with a single label, right with .9.
 func TestStepsMakeAScore(t *testing.T) {

@@ -418,6 +418,58 @@ func TestCuttingSteps(t *testing.T) {
 	wantError(t, err, "truncation leaves nothing")
 }
 
+// The loss is of the label alone, or of the label and the token that ends its turn:
+// of nothing else in either case. The last label is in what a model is given where
+// endings are read, is one token of max_length, and is no part of what is scored.
+func TestP2LabelsAndEndsOfTurns(t *testing.T) {
+	const row = `{"prompt":"0123456789","steps":["aa","bb"],"labels":[1,0]}` // ^U0123456789 aa$A{+}+$Ubb$A{-}
+	followed := func(e Example) (read string, follows string) {
+		whole := slices.Concat(e.Sequences[0].IDs, e.Tail)
+		after, ids := e.Endings()
+		for k, at := range after {
+			read += spelt(whole[at : at+1])
+			if ids[k] >= 0 {
+				follows += spelt(ids[k : k+1])
+			}
+		}
+		return read, follows
+	}
+	plain := mustLoadLabels(t, signs(), row).Train[0]
+	d := signs()
+	d.Endings = true
+	ended := mustLoadLabels(t, d, row).Train[0]
+	if read, follows := followed(ended); read != "++" || follows != "$$" || len(ended.Tail) != 2 {
+		t.Errorf("endings %q are read after %q, and the tail is %v", follows, read, ended.Tail)
+	}
+	if plain.Tail != nil || !slices.Equal(plain.Sequences[0].IDs, ended.Sequences[0].IDs) || ended.Len() != plain.Len()+1 {
+		t.Errorf("%d and %d tokens, of which %v and %v are scored", plain.Len(), ended.Len(), plain.Sequences, ended.Sequences)
+	}
+	m := Batch([]Example{ended}, 1, []int{32}, func(int) int { return 1 })[0]
+	if got := spelt(m.Tokens[:m.Real]); got != "^U0123456789 aa$A+$Ubb$A+" || int(m.Last[0]) != m.Real-2 || int(m.Ends[0]) != m.Real {
+		t.Errorf("a model is given %q, and a head reads %d of %d", got, m.Last[0], m.Real)
+	}
+	for most, want := range map[int]string{ended.Len(): "$$", ended.Len() - 1: "$", 18: "$"} {
+		d.MaxLength, d.OverLength = most, "truncate_right"
+		cut := mustLoadLabels(t, d, row).Train[0]
+		if _, follows := followed(cut); follows != want || cut.Len() > most {
+			t.Errorf("of at most %d tokens %d are left, and endings %q", most, cut.Len(), follows)
+		}
+	}
+	d.MaxLength = 17
+	if _, err := loadLabels(t, d, row); err == nil {
+		t.Error("a label for which there is no room is read")
+	}
+	d = signs()
+	d.Format, d.Tokens, d.Endings = "ids", []string{"5", "7"}, true
+	set := mustLoadLabels(t, d,
+		`{"ids":[9,8,5,6,8,7],"at":[1,4],"labels":[1,0]}`, `{"ids":[9,8,5,6,8],"at":[1,4],"labels":[1,0]}`, `{"ids":[9,8,5,6,8,7,6,4],"at":[1,4],"labels":[1,0]}`)
+	for i, want := range [][]int32{{6, -1}, {6, -1}, {6, 6}} {
+		if _, ids := set.Train[i].Endings(); !slices.Equal(ids, want) {
+			t.Errorf("row %d: labels are followed by %v, want %v", i, ids, want)
+		}
+	}
+}
+
 // All solutions of a question are on one side of the split, whatever the layout.
 func TestSplitOfLabelsByQuestion(t *testing.T) {
 	d := signs()

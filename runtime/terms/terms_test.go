@@ -54,6 +54,8 @@ func sets() map[string]struct {
 	for i := range one {
 		one[i].Sequences, one[i].Lengths = one[i].Sequences[:1], nil
 	}
+	ended := slices.Clone(one)
+	ended[0].Tail = []int32{3, 9}
 	pair := []string{"chosen", "rejected"}
 	return map[string]struct {
 		set   *data.Set
@@ -64,6 +66,7 @@ func sets() map[string]struct {
 		"ratings":            {&data.Set{Views: pair, Width: 2, Columns: []string{"helpful", "weight"}, Attributes: []string{"helpful"}, Train: examples(float32(math.NaN()), 2)}, rm},
 		"pairs for a policy": {&data.Set{Views: pair, Width: 2, Train: examples()}, policy},
 		"labels":             {&data.Set{Views: []string{"conversation"}, Width: 1, LabelIDs: []int32{3, 4}, Labels: []string{"+", "-"}, Train: one}, policy},
+		"endings":            {&data.Set{Views: []string{"conversation"}, Width: 1, LabelIDs: []int32{3, 4}, Labels: []string{"+", "-"}, Endings: true, Train: ended}, policy},
 	}
 }
 
@@ -134,5 +137,34 @@ func TestMissingRatings(t *testing.T) {
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("example %d: valid, columns and known are %v, want %v", i, got, want)
 		}
+	}
+}
+
+// Where endings are read, each mark has two places side by side: the token before the
+// label, and the label, after which the ending is read; where none follows both are
+// the first.
+func TestPlacesOfEndings(t *testing.T) {
+	c := sets()["endings"]
+	s := ShapeOf(c.set, c.model)
+	m := data.Batch(c.set.Train, 1, []int{4}, func(int) int { return 3 })[0]
+	s.Place(m, c.set.Train)
+	host := s.Host(m, c.set.Train, c.set.Train, nil)
+	var endings []int32
+	tensors.MustConstFlatData(host[len(host)-1], func(ids []int32) { endings = slices.Clone(ids) })
+	for slot, i := range m.Index {
+		at, ids := m.At[slot*4:slot*4+4], endings[slot*2:slot*2+2]
+		wantAt, wantIDs := []int32{0, 0, 0, 0}, []int32{-1, -1}
+		switch i {
+		case 0: // 1 5 6 with a label after 5 and after 6, whose tail is 3 9
+			wantAt, wantIDs = []int32{1, 2, 2, 3}, []int32{3, 9}
+		case 1: // 1 8, and nothing follows
+			wantAt = []int32{2, 2, 0, 0}
+		}
+		if !slices.Equal(at, wantAt) || !slices.Equal(ids, wantIDs) {
+			t.Errorf("example %d: reads at %v, followed by %v; want %v and %v", i, at, ids, wantAt, wantIDs)
+		}
+	}
+	if m.Places() != 4 || s.States(3, 7)[1] != sitesOfAMark*blankPlaces {
+		t.Errorf("%d places a row, and %v blank states", m.Places(), s.States(3, 7))
 	}
 }

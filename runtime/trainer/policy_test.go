@@ -189,7 +189,7 @@ func (ref torchLabels) followed(t *testing.T, b *backend.Backend, run torchRun, 
 	switch run.Loss {
 	case "dpo":
 		set, tr.Optimizer.LR = ref.pairs(), 2e-4
-	case "completion", "evenness":
+	case "completion":
 		set.Endings = true
 		for i, c := range ref.Conversations {
 			set.Train[i].Tail = c.Tail

@@ -282,13 +282,17 @@ func TestPolicyLossesDoNotDependOnMicro(t *testing.T) {
 		mean := op.Mean(op.Sum(op.Mul(b.Gold(), p), "label"), "row", "step")
 		return op.Objective{Loss: op.Add(op.Neg(mean), op.Square(mean))}
 	}
+	ends := func(b *op.Batch) op.Objective { // what follows labels is read in both passes
+		mean := op.Mean(b.Ending("pm", "conversation"), "row", "step")
+		return op.Objective{Loss: op.Add(completion(b).Loss, op.Mul(op.Real(0.1), op.Square(mean)))}
+	}
 	tokens := func(b *op.Batch) op.Objective { // a mean over all tokens of a step, whose number no micro-batch knows
 		return op.Objective{Loss: op.Neg(op.Mean(b.LogProb("pm", "chosen"), "pair", "token"))}
 	}
 	for name, c := range map[string]struct {
 		loss      string
 		objective func(*op.Batch) op.Objective
-	}{"labels": {"labels", labelLoss(false)}, "vocabulary": {"labels", labelLoss(true)}, "square": {"labels", twice}, "tokens": {"dpo", tokens}, "dpo": {"dpo", dpo}} {
+	}{"labels": {"labels", labelLoss(false)}, "vocabulary": {"labels", labelLoss(true)}, "square": {"labels", twice}, "completion": {"completion", completion}, "square of endings": {"completion", ends}, "tokens": {"dpo", tokens}, "dpo": {"dpo", dpo}} {
 		t.Run(name, func(t *testing.T) {
 			run := run
 			run.Loss = c.loss
