@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -81,20 +80,12 @@ func tally(path string, problems diag.List) string {
 	}
 	words := []string{}
 	if errors > 0 {
-		words = append(words, count(errors, "error"))
+		words = append(words, diag.Count(errors, "error"))
 	}
 	if warnings := len(problems) - errors; warnings > 0 {
-		words = append(words, count(warnings, "warning"))
+		words = append(words, diag.Count(warnings, "warning"))
 	}
 	return path + ": " + strings.Join(words, ", ")
-}
-
-// count writes a number with its noun: 1 error, 2 errors.
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // placed returns problems with their files named as seen from the working

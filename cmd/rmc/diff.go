@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/rmc-lang/rmc/compiler"
+	"github.com/rmc-lang/rmc/lang/diag"
 )
 
 // A diffCommand compares two recipes by meaning.
@@ -63,6 +64,6 @@ func (d *diffCommand) print(c *console, changes []compiler.Change) error {
 		c.say("no difference in meaning")
 		return nil
 	}
-	c.say("%s, %d of the scoring contract", count(len(changes), "change"), scores)
+	c.say("%s, %d of the scoring contract", diag.Count(len(changes), "change"), scores)
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/rmc-lang/rmc/compiler"
 	"github.com/rmc-lang/rmc/compiler/plan"
+	"github.com/rmc-lang/rmc/lang/diag"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -55,7 +56,7 @@ type planText struct {
 }
 
 func (t *planText) text() string {
-	fmt.Fprintf(&t.b, "%s: %s\n", t.plan.Name, count(len(t.plan.Stages), "stage"))
+	fmt.Fprintf(&t.b, "%s: %s\n", t.plan.Name, diag.Count(len(t.plan.Stages), "stage"))
 	for _, s := range t.plan.Stages {
 		t.headline(s)
 	}
@@ -188,7 +189,7 @@ func (t *planText) examples(s plan.Stage, n int) string {
 
 // many is count with the thousands apart.
 func many(n int, noun string) string {
-	return strings.Replace(count(n, noun), fmt.Sprint(n), grouped(n), 1)
+	return strings.Replace(diag.Count(n, noun), fmt.Sprint(n), grouped(n), 1)
 }
 
 // fact writes one line of a section.
@@ -228,9 +229,6 @@ func (t *planText) data(d plan.DataEstimate) {
 	fmt.Fprintf(&t.b, "\ndata %s, as %s sees it\n", d.Name, d.Model)
 	if i := slices.IndexFunc(t.plan.Data, func(s spec.Data) bool { return s.Name == d.Name }); i >= 0 && len(t.plan.Data[i].From.Data) > 0 {
 		t.fact("made", "%s of %s", t.plan.Data[i].From.Kind, strings.Join(t.plan.Data[i].From.Data, ", "))
-	}
-	for _, made := range d.Made {
-		t.fact("", "%s %s", grouped(made.Pairs), made.Kind)
 	}
 	t.fact("rows", "%s: %s kept, of which %s to train on and %s held out", grouped(d.Rows), grouped(d.Kept), grouped(d.Train), grouped(d.Holdout))
 	for _, loss := range []struct {

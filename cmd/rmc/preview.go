@@ -9,6 +9,7 @@ import (
 
 	"github.com/rmc-lang/rmc/compiler/facts"
 	"github.com/rmc-lang/rmc/compiler/recipe"
+	"github.com/rmc-lang/rmc/lang/diag"
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
@@ -98,7 +99,7 @@ func (p *previewCommand) number(set *data.Set) (int, error) {
 		part = set.Holdout
 	}
 	if p.Row > len(part) {
-		return 0, fmt.Errorf("the %s part has %s", p.Part, count(len(part), "row"))
+		return 0, fmt.Errorf("the %s part has %s", p.Part, diag.Count(len(part), "row"))
 	}
 	return part[p.Row-1].Row, nil
 }
@@ -167,7 +168,7 @@ func (t *lookText) side(i int, full data.Sequence) {
 	if t.look.Cut != nil {
 		kept = t.look.Cut[i]
 	}
-	fmt.Fprintf(&t.b, "\n%s: %s", t.name(i), count(len(full.IDs), "token"))
+	fmt.Fprintf(&t.b, "\n%s: %s", t.name(i), diag.Count(len(full.IDs), "token"))
 	from, to := cutRange(t.data.OverLength, len(full.IDs), len(kept.IDs))
 	if to > from {
 		fmt.Fprintf(&t.b, ", %d of them cut away", to-from)
@@ -207,7 +208,7 @@ func cutRange(policy string, full, kept int) (from, to int) {
 // part writes tokens that begin at an index of their sequence; those in the
 // range cut are shown as taken away.
 func (t *lookText) part(name string, ids []int32, cut [2]int, at int) {
-	fmt.Fprintf(&t.b, "  %s, %s\n", name, count(len(ids), "token"))
+	fmt.Fprintf(&t.b, "  %s, %s\n", name, diag.Count(len(ids), "token"))
 	line := 0
 	put := func(text string, style style) {
 		width := len([]rune(text)) + 1
@@ -261,7 +262,7 @@ func (t *lookText) difference(a, b []int32) {
 		}
 		return t.piece(ids[same])
 	}
-	fmt.Fprintf(&t.b, "\nboth sides begin with the same %s; then chosen has %s and rejected %s\n", count(same, "token"), at(a), at(b))
+	fmt.Fprintf(&t.b, "\nboth sides begin with the same %s; then chosen has %s and rejected %s\n", diag.Count(same, "token"), at(a), at(b))
 }
 
 // piece is one token as it is shown: white space and controls made visible, and

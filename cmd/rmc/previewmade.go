@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/rmc-lang/rmc/compiler/recipe"
+	"github.com/rmc-lang/rmc/lang/diag"
 	"github.com/rmc-lang/rmc/runtime/data"
 )
 
@@ -14,7 +15,7 @@ import (
 func (p *previewCommand) made(d *recipe.Data, set *data.Set) (data.Look, error) {
 	rows := map[string][]data.Example{"all": slices.Concat(set.Train, set.Holdout), "train": set.Train, "holdout": set.Holdout}[p.Part]
 	if p.Row > len(rows) {
-		return data.Look{}, fmt.Errorf("the %s part has %s", p.Part, count(len(rows), "row"))
+		return data.Look{}, fmt.Errorf("the %s part has %s", p.Part, diag.Count(len(rows), "row"))
 	}
 	e := rows[p.Row-1]
 	return data.Look{

@@ -52,46 +52,14 @@ func (c *checker) declareParams(l *ast.Let) {
 // whatever is wrong with it too: what is meant to be used is not unused.
 func (c *checker) named() map[string]bool {
 	names := map[string]bool{}
-	for _, item := range c.decl.Body.Items {
-		switch item := item.(type) {
-		case *ast.Let:
-			mentions(item.Value, names)
-		case *ast.Report:
-			mentions(item.Value, names)
-		case *ast.Field:
-			mentions(item.Value, names)
-		}
+	for _, x := range c.decl.Body.Values() {
+		ast.Walk(x, func(x ast.Expr) {
+			if id, ok := x.(*ast.Ident); ok { // also a parameter that stands for a model: gate.scale
+				names[id.Name] = true
+			}
+		})
 	}
 	return names
-}
-
-func mentions(e ast.Expr, names map[string]bool) {
-	switch e := e.(type) {
-	case *ast.Ident:
-		names[e.Name] = true
-	case *ast.Paren:
-		mentions(e.X, names)
-	case *ast.Unary:
-		mentions(e.X, names)
-	case *ast.Binary:
-		mentions(e.X, names)
-		mentions(e.Y, names)
-	case *ast.Index:
-		mentions(e.X, names)
-	case *ast.Select:
-		mentions(e.X, names) // a parameter may stand for a model: gate.scale
-	case *ast.List:
-		for _, x := range e.Items {
-			mentions(x, names)
-		}
-	case *ast.Call:
-		mentions(e.Fun, names)
-		for _, a := range e.Args {
-			if !a.Over {
-				mentions(a.Value, names)
-			}
-		}
-	}
 }
 
 // builtin says what a name means before the objective declares anything.

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/rmc-lang/rmc/lang/ast"
+	"github.com/rmc-lang/rmc/lang/diag"
 	"github.com/rmc-lang/rmc/lang/source"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
@@ -39,6 +40,28 @@ func (r *Recipe) Value(path string) *Value {
 		}
 	}
 	return nil
+}
+
+// Where is the place of a value that a recipe or an override sets, else otherwise.
+func (r *Recipe) Where(path string, otherwise source.Span) source.Span {
+	if v := r.Value(path); v != nil && v.Origin != Default {
+		return v.Span
+	}
+	return otherwise
+}
+
+// Has reports whether all of the values could be resolved.
+func (r *Recipe) Has(paths ...string) bool {
+	return !slices.ContainsFunc(paths, func(p string) bool { return r.Value(p) == nil })
+}
+
+// Note points at a value that a recipe or an override sets; nothing for a default.
+func (r *Recipe) Note(path, message string) []diag.Note {
+	span := r.Where(path, source.Span{})
+	if !span.Valid() {
+		return nil
+	}
+	return []diag.Note{{Span: span, Message: message}}
 }
 
 // Trains returns the training stages.

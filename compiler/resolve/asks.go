@@ -78,7 +78,7 @@ func (r *resolver) policy(l *recipe.Label, path string) {
 		return
 	}
 	name, ok := r.said(l.Decl.Body, path, "model").(*ast.Ident)
-	if !ok || !r.has(path+".model") {
+	if !ok || !r.recipe.Has(path+".model") {
 		return
 	}
 	switch m := r.findModel(name); {

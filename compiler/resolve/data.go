@@ -138,19 +138,19 @@ func (r *resolver) labelTokens(s *recipe.Data, path string) {
 	if from := r.recipe.Value(path + ".from"); s.Spec.From.Kind == "compare" && from != nil {
 		s.Spec.Level = "outcome"
 		r.record(recipe.Value{Path: path + ".level", Text: "outcome", Go: `"outcome"`, Is: "outcome", Origin: from.Origin, Span: from.Span, Scores: true})
-		if r.has(path+".labels", path+".tokens") && r.recipe.Value(path+".labels").Origin == recipe.Default && r.recipe.Value(path+".tokens").Origin == recipe.Default {
+		if r.recipe.Has(path+".labels", path+".tokens") && r.recipe.Value(path+".labels").Origin == recipe.Default && r.recipe.Value(path+".tokens").Origin == recipe.Default {
 			r.usual(s, path, []string{"first", "second"}, []string{"A", "B"})
 		}
 	}
-	if !r.has(path+".labels", path+".tokens") {
+	if !r.recipe.Has(path+".labels", path+".tokens") {
 		return
 	}
-	span := r.where(path+".tokens", r.where(path+".labels", s.Decl.Name.Span))
+	span := r.recipe.Where(path+".tokens", r.recipe.Where(path+".labels", s.Decl.Name.Span))
 	switch labels, tokens := s.Spec.Labels, s.Spec.Tokens; {
 	case len(labels) < 2:
-		r.errs.Addf(diag.WrongLength, r.where(path+".labels", span), "labels names %s: there is nothing to tell apart", count(len(labels), "label")).Help = "as in labels = [good, bad]"
+		r.errs.Addf(diag.WrongLength, r.recipe.Where(path+".labels", span), "labels names %s: there is nothing to tell apart", diag.Count(len(labels), "label")).Help = "as in labels = [good, bad]"
 	case len(labels) != len(tokens):
-		r.errs.Addf(diag.WrongLength, span, "there are %s and %s", count(len(labels), "label"), count(len(tokens), "token")).Help =
+		r.errs.Addf(diag.WrongLength, span, "there are %s and %s", diag.Count(len(labels), "label"), diag.Count(len(tokens), "token")).Help =
 			"write one token for each label, in their order"
 	}
 }
@@ -252,7 +252,7 @@ func (r *resolver) madeData(s *recipe.Data) {
 // the first, the second, and neither where that can be. With two labels such
 // pairs are left out.
 func (r *resolver) answers(s *recipe.Data, path string) {
-	if !r.has(path+".labels", path+".tokens") {
+	if !r.recipe.Has(path+".labels", path+".tokens") {
 		return
 	}
 	if s.Undecided() && r.recipe.Value(path+".labels").Origin == recipe.Default && r.recipe.Value(path+".tokens").Origin == recipe.Default {
@@ -262,7 +262,7 @@ func (r *resolver) answers(s *recipe.Data, path string) {
 	if n == 2 || n == 3 && s.Undecided() {
 		return
 	}
-	e := r.errs.Addf(diag.WrongLength, r.where(path+".labels", s.Decl.Name.Span), "there are %d labels, and of two responses the first is better or the second", n)
+	e := r.errs.Addf(diag.WrongLength, r.recipe.Where(path+".labels", s.Decl.Name.Span), "there are %d labels, and of two responses the first is better or the second", n)
 	e.Help = `write labels = [first, second], tokens = ["A", "B"]`
 	if s.Undecided() {
 		e.Message, e.Help = e.Message+" or neither", `write labels = [first, second, same], tokens = ["A", "B", "Same"]`
@@ -296,7 +296,7 @@ func (r *resolver) united(s *recipe.Data, path string) {
 				continue
 			}
 			e := r.errs.Addf(diag.DataKind, r.partNames[s][slices.Index(s.Parts, p)].Span, "%s and %s have different %s", first.Spec.Name, p.Spec.Name, list.field)
-			e.Notes = append(r.note(first.Path()+"."+list.field, "those of "+first.Spec.Name), r.note(p.Path()+"."+list.field, "those of "+p.Spec.Name)...)
+			e.Notes = append(r.recipe.Note(first.Path()+"."+list.field, "those of "+first.Spec.Name), r.recipe.Note(p.Path()+"."+list.field, "those of "+p.Spec.Name)...)
 			e.Help = "only rows that say the same are put together"
 			r.bound[s] = wrong
 			return

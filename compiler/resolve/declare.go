@@ -201,9 +201,9 @@ func (r *resolver) hasOutputs(kind, path string) bool {
 	case "encoder", "policy":
 		return true
 	case "mlp":
-		return r.has(path+".outputs") && !r.lost[path+".labels"]
+		return r.recipe.Has(path+".outputs") && !r.lost[path+".labels"]
 	}
-	return r.has(path+".head", path+".head.outputs") && !r.lost[path+".head"] && !r.lost[path+".head.labels"]
+	return r.recipe.Has(path+".head", path+".head.outputs") && !r.lost[path+".head"] && !r.lost[path+".head.labels"]
 }
 
 // declaredKind sets the kind that follows a declaration's colon.
@@ -367,7 +367,7 @@ func (r *resolver) train(d *ast.Decl) {
 // startsFrom demands that a model which rounds train again says from which
 // weights.
 func (r *resolver) startsFrom(t *recipe.Train, path string) {
-	if !r.rounds.Within(t.Decl.Span) || t.Model == nil || r.rounds.Within(t.Model.Decl.Span) || r.lost[path] || r.lost[path+".from"] || r.has(path+".from") {
+	if !r.rounds.Within(t.Decl.Span) || t.Model == nil || r.rounds.Within(t.Model.Decl.Span) || r.lost[path] || r.lost[path+".from"] || r.recipe.Has(path+".from") {
 		return
 	}
 	e := r.errs.Addf(diag.ContestedField, t.Decl.Name.Span, "train %s must say from, for there is no usual one", t.Name)

@@ -28,7 +28,7 @@ func (r *resolver) networks() {
 		if v != nil {
 			m.Input = r.encoder(&ast.Ident{Span: v.Span, Name: m.Spec.Input})
 		}
-		if r.has(path + ".outputs") {
+		if r.recipe.Has(path + ".outputs") {
 			r.outputs(m, path)
 		} else { // reported; likely one for each attribute
 			m.Spec.Axis, m.Spec.Outputs = schema.Attribute, 1
@@ -76,7 +76,7 @@ func (r *resolver) outputs(m *recipe.Model, path string) {
 		}
 		m.Spec.Outputs = max(1, len(m.Spec.Labels))
 		v := r.recipe.Value(path + ".outputs")
-		v.Go, v.Is = itoa(m.Spec.Outputs), m.Spec.Outputs
+		v.Go, v.Is = strconv.Itoa(m.Spec.Outputs), m.Spec.Outputs
 	}
 }
 
@@ -91,7 +91,7 @@ func (r *resolver) attributesOf(m *recipe.Model, path string) {
 			from = d
 		case !slices.Equal(from.Spec.Attributes, d.Spec.Attributes):
 			e := r.errs.Addf(diag.AttributeAxis, outputs.Span, "outputs = attribute could be those of %s or of %s, which differ", from.Spec.Name, d.Spec.Name)
-			e.Notes = append(r.note(from.Path()+".attributes", "those of "+from.Spec.Name), r.note(d.Path()+".attributes", "those of "+d.Spec.Name)...)
+			e.Notes = append(r.recipe.Note(from.Path()+".attributes", "those of "+from.Spec.Name), r.recipe.Note(d.Path()+".attributes", "those of "+d.Spec.Name)...)
 			e.Help = "write labels = [" + strings.Join(from.Spec.Attributes, ", ") + "] beside outputs = attribute"
 			m.Loose = true
 			return
@@ -134,7 +134,6 @@ func (r *resolver) fit(d *ast.Decl) {
 	r.fits[f.Name] = f
 	r.recipe.Fits = append(r.recipe.Fits, f)
 	r.recipe.Stages = append(r.recipe.Stages, f)
-	r.fitValues(f, path)
 }
 
 // features binds debias(probe(prefs)): what is called, from the encoder outward,
@@ -319,29 +318,4 @@ func (r *resolver) dataKind(at *ast.Ident, what, wanted string, d *recipe.Data) 
 	if len(fitting) > 0 {
 		e.Help += ": " + strings.Join(fitting, ", ")
 	}
-}
-
-// fitValues checks what no single value of a fit can.
-func (r *resolver) fitValues(f *recipe.Fit, path string) {
-	if from := r.recipe.Value(path + ".from"); from != nil && len(f.Attributes()) > 0 && !slices.Contains(f.Attributes(), f.Spec.From) {
-		e := r.errs.Addf(diag.UnknownAttribute, from.Span, "%s has no attribute %q", f.Chain[0].Name, f.Spec.From)
-		e.Notes = r.note(f.Chain[0].Data.Path()+".attributes", "its attributes")
-		e.Help = schema.DidYouMean(f.Spec.From, f.Attributes(), "attributes")
-	}
-	r.ascending(path+".penalties", "penalties", f.Spec.Penalties, f.Spec.Method == "grid")
-	r.ascending(path+".alphas", "alphas", f.Spec.Alphas, f.Spec.Kind == "ridge")
-}
-
-// ascending demands that what is tried is listed from the smallest on, so that
-// the first that will do is the smallest.
-func (r *resolver) ascending(path, name string, list []float64, tried bool) {
-	v := r.recipe.Value(path)
-	if v == nil || !tried || slices.IsSorted(list) {
-		return
-	}
-	text := make([]string, len(list))
-	for i, x := range slices.Sorted(slices.Values(list)) {
-		text[i] = strconv.FormatFloat(x, 'g', -1, 64)
-	}
-	r.errs.Addf(diag.NotAscending, v.Span, "%s must ascend", name).Help = "write " + name + " = [" + strings.Join(text, ", ") + "]"
 }

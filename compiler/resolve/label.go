@@ -3,7 +3,6 @@ package resolve
 import (
 	"cmp"
 	"reflect"
-	"strings"
 
 	"github.com/rmc-lang/rmc/compiler/recipe"
 	"github.com/rmc-lang/rmc/lang/ast"
@@ -31,7 +30,6 @@ func (r *resolver) label(d *ast.Decl) {
 		r.meant[l.Name] = true
 	}
 	r.fillBut(v, path, "label "+l.Name, d.Name.Span, d.Body, r.asks(l, path))
-	r.endpoint(l, path)
 	r.policy(l, path)
 	r.scorer(l, path)
 	r.asked(l, path)
@@ -65,20 +63,6 @@ func (r *resolver) labelled(l *recipe.Label, on *ast.Ident) {
 	l.Data.Spec.Name, l.Data.Spec.Label = l.Name, l.Name
 	r.data[l.Name] = l.Data
 	r.recipe.Data = append(r.recipe.Data, l.Data)
-}
-
-// endpoint demands the address of a server.
-func (r *resolver) endpoint(l *recipe.Label, path string) {
-	v := r.recipe.Value(path + ".endpoint")
-	if v == nil {
-		return
-	}
-	scheme, host, _ := strings.Cut(l.Spec.Endpoint, "://")
-	if (scheme == "http" || scheme == "https") && host != "" && !strings.HasPrefix(host, "/") && !strings.ContainsAny(host, " \t") {
-		return
-	}
-	r.errs.Addf(diag.BadEndpoint, v.Span, "%q is no address of a server", l.Spec.Endpoint).Help =
-		`as in endpoint = "http://127.0.0.1:8000/v1"`
 }
 
 // scorer binds the model that a label asks, and what says how.

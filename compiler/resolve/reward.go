@@ -233,6 +233,33 @@ func (r *resolver) rewardData() {
 	}
 }
 
+// rewardsMade demands that what a reward is made of is there before it is
+// evaluated.
+func (r *resolver) rewardsMade() {
+	if slices.ContainsFunc(r.recipe.Trains(), func(t *recipe.Train) bool { return t.Model == nil }) {
+		return // reported, and any may have been meant
+	}
+	done := map[recipe.Stage]bool{}
+	for _, s := range r.recipe.Stages {
+		if e, ok := s.(*recipe.Evaluate); ok && e.Reward != nil {
+			r.rewardMade(e, done)
+		}
+		done[s] = true
+	}
+}
+
+func (r *resolver) rewardMade(e *recipe.Evaluate, done map[recipe.Stage]bool) {
+	name := e.Decl.Name
+	switch w := e.Reward; {
+	case w.Fit != nil && !done[w.Fit]:
+		r.usedBefore(name.Span, w.Fit.Decl)
+	case w.Train != nil && !done[w.Train]:
+		d := r.errs.Addf(diag.UsedBefore, name.Span, "%s is evaluated before it is made", w.Name)
+		d.Notes = []diag.Note{{Span: w.Train.Decl.Name.Span, Message: "by this stage, and stages run in their order"}}
+		d.Help = "move the evaluation after train " + w.Train.Name
+	}
+}
+
 // askedBy notes what says how a policy is asked.
 func askedBy(e *recipe.Evaluate, form *recipe.Data) {
 	if e.Form = form; form != nil {
@@ -249,7 +276,7 @@ func (r *resolver) predicts(e *recipe.Evaluate, gives []string, loose bool) {
 		return
 	}
 	d := r.errs.Addf(diag.AttributeAxis, name.Span, "%s does not give %s, an attribute of %s", name.Name, e.Data.Spec.Attributes[missing], e.Data.Spec.Name)
-	d.Notes = r.note(e.Data.Path()+".attributes", "the attributes of "+e.Data.Spec.Name)
+	d.Notes = r.recipe.Note(e.Data.Path()+".attributes", "the attributes of "+e.Data.Spec.Name)
 	d.Help = "take it out of attributes, or evaluate what was fitted on such ratings"
 	if len(gives) > 0 {
 		d.Help = "it gives " + strings.Join(gives, ", ") + ": evaluate it on ratings of these"
@@ -284,50 +311,24 @@ func mentions(block *ast.Block, found func(*ast.Ident)) {
 	if block == nil {
 		return
 	}
-	for _, item := range block.Items {
-		switch x := item.(type) {
-		case *ast.Field:
-			mentioned(x.Value, found)
-		case *ast.Let:
-			mentioned(x.Value, found)
-		case *ast.Report:
-			mentioned(x.Value, found)
-		}
-	}
-}
-
-func mentioned(x ast.Expr, found func(*ast.Ident)) {
 	owner := func(x ast.Expr) {
 		if name, ok := x.(*ast.Ident); ok {
 			found(name)
-		} else {
-			mentioned(x, found)
 		}
 	}
-	switch x := x.(type) {
-	case *ast.Call:
-		owner(x.Fun)
-		for _, a := range x.Args {
-			if a.Name != nil && a.Name.Name == "model" {
-				owner(a.Value)
-			} else if !a.Over {
-				mentioned(a.Value, found)
+	for _, value := range block.Values() {
+		ast.Walk(value, func(x ast.Expr) {
+			switch x := x.(type) {
+			case *ast.Select:
+				owner(x.X)
+			case *ast.Call:
+				owner(x.Fun)
+				for _, a := range x.Args {
+					if a.Name != nil && a.Name.Name == "model" {
+						owner(a.Value)
+					}
+				}
 			}
-		}
-	case *ast.Select:
-		owner(x.X)
-	case *ast.Index:
-		mentioned(x.X, found)
-	case *ast.Unary:
-		mentioned(x.X, found)
-	case *ast.Binary:
-		mentioned(x.X, found)
-		mentioned(x.Y, found)
-	case *ast.Paren:
-		mentioned(x.X, found)
-	case *ast.List:
-		for _, item := range x.Items {
-			mentioned(item, found)
-		}
+		})
 	}
 }

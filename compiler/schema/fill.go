@@ -1,11 +1,9 @@
 package schema
 
-import "slices"
-
 // OfOther is the kind of s that takes a name, or "".
 func (s Struct) OfOther(name string) string {
 	for _, kind := range s.Kinds {
-		if f := s.Field(name); f != nil && f.Applies(kind) || s.Rest(kind, name) != nil {
+		if f := s.Field(name); f != nil && f.Applies(kind) || s.Rest(kind) != nil {
 			return kind
 		}
 	}
@@ -21,7 +19,7 @@ func (s Struct) Owner(name string) (variant, kind string) {
 		}
 		inner := Of(f.Type)
 		for _, kind := range inner.Kinds {
-			if slices.Contains(inner.Names(kind), name) {
+			if g := inner.Field(name); g != nil && g.Applies(kind) {
 				return f.Name, kind
 			}
 		}

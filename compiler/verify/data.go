@@ -107,10 +107,10 @@ func (v *verifier) bos(m *recipe.Model, d *recipe.Data, t facts.Tokenizer, f fac
 	}
 	switch {
 	case many > 0:
-		e := v.errs.Addf(diag.BOSTwice, span, "%d of %s of %s begin with %q more than once", many, count(total, "sequence"), d.Spec.Name, t.BOS.Text)
+		e := v.errs.Addf(diag.BOSTwice, span, "%d of %s of %s begin with %q more than once", many, diag.Count(total, "sequence"), d.Spec.Name, t.BOS.Text)
 		e.Help = "the text or the chat template brings one of its own: take it out"
 	case f.BOSCounts[0] > 0:
-		e := v.warn(diag.BOSNever, span, "%d of %s of %s begin without %q", f.BOSCounts[0], count(total, "sequence"), d.Spec.Name, t.BOS.Text)
+		e := v.warn(diag.BOSNever, span, "%d of %s of %s begin without %q", f.BOSCounts[0], diag.Count(total, "sequence"), d.Spec.Name, t.BOS.Text)
 		e.Notes = []diag.Note{{Message: "reward models trained without it lose about a point on RewardBench"}}
 		e.Help = "put bos_token first in the chat template"
 	}
@@ -143,7 +143,7 @@ func (v *verifier) columns(d *recipe.Data, f facts.Data) {
 	for _, c := range f.Mistyped {
 		e := v.errs.Addf(diag.MistypedColumn, span, "column %q is %s in row %d, not %s", c.Column, c.Have, c.Row, c.Want)
 		if c.Rows > 1 {
-			e.Notes = []diag.Note{{Message: count(c.Rows, "row") + " are so"}}
+			e.Notes = []diag.Note{{Message: diag.Count(c.Rows, "row") + " are so"}}
 		}
 		e.Help = "correct the row, or name another column with columns = named { … }"
 	}
@@ -175,14 +175,6 @@ func (v *verifier) constant(d *recipe.Data, f facts.Data) {
 		v.warn(diag.ConstantColumn, span, "column %q is %s in every row", column, f.Columns[i].Value).Help =
 			"an objective that reads it learns nothing from it"
 	}
-}
-
-// count writes a number with its noun: 1 row, 12 rows.
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // has is the verb of a number of things.
@@ -239,7 +231,7 @@ func (v *verifier) rows(d *recipe.Data, f facts.Data) {
 	case f.Rows == 0:
 		v.errs.Addf(diag.EmptyData, span, "%s has no rows", d.Spec.Name).Help = "the file is empty; check the source"
 	case f.Kept == 0:
-		e := v.errs.Addf(diag.NothingKept, span, "none of %s of %s is left", count(f.Rows, "row"), d.Spec.Name)
+		e := v.errs.Addf(diag.NothingKept, span, "none of %s of %s is left", diag.Count(f.Rows, "row"), d.Spec.Name)
 		e.Notes = []diag.Note{{Message: fmt.Sprintf("%d over max_length, %d ties, %d the same after truncation, %d with a response cut away, %d refused by the template",
 			f.OverLong, f.Ties, f.Identical, f.CutWhole, f.Refused)}}
 		if len(f.Left) > 0 {
@@ -251,12 +243,12 @@ func (v *verifier) rows(d *recipe.Data, f facts.Data) {
 		e.Help = "make max_length larger, or check the format"
 	}
 	if d.Spec.Ties == "error" && f.Ties > 0 {
-		e := v.errs.Addf(diag.TiesFound, v.at(d.Path()+".ties", span), "%s of %s %s two sides that are the same", count(f.Ties, "row"), d.Spec.Name, has(f.Ties))
+		e := v.errs.Addf(diag.TiesFound, v.at(d.Path()+".ties", span), "%s of %s %s two sides that are the same", diag.Count(f.Ties, "row"), d.Spec.Name, has(f.Ties))
 		e.Notes = rowsNote(f.TiesAt, f.Ties)
 		e.Help = "take them out, or write ties = drop"
 	}
 	if f.Refused > 0 && f.Kept > 0 {
-		e := v.warn(diag.TemplateRefuses, span, "the chat template refuses %s of %s", count(f.Refused, "row"), d.Spec.Name)
+		e := v.warn(diag.TemplateRefuses, span, "the chat template refuses %s of %s", diag.Count(f.Refused, "row"), d.Spec.Name)
 		e.Notes = []diag.Note{{Message: f.RefusedReason}}
 		e.Help = "they are left out; a template of your own could render them"
 	}
@@ -284,16 +276,16 @@ func (v *verifier) truncation(d *recipe.Data, f facts.Data) {
 	path := d.Path() + "."
 	span := v.at(path+"max_length", d.Decl.Name.Span)
 	if d.Spec.OverLength == "error" && f.OverLong > 0 {
-		e := v.errs.Addf(diag.OverLong, v.at(path+"over_length", span), "%s of %s %s longer than %d tokens", count(f.OverLong, "row"), d.Spec.Name, are(f.OverLong), d.Spec.MaxLength)
+		e := v.errs.Addf(diag.OverLong, v.at(path+"over_length", span), "%s of %s %s longer than %d tokens", diag.Count(f.OverLong, "row"), d.Spec.Name, are(f.OverLong), d.Spec.MaxLength)
 		e.Notes = rowsNote(f.OverLongAt, f.OverLong)
 		e.Help = "make max_length larger, or write over_length = drop"
 	}
 	if d.Spec.OverLength == "drop" && f.Kept > 0 && 2*f.OverLong > f.Rows {
-		e := v.warn(diag.MostDropped, span, "%d of %s of %s %s dropped as longer than %d tokens", f.OverLong, count(f.Rows, "row"), d.Spec.Name, are(f.OverLong), d.Spec.MaxLength)
+		e := v.warn(diag.MostDropped, span, "%d of %s of %s %s dropped as longer than %d tokens", f.OverLong, diag.Count(f.Rows, "row"), d.Spec.Name, are(f.OverLong), d.Spec.MaxLength)
 		e.Help = "make max_length larger, or write over_length = truncate_left, which cuts the prompt first"
 	}
 	if f.Identical > 0 {
-		e := v.warn(diag.SameAfterTruncation, span, "%s of %s %s the same on both sides after truncation", count(f.Identical, "row"), d.Spec.Name, are(f.Identical))
+		e := v.warn(diag.SameAfterTruncation, span, "%s of %s %s the same on both sides after truncation", diag.Count(f.Identical, "row"), d.Spec.Name, are(f.Identical))
 		e.Notes = rowsNote(f.IdenticalAt, f.Identical)
 		e.Help = "they are left out"
 		if f.SavingLength > 0 {
@@ -301,7 +293,7 @@ func (v *verifier) truncation(d *recipe.Data, f facts.Data) {
 		}
 	}
 	if f.CutWhole > 0 {
-		e := v.warn(diag.ResponseCut, span, "%s of %s %s a %s of which truncation leaves nothing", count(f.CutWhole, "row"), d.Spec.Name, has(f.CutWhole), cutSide(d.Spec.OverLength))
+		e := v.warn(diag.ResponseCut, span, "%s of %s %s a %s of which truncation leaves nothing", diag.Count(f.CutWhole, "row"), d.Spec.Name, has(f.CutWhole), cutSide(d.Spec.OverLength))
 		e.Notes = rowsNote(f.CutWholeAt, f.CutWhole)
 		e.Help = "make max_length larger, or write over_length = truncate_left, which cuts the prompt first"
 		if d.Spec.OverLength == "truncate_left" {
@@ -316,7 +308,7 @@ func (v *verifier) shared(d *recipe.Data, f facts.Data) {
 		return
 	}
 	span := v.at(d.Path()+".split", d.Decl.Name.Span)
-	e := v.warn(diag.SharedPrompts, span, "%d of %s of %s %s trained on as well", f.SharedPrompts, count(f.SharedPromptsOf, "held-out prompt"), d.Spec.Name, are(f.SharedPrompts))
+	e := v.warn(diag.SharedPrompts, span, "%d of %s of %s %s trained on as well", f.SharedPrompts, diag.Count(f.SharedPromptsOf, "held-out prompt"), d.Spec.Name, are(f.SharedPrompts))
 	if f.SharedExample != "" {
 		e.Notes = []diag.Note{{Message: fmt.Sprintf("one of them: %q", f.SharedExample)}}
 	}
@@ -329,13 +321,13 @@ func (v *verifier) stage(s recipe.Stage) {
 	case *recipe.Train:
 		if f, ok := v.data(s); ok && f.Kept > 0 && f.Train < s.Spec.Batch {
 			span := v.at("train."+s.Name+".batch", s.Decl.Name.Span)
-			e := v.warn(diag.LessThanABatch, span, "%s has %s to train on, fewer than one batch of %d", s.Data.Spec.Name, count(f.Train, "example"), s.Spec.Batch)
+			e := v.warn(diag.LessThanABatch, span, "%s has %s to train on, fewer than one batch of %d", s.Data.Spec.Name, diag.Count(f.Train, "example"), s.Spec.Batch)
 			e.Help = fmt.Sprintf("write batch = %d %ss or less", max(1, f.Train/4), batchOf(s.Data.Spec.Kind))
 		}
 	case *recipe.Evaluate:
 		if f, ok := v.data(s); ok && f.Kept > 0 && s.Spec.Part == "holdout" && f.Holdout == 0 && s.Data.Holds() {
 			span := v.at(s.Data.Roots()[0].Path()+".split", s.Decl.Name.Span)
-			e := v.errs.Addf(diag.EmptyHoldout, span, "the split of %s holds nothing out of %s", s.Data.Spec.Name, count(f.Kept, "example"))
+			e := v.errs.Addf(diag.EmptyHoldout, span, "the split of %s holds nothing out of %s", s.Data.Spec.Name, diag.Count(f.Kept, "example"))
 			e.Notes = []diag.Note{{Span: s.Decl.Name.Span, Message: "evaluated here"}}
 			e.Help = "make fraction larger"
 		}

@@ -49,6 +49,6 @@ func (v *verifier) marks(d *recipe.Data, f facts.Data) {
 		return
 	}
 	span := v.at(d.Path()+".labels", v.at(d.Path()+".source", d.Decl.Name.Span))
-	v.warn(diag.ConstantColumn, span, "each of the %s of %s is %s", count(n, "label"), d.Spec.Name, found[0]).Help =
+	v.warn(diag.ConstantColumn, span, "each of the %s of %s is %s", diag.Count(n, "label"), d.Spec.Name, found[0]).Help =
 		"a model learns to say it always: check format and columns"
 }

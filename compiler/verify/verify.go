@@ -11,7 +11,7 @@ import (
 	"github.com/rmc-lang/rmc/compiler/facts"
 	"github.com/rmc-lang/rmc/compiler/plan"
 	"github.com/rmc-lang/rmc/compiler/recipe"
-	"github.com/rmc-lang/rmc/compiler/resolve"
+	"github.com/rmc-lang/rmc/compiler/rules"
 	"github.com/rmc-lang/rmc/lang/diag"
 	"github.com/rmc-lang/rmc/lang/source"
 	"github.com/rmc-lang/rmc/runtime/spec"
@@ -53,10 +53,7 @@ type verifier struct {
 
 // at returns the place where the recipe sets a value, else otherwise.
 func (v *verifier) at(path string, otherwise source.Span) source.Span {
-	if value := v.recipe.Value(path); value != nil && value.Origin != recipe.Default {
-		return value.Span
-	}
-	return otherwise
+	return v.recipe.Where(path, otherwise)
 }
 
 // note points at a value that the recipe sets.
@@ -177,7 +174,7 @@ func (v *verifier) placed(m *recipe.Model, p facts.Param, axes []string) bool {
 		if n := ways[axis]; n > 1 && p.Shape[i]%n != 0 {
 			d := v.errs.Addf(diag.MeshDivides, span, "%s = %d does not divide %d, dimension %d of %s", axis, n, p.Shape[i], i+1, p.Name)
 			d.Notes = []diag.Note{v.note("mesh."+axis, "%s is %d", axis, n)}
-			d.Help = fmt.Sprintf("the nearest that does is %s = %d", axis, resolve.Divisor(p.Shape[i], n))
+			d.Help = fmt.Sprintf("the nearest that does is %s = %d", axis, rules.Divisor(p.Shape[i], n))
 			return false
 		}
 	}
@@ -212,7 +209,7 @@ func (v *verifier) uneven(m *recipe.Model, f facts.Model) {
 		near := 1
 		for _, d := range p.Shape {
 			if d%ways[axis] != 0 {
-				near = max(near, resolve.Divisor(d, ways[axis]))
+				near = max(near, rules.Divisor(d, ways[axis]))
 			}
 		}
 		span := v.at("mesh."+axis, v.at("mesh.devices", m.Decl.Name.Span))

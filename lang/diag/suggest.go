@@ -2,6 +2,7 @@ package diag
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/agnivade/levenshtein"
@@ -71,4 +72,12 @@ func distance(a, b string) int {
 		}
 	}
 	return levenshtein.ComputeDistance(a, b)
+}
+
+// Count writes a number with its noun: 1 error, 2 errors.
+func Count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return strconv.Itoa(n) + " " + noun + "s"
 }
