@@ -266,3 +266,43 @@ func TestRowsThatWereTooLongStayOut(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Other caps are other data: a model is trained anew on what they leave, and measured
+// anew before, also on comparisons that are made of it.
+func TestOtherCapsAreOtherData(t *testing.T) {
+	b := goBackend(t)
+	r := filterRun(t, b, "head")
+	s := r.Program.Stages[0]
+	var notes []string
+	run := func(most int) []string {
+		notes = nil
+		augmented, _ := tinyAugmented()
+		augmented.From.Wins = 8
+		augmented.From.Caps = spec.Caps{Kind: "named", Map: map[string]int{"chosen_i_beats_chosen_j": most}}
+		s.Train.Data = "augmented"
+		again := &Run{Program: Program{Name: "caps", Data: []spec.Data{r.Program.Data[0], augmented}, Stages: []Stage{Train(s.Model, augmented, s.Train, plainBradleyTerry)}},
+			Dir: r.Dir, Backend: b, OnNote: func(s string) { notes = append(notes, s) }}
+		execute(t, again)
+		return notes
+	}
+	const kept = "train rm on augmented: unchanged, kept"
+	if notes := run(5); slices.Contains(notes, kept) || !slices.Contains(notes, "data augmented: 5 of chosen_i_beats_chosen_j") {
+		t.Errorf("with a cap of 5:\n%s", strings.Join(notes, "\n"))
+	}
+	if notes := run(5); !slices.Contains(notes, kept) {
+		t.Errorf("the same cap trains anew:\n%s", strings.Join(notes, "\n"))
+	}
+	if notes := run(4); slices.Contains(notes, kept) || !slices.Contains(notes, "data augmented: 4 of chosen_i_beats_chosen_j") {
+		t.Errorf("with a cap of 4 instead:\n%s", strings.Join(notes, "\n"))
+	}
+	before := func(most int) string {
+		augmented, _ := tinyAugmented()
+		augmented.From.Caps = spec.Caps{Kind: "named", Map: map[string]int{"chosen_i_beats_chosen_j": most}}
+		asked := spec.Data{Name: "asked", Kind: "labels", From: spec.From{Kind: "compare", Data: []string{"augmented"}}}
+		of := &Run{Program: Program{Data: []spec.Data{augmented, asked}}}
+		return of.beforeKey(Stage{Kind: "evaluate", Data: asked, Evaluate: spec.Evaluate{Part: "all"}})
+	}
+	if before(5) != before(5) || before(5) == before(4) {
+		t.Error("measures before training are found again by the caps of what data is made of, and by nothing else")
+	}
+}
