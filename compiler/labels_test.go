@@ -260,6 +260,56 @@ func TestOverridesOfRounds(t *testing.T) {
 	}
 }
 
+// Caps reach the program, with who set each, and make other data of a plan; an
+// override sets one of them. Where no kind of tie is left, a comparison has no third answer.
+func TestCapsOfAugment(t *testing.T) {
+	const caps = "wins = 2, caps = named { rejected_j_ties_rejected_k = 1000 rows, chosen_i_beats_chosen_j = 0 pairs }"
+	plain, _ := rounds(t)
+	r, errs := rounds(t, "wins = 2", caps)
+	if len(errs) > 0 {
+		t.Fatalf("unexpected:\n%s", show(errs))
+	}
+	files, err := compiler.Emit(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if errs := typeCheck(t, files[0].Content); len(errs) > 0 {
+		t.Errorf("Go says:\n%s\nof\n%s", strings.Join(errs, "\n"), files[0].Content)
+	}
+	text := strings.Join(strings.Fields(string(files[0].Content)), " ")
+	if want := `Caps: spec.Caps{Kind: "named", Map: map[string]int{"chosen_i_beats_chosen_j": 0, "rejected_j_ties_rejected_k": 1000}}, // ssrm.rmr:14`; !strings.Contains(text, want) {
+		t.Errorf("no %q in\n%s", want, files[0].Content)
+	}
+	stage := func(r *compiler.Result, name string) string {
+		return r.Plan.Stages[slices.IndexFunc(r.Plan.Stages, func(s plan.Stage) bool { return s.Name == name })].Hash
+	}
+	set, errs := compiler.Compile(fstest.MapFS{"ssrm.rmr": {Data: []byte(strings.Replace(ssrm, "wins = 2", caps, 1))}}, "ssrm.rmr",
+		compiler.Options{Overrides: []string{"data.made.from.caps.rejected_j_ties_rejected_k=999 rows"}})
+	if len(errs) > 0 {
+		t.Fatalf("unexpected:\n%s", show(errs))
+	}
+	for _, name := range []string{"prepare.pm.asked", "train.third"} {
+		if stage(r, name) == stage(plain, name) || stage(r, name) == stage(set, name) {
+			t.Errorf("%s is the same, whatever the caps", name)
+		}
+	}
+	if stage(r, "prepare.pm.pairs") != stage(plain, "prepare.pm.pairs") {
+		t.Error("caps change data that has none")
+	}
+	none := "wins = 2, caps = named { chosen_j_ties_rejected_j = 0 rows, chosen_k_ties_rejected_k = 0 rows, chosen_j_ties_chosen_k = 0 rows, " +
+		"chosen_j_ties_rejected_k = 0 rows, chosen_k_ties_rejected_j = 0 rows, rejected_j_ties_rejected_k = 0 rows }"
+	without, errs := rounds(t, "wins = 2", none)
+	if len(errs) > 0 {
+		t.Fatalf("unexpected:\n%s", show(errs))
+	}
+	labels := func(r *compiler.Result) int {
+		return len(r.Recipe.Data[slices.IndexFunc(r.Recipe.Data, func(d *recipe.Data) bool { return d.Spec.Name == "asked" })].Spec.Labels)
+	}
+	if labels(r) != 3 || labels(without) != 2 {
+		t.Errorf("%d answers with ties and %d without", labels(r), labels(without))
+	}
+}
+
 func TestOneMistakeOfLabelsOneMessage(t *testing.T) {
 	for name, c := range map[string]struct {
 		pairs []string
@@ -272,6 +322,18 @@ func TestOneMistakeOfLabelsOneMessage(t *testing.T) {
 		"no source and no data":                {[]string{`source = "file:s.jsonl", `, ""}, "R0109", "needs source"},
 		"a policy must be said of data":        {[]string{"[made], seed = 3 }, over_length = drop", "[made], seed = 3 }"}, "R0110", "must say over_length"},
 		"preferences by comparison":            {[]string{"data made: preference { from = augment { data = [labeled], wins = 2 }", "data made: preference { from = compare { data = [labeled] }"}, "R0211", "declare data made: labels"},
+		"a cap of no kind":                     {[]string{"wins = 2", `wins = 2, caps = named { chosen_i_beat_chosen_j = 9 rows }`}, "R0101", `did you mean "chosen_i_beats_chosen_j"?`},
+		"a cap of no kind at all":              {[]string{"wins = 2", `wins = 2, caps = named { everything = 9 rows }`}, "R0101", "rejected_j_ties_rejected_k"},
+		"a negative cap":                       {[]string{"wins = 2", `wins = 2, caps = named { chosen_i_beats_chosen_j = -1 rows }`}, "R0206", "chosen_i_beats_chosen_j must be at least 0"},
+		"a cap in another unit":                {[]string{"wins = 2", `wins = 2, caps = named { chosen_i_beats_chosen_j = 9 tokens }`}, "R0203", "write 9 rows"},
+		"a cap without a unit":                 {[]string{"wins = 2", `wins = 2, caps = named { chosen_i_beats_chosen_j = 9 }`}, "R0202", "write 9 rows"},
+		"half a row as a cap":                  {[]string{"wins = 2", `wins = 2, caps = named { chosen_i_beats_chosen_j = 1.5 rows }`}, "R0201", "write 1 rows or 2 rows"},
+		"a quoted cap":                         {[]string{"wins = 2", `wins = 2, caps = named { chosen_i_beats_chosen_j = "9" }`}, "R0201", "a whole number in rows or pairs"},
+		"two caps of a kind":                   {[]string{"wins = 2", `wins = 2, caps = named { chosen_i_beats_chosen_j = 9 rows, chosen_i_beats_chosen_j = 8 rows }`}, "R0107", "chosen_i_beats_chosen_j is set twice"},
+		"caps of no kind of caps":              {[]string{"wins = 2", `wins = 2, caps = names { chosen_i_beats_chosen_j = 9 rows }`}, "R0103", `did you mean "named"?`},
+		"caps of none":                         {[]string{"wins = 2", `wins = 2, caps = none { chosen_i_beats_chosen_j = 9 rows }`}, "R0101", "write caps = named { chosen_i_beats_chosen_j = … }"},
+		"a cap outside of caps":                {[]string{"wins = 2", `wins = 2, chosen_i_beats_chosen_j = 9 rows`}, "R0101", "write caps = named { chosen_i_beats_chosen_j = … }"},
+		"caps of a comparison":                 {[]string{"[made], seed = 3", "[made], seed = 3, caps = none"}, "R0111", "caps is a field of augment"},
 		"a comparison of labels":               {[]string{"compare { data = [labeled] }", "compare { data = [steps] }"}, "R0211", "compare is on preference or ranking, and steps is labels"},
 		"a union of kinds":                     {[]string{"train rm on labeled + pseudo", "train rm on labeled + steps"}, "R0211", "union is on preference"},
 		"a union of other labels":              {[]string{"train prm on steps {", "train prm on steps + asked {"}, "R0211", "steps and asked have different labels"},

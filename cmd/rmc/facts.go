@@ -263,7 +263,7 @@ func dataFacts(s *data.Set, bos map[int]int) facts.Data {
 		SavingLength: s.Stats.SavedBy,
 		CutWhole:     s.Stats.Met(data.CutWhole), CutWholeAt: oneBased(filter(s.Stats, data.CutWhole).Rows),
 		Refused: s.Stats.Met(data.Refused), RefusedReason: filter(s.Stats, data.Refused).Reason,
-		Left:          otherReasons(s.Stats),
+		Left: otherReasons(s.Stats), Made: madeFacts(s.Stats),
 		SharedPrompts: s.Stats.InBoth, SharedPromptsOf: prompts(s.Holdout), SharedExample: s.Stats.InBothExample,
 		Marks: s.Stats.Marks, BOSCounts: bos, Lengths: s.Stats.Lengths, Distinct: lengths(s.Distinct()), Packed: packed(s.Distinct()), ExampleMax: longest(s.Train), HoldoutMax: longest(s.Holdout),
 		LargestID: int(s.Stats.LargestID), LargestIDAt: s.Stats.LargestIDAt + 1,
@@ -308,6 +308,15 @@ func otherReasons(s data.Stats) []facts.Left {
 		}
 	}
 	return left
+}
+
+// madeFacts is how many pairs augment made, by kind.
+func madeFacts(s data.Stats) []facts.Made {
+	var made []facts.Made
+	for _, of := range s.Made {
+		made = append(made, facts.Made(of))
+	}
+	return made
 }
 
 // lengths returns the tokens of each sequence.

@@ -230,6 +230,9 @@ func (t *planText) data(d plan.DataEstimate) {
 	if i := slices.IndexFunc(t.plan.Data, func(s spec.Data) bool { return s.Name == d.Name }); i >= 0 && len(t.plan.Data[i].From.Data) > 0 {
 		t.fact("made", "%s of %s", t.plan.Data[i].From.Kind, strings.Join(t.plan.Data[i].From.Data, ", "))
 	}
+	for _, made := range d.Made {
+		t.fact("", "%s %s", grouped(made.Pairs), made.Kind)
+	}
 	t.fact("rows", "%s: %s kept, of which %s to train on and %s held out", grouped(d.Rows), grouped(d.Kept), grouped(d.Train), grouped(d.Holdout))
 	for _, loss := range []struct {
 		rows int

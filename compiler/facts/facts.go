@@ -102,6 +102,7 @@ type Data struct {
 	CutWholeAt   []int
 
 	Left []Left // for other reasons that rows were left out
+	Made []Made // pairs that augment made, before any was left out, by kind
 
 	Refused       int    // rows that the chat template refuses to render
 	RefusedReason string // what it said of the first
@@ -148,6 +149,12 @@ type Column struct {
 type Left struct {
 	Rows   int    `json:"rows"`
 	Reason string `json:"reason"`
+}
+
+// A Made counts the pairs of one kind that augment made.
+type Made struct {
+	Kind  string `json:"kind"`
+	Pairs int    `json:"pairs"`
 }
 
 // A Rating is what the rows that are kept say of one attribute.

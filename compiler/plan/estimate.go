@@ -50,6 +50,7 @@ type DataEstimate struct {
 	Identical    int          `json:"identical_after_truncation"`
 	CutWhole     int          `json:"response_cut_away"`
 	Left         []facts.Left `json:"left,omitempty"` // for other reasons
+	Made         []facts.Made `json:"made,omitempty"` // pairs that augment made, by kind
 	TokensBefore int64        `json:"tokens_before"`
 	Tokens       int64        `json:"tokens"`
 	Shortest     int          `json:"shortest"` // tokens of a sequence
@@ -283,7 +284,7 @@ func layerless(name string) string {
 
 func dataEstimate(s Stage, d facts.Data) DataEstimate {
 	e := DataEstimate{Name: s.Data, Model: s.Model, Rows: d.Rows, Kept: d.Kept, Train: d.Train, Holdout: d.Holdout,
-		OverLong: d.OverLong, Ties: d.Ties, Identical: d.Identical, CutWhole: d.CutWhole, Left: d.Left,
+		OverLong: d.OverLong, Ties: d.Ties, Identical: d.Identical, CutWhole: d.CutWhole, Left: d.Left, Made: d.Made,
 		TokensBefore: d.TokensBefore, Tokens: d.TokensAfter}
 	sorted := slices.Sorted(slices.Values(d.Lengths))
 	e.Shortest, e.Median, e.P90, e.P99, e.Longest =

@@ -60,7 +60,7 @@ func (d *Data) Holds() bool {
 // Undecided reports whether d has pairs of which neither side is better.
 func (d *Data) Undecided() bool {
 	found := false
-	d.visit(func(x *Data) { found = found || x.Spec.From.Kind == "augment" && x.Spec.From.Ties > 0 })
+	d.visit(func(x *Data) { found = found || x.Spec.From.Undecided() })
 	return found
 }
 

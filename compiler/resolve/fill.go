@@ -87,7 +87,7 @@ func (r *resolver) readLost(w *written, name *ast.Ident) {
 	switch {
 	case name == nil:
 		r.lost[w.path] = true
-	case w.schema.Field(name.Name) == nil && w.schema.Rest(w.kind) != nil:
+	case w.schema.Field(name.Name) == nil && w.schema.Rest(w.kind, name.Name) != nil:
 		w.order = append(w.order, name.Name)
 		w.rest[name.Name] = entry{key: name.Span}
 	default:
@@ -102,7 +102,7 @@ func (r *resolver) readLost(w *written, name *ast.Ident) {
 func (r *resolver) readKey(w *written, key *ast.Ident, e entry) {
 	f := w.schema.Field(key.Name)
 	switch {
-	case f == nil && w.schema.Rest(w.kind) != nil:
+	case f == nil && w.schema.Rest(w.kind, key.Name) != nil:
 		if old, twice := w.rest[key.Name]; twice && !overrides(e) {
 			r.duplicate(key, old.key)
 			return
@@ -229,7 +229,8 @@ func (r *resolver) fillRest(v reflect.Value, f schema.Field, w *written) {
 	for _, name := range w.order {
 		e := w.rest[name]
 		text := reflect.New(v.Type().Elem()).Elem()
-		element := schema.Field{Name: name, Type: text.Type(), Scores: f.Scores}
+		element := f
+		element.Name, element.Type, element.Rest, element.Keys = name, text.Type(), false, nil
 		if e.value != nil {
 			r.decode(text, element, w.path+"."+name, e.value, recipe.Origin(e.key), e.key)
 		}

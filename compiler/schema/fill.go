@@ -1,9 +1,11 @@
 package schema
 
+import "slices"
+
 // OfOther is the kind of s that takes a name, or "".
 func (s Struct) OfOther(name string) string {
 	for _, kind := range s.Kinds {
-		if f := s.Field(name); f != nil && f.Applies(kind) || s.Rest(kind) != nil {
+		if f := s.Field(name); f != nil && f.Applies(kind) || s.Rest(kind, name) != nil {
 			return kind
 		}
 	}
@@ -19,7 +21,7 @@ func (s Struct) Owner(name string) (variant, kind string) {
 		}
 		inner := Of(f.Type)
 		for _, kind := range inner.Kinds {
-			if g := inner.Field(name); g != nil && g.Applies(kind) {
+			if slices.Contains(inner.Names(kind), name) {
 				return f.Name, kind
 			}
 		}

@@ -36,6 +36,7 @@ type Field struct {
 	Names     string   // what the field names without quotes: an encoder, an attribute, data
 	Axis      bool     // a number, or the name of an axis that has as many elements
 	Rest      bool     // takes every other name
+	Keys      []string // the only names that a rest takes; empty is any
 	Type      reflect.Type
 	Index     int
 }
@@ -86,6 +87,7 @@ func fieldOf(sf reflect.StructField, index int) Field {
 		Call:      option == "call",
 		Axis:      option == "axis",
 		Rest:      option == "rest",
+		Keys:      list(tag.Get("keys")),
 	}
 	if slices.Contains([]string{"encoder", "attribute", "suite", "model", "data", "policy"}, option) {
 		f.Names = option
@@ -141,10 +143,11 @@ func (s Struct) Field(name string) *Field {
 	return nil
 }
 
-// Rest returns the field that takes every other name, if the kind has one.
-func (s Struct) Rest(kind string) *Field {
-	for i := range s.Fields {
-		if s.Fields[i].Rest && s.Fields[i].Applies(kind) {
+// Rest returns the field that takes a name which is no field's own, if the kind has
+// one that does.
+func (s Struct) Rest(kind, name string) *Field {
+	for i, f := range s.Fields {
+		if f.Rest && f.Applies(kind) && (len(f.Keys) == 0 || slices.Contains(f.Keys, name)) {
 			return &s.Fields[i]
 		}
 	}
@@ -155,7 +158,12 @@ func (s Struct) Rest(kind string) *Field {
 func (s Struct) Names(kind string) []string {
 	var names []string
 	for _, f := range s.Fields {
-		if !f.Rest && f.Applies(kind) {
+		if !f.Applies(kind) {
+			continue
+		}
+		if f.Rest {
+			names = append(names, f.Keys...)
+		} else {
 			names = append(names, f.Name)
 		}
 	}
@@ -270,6 +278,8 @@ func (f Field) Wants() string {
 	switch {
 	case f.Call:
 		return "an objective"
+	case len(f.Keys) > 0:
+		return strings.Join(f.Keys, ", ") + ", with " + wants(f.Type.Elem()) + f.inUnits() + " each"
 	case len(f.OneOf) > 0 && f.Type.Kind() == reflect.Slice:
 		return "a list out of " + strings.Join(f.OneOf, ", ")
 	case len(f.OneOf) > 0:

@@ -106,7 +106,7 @@ func cell(text string) string { return strings.ReplaceAll(text, "|", "\\|") }
 // Every tag of spec makes sense: defaults parse and are of their field's type
 // and unit, of names kinds that exist, and every field is documented.
 func TestTagsOfSpec(t *testing.T) {
-	known := []string{"rmr", "default", "optional", "unit", "of", "one_of", "later", "zero", "min", "max", "repeats", "source", "contested", "scores", "doc"}
+	known := []string{"rmr", "default", "optional", "unit", "of", "one_of", "later", "zero", "min", "max", "repeats", "keys", "source", "contested", "scores", "doc"}
 	for _, s := range Structs() {
 		walk(t, s.Keyword, s.Type, known)
 	}

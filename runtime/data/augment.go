@@ -2,6 +2,7 @@ package data
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -10,18 +11,13 @@ import (
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
-// The most rows of each sort that Augment makes of one.
-const (
-	mostWins = 8
-	mostTies = 6
-)
-
 // An Augmented is what Augment made.
 type Augmented struct {
 	Pairs     []Pair         // numbered from 0; of each row first the row, then what was made of it
 	Originals int            // rows as they were, training and hold-out
 	Made      map[string]int // rows made, by Pair.Made
 	Same      int            // rows not made because both sides would be the same text
+	Capped    int            // rows not made because there are as many of their kind as its cap allows
 	Left      int            // rows of which none are made: tied answers of several turns, held out, too long for their data set
 }
 
@@ -34,11 +30,15 @@ type Augmented struct {
 // d.Split, and fails where a prompt has more than a third of the rows: then there
 // are no such derangements.
 //
+// Of a kind with a cap, the rows that are kept are drawn by the seed from all that
+// would be made without caps, each as likely as another. The caps of other kinds change
+// nothing there, and those that a cap keeps a larger one keeps too.
+//
 // What is held out by d.Split is not augmented, and lends no answers: it is there as it
 // is. Answers stand without white space around them.
 func Augment(d spec.Data, pairs []Pair) (Augmented, error) {
-	if d.From.Wins < 0 || d.From.Wins > mostWins || d.From.Ties < 0 || d.From.Ties > mostTies {
-		return Augmented{}, fmt.Errorf("wins = %d and ties = %d: of each row RRM makes at most %d and %d", d.From.Wins, d.From.Ties, mostWins, mostTies)
+	if err := makeable(d.From); err != nil {
+		return Augmented{}, err
 	}
 	a := Augmented{Made: map[string]int{}}
 	var usable []int
@@ -63,8 +63,54 @@ func Augment(d spec.Data, pairs []Pair) (Augmented, error) {
 			n++
 		}
 	}
+	a.cap(d.From)
 	a.Pairs = Union(a.Pairs)
 	return a, nil
+}
+
+// makeable demands numbers of rows that RRM makes, and caps of its kinds.
+func makeable(from spec.From) error {
+	if from.Wins < 0 || from.Wins > spec.MostWins || from.Ties < 0 || from.Ties > spec.MostTies {
+		return fmt.Errorf("wins = %d and ties = %d: of each row RRM makes at most %d and %d", from.Wins, from.Ties, spec.MostWins, spec.MostTies)
+	}
+	all := kinds()
+	for _, name := range slices.Sorted(maps.Keys(from.Caps.Map)) {
+		if !slices.ContainsFunc(all, func(k kind) bool { return k.name == name }) {
+			return fmt.Errorf("caps name %q, which is no kind of row that RRM makes: they are %s to %s", name, all[0].name, all[len(all)-1].name)
+		}
+		if most := from.Caps.Map[name]; most < 0 {
+			return fmt.Errorf("the cap of %s is %d: it is the most rows of that kind, from 0 on", name, most)
+		}
+	}
+	return nil
+}
+
+// cap leaves out the rows of each kind that has more than its cap. The rows stand in
+// an order of the seed and the kind, and the first ones are kept.
+func (a *Augmented) cap(from spec.From) {
+	seed := mix(mix(uint64(from.Seed)+golden) + golden)
+	out := map[int]bool{} // of a.Pairs
+	for stream, k := range kinds() {
+		most, capped := from.Caps.Map[k.name]
+		if !capped || most >= a.Made[k.name] {
+			continue
+		}
+		var of []int
+		for i, p := range a.Pairs {
+			if p.Made == k.name {
+				of = append(of, i)
+			}
+		}
+		for _, n := range Order(seed, stream, len(of))[most:] {
+			out[of[n]] = true
+		}
+		a.Capped += len(of) - most
+		if a.Made[k.name] = most; most == 0 {
+			delete(a.Made, k.name)
+		}
+	}
+	i := -1
+	a.Pairs = slices.DeleteFunc(a.Pairs, func(Pair) bool { i++; return out[i] })
 }
 
 // serves reports whether rows can be made of a pair: both sides are one answer, and
@@ -166,14 +212,14 @@ const (
 	rejectedK
 )
 
-// kinds are RRM's, in the order of its script.
+// kinds are RRM's, in the order of its script, with the names that spec.Caps has.
 func kinds() []kind {
-	names := []string{"chosen i", "rejected i", "chosen j", "rejected j", "chosen k", "rejected k"}
+	names := []string{"chosen_i", "rejected_i", "chosen_j", "rejected_j", "chosen_k", "rejected_k"}
 	var out []kind
 	add := func(first, second int, win bool) {
-		relation := " = "
+		relation := "_ties_"
 		if win {
-			relation = " > "
+			relation = "_beats_"
 		}
 		out = append(out, kind{names[first] + relation + names[second], first, second, win})
 	}
@@ -208,6 +254,27 @@ func (a *Augmented) add(from spec.From, i int, p, j, k Pair) {
 	}
 }
 
+// A MadeOf is how many pairs of a kind Augment made.
+type MadeOf struct {
+	Kind  string `json:"kind"` // Pair.Made
+	Pairs int    `json:"pairs"`
+}
+
+// madeOf counts the pairs that Augment made, by kind.
+func madeOf(pairs []Pair) []MadeOf {
+	n := map[string]int{}
+	for _, p := range pairs {
+		n[p.Made]++
+	}
+	var all []MadeOf
+	for _, k := range kinds() {
+		if n[k.name] > 0 {
+			all = append(all, MadeOf{k.name, n[k.name]})
+		}
+	}
+	return all
+}
+
 func alike(a, b []Message) bool { return a[0].Content == b[0].Content }
 
 // picked are the kinds that are made of row i: all, or as many of each sort as
@@ -224,7 +291,7 @@ func picked(from spec.From, i int) []kind {
 		}
 		return out
 	}
-	return append(pick(all[:mostWins], from.Wins, 0), pick(all[mostWins:], from.Ties, 1)...)
+	return append(pick(all[:spec.MostWins], from.Wins, 0), pick(all[spec.MostWins:], from.Ties, 1)...)
 }
 
 // A Hardness says which of the rows that Augment made a model did not judge right

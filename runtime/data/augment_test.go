@@ -2,7 +2,9 @@ package data
 
 import (
 	"fmt"
+	"maps"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -62,12 +64,12 @@ func TestAugment(t *testing.T) {
 				t.Errorf("row %d: %+v is not the row itself", at, p)
 			}
 		case at%15 <= 8:
-			if p.Tie || chosen != i || rejected == i || !strings.Contains(p.Made, " > ") || chosenGood != (at%15 <= 4) {
+			if p.Tie || chosen != i || rejected == i || !strings.Contains(p.Made, "_beats_") || chosenGood != (at%15 <= 4) {
 				t.Errorf("row %d (%s): answer %d beats %d", at, p.Made, chosen, rejected)
 			}
-		case !p.Tie || chosen == i || rejected == i || !strings.Contains(p.Made, " = "):
+		case !p.Tie || chosen == i || rejected == i || !strings.Contains(p.Made, "_ties_"):
 			t.Errorf("row %d (%s): answers %d and %d", at, p.Made, chosen, rejected)
-		case strings.HasPrefix(p.Made, "chosen j") && !chosenGood || strings.HasSuffix(p.Made, "= rejected k") && rejectedGood:
+		case strings.HasPrefix(p.Made, "chosen_j") && !chosenGood || strings.HasSuffix(p.Made, "_ties_rejected_k") && rejectedGood:
 			t.Errorf("row %d (%s): %+v", at, p.Made, p)
 		}
 	}
@@ -268,7 +270,7 @@ func TestR6RowsAModelJudgesRight(t *testing.T) {
 			t.Errorf("%+v; of each of four rows each kind is made", k)
 		}
 	}
-	if hard != of.Hard || of.Kinds[0].Kind != "chosen i > chosen j" || of.Kinds[13].Kind != "rejected j = rejected k" {
+	if hard != of.Hard || of.Kinds[0].Kind != "chosen_i_beats_chosen_j" || of.Kinds[13].Kind != "rejected_j_ties_rejected_k" {
 		t.Errorf("%+v", of.Kinds)
 	}
 	originals := 0
@@ -342,7 +344,7 @@ func TestRowsThatWereTooLongStayOut(t *testing.T) {
 	}
 }
 
-func TestAugmentCaps(t *testing.T) {
+func TestAugmentDrawsWinsAndTies(t *testing.T) {
 	d := augmenting()
 	d.From.Wins, d.From.Ties = 3, 2
 	a := mustAugment(t, d, somePairs(40))
@@ -351,12 +353,177 @@ func TestAugmentCaps(t *testing.T) {
 	}
 	wins := 0
 	for name, n := range a.Made {
-		if strings.Contains(name, ">") {
+		if strings.Contains(name, "_beats_") {
 			wins += n
 		}
 	}
 	if wins != 120 {
 		t.Errorf("%d wins", wins)
+	}
+}
+
+// kindOf are the pairs of a kind; of "" those that were there.
+func kindOf(pairs []Pair, kind string) []Pair {
+	return slices.DeleteFunc(slices.Clone(pairs), func(p Pair) bool { return p.Made != kind })
+}
+
+// sameRows compares pairs but for their numbers.
+func sameRows(a, b []Pair) bool {
+	return slices.EqualFunc(a, b, func(x, y Pair) bool { x.Row = y.Row; return equalPairs(x, y) })
+}
+
+// capped is augmenting with caps, and as many wins and ties of each row.
+func capped(wins, ties int, caps map[string]int) spec.Data {
+	d := augmenting()
+	d.From.Wins, d.From.Ties, d.From.Caps = wins, ties, spec.Caps{Kind: "named", Map: caps}
+	return d
+}
+
+// A cap leaves just so many rows of its kind, and every other kind as it was; the
+// rows are numbered as they stand.
+func TestCapsHold(t *testing.T) {
+	caps := map[string]int{"chosen_i_beats_chosen_j": 7, "rejected_i_beats_rejected_k": 0, "chosen_j_ties_rejected_j": 1, "rejected_j_ties_rejected_k": 5}
+	for _, c := range []struct{ wins, ties int }{{8, 6}, {5, 4}, {8, 0}} {
+		all := mustAugment(t, capped(c.wins, c.ties, nil), somePairs(40))
+		a := mustAugment(t, capped(c.wins, c.ties, caps), somePairs(40))
+		left := 0
+		for _, k := range kinds() {
+			want := all.Made[k.name]
+			if most, ok := caps[k.name]; ok {
+				want = min(want, most)
+			} else if !sameRows(kindOf(a.Pairs, k.name), kindOf(all.Pairs, k.name)) {
+				t.Errorf("%+v: rows of %s, which has no cap, are others", c, k.name)
+			}
+			left += all.Made[k.name] - want
+			if n := len(kindOf(a.Pairs, k.name)); n != want || a.Made[k.name] != want {
+				t.Errorf("%+v: %d rows of %s, and %d are said; want %d", c, n, k.name, a.Made[k.name], want)
+			}
+		}
+		if _, said := a.Made["rejected_i_beats_rejected_k"]; said {
+			t.Error("a kind of which none is made is said to be made")
+		}
+		if left == 0 || a.Capped != left || len(a.Pairs) != len(all.Pairs)-left || !sameRows(kindOf(a.Pairs, ""), kindOf(all.Pairs, "")) {
+			t.Errorf("%+v: %d rows of %d, %d of them capped; want %d left out, and the pairs themselves as they were", c, len(a.Pairs), len(all.Pairs), a.Capped, left)
+		}
+		for i, p := range a.Pairs {
+			if p.Row != i {
+				t.Fatalf("%+v: row %d is %d", c, i, p.Row)
+			}
+		}
+	}
+}
+
+// Which rows a cap leaves is drawn by the seed, for each kind by itself: other caps
+// change nothing, and a larger one adds to them.
+func TestCapsAreDrawnByTheSeed(t *testing.T) {
+	const one, other = "chosen_i_beats_rejected_j", "rejected_i_beats_chosen_k"
+	prompts := func(a Augmented, kind string) (of []string) {
+		for _, p := range kindOf(a.Pairs, kind) {
+			of = append(of, p.Prompt[0].Content)
+		}
+		return of
+	}
+	d := capped(8, 6, map[string]int{one: 10})
+	pairs := somePairs(60)
+	a := mustAugment(t, d, pairs)
+	if again := mustAugment(t, d, pairs); !slices.EqualFunc(a.Pairs, again.Pairs, equalPairs) {
+		t.Error("the same seed leaves other rows")
+	}
+	both := mustAugment(t, capped(8, 6, map[string]int{one: 10, other: 10}), pairs)
+	if !sameRows(kindOf(a.Pairs, one), kindOf(both.Pairs, one)) {
+		t.Error("the cap of another kind changes which rows are left")
+	}
+	if slices.Equal(prompts(both, one), prompts(both, other)) {
+		t.Error("two kinds leave the rows of the same pairs")
+	}
+	more := prompts(mustAugment(t, capped(8, 6, map[string]int{one: 11}), pairs), one)
+	for _, p := range prompts(a, one) {
+		if !slices.Contains(more, p) {
+			t.Errorf("a cap of 11 leaves out the row of %q, which one of 10 keeps", p)
+		}
+	}
+	d.From.Seed++
+	if slices.Equal(prompts(mustAugment(t, d, pairs), one), prompts(a, one)) {
+		t.Error("another seed leaves the rows of the same pairs")
+	}
+}
+
+// Each pair keeps its row of a capped kind as often as another: of 2000 seeds a
+// quarter, 500, with a standard deviation of 19.
+func TestCapsDrawUniformly(t *testing.T) {
+	kept := map[string]int{}
+	d := capped(8, 6, map[string]int{"chosen_i_beats_chosen_j": 3})
+	for d.From.Seed = range 2000 {
+		for _, p := range kindOf(mustAugment(t, d, somePairs(12)).Pairs, "chosen_i_beats_chosen_j") {
+			kept[p.Prompt[0].Content]++
+		}
+	}
+	for prompt, n := range kept {
+		if n < 400 || n > 600 {
+			t.Errorf("%q keeps its row %d times of 2000, want about 500", prompt, n)
+		}
+	}
+	if len(kept) != 12 {
+		t.Errorf("%d of 12 pairs ever keep their row", len(kept))
+	}
+}
+
+// A cap that is not reached changes nothing.
+func TestLargeCapsChangeNothing(t *testing.T) {
+	all := mustAugment(t, capped(3, 2, nil), somePairs(40))
+	caps := map[string]int{}
+	for kind, n := range all.Made {
+		caps[kind] = n
+	}
+	caps["chosen_i_beats_chosen_j"]++
+	a := mustAugment(t, capped(3, 2, caps), somePairs(40))
+	if a.Capped != 0 || !maps.Equal(a.Made, all.Made) || !slices.EqualFunc(a.Pairs, all.Pairs, equalPairs) {
+		t.Errorf("%d rows of %d, %d capped", len(a.Pairs), len(all.Pairs), a.Capped)
+	}
+}
+
+func TestCapsThatMakeNoSense(t *testing.T) {
+	_, err := Augment(capped(8, 6, map[string]int{"chosen_i_beats_chosen_i": 1}), somePairs(5))
+	wantError(t, err, `caps name "chosen_i_beats_chosen_i", which is no kind of row that RRM makes: they are chosen_i_beats_chosen_j to rejected_j_ties_rejected_k`)
+	_, err = Augment(capped(8, 6, map[string]int{"chosen_i_beats_chosen_j": -1}), somePairs(5))
+	wantError(t, err, "the cap of chosen_i_beats_chosen_j is -1")
+}
+
+// A recipe can cap the kinds that are made, by the names that a run prints, and
+// knows by them which are ties.
+func TestCapsNameTheKinds(t *testing.T) {
+	rest, _ := reflect.TypeFor[spec.Caps]().FieldByName("Map")
+	var names []string
+	d := capped(8, spec.MostTies, map[string]int{})
+	for _, k := range kinds() {
+		names = append(names, k.name)
+		d.From.Caps.Map[k.name] = 1
+		if !k.win {
+			d.From.Caps.Map[k.name] = 0
+		}
+	}
+	if got := rest.Tag.Get("keys"); got != strings.Join(names, "|") || len(names) != spec.MostWins+spec.MostTies {
+		t.Errorf("spec.Caps takes %s, and these are made: %v", got, names)
+	}
+	if a := mustAugment(t, d, somePairs(9)); d.From.Undecided() || slices.ContainsFunc(a.Pairs, func(p Pair) bool { return p.Tie }) {
+		t.Error("there are ties, and the caps leave none")
+	}
+	d.From.Caps.Map["chosen_j_ties_chosen_k"] = 1
+	if !d.From.Undecided() {
+		t.Error("the caps leave a tie, and there are none")
+	}
+}
+
+// A set counts what was made of it by kind, in RRM's order.
+func TestASetCountsWhatWasMade(t *testing.T) {
+	d := capped(8, 6, map[string]int{"chosen_i_beats_chosen_k": 2, "chosen_i_beats_chosen_j": 0, "rejected_j_ties_rejected_k": 1})
+	s, err := FromPairs(d, mustAugment(t, d, somePairs(6)).Pairs, bytesEncode)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := s.Stats.Made
+	if len(made) != 13 || made[0] != (MadeOf{"chosen_i_beats_chosen_k", 2}) || made[1] != (MadeOf{"chosen_i_beats_rejected_j", 6}) || made[12] != (MadeOf{"rejected_j_ties_rejected_k", 1}) {
+		t.Errorf("%v", made)
 	}
 }
 

@@ -156,6 +156,7 @@ func FromPairs(d spec.Data, pairs []Pair, encode Encode) (*Set, error) {
 	}
 	l := &loading{data: d, encode: encode, met: map[string]*Filter{}, columns: map[string]*profile{}}
 	l.layout = record.NewForm(d, d.Kind, "pairs")
+	l.stats.Made = madeOf(pairs)
 	for len(pairs) > 0 {
 		n := min(chunk, len(pairs))
 		var some []prepared

@@ -153,6 +153,7 @@ type Stats struct {
 
 	Missing map[string]int `json:"missing,omitempty"` // ratings that the rows kept lack, by attribute
 	Marks   map[string]int `json:"marks,omitempty"`   // places among the rows kept, by the label that is likeliest there
+	Made    []MadeOf       `json:"made,omitempty"`    // pairs that Augment made, before anything was left out of them, by kind in RRM's order
 
 	LargestID   int32 `json:"largest_id"`    // largest token id among the rows kept
 	LargestIDAt int   `json:"largest_id_at"` // the first row that has it

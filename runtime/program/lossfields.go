@@ -24,15 +24,19 @@ func LossFields(s Stage) map[string]string {
 	return fields
 }
 
-// Fields adds the tagged fields of a spec struct, and of those inside it.
+// Fields adds the tagged fields of a spec struct, of those inside it, and what its maps hold.
 func Fields(into map[string]string, path string, v reflect.Value) {
 	for i := range v.NumField() {
-		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("rmr"), ",")
+		name, option, _ := strings.Cut(v.Type().Field(i).Tag.Get("rmr"), ",")
 		name = strings.TrimPrefix(name, ":")
 		field := v.Field(i)
 		switch {
 		case field.Kind() == reflect.Struct && name != "":
 			Fields(into, path+"."+name, field)
+		case option == "rest" && field.Kind() == reflect.Map:
+			for _, key := range field.MapKeys() {
+				into[path+"."+key.String()] = fmt.Sprint(field.MapIndex(key).Interface())
+			}
 		case name == "" && v.Type().Field(i).Name == "Kind":
 			into[path] = fmt.Sprint(field.Interface())
 		case name != "":

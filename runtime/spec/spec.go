@@ -23,6 +23,7 @@
 //	zero:"same"      of a Kind: the one that Go's zero value means, not printed
 //	min:"1" max:"9"  bounds of a number, inclusive
 //	repeats:"true"   a list that may have one value twice
+//	keys:"a|b"       of a rest: the only names that it takes
 //	source:"true"    a string that must be a file:, hf: or pypi: source
 //	contested:"…"    no default because peers disagree: what each of them does
 //	scores:"true"    part of the scoring contract: changing it changes scores
@@ -193,7 +194,37 @@ type From struct {
 	Originals bool     `rmr:"originals" of:"augment" default:"true" doc:"whether the pairs themselves are among the result"`
 	Wins      int      `rmr:"wins" of:"augment" default:"8" min:"0" max:"8" doc:"pairs made of each in which a response to the prompt beats one to another (RRM has 8)"`
 	Ties      int      `rmr:"ties" of:"augment" default:"6" min:"0" max:"6" doc:"pairs made of each in which both responses are to other prompts, so that neither is better (RRM has 6); compare has a third label for them, and where sides are scored they are left out"`
-	Seed      int      `rmr:"seed" of:"compare|augment" default:"0" doc:"seed of the orders, or of the prompts that are exchanged"`
+	Caps      Caps     `rmr:"caps" of:"augment" default:"none" doc:"the most rows of single kinds; which pairs keep theirs is drawn by the seed"`
+	Seed      int      `rmr:"seed" of:"compare|augment" default:"0" doc:"seed of the orders, or of the prompts that are exchanged and of the rows that caps leave"`
+}
+
+// Undecided reports whether some of the pairs that augment makes may be ties.
+func (f From) Undecided() bool {
+	if f.Kind != "augment" || f.Ties == 0 {
+		return false
+	}
+	none := 0 // kinds of ties of which none is made
+	for kind, most := range f.Caps.Map {
+		if strings.Contains(kind, "_ties_") && most == 0 {
+			none++
+		}
+	}
+	return none < MostTies
+}
+
+// How many kinds of rows RRM makes of each pair i and of two others, j and k, with
+// other prompts: those in which a response of i beats one of the others, and those in
+// which two of the others are tied.
+const (
+	MostWins = 8
+	MostTies = 6
+)
+
+// Caps maps a kind of row that RRM makes to the most rows of it, of all pairs
+// together. A kind that is not named has no cap.
+type Caps struct {
+	Kind string         `rmr:",kind" one_of:"none|named" zero:"none"`
+	Map  map[string]int `rmr:",rest" of:"named" keys:"chosen_i_beats_chosen_j|chosen_i_beats_chosen_k|chosen_i_beats_rejected_j|chosen_i_beats_rejected_k|rejected_i_beats_chosen_j|rejected_i_beats_chosen_k|rejected_i_beats_rejected_j|rejected_i_beats_rejected_k|chosen_j_ties_rejected_j|chosen_k_ties_rejected_k|chosen_j_ties_chosen_k|chosen_j_ties_rejected_k|chosen_k_ties_rejected_j|rejected_j_ties_rejected_k" unit:"rows|pairs" min:"0" doc:"the most rows of a kind of all pairs together; 0 makes none of it. i is the pair itself, j and k are two with other prompts"`
 }
 
 // Columns maps a wanted name to the column that holds it.

@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -188,7 +189,13 @@ func (r *Run) before(ctx context.Context, s program.Stage) (*measure.Measures, e
 
 // beforeKey names what an untrained model's measures depend on.
 func (r *Run) beforeKey(s program.Stage) string {
-	fields, _ := json.Marshal(program.LossFields(s)) // of strings
+	all := program.LossFields(s)
+	for _, name := range r.Program.MadeOf(s.Data) {
+		if d, err := r.Program.FindData(name); err == nil { // else a label's
+			program.Fields(all, "data."+name, reflect.ValueOf(d))
+		}
+	}
+	fields, _ := json.Marshal(all) // of strings
 	return disk.Digest(fmt.Sprintf("%s %s %d %s", fields, s.Evaluate.Part, r.seed(s.Model.Name), r.Program.Lock))[:16]
 }
 

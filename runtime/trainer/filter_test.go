@@ -81,7 +81,7 @@ func TestR6FilterByARewardModel(t *testing.T) {
 		}
 		execute(t, r)
 		f := r.Done[1].Filtered
-		if !slices.ContainsFunc(notes, func(line string) bool { return strings.HasSuffix(line, " of rejected i > chosen j") }) {
+		if !slices.ContainsFunc(notes, func(line string) bool { return strings.HasSuffix(line, " of rejected_i_beats_chosen_j") }) {
 			t.Errorf("%s: the log does not tell the kinds: %q", tune, notes)
 		}
 		base := r.world.sets["rm prefs"]
@@ -92,7 +92,7 @@ func TestR6FilterByARewardModel(t *testing.T) {
 		said := chancesOf(t, r)
 		kept := 0
 		for _, c := range said {
-			label := map[bool]float64{true: 1, false: 0.5}[strings.Contains(c.Made, ">")]
+			label := map[bool]float64{true: 1, false: 0.5}[strings.Contains(c.Made, "_beats_")]
 			if c.P == nil || c.Kept != (math.Abs(*c.P-label) >= 0.2) {
 				t.Errorf("%s: %+v", tune, c)
 			}
@@ -105,7 +105,7 @@ func TestR6FilterByARewardModel(t *testing.T) {
 		}
 		wins := 0
 		for _, k := range f.Kinds {
-			if strings.Contains(k.Kind, ">") {
+			if strings.Contains(k.Kind, "_beats_") {
 				wins += k.Hard
 			}
 		}
@@ -188,7 +188,7 @@ func TestR6FilterByAPolicy(t *testing.T) {
 	}
 	wins := 0
 	for _, k := range f.Kinds {
-		if strings.Contains(k.Kind, ">") {
+		if strings.Contains(k.Kind, "_beats_") {
 			wins += k.Hard
 		}
 	}

@@ -118,8 +118,8 @@ func (r *Run) set(ctx context.Context, m spec.Model, d spec.Data) (*data.Set, er
 	return set, r.noteFilters(ctx, m, d, set)
 }
 
-// noteFilters says what was left out of a data set, once for all models of one
-// tokenizer and template. A union leaves nothing out; its parts have said theirs.
+// noteFilters says what augment made of a data set and what was left out, once for all
+// models of one tokenizer and template. A union leaves nothing out; its parts have said theirs.
 func (r *Run) noteFilters(ctx context.Context, m spec.Model, d spec.Data, set *data.Set) error {
 	if d.From.Kind == "union" {
 		return nil
@@ -139,6 +139,9 @@ func (r *Run) noteFilters(ctx context.Context, m spec.Model, d spec.Data, set *d
 		r.world.told = map[string]bool{}
 	}
 	r.world.told[key] = true
+	for _, of := range set.Stats.Made {
+		r.note(fmt.Sprintf("data %s: %d of %s", d.Name, of.Pairs, of.Kind))
+	}
 	for _, f := range set.Stats.Filters {
 		r.note(fmt.Sprintf("data %s: %d of %d rows left out: %s", d.Name, f.Before-f.After, set.Stats.Read, f.Reason))
 	}
