@@ -59,6 +59,9 @@ func (g *gathering) pairs(m spec.Model, of *recipe.Data) ([]data.Pair, error) {
 		if !ok {
 			return nil, nil
 		}
+		if root.Spec.Ties == "error" || root.Spec.OverLength == "error" { // which holds whatever is made of the rows
+			g.tokens(m, root)
+		}
 		texts, err := data.Texts(root.Spec, path)
 		for _, other := range root.Exclude {
 			if set := g.excluded(m, root, other); set != nil {

@@ -233,7 +233,7 @@ func (t *planText) data(d plan.DataEstimate) {
 	for _, made := range d.Made {
 		t.fact("", "%s %s", grouped(made.Pairs), made.Kind)
 	}
-	t.fact("rows", "%s: %s kept, of which %s to train on and %s held out", grouped(d.Rows), grouped(d.Kept), grouped(d.Train), grouped(d.Holdout))
+	t.fact("rows", "%s: %s kept, %s", grouped(d.Rows), grouped(d.Kept), uses(d))
 	for _, loss := range []struct {
 		rows int
 		why  string
@@ -252,6 +252,17 @@ func (t *planText) data(d plan.DataEstimate) {
 	}
 	t.fact("tokens", "%s kept of %s", grouped(d.Tokens), grouped(d.TokensBefore))
 	t.fact("length", "%d to %d; half have at most %d, 90 %% %d, 99 %% %d", d.Shortest, d.Longest, d.Median, d.P90, d.P99)
+}
+
+// uses says what becomes of the rows that are kept.
+func uses(d plan.DataEstimate) string {
+	switch {
+	case d.Trains:
+		return fmt.Sprintf("of which %s to train on and %s held out", grouped(d.Train), grouped(d.Holdout))
+	case d.Evaluated > 0:
+		return fmt.Sprintf("of which %s evaluated and none trained on", grouped(d.Evaluated))
+	}
+	return "none of which is trained on"
 }
 
 func (t *planText) stage(number int, s plan.Stage) {

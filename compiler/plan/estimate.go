@@ -45,6 +45,8 @@ type DataEstimate struct {
 	Kept         int          `json:"kept"`
 	Train        int          `json:"train"`
 	Holdout      int          `json:"holdout"`
+	Trains       bool         `json:"trains"`    // whether a stage trains or fits on it, or on what is made of it
+	Evaluated    int          `json:"evaluated"` // examples that a stage evaluates as they are
 	OverLong     int          `json:"over_long"`
 	Ties         int          `json:"ties"`
 	Identical    int          `json:"identical_after_truncation"`
@@ -114,7 +116,7 @@ func (p *Plan) Estimate(f *facts.Facts) *Estimate {
 			continue
 		}
 		if s.Kind == Prepare {
-			e.Data = append(e.Data, dataEstimate(s, d))
+			e.Data = append(e.Data, p.dataEstimate(s, d))
 		}
 		e.Stages = append(e.Stages, p.stageEstimate(s, d, f.Models[s.Reads()]))
 	}
@@ -282,14 +284,46 @@ func layerless(name string) string {
 	return head + ".layers.*." + rest
 }
 
-func dataEstimate(s Stage, d facts.Data) DataEstimate {
+func (p *Plan) dataEstimate(s Stage, d facts.Data) DataEstimate {
 	e := DataEstimate{Name: s.Data, Model: s.Model, Rows: d.Rows, Kept: d.Kept, Train: d.Train, Holdout: d.Holdout,
+		Trains: p.trains(s.Data), Evaluated: p.evaluated(s.Data, d),
 		OverLong: d.OverLong, Ties: d.Ties, Identical: d.Identical, CutWhole: d.CutWhole, Left: d.Left, Made: d.Made,
 		TokensBefore: d.TokensBefore, Tokens: d.TokensAfter}
 	sorted := slices.Sorted(slices.Values(d.Lengths))
 	e.Shortest, e.Median, e.P90, e.P99, e.Longest =
 		quantile(sorted, 0), quantile(sorted, 0.5), quantile(sorted, 0.9), quantile(sorted, 0.99), quantile(sorted, 1)
 	return e
+}
+
+// trains reports whether a stage trains or fits on data, on what a label says of it,
+// or on what is made of either.
+func (p *Plan) trains(name string) bool {
+	return slices.ContainsFunc(p.Stages, func(s Stage) bool {
+		return s.Data == name && (s.Kind == Train || s.Kind == Fit) || s.Kind == Label && s.Data == name && p.trains(s.Label.Name)
+	}) || slices.ContainsFunc(p.Data, func(d spec.Data) bool { return slices.Contains(d.From.Data, name) && p.trains(d.Name) })
+}
+
+// evaluated counts the examples of data that stages evaluate, labelled or not.
+func (p *Plan) evaluated(name string, d facts.Data) int {
+	train, holdout := false, false
+	for _, s := range p.Stages {
+		if s.Kind == Evaluate && (s.Data == name || p.labels(s.Data, name)) {
+			train, holdout = train || s.Evaluate.Part != "holdout", holdout || s.Evaluate.Part != "train"
+		}
+	}
+	n := 0
+	if train {
+		n += d.Train
+	}
+	if holdout {
+		n += d.Holdout
+	}
+	return n
+}
+
+// labels reports whether data is what a label says of other data.
+func (p *Plan) labels(data, base string) bool {
+	return slices.ContainsFunc(p.Stages, func(s Stage) bool { return s.Kind == Label && s.Label.Name == data && s.Data == base })
 }
 
 // quantile returns the smallest element with at least a share q not above it.
@@ -316,6 +350,13 @@ func (p *Plan) stageEstimate(s Stage, d facts.Data, f facts.Model) StageEstimate
 	case Embed:
 		e.embed(d, max(1, p.Mesh.FSDP))
 		e.Stored = 4 * int64(e.Examples) * int64(f.Hidden)
+	case Label:
+		if s.Label.Kind == "filter" { // what was made is asked about, ties too, and what was there before is not
+			e.Examples = 0
+			for _, of := range d.Made {
+				e.Examples += of.Pairs
+			}
+		}
 	case Fit:
 		e.Examples = d.Train
 	case Train:

@@ -34,6 +34,24 @@ func (v *verifier) pair(m *recipe.Model, d *recipe.Data) {
 	}
 }
 
+// parts holds the data that used data is made of, and that no stage reads itself,
+// against the two policies that stop a run.
+func (v *verifier) parts(uses []recipe.Use) {
+	seen := slices.Clone(uses)
+	for _, u := range uses {
+		for _, d := range u.Data.MadeOf() {
+			part := recipe.Use{Model: u.Model, Data: d}
+			f, known := v.facts.Data[facts.Key(u.Model.Spec.Name, d.Spec.Name)]
+			if !known || slices.Contains(seen, part) {
+				continue
+			}
+			seen = append(seen, part)
+			v.tied(d, f)
+			v.overLong(d, f)
+		}
+	}
+}
+
 // mayBeIDs reports whether rows bring token ids, and so need no tokenizer, or
 // may for all that is known.
 func mayBeIDs(d spec.Data, f facts.Data) bool {
@@ -242,16 +260,45 @@ func (v *verifier) rows(d *recipe.Data, f facts.Data) {
 		}
 		e.Help = "make max_length larger, or check the format"
 	}
-	if d.Spec.Ties == "error" && f.Ties > 0 {
-		e := v.errs.Addf(diag.TiesFound, v.at(d.Path()+".ties", span), "%s of %s %s two sides that are the same", diag.Count(f.Ties, "row"), d.Spec.Name, has(f.Ties))
-		e.Notes = rowsNote(f.TiesAt, f.Ties)
-		e.Help = "take them out, or write ties = drop"
-	}
+	v.tied(d, f)
 	if f.Refused > 0 && f.Kept > 0 {
 		e := v.warn(diag.TemplateRefuses, span, "the chat template refuses %s of %s", diag.Count(f.Refused, "row"), d.Spec.Name)
 		e.Notes = []diag.Note{{Message: f.RefusedReason}}
 		e.Help = "they are left out; a template of your own could render them"
 	}
+}
+
+// tied holds rows with two sides that are the same, as they are or once cut, against
+// ties = error.
+func (v *verifier) tied(d *recipe.Data, f facts.Data) {
+	if d.Spec.Ties != "error" {
+		return
+	}
+	span := v.at(d.Path()+".ties", d.Decl.Name.Span)
+	if f.Ties > 0 {
+		e := v.errs.Addf(diag.TiesFound, span, "%s of %s %s two sides that are the same", diag.Count(f.Ties, "row"), d.Spec.Name, has(f.Ties))
+		e.Notes = rowsNote(f.TiesAt, f.Ties)
+		e.Help = "take them out, or write ties = drop"
+	}
+	if f.Identical > 0 {
+		e := v.errs.Addf(diag.TiesFound, span, "%s of %s %s two sides that are the same after truncation", diag.Count(f.Identical, "row"), d.Spec.Name, has(f.Identical))
+		e.Notes = rowsNote(f.IdenticalAt, f.Identical)
+		e.Help = "make max_length larger, or write ties = drop"
+		if f.SavingLength > 0 {
+			e.Help = fmt.Sprintf("max_length = %d tokens would save them all, or write ties = drop", f.SavingLength)
+		}
+	}
+}
+
+// overLong holds rows that are longer than max_length against over_length = error.
+func (v *verifier) overLong(d *recipe.Data, f facts.Data) {
+	if d.Spec.OverLength != "error" || f.OverLong == 0 || d.Spec.From.Kind == "union" {
+		return
+	}
+	span := v.at(d.Path()+".over_length", v.at(d.Path()+".max_length", d.Decl.Name.Span))
+	e := v.errs.Addf(diag.OverLong, span, "%s of %s %s longer than %d tokens", diag.Count(f.OverLong, "row"), d.Spec.Name, are(f.OverLong), d.Spec.MaxLength)
+	e.Notes = rowsNote(f.OverLongAt, f.OverLong)
+	e.Help = "make max_length larger, or write over_length = drop"
 }
 
 // vocabulary demands that the model has an embedding for every token.
@@ -273,18 +320,13 @@ func (v *verifier) truncation(d *recipe.Data, f facts.Data) {
 	if d.Spec.From.Kind == "union" {
 		return
 	}
-	path := d.Path() + "."
-	span := v.at(path+"max_length", d.Decl.Name.Span)
-	if d.Spec.OverLength == "error" && f.OverLong > 0 {
-		e := v.errs.Addf(diag.OverLong, v.at(path+"over_length", span), "%s of %s %s longer than %d tokens", diag.Count(f.OverLong, "row"), d.Spec.Name, are(f.OverLong), d.Spec.MaxLength)
-		e.Notes = rowsNote(f.OverLongAt, f.OverLong)
-		e.Help = "make max_length larger, or write over_length = drop"
-	}
+	span := v.at(d.Path()+".max_length", d.Decl.Name.Span)
+	v.overLong(d, f)
 	if d.Spec.OverLength == "drop" && f.Kept > 0 && 2*f.OverLong > f.Rows {
 		e := v.warn(diag.MostDropped, span, "%d of %s of %s %s dropped as longer than %d tokens", f.OverLong, diag.Count(f.Rows, "row"), d.Spec.Name, are(f.OverLong), d.Spec.MaxLength)
 		e.Help = "make max_length larger, or write over_length = truncate_left, which cuts the prompt first"
 	}
-	if f.Identical > 0 {
+	if f.Identical > 0 && d.Spec.Ties != "error" {
 		e := v.warn(diag.SameAfterTruncation, span, "%s of %s %s the same on both sides after truncation", diag.Count(f.Identical, "row"), d.Spec.Name, are(f.Identical))
 		e.Notes = rowsNote(f.IdenticalAt, f.Identical)
 		e.Help = "they are left out"

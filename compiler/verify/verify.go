@@ -31,6 +31,7 @@ func Recipe(r *recipe.Recipe, p *plan.Plan, f *facts.Facts) diag.List {
 			v.pair(u.Model, u.Data)
 		}
 	}
+	v.parts(uses)
 	for _, l := range r.Labels {
 		v.answers(l)
 	}

@@ -265,3 +265,18 @@ func TestRatingsAndEncoders(t *testing.T) {
 		})
 	}
 }
+
+// The trainer refuses sides that are the same once cut where ties are an error, so
+// that they are no warning.
+func TestTiesOnceCut(t *testing.T) {
+	e, ok := diag.Lookup(string(diag.TiesFound))
+	if !ok {
+		t.Fatal("no such code")
+	}
+	f := sound()
+	data(func(d *facts.Data) { d.Identical, d.IdenticalAt, d.SavingLength = 2, []int{3, 9}, 801 })(f)
+	errs := check(t, e, f)
+	if len(errs) != 1 || errs[0].Code != diag.TiesFound || errs[0].Severity != diag.Error || !strings.Contains(errs[0].Message, "2 rows of prefs have two sides that are the same after truncation") {
+		t.Errorf("unexpected:\n%s", show(errs))
+	}
+}

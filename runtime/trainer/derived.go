@@ -113,7 +113,7 @@ func (r *Run) rowPairs(ctx context.Context, m spec.Model, d spec.Data) ([]data.P
 	if err != nil {
 		return nil, err
 	}
-	if d.Ties == "error" { // which the data itself says, used by a stage or not
+	if d.Ties == "error" || d.OverLength == "error" { // which the data itself says, used by a stage or not
 		if _, err := r.set(ctx, m, r.Program.Unjudged(d)); err != nil {
 			return nil, err
 		}

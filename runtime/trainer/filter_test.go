@@ -100,6 +100,17 @@ func TestR6FilterByARewardModel(t *testing.T) {
 				kept++
 			}
 		}
+		all, err := r.set(context.Background(), r.Program.Stages[0].Model, r.Program.Stages[1].Data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		planned := 0
+		for _, of := range all.Stats.Made {
+			planned += of.Pairs
+		}
+		if planned != f.Made {
+			t.Errorf("%s: a plan counts %d pairs, and %d are asked about", tune, planned, f.Made)
+		}
 		if len(said) != f.Made || kept != f.Hard {
 			t.Errorf("%s: %d lines, %d kept; %+v", tune, len(said), kept, f)
 		}
@@ -263,6 +274,11 @@ func TestRowsThatWereTooLongStayOut(t *testing.T) {
 	short.Ties, short.Source = "error", "file:"+written(t, "tied.jsonl", `{"prompt":"q1","chosen":"a","rejected":"b"}`+"\n"+`{"prompt":"q2","chosen":"a","rejected":"a"}`+"\n")
 	r.world, r.Program.Data[0] = world{}, short
 	if _, err := r.set(ctx, m, r.Program.Data[2]); err == nil || !strings.Contains(err.Error(), "ties = error, and 1 row is left out") {
+		t.Error(err)
+	}
+	short.Ties, short.OverLength, short.MaxLength = "drop", "error", 1
+	r.world, r.Program.Data[0] = world{}, short
+	if _, err := r.set(ctx, m, r.Program.Data[2]); err == nil || !strings.Contains(err.Error(), "over_length = error, and 2 rows are longer") {
 		t.Error(err)
 	}
 }
