@@ -55,15 +55,15 @@ func (c *console) program(f recipeFlags, o factsFlags) (*compiled, []carriedFile
 	if err != nil {
 		return nil, nil, err
 	}
-	w, err := gather(c, r, o)
+	w, err := c.gather(r, o)
 	if err != nil {
 		return nil, nil, err
 	}
-	r.problems = compiler.Check(r.Result, w.facts)
+	r.problems = compiler.Check(r.Result, w.Facts)
 	if err := c.report(r); err != nil {
 		return nil, nil, err
 	}
-	locked, err := w.lock(c, r)
+	locked, err := c.lock(r, w)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -71,12 +71,12 @@ func (k *checkCommand) check(c *console, path string) (r *compiled, left []strin
 	if err != nil || r.problems.HasErrors() || r.Library {
 		return r, nil, err
 	}
-	w, err := gather(c, r, k.factsFlags)
+	w, err := c.gather(r, k.factsFlags)
 	if err != nil {
 		return nil, nil, err
 	}
-	r.problems = append(r.problems, compiler.Check(r.Result, w.facts)...)
-	return r, w.left, nil
+	r.problems = append(r.problems, compiler.Check(r.Result, w.Facts)...)
+	return r, w.Left, nil
 }
 
 // verdict prints the problems of a recipe, or that there are none.

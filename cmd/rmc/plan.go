@@ -25,18 +25,18 @@ func (p *planCommand) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	w, err := gather(c, r, p.factsFlags)
+	w, err := c.gather(r, p.factsFlags)
 	if err != nil {
 		return err
 	}
-	r.problems = compiler.Check(r.Result, w.facts)
+	r.problems = compiler.Check(r.Result, w.Facts)
 	if err := c.report(r); err != nil {
 		return err
 	}
-	for _, what := range w.left {
+	for _, what := range w.Left {
 		c.note("left out: %s", what)
 	}
-	estimate := r.Plan.Estimate(w.facts)
+	estimate := r.Plan.Estimate(w.Facts)
 	if p.JSON {
 		return printJSON(c.out, struct {
 			Plan     *plan.Plan     `json:"plan"`

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rmc-lang/rmc/cmd/rmc/internal/gather"
 	"github.com/rmc-lang/rmc/compiler/facts"
 	"github.com/rmc-lang/rmc/compiler/recipe"
 	"github.com/rmc-lang/rmc/lang/diag"
@@ -37,7 +38,7 @@ func (p *previewCommand) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	w, err := gather(c, r, p.factsFlags)
+	w, err := c.gather(r, p.factsFlags)
 	if err != nil {
 		return err
 	}
@@ -45,22 +46,22 @@ func (p *previewCommand) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	t := &lookText{look: look, data: u.Data.Spec, reader: w.texts[u.Model.Spec.Name], colour: c.outColour}
+	t := &lookText{look: look, data: u.Data.Spec, reader: w.Readers[u.Model.Spec.Name], colour: c.outColour}
 	_, err = io.WriteString(c.out, t.text())
 	return err
 }
 
 // look reads the row that is shown.
-func (p *previewCommand) look(c *console, w *world, u recipe.Use) (data.Look, error) {
-	set := w.sets[facts.Key(u.Model.Spec.Name, u.Data.Spec.Name)]
+func (p *previewCommand) look(c *console, w *gather.World, u recipe.Use) (data.Look, error) {
+	set := w.Sets[facts.Key(u.Model.Spec.Name, u.Data.Spec.Name)]
 	if len(u.Data.Parts) > 0 {
 		if set == nil {
 			return data.Look{}, c.unread(w)
 		}
 		return p.made(u.Data, set)
 	}
-	path, ok := w.paths[u.Data.Roots()[0].Spec.Name]
-	reader := w.texts[u.Model.Spec.Name]
+	path, ok := w.Paths[u.Data.Roots()[0].Spec.Name]
+	reader := w.Readers[u.Model.Spec.Name]
 	if !ok || reader == nil && u.Data.Spec.Format != "ids" {
 		return data.Look{}, c.unread(w)
 	}
@@ -68,7 +69,7 @@ func (p *previewCommand) look(c *console, w *world, u recipe.Use) (data.Look, er
 	if err != nil {
 		return data.Look{}, err
 	}
-	return data.Preview(u.Data.Spec, path, reader.encode(u.Data.Spec), row)
+	return data.Preview(u.Data.Spec, path, reader.Encode(u.Data.Spec), row)
 }
 
 // use picks the data set that is shown, as the first model that sees it does.
@@ -105,13 +106,8 @@ func (p *previewCommand) number(set *data.Set) (int, error) {
 }
 
 // unread says what keeps the data from being read.
-func (c *console) unread(w *world) error {
-	for _, m := range w.facts.Missing {
-		c.note("rmc: %s: %s", m.Path, m.Reason)
-	}
-	for _, what := range w.left {
-		c.note("rmc: %s", what)
-	}
+func (c *console) unread(w *gather.World) error {
+	c.absent(w)
 	return fmt.Errorf("there is nothing to preview without them")
 }
 
@@ -119,7 +115,7 @@ func (c *console) unread(w *world) error {
 type lookText struct {
 	look   data.Look
 	data   spec.Data
-	reader *reader
+	reader *gather.Reader
 	colour bool
 	b      strings.Builder
 }
@@ -271,7 +267,7 @@ func (t *lookText) piece(id int32) string {
 	if t.reader == nil {
 		return fmt.Sprint(id)
 	}
-	return visible(t.reader.piece(id))
+	return visible(t.reader.Piece(id))
 }
 
 // visible shows what a terminal would swallow or obey.

@@ -1,4 +1,4 @@
-package main
+package gather
 
 import (
 	"fmt"
@@ -19,7 +19,7 @@ func (g *gathering) label(l *recipe.Label) {
 	if l.Spec.Kind != "rollout" || l.Base == nil {
 		return
 	}
-	path, ok := g.world.paths[strings.TrimPrefix(l.Base.Path(), "data.")]
+	path, ok := g.world.Paths[strings.TrimPrefix(l.Base.Path(), "data.")]
 	if !ok {
 		return
 	}

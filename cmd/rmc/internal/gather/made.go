@@ -1,4 +1,4 @@
-package main
+package gather
 
 import (
 	"github.com/rmc-lang/rmc/compiler/facts"
@@ -25,7 +25,7 @@ func (g *gathering) union(m spec.Model, of *recipe.Data) (*data.Set, error) {
 	var sets []*data.Set
 	for _, p := range of.Parts {
 		g.tokens(m, p)
-		set := g.world.sets[facts.Key(m.Name, p.Spec.Name)]
+		set := g.world.Sets[facts.Key(m.Name, p.Spec.Name)]
 		if set == nil {
 			return nil, nil
 		}
@@ -37,7 +37,7 @@ func (g *gathering) union(m spec.Model, of *recipe.Data) (*data.Set, error) {
 // fromPairs is what is made of the pairs of the parts; nil where a source, or the
 // tokenizer, is not at hand.
 func (g *gathering) fromPairs(m spec.Model, of *recipe.Data) (*data.Set, error) {
-	reader := g.world.texts[m.Name]
+	reader := g.world.Readers[m.Name]
 	if reader == nil {
 		return nil, nil
 	}
@@ -47,7 +47,7 @@ func (g *gathering) fromPairs(m spec.Model, of *recipe.Data) (*data.Set, error) 
 	}
 	d := of.Spec
 	d.OverLength, d.Ties = lenient(d.OverLength), lenient(d.Ties)
-	return data.FromPairs(d, pairs, reader.encode(d))
+	return data.FromPairs(d, pairs, reader.Encode(d))
 }
 
 // pairs are those of a data set in words, or those that comparisons are made of;
@@ -55,7 +55,7 @@ func (g *gathering) fromPairs(m spec.Model, of *recipe.Data) (*data.Set, error) 
 func (g *gathering) pairs(m spec.Model, of *recipe.Data) ([]data.Pair, error) {
 	if len(of.Parts) == 0 {
 		root := of.Roots()[0]
-		path, ok := g.world.paths[root.Spec.Name]
+		path, ok := g.world.Paths[root.Spec.Name]
 		if !ok {
 			return nil, nil
 		}
@@ -68,7 +68,7 @@ func (g *gathering) pairs(m spec.Model, of *recipe.Data) ([]data.Pair, error) {
 				texts = data.Apart(texts, set)
 			}
 		}
-		return data.PairsOf(root.Spec, texts, g.world.texts[m.Name].encode(root.Spec)), err
+		return data.PairsOf(root.Spec, texts, g.world.Readers[m.Name].Encode(root.Spec)), err
 	}
 	var all [][]data.Pair
 	for _, p := range of.Parts {
@@ -77,7 +77,7 @@ func (g *gathering) pairs(m spec.Model, of *recipe.Data) ([]data.Pair, error) {
 			return nil, err
 		}
 		if len(p.Parts) > 0 {
-			pairs = data.Within(p.Spec, pairs, g.world.texts[m.Name].encode(p.Spec))
+			pairs = data.Within(p.Spec, pairs, g.world.Readers[m.Name].Encode(p.Spec))
 		}
 		all = append(all, pairs)
 	}
@@ -101,7 +101,7 @@ func sourceOf(d *recipe.Data) string {
 // be read.
 func (g *gathering) excluded(m spec.Model, of, other *recipe.Data) *data.Set {
 	g.tokens(m, other)
-	set := g.world.sets[facts.Key(m.Name, other.Spec.Name)]
+	set := g.world.Sets[facts.Key(m.Name, other.Spec.Name)]
 	if set == nil {
 		g.leftOut("which questions of data %s are in %s", of.Spec.Name, other.Spec.Name)
 	}

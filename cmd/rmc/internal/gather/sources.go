@@ -1,9 +1,7 @@
-package main
+package gather
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/url"
@@ -15,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/rmc-lang/rmc/compiler/facts"
+	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/lock"
 	"github.com/rmc-lang/rmc/runtime/source"
 )
@@ -22,19 +21,18 @@ import (
 // sources opens what a recipe names and remembers each file's digest.
 type sources struct {
 	store   *source.Store
-	pins    *lock.File              // pins a hub source without a revision to that of an earlier look; may be nil
+	pins    *lock.File              // of an earlier look; may be nil
 	opened  map[string]source.Local // by source as written
 	missing []facts.Missing
 	absent  bool // an offline look did not find a source, and the lock does not know it
 	locked  lock.File
 }
 
-// newSources returns an empty set that fetches through the cache. Files are
-// looked for beside the recipe.
-func newSources(recipe string, offline bool, pins *lock.File, log func(string)) *sources {
+// newSources returns an empty set that fetches through the cache.
+func newSources(o Options) *sources {
 	return &sources{
-		pins:   pins,
-		store:  &source.Store{Base: filepath.Dir(recipe), Offline: offline, Log: log},
+		pins:   o.Pins,
+		store:  &source.Store{Base: o.Folder, Offline: o.Offline, Log: o.Log},
 		opened: map[string]source.Local{},
 	}
 }
@@ -116,32 +114,7 @@ func (s *sources) readFile(kind, path string) ([]byte, error) {
 		return nil, fmt.Errorf("no such file beside the recipe: looked for %s", where)
 	}
 	if err == nil {
-		s.add(lock.Entry{Kind: kind, Name: "file:" + path, SHA256: hexSum(content), Bytes: int64(len(content))})
+		s.add(lock.Entry{Kind: kind, Name: "file:" + path, SHA256: disk.Digest(string(content)), Bytes: int64(len(content))})
 	}
 	return content, err
 }
-
-func hexSum(content []byte) string {
-	sum := sha256.Sum256(content)
-	return hex.EncodeToString(sum[:])
-}
-
-// readLock returns the lock beside a recipe; nil when there is none.
-func readLock(recipe string) (*lock.File, error) {
-	text, err := os.ReadFile(lockPath(recipe))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	f, err := lock.Read(string(text))
-	if dir := filepath.Dir(recipe); err != nil && dir != "." {
-		return nil, fmt.Errorf("in %s: %w", dir, err)
-	}
-	return f, err
-}
-
-// lockPath is the lock of a recipe: one a folder. Two recipes of one folder
-// share it.
-func lockPath(recipe string) string { return filepath.Join(filepath.Dir(recipe), lock.Name) }

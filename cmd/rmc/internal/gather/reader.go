@@ -1,4 +1,4 @@
-package main
+package gather
 
 import (
 	"errors"
@@ -12,17 +12,17 @@ import (
 	"github.com/rmc-lang/rmc/runtime/text"
 )
 
-// A reader turns conversations into the tokens that one model sees. The nil
+// A Reader turns conversations into the tokens that one model sees. The nil
 // reader serves data that is token ids already.
-type reader struct {
+type Reader struct {
 	tokenizer *text.Tokenizer
 }
 
-// encode renders and tokenises d's conversations; data.Load calls it for all
+// Encode renders and tokenises d's conversations; data.Load calls it for all
 // formats but ids. A conversation that begins with no BOS, or with several,
 // passes: the compiler counts those and knows what to say, where the trainer
 // refuses them.
-func (r *reader) encode(d spec.Data) data.Encode {
+func (r *Reader) Encode(d spec.Data) data.Encode {
 	return func(messages []data.Message) (data.Encoded, error) {
 		encode := r.tokenizer.Conversation
 		if d.Kind == "labels" {
@@ -37,11 +37,11 @@ func (r *reader) encode(d spec.Data) data.Encode {
 	}
 }
 
-// piece is a token as a person should see it.
-func (r *reader) piece(id int32) string { return r.tokenizer.Piece(id) }
+// Piece is a token as a person should see it.
+func (r *Reader) Piece(id int32) string { return r.tokenizer.Piece(id) }
 
 // leadingBOS counts the BOS tokens with which ids begin.
-func (r *reader) leadingBOS(ids []int32) int {
+func (r *Reader) leadingBOS(ids []int32) int {
 	bos, ok := r.tokenizer.BOS()
 	n := 0
 	for ok && n < len(ids) && ids[n] == bos {
@@ -52,7 +52,7 @@ func (r *reader) leadingBOS(ids []int32) int {
 
 // bosCounts counts the sequences of a set by the number of BOS tokens at their
 // start; nil when there is no tokenizer to say which token that is.
-func (r *reader) bosCounts(s *data.Set) map[int]int {
+func (r *Reader) bosCounts(s *data.Set) map[int]int {
 	if r == nil {
 		return nil
 	}
@@ -78,7 +78,7 @@ func (g *gathering) tokenizer(m spec.Model, base string) {
 		path = local.Path
 	}
 	if !hasTokenizer(path) {
-		g.world.facts.Tokenizers[m.Name] = facts.Tokenizer{Absent: true}
+		g.world.Facts.Tokenizers[m.Name] = facts.Tokenizer{Absent: true}
 		return
 	}
 	t, err := text.Load(path)
@@ -90,16 +90,21 @@ func (g *gathering) tokenizer(m spec.Model, base string) {
 		g.wrong(field, err)
 		return
 	}
-	g.world.texts[m.Name] = &reader{t}
-	g.world.facts.Tokenizers[m.Name] = tokenizerFacts(t)
+	g.world.Readers[m.Name] = &Reader{t}
+	g.world.Facts.Tokenizers[m.Name] = tokenizerFacts(t)
 }
 
 // hasTokenizer reports whether a folder has one of the files that a tokenizer
 // is read from. A file is one, or says itself what is wrong with it.
 func hasTokenizer(path string) bool {
 	info, err := os.Stat(path)
-	return err == nil && (!info.IsDir() ||
-		isFile(filepath.Join(path, "tokenizer.json")) || isFile(filepath.Join(path, "tokenizer.model")))
+	if err != nil || !info.IsDir() {
+		return err == nil
+	}
+	return slices.ContainsFunc([]string{"tokenizer.json", "tokenizer.model"}, func(name string) bool {
+		file, err := os.Stat(filepath.Join(path, name))
+		return err == nil && !file.IsDir()
+	})
 }
 
 // withTemplate is t with the chat template of a file beside the recipe, which is
