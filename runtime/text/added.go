@@ -1,18 +1,18 @@
 package text
 
 import (
-	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/rmc-lang/rmc/runtime/text/definition"
 	"github.com/rmc-lang/rmc/runtime/text/pattern"
 )
 
 // A finder finds the added tokens of a text: leftmost first, of those the
 // longest, as Hugging Face's tokenizers does.
 type finder struct {
-	tokens []addedToken
+	tokens []definition.AddedToken
 	nodes  []trieNode
 	first  [256]bool // the bytes that a token can start with
 }
@@ -24,7 +24,7 @@ type trieNode struct {
 }
 
 // newFinder indexes tokens by how they are spelled; nil for none.
-func newFinder(tokens []addedToken, spelled func(addedToken) string) *finder {
+func newFinder(tokens []definition.AddedToken, spelled func(definition.AddedToken) string) *finder {
 	if len(tokens) == 0 {
 		return nil
 	}
@@ -75,7 +75,7 @@ func (f *finder) longest(s string) (token int32, length int) {
 
 // cut hands out a piece in order: what lies between tokens to rest, and the
 // tokens, with the white space they strip, to found.
-func (f *finder) cut(p piece, rest func(piece), found func(piece, addedToken)) {
+func (f *finder) cut(p piece, rest func(piece), found func(piece, definition.AddedToken)) {
 	last := 0
 	if f != nil {
 		for at := 0; at < len(p.text); {
@@ -117,27 +117,4 @@ func alone(s string, start, end int) bool {
 	before, size := utf8.DecodeLastRuneInString(s[:start])
 	after, sizeAfter := utf8.DecodeRuneInString(s[end:])
 	return (size == 0 || !pattern.IsWord(before)) && (sizeAfter == 0 || !pattern.IsWord(after))
-}
-
-// checkIDs holds the ids that a file gives its added tokens against those
-// that Hugging Face's tokenizers would give them, in the order of the file:
-// the model's own, or the next free one.
-func checkIDs(added []addedToken, ids map[string]int32) error {
-	next := int32(len(ids))
-	given := map[string]int32{}
-	for _, t := range added {
-		id, known := ids[t.Content]
-		if !known {
-			id, known = given[t.Content]
-		}
-		if !known {
-			id = next
-		}
-		if id != t.ID {
-			return fmt.Errorf("added token %q has id %d, but its place in the vocabulary is %d", t.Content, t.ID, id)
-		}
-		given[t.Content] = id
-		next = max(next, id+1)
-	}
-	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"unicode/utf8"
+
+	"github.com/rmc-lang/rmc/runtime/text/definition"
 )
 
 // A token is an id and the number of bytes of normalized text it stands for.
@@ -30,11 +32,11 @@ type bpe struct {
 
 // newBPE builds a BPE model; overBytes if its vocabulary spells bytes in
 // GPT-2's alphabet.
-func newBPE(d *modelDefinition, overBytes bool) (*bpe, error) {
+func newBPE(d *definition.Model, overBytes bool) (*bpe, error) {
 	if err := plainBPE(d); err != nil {
 		return nil, err
 	}
-	b := &bpe{ids: d.Vocab.ids, unk: -1, fuseUnk: d.FuseUnk, ignoreMerges: d.IgnoreMerges, overBytes: overBytes}
+	b := &bpe{ids: d.Vocab.IDs, unk: -1, fuseUnk: d.FuseUnk, ignoreMerges: d.IgnoreMerges, overBytes: overBytes}
 	if d.UnkToken != nil && *d.UnkToken != "" {
 		id, ok := b.ids[*d.UnkToken]
 		if !ok {
@@ -58,7 +60,7 @@ func newBPE(d *modelDefinition, overBytes bool) (*bpe, error) {
 }
 
 // plainBPE refuses what models of this size do not use.
-func plainBPE(d *modelDefinition) error {
+func plainBPE(d *definition.Model) error {
 	set := func(s *string) bool { return s != nil && *s != "" }
 	switch {
 	case d.Dropout != nil && *d.Dropout != 0:
@@ -67,7 +69,7 @@ func plainBPE(d *modelDefinition) error {
 		return fmt.Errorf("BPE with continuing_subword_prefix %q is not supported", *d.ContinuingSubwordPrefix)
 	case set(d.EndOfWordSuffix):
 		return fmt.Errorf("BPE with end_of_word_suffix %q is not supported", *d.EndOfWordSuffix)
-	case d.Vocab.pieces != nil:
+	case d.Vocab.Pieces != nil:
 		return errors.New("BPE with a list as vocabulary is not supported")
 	case d.UnkID != nil:
 		return errors.New("BPE with an unk_id is not supported")
@@ -87,7 +89,7 @@ func fallbackIDs(ids map[string]int32) *[256]int32 {
 	return &fallback
 }
 
-func (b *bpe) merge(merges []pair) error {
+func (b *bpe) merge(merges []definition.Pair) error {
 	b.merges = newMergeTable(len(merges))
 	var joined []byte
 	for rank, m := range merges {
@@ -131,7 +133,7 @@ func (b *bpe) indexRunes() {
 	}
 }
 
-func (b *bpe) indexJoins(merges []pair) {
+func (b *bpe) indexJoins(merges []definition.Pair) {
 	b.joins = map[uint64]bool{}
 	for _, m := range merges {
 		last, _ := utf8.DecodeLastRuneInString(m[0])

@@ -148,7 +148,7 @@ func (t *Tokenizer) checkBOS(e *Encoded) error {
 		}
 	}
 	if t.WantsBOS() && e.BOS != 1 {
-		return &BOSError{Token: t.names["bos_token"], Count: e.BOS}
+		return &BOSError{Token: t.definition.Names["bos_token"], Count: e.BOS}
 	}
 	return nil
 }

@@ -26,7 +26,7 @@ func chat(t *testing.T, template string, bos bool) *Tokenizer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tok.names = map[string]string{"bos_token": "<s>", "eos_token": "<right>"}
+	tok.definition.Names = map[string]string{"bos_token": "<s>", "eos_token": "<right>"}
 	if tok, err = tok.WithTemplate(template); err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/rmc-lang/rmc/runtime/text/definition"
 )
 
 // A decoder step rewrites the spellings of tokens on the way back to text.
@@ -30,11 +32,11 @@ func newDecoder(raw json.RawMessage) (decoder, error) {
 			TrimOffsets    bool `json:"trim_offsets"`
 			UseRegex       bool `json:"use_regex"`
 		}
-		return decodeBytes, strict(raw, &c)
+		return decodeBytes, definition.Strict(raw, &c)
 	case "ByteFallback":
-		return decodeFallback, strict(raw, &bare{})
+		return decodeFallback, definition.Strict(raw, &bare{})
 	case "Fuse":
-		return func(tokens []string) []string { return []string{strings.Join(tokens, "")} }, strict(raw, &bare{})
+		return func(tokens []string) []string { return []string{strings.Join(tokens, "")} }, definition.Strict(raw, &bare{})
 	case "Replace":
 		return newDecodeReplace(raw)
 	case "Strip":
@@ -42,7 +44,7 @@ func newDecoder(raw json.RawMessage) (decoder, error) {
 	case "Metaspace":
 		return newDecodeMetaspace(raw)
 	}
-	return nil, unsupported("decoder", name, "Sequence", "ByteLevel", "ByteFallback", "Fuse", "Replace", "Strip", "Metaspace")
+	return nil, definition.Unsupported("decoder", name, "Sequence", "ByteLevel", "ByteFallback", "Fuse", "Replace", "Strip", "Metaspace")
 }
 
 func newDecoders(raw json.RawMessage) (decoder, error) {
@@ -50,7 +52,7 @@ func newDecoders(raw json.RawMessage) (decoder, error) {
 		bare
 		Decoders []json.RawMessage `json:"decoders"`
 	}
-	if err := strict(raw, &c); err != nil {
+	if err := definition.Strict(raw, &c); err != nil {
 		return nil, err
 	}
 	var steps []decoder
@@ -124,7 +126,7 @@ func newDecodeReplace(raw json.RawMessage) (decoder, error) {
 		Pattern match  `json:"pattern"`
 		Content string `json:"content"`
 	}
-	if err := strict(raw, &c); err != nil {
+	if err := definition.Strict(raw, &c); err != nil {
 		return nil, err
 	}
 	p, err := c.Pattern.compile()
@@ -144,7 +146,7 @@ func newDecodeStrip(raw json.RawMessage) (decoder, error) {
 		Start   int    `json:"start"`
 		Stop    int    `json:"stop"`
 	}
-	err := strict(raw, &c)
+	err := definition.Strict(raw, &c)
 	return func(tokens []string) []string {
 		for i, t := range tokens {
 			for n := 0; n < c.Start && strings.HasPrefix(t, c.Content); n++ {
@@ -168,7 +170,7 @@ func newDecodeMetaspace(raw json.RawMessage) (decoder, error) {
 		AddPrefixSpace *bool  `json:"add_prefix_space"`
 		Split          bool   `json:"split"`
 	}{Replacement: "▁", PrependScheme: "always"}
-	err := strict(raw, &c)
+	err := definition.Strict(raw, &c)
 	keep := c.PrependScheme == "never" || c.AddPrefixSpace != nil && !*c.AddPrefixSpace
 	return func(tokens []string) []string {
 		for i, t := range tokens {

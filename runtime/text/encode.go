@@ -1,5 +1,7 @@
 package text
 
+import "github.com/rmc-lang/rmc/runtime/text/definition"
+
 // A model turns one word into tokens, which it appends to e.out.
 type model interface {
 	encode(e *encoder, word string)
@@ -82,6 +84,6 @@ func (e *encoder) split(steps []splitter, p piece) {
 	steps[0](p, func(q piece) { e.split(steps[1:], q) })
 }
 
-func (e *encoder) add(p piece, t addedToken) {
+func (e *encoder) add(p piece, t definition.AddedToken) {
 	e.out = append(e.out, token{t.ID, int32(len(p.text))})
 }

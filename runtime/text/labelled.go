@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 	"unicode/utf8"
+
+	"github.com/rmc-lang/rmc/runtime/text/definition"
 )
 
 // An Answer is one of the assistant's turns in a conversation whose answers are
@@ -174,7 +176,7 @@ func (t *Tokenizer) knownFronts(e Encoded) fronts {
 	enc := t.encoders.Get().(*encoder)
 	defer t.encoders.Put(enc)
 	enc.out = enc.out[:0]
-	t.raw.cut(piece{text: e.Text}, enc.normalize, func(p piece, a addedToken) {
+	t.raw.cut(piece{text: e.Text}, enc.normalize, func(p piece, a definition.AddedToken) {
 		enc.add(p, a)
 		known.all = append(known.all, front{p.base, p.base + len(p.text), len(enc.out)})
 	})

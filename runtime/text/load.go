@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/rmc-lang/rmc/runtime/text/definition"
 )
 
 // ErrNone says that a folder has no tokenizer.
@@ -21,16 +23,10 @@ func Load(path string) (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
+	d, err := definition.Read(file)
 	var t *Tokenizer
-	switch filepath.Ext(file) {
-	case ".json":
-		t, err = loadJSON(file)
-	case ".model":
-		t, err = loadSentencePiece(file)
-	case ".gguf":
-		t, err = loadGGUF(file)
-	default:
-		err = errors.New("not a tokenizer: its name ends neither in .json nor in .model nor in .gguf")
+	if err == nil {
+		t, err = newTokenizer(d)
 	}
 	if err != nil && !strings.Contains(err.Error(), file) {
 		return nil, fmt.Errorf("%s: %w", file, err)
@@ -54,20 +50,4 @@ func find(path string) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("%s: %w", path, ErrNone)
-}
-
-func loadJSON(file string) (*Tokenizer, error) {
-	raw, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	d, err := parseDefinition(raw)
-	if err != nil {
-		return nil, err
-	}
-	s, err := readSettings(filepath.Dir(file))
-	if err != nil {
-		return nil, err
-	}
-	return newTokenizer(d, s)
 }

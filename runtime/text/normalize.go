@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
+	"github.com/rmc-lang/rmc/runtime/text/definition"
 	"github.com/rmc-lang/rmc/runtime/text/pattern"
 )
 
@@ -26,34 +27,34 @@ func newNormalizer(raw json.RawMessage) (normalizer, error) {
 	case "Sequence":
 		return newNormalizers(raw)
 	case "NFC":
-		return form(norm.NFC), strict(raw, &bare{})
+		return form(norm.NFC), definition.Strict(raw, &bare{})
 	case "NFD":
-		return form(norm.NFD), strict(raw, &bare{})
+		return form(norm.NFD), definition.Strict(raw, &bare{})
 	case "NFKC":
-		return form(norm.NFKC), strict(raw, &bare{})
+		return form(norm.NFKC), definition.Strict(raw, &bare{})
 	case "NFKD":
-		return form(norm.NFKD), strict(raw, &bare{})
+		return form(norm.NFKD), definition.Strict(raw, &bare{})
 	case "Lowercase":
-		return lowercase, strict(raw, &bare{})
+		return lowercase, definition.Strict(raw, &bare{})
 	case "Strip":
 		var c struct {
 			bare
 			StripLeft  bool `json:"strip_left"`
 			StripRight bool `json:"strip_right"`
 		}
-		err := strict(raw, &c)
+		err := definition.Strict(raw, &c)
 		return strip(c.StripLeft, c.StripRight), err
 	case "Prepend":
 		var c struct {
 			bare
 			Prepend string `json:"prepend"`
 		}
-		err := strict(raw, &c)
+		err := definition.Strict(raw, &c)
 		return prepend(c.Prepend), err
 	case "Replace":
 		return newReplace(raw)
 	}
-	return nil, unsupported("normalizer", name, "Sequence", "NFC", "NFD", "NFKC", "NFKD", "Lowercase", "Strip", "Prepend", "Replace")
+	return nil, definition.Unsupported("normalizer", name, "Sequence", "NFC", "NFD", "NFKC", "NFKD", "Lowercase", "Strip", "Prepend", "Replace")
 }
 
 // bare is a component with a type and nothing else.
@@ -66,7 +67,7 @@ func newNormalizers(raw json.RawMessage) (normalizer, error) {
 		bare
 		Normalizers []json.RawMessage `json:"normalizers"`
 	}
-	if err := strict(raw, &c); err != nil {
+	if err := definition.Strict(raw, &c); err != nil {
 		return nil, err
 	}
 	var steps []normalizer
@@ -91,7 +92,7 @@ func newReplace(raw json.RawMessage) (normalizer, error) {
 		Pattern match  `json:"pattern"`
 		Content string `json:"content"`
 	}
-	if err := strict(raw, &c); err != nil {
+	if err := definition.Strict(raw, &c); err != nil {
 		return nil, err
 	}
 	if old := c.Pattern.String; old != nil && len(*old) == 1 {

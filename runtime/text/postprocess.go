@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/rmc-lang/rmc/runtime/text/definition"
 )
 
 // newPostProcessor reads which ids the "post_processor" of a tokenizer.json
@@ -24,7 +26,7 @@ func newPostProcessor(raw json.RawMessage) (before, after []int32, err error) {
 	case "Sequence":
 		return newPostProcessors(raw)
 	}
-	return nil, nil, unsupported("post-processor", name, "TemplateProcessing", "ByteLevel", "Sequence")
+	return nil, nil, definition.Unsupported("post-processor", name, "TemplateProcessing", "ByteLevel", "Sequence")
 }
 
 func newPostProcessors(raw json.RawMessage) (before, after []int32, err error) {
@@ -32,7 +34,7 @@ func newPostProcessors(raw json.RawMessage) (before, after []int32, err error) {
 		bare
 		Processors []json.RawMessage `json:"processors"`
 	}
-	if err := strict(raw, &c); err != nil {
+	if err := definition.Strict(raw, &c); err != nil {
 		return nil, nil, err
 	}
 	for i, raw := range c.Processors {
@@ -69,7 +71,7 @@ func newTemplateProcessing(raw json.RawMessage) (before, after []int32, err erro
 			Tokens []string `json:"tokens"`
 		} `json:"special_tokens"`
 	}
-	if err := strict(raw, &c); err != nil {
+	if err := definition.Strict(raw, &c); err != nil {
 		return nil, nil, err
 	}
 	side, texts := &before, 0

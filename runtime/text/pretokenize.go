@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/rmc-lang/rmc/runtime/text/definition"
 	"github.com/rmc-lang/rmc/runtime/text/pattern"
 )
 
@@ -47,9 +48,9 @@ func (s *splitters) add(raw json.RawMessage) error {
 		step, err = newMetaspace(raw)
 	case "WhitespaceSplit":
 		step, err = newCharSplit(`\s`, removed)
-		err = errors.Join(err, strict(raw, &bare{}))
+		err = errors.Join(err, definition.Strict(raw, &bare{}))
 	default:
-		err = unsupported("pre-tokenizer", name, "Sequence", "ByteLevel", "Split", "Digits", "Metaspace", "WhitespaceSplit")
+		err = definition.Unsupported("pre-tokenizer", name, "Sequence", "ByteLevel", "Split", "Digits", "Metaspace", "WhitespaceSplit")
 	}
 	s.steps = append(s.steps, step)
 	return err
@@ -60,7 +61,7 @@ func (s *splitters) addAll(raw json.RawMessage) error {
 		bare
 		PreTokenizers []json.RawMessage `json:"pretokenizers"`
 	}
-	if err := strict(raw, &c); err != nil {
+	if err := definition.Strict(raw, &c); err != nil {
 		return err
 	}
 	for i, raw := range c.PreTokenizers {
@@ -81,7 +82,7 @@ func (s *splitters) addByteLevel(raw json.RawMessage) error {
 		TrimOffsets    bool `json:"trim_offsets"` // of offsets only; ours always cover the text
 		UseRegex       bool `json:"use_regex"`
 	}{AddPrefixSpace: true, UseRegex: true}
-	if err := strict(raw, &c); err != nil {
+	if err := definition.Strict(raw, &c); err != nil {
 		return err
 	}
 	s.bytes = true
@@ -121,13 +122,13 @@ func newSplit(raw json.RawMessage) (splitter, error) {
 		Behavior behavior `json:"behavior"`
 		Invert   bool     `json:"invert"`
 	}
-	if err := strict(raw, &c); err != nil {
+	if err := definition.Strict(raw, &c); err != nil {
 		return nil, err
 	}
 	switch c.Behavior {
 	case removed, isolated, mergedWithPrevious, mergedWithNext, contiguous:
 	default:
-		return nil, unsupported("split behavior", string(c.Behavior), string(removed), string(isolated), string(mergedWithPrevious), string(mergedWithNext), string(contiguous))
+		return nil, definition.Unsupported("split behavior", string(c.Behavior), string(removed), string(isolated), string(mergedWithPrevious), string(mergedWithNext), string(contiguous))
 	}
 	p, err := c.Pattern.compile()
 	return splitBy(p, c.Behavior, c.Invert), err
@@ -138,7 +139,7 @@ func newDigits(raw json.RawMessage) (splitter, error) {
 		bare
 		IndividualDigits bool `json:"individual_digits"`
 	}
-	if err := strict(raw, &c); err != nil {
+	if err := definition.Strict(raw, &c); err != nil {
 		return nil, err
 	}
 	if c.IndividualDigits {
@@ -162,14 +163,14 @@ func newMetaspace(raw json.RawMessage) (splitter, error) {
 		AddPrefixSpace *bool  `json:"add_prefix_space"`
 		Split          bool   `json:"split"`
 	}{Replacement: "▁", PrependScheme: "always", Split: true}
-	if err := strict(raw, &c); err != nil {
+	if err := definition.Strict(raw, &c); err != nil {
 		return nil, err
 	}
 	if c.AddPrefixSpace != nil && !*c.AddPrefixSpace {
 		c.PrependScheme = "never"
 	}
 	if c.PrependScheme != "always" && c.PrependScheme != "first" && c.PrependScheme != "never" {
-		return nil, unsupported("prepend_scheme", c.PrependScheme, "always", "first", "never")
+		return nil, definition.Unsupported("prepend_scheme", c.PrependScheme, "always", "first", "never")
 	}
 	if utf8.RuneCountInString(c.Replacement) != 1 {
 		return nil, errors.New("the replacement of Metaspace is not one character")

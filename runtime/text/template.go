@@ -84,7 +84,7 @@ func (t *Tokenizer) variables(messages []Message, o RenderOptions) map[string]an
 	vars := map[string]any{
 		"messages": turns, "tools": nil, "documents": nil, "add_generation_prompt": o.AddGenerationPrompt,
 	}
-	for name, text := range t.names {
+	for name, text := range t.definition.Names {
 		vars[name] = text
 	}
 	return vars

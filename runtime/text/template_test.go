@@ -9,6 +9,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/rmc-lang/rmc/runtime/text/definition"
 	"github.com/rmc-lang/rmc/runtime/text/jinja"
 )
 
@@ -49,7 +50,7 @@ func goldens(t *testing.T) []golden {
 
 // withTemplate is a tokenizer that can only render.
 func withTemplate(source string, names map[string]string) *Tokenizer {
-	t := &Tokenizer{names: names}
+	t := &Tokenizer{definition: &definition.Tokenizer{Names: names}}
 	t.setTemplate(source)
 	return t
 }

@@ -1,9 +1,9 @@
 // Package text turns text into token ids and conversations into text, exactly
 // as Hugging Face's tokenizers and transformers do.
 //
-// Tokenizers are read from tokenizer.json, from SentencePiece models and from
-// GGUF files. A tokenizer.json is the whole truth about its tokenizer: what it
-// says and this package does not know is an error, never ignored.
+// What a tokenizer is like, package definition reads. A tokenizer.json is the whole
+// truth about its tokenizer: what it says and this package does not know is an
+// error, never ignored.
 // (transformers 5 builds a few families anew by their class, whatever their
 // tokenizer.json says; WriteHF names a class that does not.)
 //
@@ -13,15 +13,11 @@
 package text
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
-	"io"
 	"slices"
 	"sync"
 
+	"github.com/rmc-lang/rmc/runtime/text/definition"
 	"github.com/rmc-lang/rmc/runtime/text/jinja"
 )
 
@@ -38,34 +34,27 @@ type Tokenizer struct {
 	tokens   []string         // spelling by id; "" where there is none
 	respelt  map[int32]string // added tokens as the normalizer spells them
 	added    map[int32]bool
-	names    map[string]string // special tokens by name: "bos_token" → "<s>"
 	template string
 	compiled func() (*jinja.Template, error) // compiles template once
 
-	definition *definition
+	definition *definition.Tokenizer
 	encoders   *sync.Pool
 }
 
-// newTokenizer builds a tokenizer of its definition and settings.
-func newTokenizer(d *definition, s settings) (*Tokenizer, error) {
-	t := &Tokenizer{definition: d, names: s.names}
-	if err := checkIDs(d.AddedTokens, d.Model.Vocab.ids); err != nil {
-		return nil, err
-	}
-	if err := s.addTokens(d); err != nil {
-		return nil, err
-	}
+// newTokenizer builds a tokenizer of its definition.
+func newTokenizer(d *definition.Tokenizer) (*Tokenizer, error) {
+	t := &Tokenizer{definition: d}
 	if err := t.build(d); err != nil {
 		return nil, err
 	}
 	t.index(d)
 	t.encoders = &sync.Pool{New: func() any { return &encoder{t: t, cache: map[string][]token{}} }}
-	t.setTemplate(s.template)
+	t.setTemplate(d.Template)
 	return t, nil
 }
 
 // build makes the steps of the definition.
-func (t *Tokenizer) build(d *definition) (err error) {
+func (t *Tokenizer) build(d *definition.Tokenizer) (err error) {
 	if t.normalizer, err = newNormalizer(d.Normalizer); err != nil {
 		return fmt.Errorf("normalizer: %w", err)
 	}
@@ -81,7 +70,7 @@ func (t *Tokenizer) build(d *definition) (err error) {
 	if t.model, err = newModel(&d.Model, t.splitters.bytes); err != nil {
 		return fmt.Errorf("model: %w", err)
 	}
-	var raw, normalized []addedToken
+	var raw, normalized []definition.AddedToken
 	for _, a := range d.AddedTokens {
 		if a.Normalized {
 			normalized = append(normalized, a)
@@ -89,9 +78,9 @@ func (t *Tokenizer) build(d *definition) (err error) {
 			raw = append(raw, a)
 		}
 	}
-	t.raw = newFinder(raw, func(a addedToken) string { return a.Content })
+	t.raw = newFinder(raw, func(a definition.AddedToken) string { return a.Content })
 	t.respelt = map[int32]string{}
-	t.normalized = newFinder(normalized, func(a addedToken) string {
+	t.normalized = newFinder(normalized, func(a definition.AddedToken) string {
 		if t.normalizer == nil {
 			return a.Content
 		}
@@ -101,32 +90,19 @@ func (t *Tokenizer) build(d *definition) (err error) {
 	return nil
 }
 
-func newModel(d *modelDefinition, overBytes bool) (model, error) {
+func newModel(d *definition.Model, overBytes bool) (model, error) {
 	switch {
 	case d.Type == "BPE" || d.Type == "" && d.Merges != nil:
 		return newBPE(d, overBytes)
 	}
-	return nil, unsupported("model", d.Type, "BPE")
+	return nil, definition.Unsupported("model", d.Type, "BPE")
 }
 
 // index fills the tables by id.
-func (t *Tokenizer) index(d *definition) {
-	size := int32(0)
-	for _, id := range d.Model.Vocab.ids {
-		size = max(size, id+1)
-	}
-	for _, a := range d.AddedTokens {
-		size = max(size, a.ID+1)
-	}
-	t.tokens = make([]string, size)
+func (t *Tokenizer) index(d *definition.Tokenizer) {
+	t.tokens = d.Spellings()
 	t.added = map[int32]bool{}
-	for text, id := range d.Model.Vocab.ids {
-		if id >= 0 {
-			t.tokens[id] = text
-		}
-	}
 	for _, a := range d.AddedTokens {
-		t.tokens[a.ID] = a.Content
 		t.added[a.ID] = true
 	}
 }
@@ -141,7 +117,7 @@ func (t *Tokenizer) EOS() (id int32, ok bool) { return t.named("eos_token") }
 func (t *Tokenizer) Pad() (id int32, ok bool) { return t.named("pad_token") }
 
 func (t *Tokenizer) named(name string) (id int32, ok bool) {
-	text, ok := t.names[name]
+	text, ok := t.definition.Names[name]
 	if !ok {
 		return 0, false
 	}
@@ -155,7 +131,7 @@ func (t *Tokenizer) ID(token string) (id int32, ok bool) {
 			return a.ID, true
 		}
 	}
-	id, ok = t.definition.Model.Vocab.ids[token]
+	id, ok = t.definition.Model.Vocab.IDs[token]
 	return id, ok
 }
 
@@ -168,55 +144,4 @@ func (t *Tokenizer) WantsBOS() bool {
 // Fingerprint is the SHA-256, in hex, of all that decides which ids a text
 // becomes: vocabulary, merges, rules and special tokens. It is the same for a
 // tokenizer and what WriteHF writes of it. The chat template is not in it.
-func (t *Tokenizer) Fingerprint() string {
-	h := sha256.New()
-	d := t.definition
-	for id, text := range t.tokens {
-		if text != "" {
-			hashText(h, fmt.Sprint(id), text)
-		}
-	}
-	for _, m := range d.Model.Merges {
-		hashText(h, m[0], m[1])
-	}
-	for _, raw := range []json.RawMessage{d.Normalizer, d.PreTokenizer, d.PostProcessor, d.Decoder} {
-		hashText(h, canonical(raw))
-	}
-	m := d.Model
-	m.Vocab, m.Merges = vocabulary{}, nil
-	hashText(h, canonical(mustJSON(m)), canonical(mustJSON(d.AddedTokens)), canonical(mustJSON(d.Model.Vocab.scores)))
-	for _, name := range []string{"bos_token", "eos_token", "pad_token", "unk_token"} {
-		hashText(h, name, t.names[name])
-	}
-	return hex.EncodeToString(h.Sum(nil))
-}
-
-// hashText writes texts so that no two lists of them look alike.
-func hashText(w io.Writer, texts ...string) {
-	var size [8]byte
-	for _, text := range texts {
-		binary.LittleEndian.PutUint64(size[:], uint64(len(text)))
-		w.Write(size[:]) // a hash takes everything
-		io.WriteString(w, text)
-	}
-}
-
-// canonical is JSON without its spaces and the order of its fields.
-func canonical(raw []byte) string {
-	if len(raw) == 0 {
-		return "null"
-	}
-	var v any
-	if err := json.Unmarshal(raw, &v); err != nil {
-		panic(err) // it has been decoded before
-	}
-	return string(mustJSON(v))
-}
-
-func mustJSON(v any) []byte {
-	raw, err := json.Marshal(v)
-	if err != nil {
-		panic(err) // only our own plain types come here
-	}
-	return raw
-}
+func (t *Tokenizer) Fingerprint() string { return t.definition.Fingerprint() }

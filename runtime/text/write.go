@@ -12,8 +12,8 @@ import (
 // chat_template.jinja. The class it names is the one that takes a
 // tokenizer.json as it is.
 func (t *Tokenizer) WriteHF(dir string) error {
-	config := object{"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": false}
-	for name, text := range t.names {
+	config := map[string]any{"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": false}
+	for name, text := range t.definition.Names {
 		config[name] = text
 	}
 	if err := writeJSON(filepath.Join(dir, "tokenizer.json"), t.definition); err != nil {

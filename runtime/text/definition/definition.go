@@ -1,37 +1,37 @@
-package text
+// Package definition reads what a tokenizer's files say of it: tokenizer.json, and
+// SentencePiece models and GGUF files, which are turned into one.
+package definition
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/rmc-lang/rmc/runtime/text/pattern"
 )
 
-// A definition is a tokenizer.json as Hugging Face's tokenizers writes it.
-// Whatever else a tokenizer comes from is turned into one first.
-type definition struct {
+// A Tokenizer is a tokenizer.json as Hugging Face's tokenizers writes it, with what
+// stands beside it.
+type Tokenizer struct {
 	Version string `json:"version"`
 	// Truncation and Padding have no say: transformers sets both anew at
 	// every call, and off unless asked.
 	Truncation    json.RawMessage `json:"truncation"`
 	Padding       json.RawMessage `json:"padding"`
-	AddedTokens   []addedToken    `json:"added_tokens"`
+	AddedTokens   []AddedToken    `json:"added_tokens"`
 	Normalizer    json.RawMessage `json:"normalizer"`
 	PreTokenizer  json.RawMessage `json:"pre_tokenizer"`
 	PostProcessor json.RawMessage `json:"post_processor"`
 	Decoder       json.RawMessage `json:"decoder"`
-	Model         modelDefinition `json:"model"`
+	Model         Model           `json:"model"`
+
+	Names    map[string]string `json:"-"` // special tokens by name: "bos_token" → "<s>"
+	Template string            `json:"-"` // the chat template; "" where there is none
 }
 
-// An addedToken is found in a text before anything else is done to it.
-type addedToken struct {
+// An AddedToken is found in a text before anything else is done to it.
+type AddedToken struct {
 	ID         int32  `json:"id"`
 	Content    string `json:"content"`
 	SingleWord bool   `json:"single_word"` // only where no word goes on at either side
@@ -41,8 +41,8 @@ type addedToken struct {
 	Special    bool   `json:"special"`
 }
 
-// A modelDefinition is the model of a tokenizer.json: BPE or Unigram.
-type modelDefinition struct {
+// A Model is the model of a tokenizer.json: BPE or Unigram.
+type Model struct {
 	Type                    string     `json:"type"`
 	Dropout                 *float64   `json:"dropout,omitempty"`
 	UnkToken                *string    `json:"unk_token,omitempty"`
@@ -52,39 +52,39 @@ type modelDefinition struct {
 	FuseUnk                 bool       `json:"fuse_unk"`
 	ByteFallback            bool       `json:"byte_fallback"`
 	IgnoreMerges            bool       `json:"ignore_merges"`
-	Vocab                   vocabulary `json:"vocab"`
+	Vocab                   Vocabulary `json:"vocab"`
 	Merges                  mergeList  `json:"merges,omitempty"`
 }
 
-// A vocabulary gives each token its id and, for Unigram, its log probability.
-type vocabulary struct {
-	ids    map[string]int32
-	pieces []string  // Unigram: by id
+// A Vocabulary gives each token its id and, for Unigram, its log probability.
+type Vocabulary struct {
+	IDs    map[string]int32
+	Pieces []string  // Unigram: by id
 	scores []float64 // Unigram: by id
 }
 
 // UnmarshalJSON reads {"token": id, …} or [["token", score], …].
-func (v *vocabulary) UnmarshalJSON(raw []byte) error {
+func (v *Vocabulary) UnmarshalJSON(raw []byte) error {
 	l := &literals{raw: raw}
 	if l.next() == '{' {
 		l.pos++
-		v.ids = make(map[string]int32, len(raw)/20)
+		v.IDs = make(map[string]int32, len(raw)/20)
 		for l.next() == '"' {
 			text := l.text()
-			v.ids[text] = int32(l.number())
+			v.IDs[text] = int32(l.number())
 		}
 		return l.err
 	}
 	if l.next() != '[' {
 		return errors.New("the vocabulary is neither an object nor a list")
 	}
-	v.ids = map[string]int32{}
-	v.pieces, v.scores = []string{}, []float64{}
+	v.IDs = map[string]int32{}
+	v.Pieces, v.scores = []string{}, []float64{}
 	for l.pos++; l.next() == '['; l.pos++ {
 		l.pos++
 		text := l.text()
-		v.ids[text] = int32(len(v.pieces))
-		v.pieces = append(v.pieces, text)
+		v.IDs[text] = int32(len(v.Pieces))
+		v.Pieces = append(v.Pieces, text)
 		v.scores = append(v.scores, l.number())
 		l.next()
 	}
@@ -92,22 +92,22 @@ func (v *vocabulary) UnmarshalJSON(raw []byte) error {
 }
 
 // MarshalJSON writes the layout that UnmarshalJSON reads.
-func (v vocabulary) MarshalJSON() ([]byte, error) {
-	if v.pieces == nil {
-		return json.Marshal(v.ids)
+func (v Vocabulary) MarshalJSON() ([]byte, error) {
+	if v.Pieces == nil {
+		return json.Marshal(v.IDs)
 	}
-	rows := make([][2]any, len(v.pieces))
-	for i, piece := range v.pieces {
+	rows := make([][2]any, len(v.Pieces))
+	for i, piece := range v.Pieces {
 		rows[i] = [2]any{piece, v.scores[i]}
 	}
 	return json.Marshal(rows)
 }
 
-// A pair is a merge: two tokens that become one.
-type pair [2]string
+// A Pair is a merge: two tokens that become one.
+type Pair [2]string
 
 // mergeList is the merges in the order of their rank.
-type mergeList []pair
+type mergeList []Pair
 
 // UnmarshalJSON reads "left right" (tokenizers before 0.20) or ["left", "right"].
 func (m *mergeList) UnmarshalJSON(raw []byte) error {
@@ -116,7 +116,7 @@ func (m *mergeList) UnmarshalJSON(raw []byte) error {
 		return errors.New("merges is not a list")
 	}
 	for l.pos++; l.err == nil; {
-		var p pair
+		var p Pair
 		switch l.next() {
 		case '"':
 			if err := p.parse(l.text()); err != nil {
@@ -209,74 +209,11 @@ func (l *literals) fail(want string) {
 }
 
 // parse reads "left right".
-func (p *pair) parse(both string) error {
+func (p *Pair) parse(both string) error {
 	left, right, ok := strings.Cut(both, " ")
 	if !ok || strings.Contains(right, " ") {
 		return fmt.Errorf("merge %q is not two tokens with a space between them", both)
 	}
-	*p = pair{left, right}
+	*p = Pair{left, right}
 	return nil
-}
-
-// parseDefinition reads a tokenizer.json.
-func parseDefinition(raw []byte) (*definition, error) {
-	var d definition
-	if err := strict(raw, &d); err != nil {
-		return nil, err
-	}
-	if d.Model.Vocab.ids == nil {
-		return nil, errors.New("model.vocab is missing")
-	}
-	return &d, nil
-}
-
-// strict decodes JSON and fails on fields that we do not know: such a field
-// may change ids.
-func strict(raw []byte, into any) error {
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(into); err != nil {
-		return err
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return errors.New("more JSON after the end")
-	}
-	return nil
-}
-
-// kind is the "type" of a component of a definition; "" if there is none.
-func kind(raw json.RawMessage) (string, error) {
-	if len(raw) == 0 || string(raw) == "null" {
-		return "", nil
-	}
-	var t struct{ Type string }
-	if err := json.Unmarshal(raw, &t); err != nil {
-		return "", err
-	}
-	if t.Type == "" {
-		return "", errors.New("a component without a type")
-	}
-	return t.Type, nil
-}
-
-// unsupported says that a component cannot be had, and what can.
-func unsupported(what, name string, known ...string) error {
-	slices.Sort(known)
-	return fmt.Errorf("the %s %q is not supported; these are: %s", what, name, strings.Join(known, ", "))
-}
-
-// A match is what Replace and Split look for: {"String": "x"} or {"Regex": "x"}.
-type match struct {
-	String *string
-	Regex  *string
-}
-
-func (m match) compile() (*pattern.Pattern, error) {
-	switch {
-	case m.Regex != nil:
-		return pattern.Compile(*m.Regex)
-	case m.String != nil && *m.String != "":
-		return pattern.Literal(*m.String), nil
-	}
-	return nil, errors.New("neither a String nor a Regex to look for")
 }

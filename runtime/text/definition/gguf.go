@@ -1,4 +1,4 @@
-package text
+package definition
 
 import (
 	"errors"
@@ -8,19 +8,19 @@ import (
 	"github.com/rmc-lang/rmc/runtime/gguf"
 )
 
-// loadGGUF reads the tokenizer inside a GGUF file. Such a file names its
+// readGGUF reads the tokenizer inside a GGUF file. Such a file names its
 // rules ("smollm") where a tokenizer.json spells them out.
-func loadGGUF(file string) (*Tokenizer, error) {
+func readGGUF(file string) (*Tokenizer, settings, error) {
 	f, err := gguf.Open(file)
 	if err != nil {
-		return nil, err
+		return nil, settings{}, err
 	}
 	pieces, err := ggufPieces(f)
 	if err != nil {
-		return nil, err
+		return nil, settings{}, err
 	}
 	s := ggufSettings(f, pieces)
-	var d *definition
+	var d *Tokenizer
 	switch model, _ := f.Text("tokenizer.ggml.model"); model {
 	case "gpt2":
 		d, err = ggufBytes(f, pieces, s)
@@ -29,12 +29,9 @@ func loadGGUF(file string) (*Tokenizer, error) {
 	case "":
 		err = errors.New("no tokenizer in this GGUF file: it lacks tokenizer.ggml.model")
 	default:
-		err = unsupported("GGUF tokenizer", model, "gpt2", "llama")
+		err = Unsupported("GGUF tokenizer", model, "gpt2", "llama")
 	}
-	if err != nil {
-		return nil, err
-	}
-	return newTokenizer(d, s)
+	return d, s, err
 }
 
 func ggufPieces(f *gguf.File) ([]vocabPiece, error) {
@@ -91,7 +88,7 @@ func around(f *gguf.File, s settings, bosUnlessSaid bool) (before, after []strin
 	return before, after
 }
 
-func ggufSPM(f *gguf.File, pieces []vocabPiece, s settings) (*definition, error) {
+func ggufSPM(f *gguf.File, pieces []vocabPiece, s settings) (*Tokenizer, error) {
 	for i, p := range pieces { // llama.cpp's converter writes these with plain spaces
 		if p.kind == userPiece {
 			pieces[i].text = strings.ReplaceAll(p.text, " ", "▁")
@@ -130,11 +127,11 @@ func ggufRules(pre string) (normalizer, preTokenizer any, ignoreMerges bool, err
 	case "":
 		return nil, nil, false, errors.New("this GGUF file does not say how its tokenizer cuts texts: it lacks tokenizer.ggml.pre")
 	}
-	return nil, nil, false, unsupported("GGUF pre-tokenizer", pre, "gpt-2", "smollm", "starcoder", "refact", "llama-bpe", "llama3", "llama-v3", "qwen2")
+	return nil, nil, false, Unsupported("GGUF pre-tokenizer", pre, "gpt-2", "smollm", "starcoder", "refact", "llama-bpe", "llama3", "llama-v3", "qwen2")
 }
 
 // ggufBytes is the definition of a byte-level BPE.
-func ggufBytes(f *gguf.File, pieces []vocabPiece, s settings) (*definition, error) {
+func ggufBytes(f *gguf.File, pieces []vocabPiece, s settings) (*Tokenizer, error) {
 	pre, _ := f.Text("tokenizer.ggml.pre")
 	normalizer, preTokenizer, ignoreMerges, err := ggufRules(pre)
 	if err != nil {
@@ -145,11 +142,11 @@ func ggufBytes(f *gguf.File, pieces []vocabPiece, s settings) (*definition, erro
 		return nil, err
 	}
 	merges, _ := f.Texts("tokenizer.ggml.merges")
-	d := &definition{
+	d := &Tokenizer{
 		Version: "1.0", AddedTokens: addedOf(pieces),
 		Normalizer: mustJSON(normalizer), PreTokenizer: mustJSON(preTokenizer),
 		Decoder: mustJSON(object{"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true}),
-		Model:   modelDefinition{Type: "BPE", IgnoreMerges: ignoreMerges, Vocab: vocabulary{ids: vocab}, Merges: make([]pair, len(merges))},
+		Model:   Model{Type: "BPE", IgnoreMerges: ignoreMerges, Vocab: Vocabulary{IDs: vocab}, Merges: make([]Pair, len(merges))},
 	}
 	for i, both := range merges {
 		if err := d.Model.Merges[i].parse(both); err != nil {

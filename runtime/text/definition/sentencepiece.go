@@ -1,4 +1,4 @@
-package text
+package definition
 
 import (
 	"cmp"
@@ -43,18 +43,18 @@ type spm struct {
 }
 
 // definition writes the model as transformers' converter for Llama does.
-func (m *spm) definition() (*definition, error) {
+func (m *spm) definition() (*Tokenizer, error) {
 	vocab, err := vocabOf(m.pieces)
 	if err != nil {
 		return nil, err
 	}
-	d := &definition{
+	d := &Tokenizer{
 		Version:       "1.0",
 		AddedTokens:   addedOf(m.pieces),
 		PostProcessor: templateProcessing(vocab, m.before, m.after),
 		Decoder:       m.decoder(),
-		Model: modelDefinition{Type: "BPE", FuseUnk: true, ByteFallback: m.bytes,
-			Vocab: vocabulary{ids: vocab}, Merges: mergesOf(m.pieces, vocab)},
+		Model: Model{Type: "BPE", FuseUnk: true, ByteFallback: m.bytes,
+			Vocab: Vocabulary{IDs: vocab}, Merges: mergesOf(m.pieces, vocab)},
 	}
 	if m.unk != "" {
 		d.Model.UnkToken = &m.unk
@@ -98,11 +98,11 @@ func vocabOf(pieces []vocabPiece) (map[string]int32, error) {
 }
 
 // addedOf are the tokens that are found in a text before anything else.
-func addedOf(pieces []vocabPiece) []addedToken {
-	var added []addedToken
+func addedOf(pieces []vocabPiece) []AddedToken {
+	var added []AddedToken
 	for id, p := range pieces {
 		if p.kind == controlPiece || p.kind == userPiece || p.kind == unknownPiece {
-			added = append(added, addedToken{ID: int32(id), Content: p.text, Special: p.kind != userPiece})
+			added = append(added, AddedToken{ID: int32(id), Content: p.text, Special: p.kind != userPiece})
 		}
 	}
 	return added
@@ -112,9 +112,9 @@ func addedOf(pieces []vocabPiece) []addedToken {
 // piece of two, best score first, of equals the longest left part
 // (generate_merges of transformers 4, which made the tokenizer.json of Llama 2
 // and Gemma).
-func mergesOf(pieces []vocabPiece, vocab map[string]int32) []pair {
+func mergesOf(pieces []vocabPiece, vocab map[string]int32) []Pair {
 	type merge struct {
-		pair
+		Pair
 		score       float64
 		left, right int // lengths in characters
 	}
@@ -131,7 +131,7 @@ func mergesOf(pieces []vocabPiece, vocab map[string]int32) []pair {
 			_, okLeft := vocab[p.text[:i]]
 			_, okRight := vocab[p.text[i:]]
 			if i > 0 && okLeft && okRight {
-				merges = append(merges, merge{pair{p.text[:i], p.text[i:]}, p.score, n, total - n})
+				merges = append(merges, merge{Pair{p.text[:i], p.text[i:]}, p.score, n, total - n})
 			}
 			n++
 		}
@@ -139,9 +139,9 @@ func mergesOf(pieces []vocabPiece, vocab map[string]int32) []pair {
 	slices.SortStableFunc(merges, func(a, b merge) int {
 		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(b.left, a.left), cmp.Compare(b.right, a.right))
 	})
-	pairs := make([]pair, len(merges))
+	pairs := make([]Pair, len(merges))
 	for i, m := range merges {
-		pairs[i] = m.pair
+		pairs[i] = m.Pair
 	}
 	return pairs
 }
@@ -162,29 +162,26 @@ func templateProcessing(vocab map[string]int32, before, after []string) json.Raw
 	return mustJSON(object{"type": "TemplateProcessing", "single": single, "pair": pair, "special_tokens": specials})
 }
 
-// loadSentencePiece reads a SentencePiece model, with what stands beside it.
-func loadSentencePiece(file string) (*Tokenizer, error) {
+// readSentencePiece reads a SentencePiece model, with what stands beside it.
+func readSentencePiece(file string) (*Tokenizer, settings, error) {
 	raw, err := os.ReadFile(file)
 	if err != nil {
-		return nil, err
+		return nil, settings{}, err
 	}
 	p, err := parseProto(raw)
 	if err != nil {
-		return nil, err
+		return nil, settings{}, err
 	}
 	s, err := readSettings(filepath.Dir(file))
 	if err != nil {
-		return nil, err
+		return nil, settings{}, err
 	}
 	m, err := p.spm(&s)
 	if err != nil {
-		return nil, err
+		return nil, settings{}, err
 	}
 	d, err := m.definition()
-	if err != nil {
-		return nil, err
-	}
-	return newTokenizer(d, s)
+	return d, s, err
 }
 
 // A proto is what we need of sentencepiece_model.proto's ModelProto.

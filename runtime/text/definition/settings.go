@@ -1,4 +1,4 @@
-package text
+package definition
 
 import (
 	"encoding/json"
@@ -16,7 +16,7 @@ import (
 // tokens, further added tokens, the chat template.
 type settings struct {
 	names    map[string]string // "bos_token" → "<s>"
-	tokens   []addedToken      // with the id that the file gives, or -1
+	tokens   []AddedToken      // with the id that the file gives, or -1
 	template string
 	addBOS   *bool
 	addEOS   *bool
@@ -106,7 +106,7 @@ func (s *settings) readDecoder(raw json.RawMessage) error {
 	if raw == nil {
 		return nil
 	}
-	var rows map[string]addedToken
+	var rows map[string]AddedToken
 	if err := json.Unmarshal(raw, &rows); err != nil {
 		return err
 	}
@@ -118,7 +118,7 @@ func (s *settings) readDecoder(raw json.RawMessage) error {
 		t.ID = int32(n)
 		s.tokens = append(s.tokens, t)
 	}
-	slices.SortFunc(s.tokens, func(a, b addedToken) int { return int(a.ID - b.ID) })
+	slices.SortFunc(s.tokens, func(a, b AddedToken) int { return int(a.ID - b.ID) })
 	return nil
 }
 
@@ -134,8 +134,8 @@ func (s *settings) name(key string, raw json.RawMessage) error {
 	return nil
 }
 
-func readToken(raw json.RawMessage) (t addedToken, ok bool, err error) {
-	t = addedToken{ID: -1, Special: true}
+func readToken(raw json.RawMessage) (t AddedToken, ok bool, err error) {
+	t = AddedToken{ID: -1, Special: true}
 	if len(raw) == 0 {
 		return t, false, nil
 	}
@@ -150,8 +150,8 @@ func readToken(raw json.RawMessage) (t addedToken, ok bool, err error) {
 }
 
 // extra adds a special token unless it is there already.
-func (s *settings) extra(t addedToken) {
-	if !slices.ContainsFunc(s.tokens, func(u addedToken) bool { return u.Content == t.Content }) {
+func (s *settings) extra(t AddedToken) {
+	if !slices.ContainsFunc(s.tokens, func(u AddedToken) bool { return u.Content == t.Content }) {
 		s.tokens = append(s.tokens, t)
 	}
 }
@@ -214,9 +214,9 @@ func readTemplate(raw json.RawMessage) (string, error) {
 // addTokens adds the settings' tokens to a definition, as transformers does
 // on loading: one that is in the vocabulary becomes an added token with its
 // id, another gets the next free id. The flags of added_tokens_decoder win.
-func (s *settings) addTokens(d *definition) error {
+func (s *settings) addTokens(d *Tokenizer) error {
 	at := map[string]int{}
-	next := int32(len(d.Model.Vocab.ids))
+	next := int32(len(d.Model.Vocab.IDs))
 	for i, a := range d.AddedTokens {
 		at[a.Content] = i
 		next = max(next, a.ID+1)
@@ -224,7 +224,7 @@ func (s *settings) addTokens(d *definition) error {
 	for _, t := range s.tokens {
 		given := t.ID
 		i, there := at[t.Content]
-		id, known := d.Model.Vocab.ids[t.Content]
+		id, known := d.Model.Vocab.IDs[t.Content]
 		switch {
 		case there:
 			t.ID = d.AddedTokens[i].ID
