@@ -1,5 +1,5 @@
-// Package disk puts files on the disk whole or not at all, keeps processes out
-// of each other's way, and knows where rmc's cache is.
+// Package disk puts files and folders on the disk whole or not at all, keeps
+// processes out of each other's way, and knows where rmc's cache is.
 package disk
 
 import (

@@ -31,11 +31,8 @@ type Fit struct {
 	Attributes []string           // that it gives, or, of a tree, reads
 	Matrices   []safetensors.Data // its numbers, by their names in its own file
 	Tree       string             // of a tree, the file that has it; else ""
-	Files      []File             // of a tree: it, and what people read of it
+	Files      []disk.Text        // of a tree: it, and what people read of it
 }
-
-// A File is a small file of text.
-type File struct{ Name, Text string }
 
 // A rewardTable is reward.json.
 type rewardTable struct {

@@ -28,6 +28,15 @@ func Zeros[T float32 | float64](rows, cols int) Matrix[T] {
 // Row returns row r, not a copy.
 func (m Matrix[T]) Row(r int) []T { return m.Data[r*m.Cols : (r+1)*m.Cols] }
 
+// Column copies column c.
+func (m Matrix[T]) Column(c int) []T {
+	out := make([]T, m.Rows)
+	for i := range out {
+		out[i] = m.Row(i)[c]
+	}
+	return out
+}
+
 // column returns a copy of column c.
 func (m Matrix[T]) column(c int) []T {
 	values := make([]T, m.Rows)

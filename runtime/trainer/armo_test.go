@@ -235,8 +235,8 @@ func TestA2TransformIsInTheScore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if debias.transform.Penalties[0] == 0 && debias.transform.From == "brief" {
-		debias.transform.Matrix[1][0] = -0.4 // the tiny data needs no penalty: give it one
+	if debias.Transform.Penalties[0] == 0 && debias.Transform.From == "brief" {
+		debias.Transform.Matrix[1][0] = -0.4 // the tiny data needs no penalty: give it one
 		r.world.formulas, r.world.functions = nil, nil
 	}
 	s := r.Program.Stages[6]
@@ -259,7 +259,7 @@ func TestA2TransformIsInTheScore(t *testing.T) {
 		for i, name := range []string{"helpful", "brief"} {
 			want := 0.0
 			for k, other := range []string{"helpful", "brief"} {
-				want += debias.transform.Matrix[i][k] * float64(g[other])
+				want += debias.Transform.Matrix[i][k] * float64(g[other])
 			}
 			worst = max(worst, math.Abs(want-float64(c[name])))
 		}
@@ -368,7 +368,7 @@ func TestDamagedFits(t *testing.T) {
 	r := newArmo(t).run(t, goBackend(t), true)
 	r.Program.Stages = r.Program.Stages[:3]
 	execute(t, r)
-	for _, name := range []string{fitFile, matricesFile} {
+	for _, name := range []string{"fit.json", "fit.safetensors"} {
 		path := filepath.Join(r.fitFolder("probe"), name)
 		text, err := os.ReadFile(path)
 		if err != nil {
@@ -481,7 +481,7 @@ func TestA8RewardIsExported(t *testing.T) {
 		}
 	}
 	must(t, p, dir, "", "export", "--model", "judge", folder, "--force")
-	for _, name := range []string{treeFile, rulesFile, drawingFile, "reward.json", "config.json"} {
+	for _, name := range []string{"tree.json", "rules.txt", "tree.svg", "reward.json", "config.json"} {
 		if _, err := os.Stat(filepath.Join(folder, name)); err != nil {
 			t.Error(err)
 		}

@@ -94,7 +94,7 @@ func (r *Run) fitChanged(ctx context.Context, s program.Stage, fresh map[string]
 	if err != nil {
 		return nil, err
 	}
-	if inputs == kept.inputs {
+	if inputs == kept.Inputs {
 		return nil, nil
 	}
 	p.why = "its settings, its rows or the weights that it reads are others"

@@ -2,8 +2,6 @@ package trainer
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -16,6 +14,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/fit"
+	"github.com/rmc-lang/rmc/runtime/fitted"
 	"github.com/rmc-lang/rmc/runtime/measure"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
@@ -118,14 +117,14 @@ func (r *Run) rated(ctx context.Context, s program.Stage) ([]fit.Measures, error
 	if err != nil {
 		return nil, err
 	}
-	ratings, trained := ratingsOf(set, examples), ratingsOf(set, set.Train)
+	ratings, trained := fitted.Ratings(set, examples), fitted.Ratings(set, set.Train)
 	var all []fit.Measures
 	for a, name := range set.Attributes {
 		k := slices.Index(names, name)
 		if k < 0 {
 			return nil, fmt.Errorf("%s gives %s, and the data has ratings of %s", s.Subject(), strings.Join(names, ", "), strings.Join(set.Attributes, ", "))
 		}
-		all = append(all, fit.Measure(name, column(predicted, k), column(ratings, a), meanOf(column(trained, a))))
+		all = append(all, fit.Measure(name, predicted.Column(k), ratings.Column(a), meanOf(trained.Column(a))))
 	}
 	return all, nil
 }
@@ -138,18 +137,13 @@ func (r *Run) predicted(ctx context.Context, s program.Stage, m spec.Model, exam
 		return fit.Matrix[float64]{}, nil, err
 	}
 	if s.Fit.Name != "" {
-		return r.through(append(slices.Clone(s.Fit.Of), s.Fit.Name), hidden)
+		chain, err := r.fittedAll(append(slices.Clone(s.Fit.Of[1:]), s.Fit.Name))
+		if err != nil {
+			return fit.Matrix[float64]{}, nil, err
+		}
+		return fitted.Through(chain, hidden)
 	}
 	return r.outputsOf(ctx, s.Model, hidden)
-}
-
-// column copies column c of m.
-func column(m fit.Matrix[float64], c int) []float64 {
-	out := make([]float64, m.Rows)
-	for i := range out {
-		out[i] = m.Row(i)[c]
-	}
-	return out
 }
 
 // meanOf is the mean of the numbers that there are.
@@ -197,27 +191,6 @@ func (r *Run) beforeKey(s program.Stage) string {
 	}
 	fields, _ := json.Marshal(all) // of strings
 	return disk.Digest(fmt.Sprintf("%s %s %d %s", fields, s.Evaluate.Part, r.seed(s.Model.Name), r.Program.Lock))[:16]
-}
-
-// fingerprint is a digest of examples: rows, tokens, columns and labels.
-func fingerprint(examples []data.Example) string {
-	h := sha256.New()
-	for _, e := range examples {
-		binary.Write(h, binary.LittleEndian, int64(e.Row))
-		for _, s := range e.Sequences {
-			k := s.Digest()
-			h.Write(k[:])
-		}
-		for _, c := range e.Columns {
-			binary.Write(h, binary.LittleEndian, math.Float32bits(c))
-		}
-		for _, m := range e.Marks {
-			binary.Write(h, binary.LittleEndian, int64(m.At))
-			binary.Write(h, binary.LittleEndian, m.Gold)
-		}
-		binary.Write(h, binary.LittleEndian, e.Tail)
-	}
-	return fmt.Sprintf("%x", h.Sum(nil))
 }
 
 // marked measures the policy, the reward or the reward model of an evaluate stage

@@ -41,7 +41,7 @@ func (e *exporting) ofReward(reward program.Reward) error {
 	if err != nil {
 		return err
 	}
-	return e.fitParts(append(slices.Clone(f.stage.Fit.Of[1:]), reward.Fit))
+	return e.fitParts(append(slices.Clone(f.Stage.Fit.Of[1:]), reward.Fit))
 }
 
 // oneHead makes an ordinary classifier with one output of a reward that is one
@@ -107,7 +107,7 @@ func (r *Run) sameAsHead(ctx context.Context, reward program.Reward, m spec.Mode
 		return 0, err
 	}
 	for k := range outputs.Cols {
-		if slices.Equal(column(outputs, k), said.Scores) {
+		if slices.Equal(outputs.Column(k), said.Scores) {
 			return k, nil
 		}
 	}
@@ -145,29 +145,13 @@ func (e *exporting) fitParts(names []string) error {
 		if err != nil {
 			return err
 		}
-		part, err := f.part()
+		part, err := f.Part()
 		if err != nil {
 			return err
 		}
 		e.Reward.Fits = append(e.Reward.Fits, part)
 	}
 	return nil
-}
-
-// part is what an exported reward has of a fit.
-func (f *fitted) part() (export.Fit, error) {
-	out := export.Fit{Fit: f.stage.Fit, Attributes: f.attributes(), Matrices: f.matrices()}
-	if f.tree == nil {
-		return out, nil
-	}
-	files, err := f.texts()
-	for _, file := range files {
-		if file.name != fitFile {
-			out.Files = append(out.Files, export.File{Name: file.name, Text: file.text})
-		}
-	}
-	out.Tree = treeFile
-	return out, err
 }
 
 // ofPolicy makes e the export of the policy that a reward reads: what it says of

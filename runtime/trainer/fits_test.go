@@ -30,7 +30,7 @@ func TestSelectByRow(t *testing.T) {
 	}
 	r := run("row")
 	execute(t, r)
-	probe := r.world.fits["probe"].probe
+	probe := r.world.fits["probe"].Probe
 	if c := probe.Chosen[0]; c.SelectRows == 0 || c.Rows == 0 || c.SelectRows >= c.Rows {
 		t.Errorf("by row: %+v", c)
 	}

@@ -26,30 +26,32 @@ import (
 const (
 	weightsFile  = "model.safetensors"
 	contractFile = "contract.json"
-	digestFile   = "SHA256SUMS"
 )
 
 // writeModel keeps what a train stage trained, in so many steps. It replaces the
 // folder of an earlier run only once the new one is whole.
 func (t *training) writeModel(ctx context.Context, steps int) error {
 	folder := t.run.modelFolder(t.stage)
-	fresh := beside(folder, "new")
-	if err := os.RemoveAll(fresh); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(fresh, 0o755); err != nil {
-		return err
-	}
-	defer os.RemoveAll(fresh)
 	contract, err := t.run.contract(ctx, t.stage.Model, t.stage.Data)
 	if err != nil {
 		return err
 	}
+	return disk.Replace(folder, func(fresh string) error {
+		if err := t.writeInto(fresh, contract, steps); err != nil {
+			return err
+		}
+		t.run.leave(t.stage, folder)
+		return nil
+	})
+}
+
+// writeInto fills a folder, the digests last.
+func (t *training) writeInto(folder string, contract *rundir.Contract, steps int) error {
 	var weights []safetensors.Data
 	for _, p := range t.net.Trained {
 		weights = append(weights, t.net.Layout.Stored(p.Name, p.Shape, p.Value))
 	}
-	digest, err := safetensors.Write(filepath.Join(fresh, weightsFile), weights, map[string]string{"contract": contract.Hash})
+	digest, err := safetensors.Write(filepath.Join(folder, weightsFile), weights, map[string]string{"contract": contract.Hash})
 	if err != nil {
 		return fmt.Errorf("writing the trained model: %w; the last checkpoint has it too", err)
 	}
@@ -57,22 +59,11 @@ func (t *training) writeModel(ctx context.Context, steps int) error {
 	if err != nil {
 		return err
 	}
-	sums := fmt.Sprintf("%s  %s\n", digest, weightsFile)
-	for _, file := range texts {
-		if err := disk.Write(filepath.Join(fresh, file.name), []byte(file.text)); err != nil {
-			return err
-		}
-		sums += fmt.Sprintf("%s  %s\n", disk.Digest(file.text), file.name)
-	}
-	if err := disk.Write(filepath.Join(fresh, digestFile), []byte(sums)); err != nil {
-		return err
-	}
-	t.run.leave(t.stage, folder)
-	return exchange(fresh, folder)
+	return disk.WriteTexts(folder, disk.Sum{Digest: digest, Name: weightsFile}, texts)
 }
 
 // texts are the files of a trained model that people read.
-func (t *training) texts(contract *rundir.Contract, steps int) ([]textFile, error) {
+func (t *training) texts(contract *rundir.Contract, steps int) ([]disk.Text, error) {
 	score, err := json.MarshalIndent(contract, "", "  ")
 	if err != nil {
 		return nil, err
@@ -85,7 +76,11 @@ func (t *training) texts(contract *rundir.Contract, steps int) ([]textFile, erro
 	if err != nil {
 		return nil, err
 	}
-	return []textFile{{contractFile, string(score) + "\n"}, {trainingFile, string(how) + "\n"}, {rundir.MetricsFile, string(lines)}}, nil
+	return []disk.Text{
+		{Name: contractFile, Text: string(score) + "\n"},
+		{Name: trainingFile, Text: string(how) + "\n"},
+		{Name: rundir.MetricsFile, Text: string(lines)},
+	}, nil
 }
 
 // trainedNetwork is a model with what an earlier run trained.
@@ -151,7 +146,7 @@ func (r *Run) untrained() error {
 
 // trainedDigest is the digest of what an earlier stage or run trained of a model.
 func (r *Run) trainedDigest(m spec.Model) (string, error) {
-	digest, err := os.ReadFile(filepath.Join(r.leftBy(m), digestFile))
+	digest, err := os.ReadFile(filepath.Join(r.leftBy(m), disk.SumsFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", r.untrained()
 	}

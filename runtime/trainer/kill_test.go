@@ -13,6 +13,7 @@ import (
 
 	"github.com/rmc-lang/rmc/runtime/backend"
 	"github.com/rmc-lang/rmc/runtime/checkpoint"
+	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
@@ -82,7 +83,7 @@ func TestKillAndResume(t *testing.T) {
 	}
 	sameSteps(t, losses(t, dir), losses(t, whole.Dir), 0)
 	digest := func(dir string) string {
-		sum, err := os.ReadFile(filepath.Join(dir, "model", digestFile))
+		sum, err := os.ReadFile(filepath.Join(dir, "model", disk.SumsFile))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -85,8 +85,8 @@ func TestKillThroughFitsAndGate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := whole.world.fits[name]; got.digest != want.digest || got.inputs != want.inputs {
-			t.Errorf("%s: %s of %s, want %s of %s", name, got.digest, got.inputs, want.digest, want.inputs)
+		if want := whole.world.fits[name]; got.Digest != want.Digest || got.Inputs != want.Inputs {
+			t.Errorf("%s: %s of %s, want %s of %s", name, got.Digest, got.Inputs, want.Digest, want.Inputs)
 		}
 	}
 }

@@ -171,7 +171,7 @@ func (r *Run) fitDigests(model string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		all = append(all, s.Fit.Name+" "+f.digest[:16])
+		all = append(all, s.Fit.Name+" "+f.Digest[:16])
 	}
 	return strings.Join(all, ", "), nil
 }

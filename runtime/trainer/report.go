@@ -99,9 +99,9 @@ func (in *invocation) fits() (all []results.Fitted) {
 		if err != nil {
 			continue // not fitted yet
 		}
-		one := results.Fitted{Stage: s, Rows: f.rows, Probe: f.probe, Transform: f.transform}
-		if f.tree != nil {
-			one.Tree, one.Importances = f.tree.Tree, f.tree.importances
+		one := results.Fitted{Stage: s, Rows: f.Rows, Probe: f.Probe, Transform: f.Transform}
+		if f.Tree != nil {
+			one.Tree, one.Importances = f.Tree.Tree, f.Tree.Importances
 		}
 		all = append(all, one)
 	}

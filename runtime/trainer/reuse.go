@@ -83,7 +83,7 @@ func (t *training) decide(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		fields["fit."+name] = f.digest
+		fields["fit."+name] = f.Digest
 	}
 	for _, n := range t.aside.Networks {
 		program.Fields(fields, "reads."+n.Model.Name, reflect.ValueOf(n.Model))
@@ -117,7 +117,7 @@ func (w *world) read(model string, a *optim.Aside) {
 // knows of them.
 func rowsDigest(set *data.Set) string {
 	var all strings.Builder
-	fmt.Fprintf(&all, "%v %v %v %v %v %d %s\n", set.Columns, set.Attributes, set.Views, set.LabelIDs, set.Endings, set.Width, fingerprint(set.Train))
+	fmt.Fprintf(&all, "%v %v %v %v %v %d %s\n", set.Columns, set.Attributes, set.Views, set.LabelIDs, set.Endings, set.Width, data.Fingerprint(set.Train))
 	for _, e := range set.Train {
 		fmt.Fprintf(&all, "%s %v %d\n", e.Prompt, e.Lengths, e.Better)
 	}
@@ -189,7 +189,7 @@ func (p *pastTraining) trained() int {
 // readTraining is how the model in a folder came about; nil where there is none.
 // One that cannot be read is an error.
 func readTraining(folder string) (*pastTraining, error) {
-	files, _, err := readFolder(folder)
+	files, _, err := disk.ReadTexts(folder)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -255,7 +255,7 @@ func (r *Run) settle() error {
 		var err error
 		switch s.Kind {
 		case "fit":
-			err = unexchange(r.fitFolder(s.Fit.Name))
+			err = disk.Settle(r.fitFolder(s.Fit.Name))
 		case "train":
 			err = r.settleOne(s)
 		}
@@ -268,7 +268,7 @@ func (r *Run) settle() error {
 
 func (r *Run) settleOne(s program.Stage) error {
 	folder := r.modelFolder(s)
-	if err := unexchange(folder); err != nil {
+	if err := disk.Settle(folder); err != nil {
 		return err
 	}
 	at := r.located(s)
@@ -282,44 +282,7 @@ func (r *Run) settleOne(s program.Stage) error {
 	if err := os.MkdirAll(filepath.Dir(folder), 0o755); err != nil {
 		return err
 	}
-	return exchange(moved, folder)
-}
-
-// beside is a name for what takes part in replacing a folder.
-func beside(folder, state string) string {
-	return filepath.Join(filepath.Dir(folder), "."+filepath.Base(folder)+"."+state)
-}
-
-// exchange puts a folder that is whole in the place of another. Whenever it is
-// interrupted, unexchange finds one of the two.
-func exchange(fresh, folder string) error {
-	old := beside(folder, "old")
-	if err := os.RemoveAll(old); err != nil {
-		return err
-	}
-	if err := os.Rename(folder, old); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if err := os.Rename(fresh, folder); err != nil {
-		return errors.Join(err, os.Rename(old, folder))
-	}
-	if err := disk.SyncFolder(filepath.Dir(folder)); err != nil {
-		return err
-	}
-	return os.RemoveAll(old)
-}
-
-// unexchange undoes an exchange that was interrupted before the new folder was in
-// its place.
-func unexchange(folder string) error {
-	old := beside(folder, "old")
-	if _, err := os.Stat(old); err != nil {
-		return nil
-	}
-	if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) {
-		return os.Rename(old, folder)
-	}
-	return os.RemoveAll(old)
+	return disk.Exchange(moved, folder)
 }
 
 func orNothing(s string) string {

@@ -1,8 +1,6 @@
 package trainer
 
 import (
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -193,7 +191,7 @@ func TestDamagedModelIsTrainedAgain(t *testing.T) {
 	if !once() {
 		t.Error("what is whole is not reused")
 	}
-	for _, file := range []string{weightsFile, contractFile, trainingFile, rundir.MetricsFile, digestFile} {
+	for _, file := range []string{weightsFile, contractFile, trainingFile, rundir.MetricsFile, disk.SumsFile} {
 		path := filepath.Join(r.Dir, "model", file)
 		text, err := os.ReadFile(path)
 		if err != nil {
@@ -249,45 +247,6 @@ func TestModelsMoveWithTheNumberOfStages(t *testing.T) {
 	}
 	if got := weightsIn(t, dir, "model"); got != want {
 		t.Errorf("%s, want %s", got, want)
-	}
-}
-
-// Whenever the exchange of two folders is interrupted, there is one of the two.
-func TestExchangeIsNeverWithoutBoth(t *testing.T) {
-	for _, moment := range []string{"before", "between", "after"} {
-		dir := t.TempDir()
-		folder := filepath.Join(dir, "model")
-		put := func(path, text string) {
-			t.Helper()
-			if err := errors.Join(os.MkdirAll(path, 0o755), os.WriteFile(filepath.Join(path, "a"), []byte(text), 0o644)); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want := "old"
-		switch put(beside(folder, "new"), "new"); moment {
-		case "before":
-			put(folder, "old")
-		case "between":
-			put(beside(folder, "old"), "old")
-		case "after":
-			want = "new"
-			put(folder, "new")
-			put(beside(folder, "old"), "old")
-		}
-		if err := unexchange(folder); err != nil {
-			t.Fatal(err)
-		}
-		if text, err := os.ReadFile(filepath.Join(folder, "a")); err != nil || string(text) != want {
-			t.Errorf("%s: %q, %v; want %q", moment, text, err, want)
-		}
-		put(beside(folder, "new"), "new")
-		if err := exchange(beside(folder, "new"), folder); err != nil {
-			t.Fatal(err)
-		}
-		text, err := os.ReadFile(filepath.Join(folder, "a"))
-		if _, gone := os.Stat(beside(folder, "old")); err != nil || string(text) != "new" || !errors.Is(gone, fs.ErrNotExist) {
-			t.Errorf("%s: exchanged %q, %v, %v", moment, text, err, gone)
-		}
 	}
 }
 

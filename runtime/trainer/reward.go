@@ -6,6 +6,7 @@ import (
 
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/fit"
+	"github.com/rmc-lang/rmc/runtime/fitted"
 	"github.com/rmc-lang/rmc/runtime/measure"
 	"github.com/rmc-lang/rmc/runtime/network"
 	"github.com/rmc-lang/rmc/runtime/program"
@@ -85,13 +86,12 @@ func (r *Run) treed(reward program.Reward, all []rewards.Answered, hidden lookup
 	if err != nil {
 		return nil, err
 	}
-	if f.tree == nil {
+	if f.Tree == nil {
 		return nil, fmt.Errorf("the reward %s is the fit %s, which is no tree", reward.Name, reward.Fit)
 	}
-	for _, name := range f.stage.Fit.Of[1:] {
-		if _, err := r.fitted(name); err != nil {
-			return nil, err
-		}
+	chain, err := r.fittedAll(f.Stage.Fit.Of[1:])
+	if err != nil {
+		return nil, err
 	}
 	if len(all) == 0 {
 		return &measure.Sayings{}, nil
@@ -100,13 +100,13 @@ func (r *Run) treed(reward program.Reward, all []rewards.Answered, hidden lookup
 	if err != nil {
 		return nil, err
 	}
-	rows, names, err := r.through(f.stage.Fit.Of, h)
+	rows, names, err := fitted.Through(chain, h)
 	if err != nil {
 		return nil, err
 	}
-	out := &measure.Sayings{Beats: func(i, j int) float64 { return f.tree.Probability(difference(rows.Row(i), rows.Row(j))) }}
+	out := &measure.Sayings{Beats: func(i, j int) float64 { return f.Tree.Beats(rows.Row(i), rows.Row(j)) }}
 	for i := range rows.Rows {
-		out.Scores = append(out.Scores, f.tree.Score(rows.Row(i), f.tree.references))
+		out.Scores = append(out.Scores, f.Tree.Score(rows.Row(i), f.Tree.References))
 		out.Parts = append(out.Parts, measure.Parts{"attributes": rewards.Named(names, rows.Row(i))})
 	}
 	return out, nil
@@ -202,7 +202,7 @@ func (r *Run) fitParts(name string) (*fit.Probe, *fit.Transform, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return f.probe, f.transform, nil
+	return f.Probe, f.Transform, nil
 }
 
 // spoken opens the function of a reward, which says itself what it reads: it is

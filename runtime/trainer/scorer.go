@@ -138,7 +138,7 @@ func (r *Run) networkSays(ctx context.Context, m spec.Model, all []rewards.Answe
 	if err != nil {
 		return nil, err
 	}
-	return &measure.Sayings{Scores: column(outputs, 0)}, nil
+	return &measure.Sayings{Scores: outputs.Column(0)}, nil
 }
 
 func sequencesOf(all []rewards.Answered) []data.Sequence {

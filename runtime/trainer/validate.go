@@ -10,10 +10,8 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/rmc-lang/rmc/runtime/checkpoint"
-	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/model"
 	"github.com/rmc-lang/rmc/runtime/safetensors"
-	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
 // keepApart divides the training part into what is trained on and what the
@@ -25,7 +23,7 @@ func (t *training) keepApart() error {
 		return nil
 	}
 	for _, e := range t.set.Train {
-		if v.HeldOut("validate", groupOf(v, e), t.stage.Train.Seed) {
+		if v.HeldOut("validate", e.Group(v), t.stage.Train.Seed) {
 			t.validation = append(t.validation, e)
 		} else {
 			t.examples = append(t.examples, e)
@@ -36,15 +34,6 @@ func (t *training) keepApart() error {
 			len(t.validation), len(t.set.Train), t.stage.Data.Name, len(t.examples))
 	}
 	return nil
-}
-
-// groupOf names what a split keeps together: the prompt of an example, or the
-// example itself, wherever in the file it stands.
-func groupOf(s spec.Split, e data.Example) string {
-	if s.By == "row" {
-		return fingerprint([]data.Example{{Sequences: e.Sequences, Columns: e.Columns}})
-	}
-	return e.Prompt
 }
 
 // validate measures the loss on the examples kept apart, and keeps the

@@ -8,6 +8,7 @@ import (
 
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/disk"
+	"github.com/rmc-lang/rmc/runtime/fitted"
 	"github.com/rmc-lang/rmc/runtime/lock"
 	"github.com/rmc-lang/rmc/runtime/mesh"
 	"github.com/rmc-lang/rmc/runtime/network"
@@ -29,7 +30,7 @@ type world struct {
 	backbones  map[string]*network.Network // frozen, by digest of the base, layers and type
 	tokenizers map[string]*text.Tokenizer  // by model
 	embeddings map[string]*states.Reader   // by model and data
-	fits       map[string]*fitted          // by name
+	fits       map[string]*fitted.Fit      // by name
 	functions  *rewards.Functions          // of scores
 	formulas   map[string]*rewards.Formula // by reward
 	left       map[string]string           // by model: where the last training of it in this run keeps it

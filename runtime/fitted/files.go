@@ -1,20 +1,17 @@
-package trainer
+package fitted
 
 import (
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/rmc-lang/rmc/runtime/disk"
+	"github.com/rmc-lang/rmc/runtime/export"
 	"github.com/rmc-lang/rmc/runtime/fit"
 	"github.com/rmc-lang/rmc/runtime/model"
 	"github.com/rmc-lang/rmc/runtime/program"
@@ -83,14 +80,12 @@ func (t *probeTable) probe(weight, bias [][]float64) *fit.Probe {
 	return p
 }
 
-func (r *Run) fitFolder(name string) string { return filepath.Join(r.Dir, "fits", name) }
-
 // sum is a digest of what a fit computes with, so that whatever depends on it
 // can tell when it changed.
-func (f *fitted) sum() string {
-	all := []any{f.probe, f.transform}
-	if f.tree != nil {
-		all = append(all, f.tree.Tree, f.tree.references)
+func (f *Fit) sum() string {
+	all := []any{f.Probe, f.Transform}
+	if f.Tree != nil {
+		all = append(all, f.Tree.Tree, f.Tree.References)
 	}
 	text, err := json.Marshal(all)
 	if err != nil {
@@ -99,26 +94,12 @@ func (f *fitted) sum() string {
 	return disk.Digest(string(text))
 }
 
-// keepFit writes the folder of a fit beside its place and puts it there when it
-// is whole.
-func (r *Run) keepFit(f *fitted) error {
-	folder := r.fitFolder(f.stage.Fit.Name)
-	fresh := beside(folder, "new")
-	if err := os.RemoveAll(fresh); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(fresh, 0o755); err != nil {
-		return err
-	}
-	defer os.RemoveAll(fresh)
-	if err := f.write(fresh); err != nil {
-		return err
-	}
-	return exchange(fresh, folder)
-}
+// Keep writes the folder of a fit beside its place and puts it there when it is
+// whole.
+func (f *Fit) Keep(folder string) error { return disk.Replace(folder, f.write) }
 
 // write fills a folder, the digests last.
-func (f *fitted) write(folder string) error {
+func (f *Fit) write(folder string) error {
 	files, err := f.texts()
 	if err != nil {
 		return err
@@ -127,52 +108,43 @@ func (f *fitted) write(folder string) error {
 	if err != nil {
 		return err
 	}
-	sums := fmt.Sprintf("%s  %s\n", digest, matricesFile)
-	for _, file := range files {
-		if err := disk.Write(filepath.Join(folder, file.name), []byte(file.text)); err != nil {
-			return err
-		}
-		sums += fmt.Sprintf("%s  %s\n", disk.Digest(file.text), file.name)
-	}
-	return disk.Write(filepath.Join(folder, digestFile), []byte(sums))
+	return disk.WriteTexts(folder, disk.Sum{Digest: digest, Name: matricesFile}, files)
 }
 
-// A textFile is a small file to be written.
-type textFile struct{ name, text string }
-
 // texts are the files of a fit that people read.
-func (f *fitted) texts() ([]textFile, error) {
-	how := f.stage.Fit
-	table := fitTable{Name: how.Name, Kind: how.Kind, Of: how.Of, Data: f.stage.Data.Name, Rows: f.rows, Inputs: f.inputs, Transform: f.transform}
-	if f.probe != nil {
-		table.Probe = tableOf(f.probe)
+func (f *Fit) texts() ([]disk.Text, error) {
+	how := f.Stage.Fit
+	table := fitTable{Name: how.Name, Kind: how.Kind, Of: how.Of, Data: f.Stage.Data.Name, Rows: f.Rows, Inputs: f.Inputs, Transform: f.Transform}
+	if f.Probe != nil {
+		table.Probe = tableOf(f.Probe)
 	}
-	if f.tree != nil {
-		table.Importances = f.tree.importances
+	if f.Tree != nil {
+		table.Importances = f.Tree.Importances
 	}
 	text, err := json.MarshalIndent(table, "", "  ")
 	if err != nil {
 		return nil, err
 	}
-	files := []textFile{{fitFile, string(text) + "\n"}}
-	if f.tree != nil {
-		if text, err = json.MarshalIndent(f.tree.Tree, "", "  "); err != nil {
+	files := []disk.Text{{Name: fitFile, Text: string(text) + "\n"}}
+	if f.Tree != nil {
+		if text, err = json.MarshalIndent(f.Tree.Tree, "", "  "); err != nil {
 			return nil, err
 		}
-		files = append(files, textFile{treeFile, string(text) + "\n"}, textFile{rulesFile, f.tree.Rules()}, textFile{drawingFile, f.tree.SVG()})
+		files = append(files, disk.Text{Name: treeFile, Text: string(text) + "\n"},
+			disk.Text{Name: rulesFile, Text: f.Tree.Rules()}, disk.Text{Name: drawingFile, Text: f.Tree.SVG()})
 	}
 	return files, nil
 }
 
 // matrices are the numbers of a fit as entries of a file.
-func (f *fitted) matrices() []safetensors.Data {
+func (f *Fit) matrices() []safetensors.Data {
 	switch {
-	case f.probe != nil:
-		return []safetensors.Data{matrix(probeWeight, f.probe.Weight), vector(probeBias, f.probe.Intercept)}
-	case f.transform != nil:
-		return []safetensors.Data{matrix(debiasMatrix, f.transform.Matrix)}
+	case f.Probe != nil:
+		return []safetensors.Data{matrix(probeWeight, f.Probe.Weight), vector(probeBias, f.Probe.Intercept)}
+	case f.Transform != nil:
+		return []safetensors.Data{matrix(debiasMatrix, f.Transform.Matrix)}
 	}
-	return []safetensors.Data{matrix(references, f.tree.references)}
+	return []safetensors.Data{matrix(references, f.Tree.References)}
 }
 
 // matrix is rows of numbers as float32.
@@ -200,21 +172,9 @@ func floats32(values []float64) []float32 {
 	return out
 }
 
-// keptFit reads and verifies what a fit stage left.
-func (r *Run) keptFit(s program.Stage) (*fitted, error) {
-	folder := r.fitFolder(s.Fit.Name)
-	f, err := readFit(s, folder)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s holds no fit %s; train first, or name another folder with --out", r.Dir, s.Fit.Name)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("the fit %s is damaged: %w; train --force fits it again", s.Fit.Name, err)
-	}
-	return f, nil
-}
-
-func readFit(s program.Stage, folder string) (*fitted, error) {
-	files, sums, err := readFolder(folder)
+// Read reads and verifies what the stage s left in a folder.
+func Read(s program.Stage, folder string) (*Fit, error) {
+	files, sums, err := disk.ReadTexts(folder)
 	if err != nil {
 		return nil, err
 	}
@@ -226,52 +186,26 @@ func readFit(s program.Stage, folder string) (*fitted, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &fitted{stage: s, rows: table.Rows, inputs: table.Inputs, transform: table.Transform}
+	f := &Fit{Stage: s, Rows: table.Rows, Inputs: table.Inputs, Transform: table.Transform}
 	switch {
 	case table.Probe != nil:
 		var weight, bias [][]float64
 		if weight, err = rowsOf(weights, probeWeight); err == nil {
 			if bias, err = rowsOf(weights, probeBias); err == nil {
-				f.probe = table.Probe.probe(weight, bias)
+				f.Probe = table.Probe.probe(weight, bias)
 			}
 		}
-	case f.transform == nil:
-		f.tree = &grownTree{Tree: &tree.Tree{}, importances: table.Importances}
-		if err = json.Unmarshal(files[treeFile], f.tree.Tree); err == nil {
-			f.tree.references, err = rowsOf(weights, references)
+	case f.Transform == nil:
+		f.Tree = &Tree{Tree: &tree.Tree{}, Importances: table.Importances}
+		if err = json.Unmarshal(files[treeFile], f.Tree.Tree); err == nil {
+			f.Tree.References, err = rowsOf(weights, references)
 		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", folder, err)
 	}
-	f.digest = f.sum()
+	f.Digest = f.sum()
 	return f, nil
-}
-
-// readFolder reads the small files that SHA256SUMS lists and holds them against
-// it; of the others it gives the digests.
-func readFolder(folder string) (files map[string][]byte, sums map[string]string, err error) {
-	list, err := os.ReadFile(filepath.Join(folder, digestFile))
-	if err != nil {
-		return nil, nil, err
-	}
-	files, sums = map[string][]byte{}, map[string]string{}
-	for line := range strings.Lines(string(list)) {
-		sum, name, _ := strings.Cut(strings.TrimSpace(line), "  ")
-		sums[name] = sum
-		if filepath.Ext(name) == ".safetensors" {
-			continue
-		}
-		text, err := os.ReadFile(filepath.Join(folder, name))
-		if err != nil {
-			return nil, nil, err
-		}
-		if disk.Digest(string(text)) != sum {
-			return nil, nil, fmt.Errorf("%s has changed since it was written", filepath.Join(folder, name))
-		}
-		files[name] = text
-	}
-	return files, sums, nil
 }
 
 // rowsOf is a matrix, or a vector as its only row, of a file.
@@ -298,4 +232,20 @@ func rowsOf(weights model.Weights, name string) ([][]float64, error) {
 		return nil, fmt.Errorf("%s is empty", name)
 	}
 	return rows, nil
+}
+
+// Part is what an exported reward has of a fit.
+func (f *Fit) Part() (export.Fit, error) {
+	out := export.Fit{Fit: f.Stage.Fit, Attributes: f.Attributes(), Matrices: f.matrices()}
+	if f.Tree == nil {
+		return out, nil
+	}
+	files, err := f.texts()
+	for _, file := range files {
+		if file.Name != fitFile {
+			out.Files = append(out.Files, file)
+		}
+	}
+	out.Tree = treeFile
+	return out, err
 }
