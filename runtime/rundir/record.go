@@ -1,5 +1,5 @@
-// Package rundir is what a run directory tells of its run: the record, a line for
-// each step, a line for each evaluated row, and the scoring contract.
+// Package rundir is what a run directory tells of its run: the record, a line for each
+// step and each evaluated row, what labels and trainings came to, the scoring contract.
 package rundir
 
 import (

@@ -18,6 +18,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/safetensors"
 	"github.com/rmc-lang/rmc/runtime/spec"
+	"github.com/rmc-lang/rmc/runtime/world"
 )
 
 // The last token of a tiny prompt says the domain, that of a response how
@@ -189,7 +190,7 @@ func (a armo) run(t *testing.T, b *backend.Backend, debiased bool) *Run {
 			program.EvaluateFit(a.probe, a.ratings, evaluated("probe", a.ratings)),
 		},
 	}
-	return &Run{Program: p, Dir: t.TempDir(), Backend: b, OnNote: func(s string) { t.Log(s) }}
+	return &Run{World: &world.World{Program: p, Dir: t.TempDir(), Backend: b, OnNote: func(s string) { t.Log(s) }}}
 }
 
 // T9: where the domains want opposite weightings, a constant gate is at chance
@@ -231,13 +232,13 @@ func partOf(parts measure.Parts, name string) map[string]float32 {
 func TestA2TransformIsInTheScore(t *testing.T) {
 	r := newArmo(t).run(t, goBackend(t), true)
 	execute(t, r)
-	debias, err := r.fitted("debias")
+	debias, err := r.Fitted("debias")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if debias.Transform.Penalties[0] == 0 && debias.Transform.From == "brief" {
 		debias.Transform.Matrix[1][0] = -0.4 // the tiny data needs no penalty: give it one
-		r.world.formulas, r.world.functions = nil, nil
+		r.formulas, r.functions = nil, nil
 	}
 	s := r.Program.Stages[6]
 	_, rows, err := r.evaluate(t.Context(), s)
@@ -369,7 +370,7 @@ func TestDamagedFits(t *testing.T) {
 	r.Program.Stages = r.Program.Stages[:3]
 	execute(t, r)
 	for _, name := range []string{"fit.json", "fit.safetensors"} {
-		path := filepath.Join(r.fitFolder("probe"), name)
+		path := filepath.Join(r.FitFolder("probe"), name)
 		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
@@ -378,8 +379,8 @@ func TestDamagedFits(t *testing.T) {
 		if err := os.WriteFile(path, text, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		r.world.fits = nil
-		if _, err := r.fitted("probe"); err == nil || !strings.Contains(err.Error(), "the fit probe is damaged") {
+		afresh(r)
+		if _, err := r.Fitted("probe"); err == nil || !strings.Contains(err.Error(), "the fit probe is damaged") {
 			t.Errorf("%s: %v", name, err)
 		}
 		execute(t, r)
@@ -548,7 +549,7 @@ func TestRewardContract(t *testing.T) {
 	p.Rewards = p.Rewards[2:]
 	must(t, p, dir, "", "train")
 	must(t, p, dir, "", "score", "--model", "judge")
-	other := &Run{Program: p, Dir: dir, Backend: r.Backend}
+	other := &Run{World: &world.World{Program: p, Dir: dir, Backend: r.Backend}}
 	other.Program.Stages = slices.Clone(p.Stages)
 	other.Program.Stages[0].Fit.Alphas = []float64{7}
 	execute(t, other)

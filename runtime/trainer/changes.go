@@ -2,13 +2,12 @@ package trainer
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/rmc-lang/rmc/runtime/program"
+	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -33,7 +32,7 @@ func (r *Run) changes(ctx context.Context) ([]stale, error) {
 		}
 		if p == nil {
 			if s.Kind == "train" {
-				r.leave(s, r.located(s))
+				r.Leave(s, r.located(s))
 			}
 			continue
 		}
@@ -42,7 +41,7 @@ func (r *Run) changes(ctx context.Context) ([]stale, error) {
 			all = append(all, *p)
 		}
 	}
-	return append(all, r.dropped()...), r.forget()
+	return append(all, r.dropped()...), r.Forget()
 }
 
 // changed says why a stage would not be found unchanged; nil where it would.
@@ -72,12 +71,12 @@ func (r *Run) readsFresh(d spec.Data, fresh map[string]bool, names ...string) st
 }
 
 func (r *Run) fitChanged(ctx context.Context, s program.Stage, fresh map[string]bool) (*stale, error) {
-	_, err := os.Stat(r.fitFolder(s.Fit.Name))
+	_, err := os.Stat(r.FitFolder(s.Fit.Name))
 	p := &stale{loses: err == nil}
 	if p.why = r.readsFresh(s.Data, fresh, s.Fit.Of...); p.why != "" {
 		return p, nil
 	}
-	kept, err := r.keptFit(s)
+	kept, err := r.KeptFit(s)
 	if err != nil {
 		p.why = err.Error()
 		return p, nil
@@ -86,7 +85,7 @@ func (r *Run) fitChanged(ctx context.Context, s program.Stage, fresh map[string]
 	if err != nil {
 		return nil, err
 	}
-	set, err := r.set(ctx, m, s.Data)
+	set, err := r.Set(ctx, m, s.Data)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +101,7 @@ func (r *Run) fitChanged(ctx context.Context, s program.Stage, fresh map[string]
 }
 
 func (r *Run) trainChanged(ctx context.Context, s program.Stage, fresh map[string]bool) (*stale, error) {
-	past, damaged := readTraining(r.located(s))
+	past, damaged := rundir.ReadTraining(r.located(s))
 	p := &stale{loses: past != nil || damaged != nil}
 	if p.why = r.readsFresh(s.Data, fresh, s.Model.Name); p.why != "" {
 		return p, nil
@@ -119,7 +118,7 @@ func (r *Run) trainChanged(ctx context.Context, s program.Stage, fresh map[strin
 		p.why = "it is new"
 	default:
 		if p.why = r.readsFresh(s.Data, fresh, t.aside.Names()...); p.why == "" && past.Key != t.key() {
-			p.why = past.differs(t)
+			p.why = t.differs(past)
 		}
 	}
 	if p.why == "" {
@@ -132,37 +131,13 @@ func (r *Run) trainChanged(ctx context.Context, s program.Stage, fresh map[strin
 // one train stage is left, its model has the folder for itself.
 func (r *Run) dropped() (all []stale) {
 	if slices.ContainsFunc(r.Program.Stages, func(s program.Stage) bool {
-		return s.Kind == "train" && r.modelFolder(s) != filepath.Join(r.Dir, "model")
+		return s.Kind == "train" && r.ModelFolder(s) != filepath.Join(r.Dir, "model")
 	}) {
 		return nil
 	}
-	others, _ := filepath.Glob(filepath.Join(r.Dir, "model", "*", trainingFile)) // the pattern is right
+	others, _ := filepath.Glob(filepath.Join(r.Dir, "model", "*", rundir.TrainingFile)) // the pattern is right
 	for _, path := range others {
 		all = append(all, stale{stage: filepath.Dir(path), why: "nothing trains it any more", loses: true})
 	}
 	return all
-}
-
-// forget drops what was opened to compare with, so that stages begin as if
-// nothing had been: models that were read have the weights of the run before.
-func (r *Run) forget() error {
-	for name, n := range r.world.networks {
-		if !n.Restored {
-			continue
-		}
-		for _, p := range n.Parameters() {
-			if err := p.Value.Free(); err != nil {
-				return fmt.Errorf("model %s: %w", name, err)
-			}
-		}
-		delete(r.world.networks, name)
-	}
-	r.world.fits, r.world.left, r.world.readFits = nil, nil, nil
-	for key := range r.world.sets {
-		_, name, _ := strings.Cut(key, " ")
-		if d, err := r.Program.FindData(name); err != nil || len(r.Program.MadeOf(d)) > 0 { // labels may come to be others
-			delete(r.world.sets, key)
-		}
-	}
-	return nil
 }

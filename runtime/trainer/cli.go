@@ -22,6 +22,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/results"
 	"github.com/rmc-lang/rmc/runtime/rundir"
+	"github.com/rmc-lang/rmc/runtime/world"
 )
 
 // Exit codes of a trainer, as of rmc.
@@ -212,7 +213,7 @@ func (in *invocation) mayChange(r *Run, rec *rundir.Record) error {
 // all that the new one reads has been read.
 func (in *invocation) makeRoom(r *Run, older, anew bool) error {
 	if older {
-		if err := r.readAll(in.ctx); err != nil {
+		if err := r.ReadAll(in.ctx); err != nil {
 			return fmt.Errorf("%w; the run in %s was not touched", err, in.dir)
 		}
 	}
@@ -228,7 +229,7 @@ func (in *invocation) open() (*Run, error) {
 	if b.Notice != "" {
 		fmt.Fprintln(in.stderr, b.Notice)
 	}
-	return &Run{Program: in.program, Dir: in.dir, Root: in.root, Backend: b}, nil
+	return &Run{World: &world.World{Program: in.program, Dir: in.dir, Root: in.root, Backend: b}}, nil
 }
 
 // train runs the program and keeps its record true at every moment: running,
@@ -272,7 +273,7 @@ func (in *invocation) train(r *Run) error {
 // dataRecord says where a data set is from and what became of its rows.
 func (r *Run) dataRecord(name string) rundir.DataRecord {
 	rec := rundir.NewDataRecord(r.Program, name, r.Stats[name])
-	if local, ok := r.world.sources["data "+rec.Source]; ok {
+	if local, ok := r.Fetched("data", rec.Source); ok {
 		rec.Revision = local.Revision
 		if len(local.Files) == 1 {
 			rec.SHA256 = local.Files[0].SHA256
@@ -379,7 +380,7 @@ func (in *invocation) trained() (*Run, *rundir.Record, error) {
 		}
 		last, err := r.Program.Trains(s.Model.Name)
 		if err == nil {
-			err = r.keepsContract(in.ctx, last)
+			err = r.KeepsContract(in.ctx, last)
 		}
 		if err != nil {
 			return nil, nil, r.Program.Failed(last, err)

@@ -16,6 +16,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/rewards"
 	"github.com/rmc-lang/rmc/runtime/spec"
+	"github.com/rmc-lang/rmc/runtime/world"
 )
 
 // implicit is the reward of Rafailov et al. 2023 (arXiv 2305.18290): how much more
@@ -37,13 +38,13 @@ func dpoRun(t *testing.T, b *backend.Backend, change func(*spec.Train)) *Run {
 	if change != nil {
 		change(&tr)
 	}
-	return &Run{
+	return &Run{World: &world.World{
 		Program: program.Program{
 			Name: "dpo", Models: []spec.Model{ref}, Rewards: []program.Reward{{Name: "implicit", Score: implicit, Models: []spec.Model{m, ref}}},
 			Stages: []program.Stage{program.Train(m, prefs, tr, dpo), program.EvaluateReward("implicit", prefs, spec.Evaluate{Name: "implicit", Data: "prefs", Part: "holdout", Batch: 8})},
 		},
 		Dir: t.TempDir(), Backend: b, OnNote: func(s string) { t.Log(s) },
-	}
+	}}
 }
 
 // A policy trained by preferences is a reward model: what it finds likelier than
@@ -104,7 +105,8 @@ func TestImplicitRewardIsWhatIsTrained(t *testing.T) {
 	again.Train.Name, again.Train.Optimizer.LR, again.Train.Steps, again.Train.Epochs, again.Train.Order, again.Train.Batch = "still", 0, 0, 1, "listed", 1000
 	evaluate := r.Program.Stages[1]
 	evaluate.Evaluate.Part = "train"
-	r.Program.Stages, r.world = []program.Stage{r.Program.Stages[0], again, evaluate}, world{}
+	r.Program.Stages = []program.Stage{r.Program.Stages[0], again, evaluate}
+	afresh(r)
 	execute(t, r)
 	loss := lossesOf(t, r)
 	if got := r.Results[0].LogLoss; math.Abs(got-loss[4]) > 2e-6 || math.Abs(got-math.Log(2)) < 1e-3 {

@@ -19,18 +19,8 @@ import (
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/suite"
+	"github.com/rmc-lang/rmc/runtime/world"
 )
-
-// part is the examples that a stage works on.
-func part(set *data.Set, s program.Stage) []data.Example {
-	switch {
-	case s.Kind == "train" || s.Evaluate.Part == "train":
-		return set.Train
-	case s.Evaluate.Part == "holdout":
-		return set.Holdout
-	}
-	return append(set.Train[:len(set.Train):len(set.Train)], set.Holdout...)
-}
 
 // measured is the examples that an evaluate stage measures.
 func (r *Run) measured(ctx context.Context, s program.Stage) (spec.Model, *data.Set, []data.Example, error) {
@@ -38,11 +28,11 @@ func (r *Run) measured(ctx context.Context, s program.Stage) (spec.Model, *data.
 	if err != nil {
 		return m, nil, nil, err
 	}
-	set, err := r.set(ctx, m, s.Data)
+	set, err := r.Set(ctx, m, s.Data)
 	if err != nil {
 		return m, nil, nil, err
 	}
-	examples := part(set, s)
+	examples := world.Part(set, s)
 	if len(examples) == 0 {
 		return m, nil, nil, fmt.Errorf("data %s has no %s rows: its split holds none out; write split = holdout { … }, or evaluate %s.train",
 			s.Data.Name, s.Evaluate.Part, s.Data.Name)
@@ -94,15 +84,15 @@ func (r *Run) sayingsOf(ctx context.Context, s program.Stage, set *data.Set, exa
 		}
 		return r.pairwise(ctx, s, c, examples)
 	}
-	net, err := r.network(ctx, s.Model)
+	net, err := r.Network(ctx, s.Model)
 	if err != nil {
 		return nil, err
 	}
-	read, err := r.reader(ctx, net, s)
+	read, err := r.Reader(ctx, net, s)
 	if err != nil {
 		return nil, err
 	}
-	scores, err := net.Score(ctx, read, responsesOf(s.Data, examples), max(1, s.Evaluate.Batch)*set.Width)
+	scores, err := net.Score(ctx, read, world.ResponsesOf(s.Data, examples), max(1, s.Evaluate.Batch)*set.Width)
 	return &measure.Sayings{Scores: scores}, err
 }
 
@@ -132,12 +122,12 @@ func (r *Run) rated(ctx context.Context, s program.Stage) ([]fit.Measures, error
 // predicted is what a stage's fit or network gives for the responses of
 // examples, [row, attribute], and the attributes' names.
 func (r *Run) predicted(ctx context.Context, s program.Stage, m spec.Model, examples []data.Example) (fit.Matrix[float64], []string, error) {
-	hidden, err := r.hiddenOf(ctx, m, s.Data, responsesOf(s.Data, examples))
+	hidden, err := r.HiddenOf(ctx, m, s.Data, world.ResponsesOf(s.Data, examples))
 	if err != nil {
 		return fit.Matrix[float64]{}, nil, err
 	}
 	if s.Fit.Name != "" {
-		chain, err := r.fittedAll(append(slices.Clone(s.Fit.Of[1:]), s.Fit.Name))
+		chain, err := r.FittedAll(append(slices.Clone(s.Fit.Of[1:]), s.Fit.Name))
 		if err != nil {
 			return fit.Matrix[float64]{}, nil, err
 		}
@@ -190,7 +180,7 @@ func (r *Run) beforeKey(s program.Stage) string {
 		}
 	}
 	fields, _ := json.Marshal(all) // of strings
-	return disk.Digest(fmt.Sprintf("%s %s %d %s", fields, s.Evaluate.Part, r.seed(s.Model.Name), r.Program.Lock))[:16]
+	return disk.Digest(fmt.Sprintf("%s %s %d %s", fields, s.Evaluate.Part, r.Seed(s.Model.Name), r.Program.Lock))[:16]
 }
 
 // marked measures the policy, the reward or the reward model of an evaluate stage
@@ -198,7 +188,7 @@ func (r *Run) beforeKey(s program.Stage) string {
 func (r *Run) marked(ctx context.Context, s program.Stage) (*measure.Marked, []measure.Conversation, *suite.Table, error) {
 	m, set, examples, err := r.measured(ctx, s)
 	if err == nil {
-		err = r.knowsAll(ctx, m, s.Data, set)
+		err = r.KnowsAll(ctx, m, s.Data, set)
 	}
 	if err != nil {
 		return nil, nil, nil, err

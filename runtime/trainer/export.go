@@ -76,10 +76,10 @@ func (c *exportCommand) subject(in *invocation, r *Run, rec *rundir.Record) (*ex
 		return nil, err
 	}
 	e.Name, e.About, e.Data = m.Name, fmt.Sprintf("%s on %s", s.Name(), r.Program.SourcesOf(s.Data)), s.Data
-	if e.Trained, err = r.trainedWeights(m); err != nil {
+	if e.Trained, err = r.TrainedWeights(m); err != nil {
 		return nil, err
 	}
-	if e.Contract, err = r.contract(in.ctx, m, s.Data); err != nil {
+	if e.Contract, err = r.ContractOf(in.ctx, m, s.Data); err != nil {
 		return nil, err
 	}
 	if e.Model = m; m.Kind == "mlp" {
@@ -107,12 +107,12 @@ func (e *exporting) asHead() error {
 
 // read finds the base's weights and its tokenizer.
 func (e *exporting) read() error {
-	local, err := e.run.fetch(e.in.ctx, "model", e.Model.Base)
+	local, err := e.run.Fetch(e.in.ctx, "model", e.Model.Base)
 	if err != nil {
 		return err
 	}
 	e.Base = local.Path
-	e.Tokenizer, err = e.run.tokenizer(e.in.ctx, e.Model)
+	e.Tokenizer, err = e.run.Tokenizer(e.in.ctx, e.Model)
 	if errors.Is(err, text.ErrNone) && e.Data.Format == "ids" {
 		e.Tokenizer = nil
 		return nil

@@ -24,7 +24,7 @@ func (e *exporting) ofReward(reward program.Reward) error {
 		return err
 	}
 	e.Name, e.Data, e.Model = reward.Name, d, m
-	if e.Contract, err = e.run.rewardContract(e.in.ctx, reward); err != nil {
+	if e.Contract, err = e.run.RewardContract(e.in.ctx, reward); err != nil {
 		return err
 	}
 	switch m.Kind {
@@ -37,7 +37,7 @@ func (e *exporting) ofReward(reward program.Reward) error {
 	if reward.Fit == "" {
 		return e.formulaParts(reward)
 	}
-	f, err := e.run.fitted(reward.Fit)
+	f, err := e.run.Fitted(reward.Fit)
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func (e *exporting) oneHead(reward program.Reward) error {
 		return err
 	}
 	e.About = fmt.Sprintf("the reward %s of %s on %s", reward.Name, s.Name(), e.Program.SourcesOf(s.Data))
-	if e.Trained, err = e.run.trainedWeights(e.Model); err != nil {
+	if e.Trained, err = e.run.TrainedWeights(e.Model); err != nil {
 		return err
 	}
 	output := slices.Index(e.Model.Head.Labels, reward.Head)
@@ -121,7 +121,7 @@ func (e *exporting) formulaParts(reward program.Reward) error {
 	if err != nil {
 		return err
 	}
-	size, err := e.run.features(e.in.ctx, e.Model)
+	size, err := e.run.Features(e.in.ctx, e.Model)
 	if err != nil {
 		return err
 	}
@@ -141,7 +141,7 @@ func (e *exporting) fitParts(names []string) error {
 		if s.Kind != "fit" || !slices.Contains(names, s.Fit.Name) {
 			continue
 		}
-		f, err := e.run.fitted(s.Fit.Name)
+		f, err := e.run.Fitted(s.Fit.Name)
 		if err != nil {
 			return err
 		}
@@ -163,10 +163,10 @@ func (e *exporting) ofPolicy(reward program.Reward) error {
 		return err
 	}
 	e.About = fmt.Sprintf("%s, for the reward %s = %s", s.Name(), reward.Name, e.Program.FormulaText(reward.Name))
-	if e.Trained, err = e.run.trainedWeights(e.Model); err != nil {
+	if e.Trained, err = e.run.TrainedWeights(e.Model); err != nil {
 		return err
 	}
-	n, err := e.run.frozen(e.in.ctx, e.Model.Name)
+	n, err := e.run.Frozen(e.in.ctx, e.Model.Name)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
+	"github.com/rmc-lang/rmc/runtime/world"
 )
 
 // inWords are pairs and ratings as texts.
@@ -106,8 +107,8 @@ func TestRewardOfAHeadIsExportedAlone(t *testing.T) {
 		if err := json.Unmarshal(text, &config); err != nil || config.Labels != 1 {
 			t.Errorf("named %t: %v %s", named, err, text)
 		}
-		r := &Run{Program: p, Dir: dir}
-		all, err := r.trainedWeights(p.Stages[0].Model)
+		r := &Run{World: &world.World{Program: p, Dir: dir}}
+		all, err := r.TrainedWeights(p.Stages[0].Model)
 		if err != nil {
 			t.Fatal(err)
 		}

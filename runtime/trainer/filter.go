@@ -2,12 +2,9 @@ package trainer
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 	"os"
-	"path/filepath"
 
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/measure"
@@ -16,20 +13,9 @@ import (
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
-// What a filter comes to, in the folder labels/NAME: filterFile says which rows are
-// left out, chancesFile what the model said of each that was made, a line each.
-const (
-	filterFile  = "filter.json"
-	chancesFile = "chances.jsonl"
-)
-
-// A filtering is filterFile.
-type filtering struct {
-	Label   spec.Label      `json:"label"`
-	Inputs  string          `json:"inputs"` // digest of all that it depends on
-	Easy    []int           `json:"easy"`   // rows that are left out, as augment numbers them
-	Summary rundir.Filtered `json:"summary"`
-}
+// chancesFile has what the model of a filter said of each pair that was made, a line
+// each, in the folder labels/NAME.
+const chancesFile = "chances.jsonl"
 
 // A chance is a line of chancesFile.
 type chance struct {
@@ -46,7 +32,7 @@ func (r *Run) filter(ctx context.Context, s program.Stage) (out *rundir.Filtered
 	if err != nil {
 		return nil, false, err
 	}
-	pairs, err := r.pairs(ctx, m, s.Data)
+	pairs, err := r.Pairs(ctx, m, s.Data)
 	if err != nil {
 		return nil, false, err
 	}
@@ -54,9 +40,9 @@ func (r *Run) filter(ctx context.Context, s program.Stage) (out *rundir.Filtered
 	if err != nil {
 		return nil, false, err
 	}
-	folder := r.labelFolder(s.Label.Name)
-	if kept, err := readKept[filtering](folder, filterFile); err == nil && kept.Inputs == inputs {
-		r.note(fmt.Sprintf("%s: as filtered before, %s", s.Name(), kept.Summary))
+	folder := r.LabelFolder(s.Label.Name)
+	if kept, err := rundir.ReadLabels[rundir.Filtering](folder, rundir.FilterFile); err == nil && kept.Inputs == inputs {
+		r.Note(fmt.Sprintf("%s: as filtered before, %s", s.Name(), kept.Summary))
 		return &kept.Summary, true, nil
 	}
 	if err := os.MkdirAll(folder, 0o755); err != nil {
@@ -68,11 +54,11 @@ func (r *Run) filter(ctx context.Context, s program.Stage) (out *rundir.Filtered
 	}
 	easy, of := data.Easy(pairs, p, s.Label.Least)
 	out = &rundir.Filtered{Hardness: of, Scorer: m.Name, Least: s.Label.Least, Positions: positions}
-	r.note(fmt.Sprintf("%s: %s", s.Name(), out))
+	r.Note(fmt.Sprintf("%s: %s", s.Name(), out))
 	for _, k := range of.Kinds {
-		r.note(fmt.Sprintf("%s: %d of %d of %s", s.Label.Name, k.Hard, k.Made, k.Kind))
+		r.Note(fmt.Sprintf("%s: %d of %d of %s", s.Label.Name, k.Hard, k.Made, k.Kind))
 	}
-	return out, false, writeFilter(folder, filtering{s.Label, inputs, easy, *out}, pairs, p)
+	return out, false, writeFilter(folder, rundir.Filtering{Label: s.Label, Inputs: inputs, Easy: easy, Summary: *out}, pairs, p)
 }
 
 // chances is the model's probability that the first side of each pair that was made
@@ -130,7 +116,7 @@ func (r *Run) chancesByOrders(ctx context.Context, s program.Stage, m spec.Model
 // chancesByScores is what the difference of two scores says, as in Bradley–Terry.
 // Each response to a prompt is scored once, in however many pairs it is.
 func (r *Run) chancesByScores(ctx context.Context, s program.Stage, m spec.Model, pairs []data.Pair) ([]float64, error) {
-	encode, err := r.encoder(ctx, m, s.Data)
+	encode, err := r.Encoder(ctx, m, s.Data)
 	if err != nil {
 		return nil, err
 	}
@@ -167,32 +153,19 @@ func (r *Run) chancesByScores(ctx context.Context, s program.Stage, m spec.Model
 
 // scoresOf is what a reward model, as trained by now, gives for sequences.
 func (r *Run) scoresOf(ctx context.Context, m spec.Model, s program.Stage, all []data.Sequence) ([]float64, error) {
-	n, err := r.network(ctx, m)
+	n, err := r.Network(ctx, m)
 	if err != nil || len(all) == 0 {
 		return nil, err
 	}
-	read, err := r.readerOf(ctx, n, all, s.Data.MaxLength)
+	read, err := r.ReaderOf(ctx, n, all, s.Data.MaxLength)
 	if err != nil {
 		return nil, err
 	}
 	return n.Score(ctx, read, all, 2*max(1, s.Label.Batch))
 }
 
-// hard is the pairs that a filter kept of those that augment made.
-func (r *Run) hard(label string, pairs []data.Pair) ([]data.Pair, error) {
-	folder := r.labelFolder(label)
-	kept, err := readKept[filtering](folder, filterFile)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("%s has no labels %s; train first, or name another folder with --out", r.Dir, label)
-	case err != nil:
-		return nil, fmt.Errorf("the labels %s are damaged: %s: %w; train again, which asks for nothing that is answered", label, filepath.Join(folder, filterFile), err)
-	}
-	return data.WithoutRows(pairs, kept.Easy), nil
-}
-
 // writeFilter keeps what a filter came to, and what it was made of.
-func writeFilter(folder string, f filtering, pairs []data.Pair, p []float64) error {
+func writeFilter(folder string, f rundir.Filtering, pairs []data.Pair, p []float64) error {
 	easy := map[int]bool{}
 	for _, row := range f.Easy {
 		easy[row] = true
@@ -208,5 +181,5 @@ func writeFilter(folder string, f filtering, pairs []data.Pair, p []float64) err
 		}
 		lines = append(lines, line)
 	}
-	return keep(folder, chancesFile, lines, filterFile, f)
+	return rundir.KeepLabels(folder, chancesFile, lines, rundir.FilterFile, f)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/spec"
+	"github.com/rmc-lang/rmc/runtime/world"
 )
 
 func plainBradleyTerry(b *op.Batch) op.Objective {
@@ -48,19 +49,19 @@ func filterRun(t *testing.T, b *backend.Backend, tune string) *Run {
 	again := tr
 	again.Name, again.Data, again.From, again.Steps = "rm_hard", "hard", "base", 4
 	label := spec.Label{Name: "hard", Kind: "filter", Data: "augmented", Scorer: "rm", Least: 0.2, Batch: 8}
-	return &Run{
+	return &Run{World: &world.World{
 		Program: Program{
 			Name: "filter", Data: []spec.Data{prefs, augmented, hard},
 			Stages: []Stage{Train(m, prefs, tr, plainBradleyTerry), Label(label, augmented), Train(m, hard, again, plainBradleyTerry)},
 		},
 		Dir: t.TempDir(), Backend: b, OnNote: func(s string) { t.Log(s) },
-	}
+	}}
 }
 
 // chancesOf reads what the model said of each row.
 func chancesOf(t *testing.T, r *Run) []chance {
 	t.Helper()
-	all, err := rundir.ReadLines[chance](filepath.Join(r.labelFolder("hard"), chancesFile))
+	all, err := rundir.ReadLines[chance](filepath.Join(r.LabelFolder("hard"), chancesFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +85,7 @@ func TestR6FilterByARewardModel(t *testing.T) {
 		if !slices.ContainsFunc(notes, func(line string) bool { return strings.HasSuffix(line, " of rejected_i_beats_chosen_j") }) {
 			t.Errorf("%s: the log does not tell the kinds: %q", tune, notes)
 		}
-		base := r.world.sets["rm prefs"]
+		base := setOf(t, r, "rm", "prefs")
 		n := len(base.Train)
 		if f == nil || f.Made > 5*n || f.Made < 4*n || f.Unasked != 0 || f.Hard == 0 || f.Hard == f.Made || f.Positions != nil {
 			t.Fatalf("%s: %+v", tune, f)
@@ -100,7 +101,7 @@ func TestR6FilterByARewardModel(t *testing.T) {
 				kept++
 			}
 		}
-		all, err := r.set(context.Background(), r.Program.Stages[0].Model, r.Program.Stages[1].Data)
+		all, err := r.Set(context.Background(), r.Program.Stages[0].Model, r.Program.Stages[1].Data)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -120,7 +121,7 @@ func TestR6FilterByARewardModel(t *testing.T) {
 				wins += k.Hard
 			}
 		}
-		set := r.world.sets["rm hard"]
+		set := setOf(t, r, "rm", "hard")
 		if len(set.Train) != n+wins || len(set.Holdout) != len(base.Holdout) {
 			t.Errorf("%s: %d rows are trained on and %d held out; %d pairs and %d won that are kept, ties have no score", tune, len(set.Train), len(set.Holdout), n, wins)
 		}
@@ -149,7 +150,7 @@ func TestFilterChancesAreOfScores(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pairs, err := r.pairs(context.Background(), r.Program.Stages[0].Model, r.Program.Data[1])
+	pairs, err := r.Pairs(context.Background(), r.Program.Stages[0].Model, r.Program.Data[1])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,16 +184,16 @@ func TestR6FilterByAPolicy(t *testing.T) {
 	again := tr
 	again.Name, again.Data, again.From, again.Steps = "pm_hard", "more", "base", 2
 	label := spec.Label{Name: "hard", Kind: "filter", Data: "augmented", Scorer: "pm", Form: "pairs", Least: 0.2, Batch: 8}
-	r := &Run{
+	r := &Run{World: &world.World{
 		Program: Program{
 			Name: "filter", Data: []spec.Data{prefs, augmented, hard, pairs, more},
 			Stages: []Stage{Train(m, pairs, tr, labelLoss(false)), Label(label, augmented), Train(m, more, again, labelLoss(false))},
 		},
 		Dir: t.TempDir(), Backend: b, OnNote: func(s string) { t.Log(s) },
-	}
+	}}
 	execute(t, r)
 	f := r.Done[1].Filtered
-	base := r.world.sets["pm pairs"] // what is held out is asked in both orders
+	base := setOf(t, r, "pm", "pairs") // what is held out is asked in both orders
 	n := len(base.Train)
 	if f == nil || f.Made > 5*n || f.Made < 4*n || f.Hard == 0 || f.Hard == f.Made || f.Positions == nil || f.Positions.Pairs != f.Made {
 		t.Fatalf("%+v", f)
@@ -203,12 +204,12 @@ func TestR6FilterByAPolicy(t *testing.T) {
 			wins += k.Hard
 		}
 	}
-	if set := r.world.sets["pm more"]; len(set.Train) != n+wins || len(set.Holdout) != len(base.Holdout) {
+	if set := setOf(t, r, "pm", "more"); len(set.Train) != n+wins || len(set.Holdout) != len(base.Holdout) {
 		t.Errorf("%d comparisons to train on and %d held out; %d won pairs are kept", len(set.Train), len(set.Holdout), wins)
 	}
 	// A question that is too long for the form is not asked.
 	r.Program.Data[3].MaxLength, r.Dir = 20, t.TempDir()
-	all, err := r.pairs(context.Background(), m, augmented)
+	all, err := r.Pairs(context.Background(), m, augmented)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,16 +225,21 @@ func TestR6FilterByAPolicy(t *testing.T) {
 // What is not there, or is damaged, is said with what to do.
 func TestFilterNotThere(t *testing.T) {
 	r := filterRun(t, goBackend(t), "full")
-	if _, err := r.hard("hard", nil); err == nil || !strings.Contains(err.Error(), "has no labels hard; train first") {
+	m, err := r.Program.FindModel("rm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, hard := tinyAugmented()
+	if _, err := r.Pairs(t.Context(), m, hard); err == nil || !strings.Contains(err.Error(), "has no labels hard; train first") {
 		t.Error(err)
 	}
-	if err := os.MkdirAll(r.labelFolder("hard"), 0o755); err != nil {
+	if err := os.MkdirAll(r.LabelFolder("hard"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(r.labelFolder("hard"), filterFile), []byte(`{"easy":`), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(r.LabelFolder("hard"), rundir.FilterFile), []byte(`{"easy":`), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.hard("hard", nil); err == nil || !strings.Contains(err.Error(), "are damaged") {
+	if _, err := r.Pairs(t.Context(), m, hard); err == nil || !strings.Contains(err.Error(), "are damaged") {
 		t.Error(err)
 	}
 }
@@ -245,12 +251,12 @@ func TestRowsThatWereTooLongStayOut(t *testing.T) {
 	r := ssrmRun(t, goBackend(t), "last")
 	m := r.Program.Stages[0].Model
 	ctx := context.Background()
-	whole, err := r.set(ctx, m, r.Program.Data[2])
+	whole, err := r.Set(ctx, m, r.Program.Data[2])
 	if err != nil {
 		t.Fatal(err)
 	}
 	short := r.Program.Data[0]
-	prefs, err := r.set(ctx, m, short)
+	prefs, err := r.Set(ctx, m, short)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -258,13 +264,14 @@ func TestRowsThatWereTooLongStayOut(t *testing.T) {
 	for _, e := range prefs.Train {
 		short.MaxLength = max(short.MaxLength, len(e.Sequences[0].IDs)-1, len(e.Sequences[1].IDs)-1)
 	}
-	r.world, r.Program.Data[0] = world{}, short
-	base, err := r.set(ctx, m, short)
+	afresh(r)
+	r.Program.Data[0] = short
+	base, err := r.Set(ctx, m, short)
 	if err != nil {
 		t.Fatal(err)
 	}
 	left := base.Stats.Met(data.OverLong)
-	set, err := r.set(ctx, m, r.Program.Data[2])
+	set, err := r.Set(ctx, m, r.Program.Data[2])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -272,13 +279,15 @@ func TestRowsThatWereTooLongStayOut(t *testing.T) {
 		t.Errorf("%d left out of the pairs, %d of their comparisons; %d pairs, %d comparisons, and %d if all were there", left, set.Stats.Met(data.LongBefore), len(base.Train), len(set.Train), len(whole.Train))
 	}
 	short.Ties, short.Source = "error", "file:"+written(t, "tied.jsonl", `{"prompt":"q1","chosen":"a","rejected":"b"}`+"\n"+`{"prompt":"q2","chosen":"a","rejected":"a"}`+"\n")
-	r.world, r.Program.Data[0] = world{}, short
-	if _, err := r.set(ctx, m, r.Program.Data[2]); err == nil || !strings.Contains(err.Error(), "ties = error, and 1 row is left out") {
+	afresh(r)
+	r.Program.Data[0] = short
+	if _, err := r.Set(ctx, m, r.Program.Data[2]); err == nil || !strings.Contains(err.Error(), "ties = error, and 1 row is left out") {
 		t.Error(err)
 	}
 	short.Ties, short.OverLength, short.MaxLength = "drop", "error", 1
-	r.world, r.Program.Data[0] = world{}, short
-	if _, err := r.set(ctx, m, r.Program.Data[2]); err == nil || !strings.Contains(err.Error(), "over_length = error, and 2 rows are longer") {
+	afresh(r)
+	r.Program.Data[0] = short
+	if _, err := r.Set(ctx, m, r.Program.Data[2]); err == nil || !strings.Contains(err.Error(), "over_length = error, and 2 rows are longer") {
 		t.Error(err)
 	}
 }
@@ -296,8 +305,8 @@ func TestOtherCapsAreOtherData(t *testing.T) {
 		augmented.From.Wins = 8
 		augmented.From.Caps = spec.Caps{Kind: "named", Map: map[string]int{"chosen_i_beats_chosen_j": most}}
 		s.Train.Data = "augmented"
-		again := &Run{Program: Program{Name: "caps", Data: []spec.Data{r.Program.Data[0], augmented}, Stages: []Stage{Train(s.Model, augmented, s.Train, plainBradleyTerry)}},
-			Dir: r.Dir, Backend: b, OnNote: func(s string) { notes = append(notes, s) }}
+		again := &Run{World: &world.World{Program: Program{Name: "caps", Data: []spec.Data{r.Program.Data[0], augmented}, Stages: []Stage{Train(s.Model, augmented, s.Train, plainBradleyTerry)}},
+			Dir: r.Dir, Backend: b, OnNote: func(s string) { notes = append(notes, s) }}}
 		execute(t, again)
 		return notes
 	}
@@ -315,7 +324,7 @@ func TestOtherCapsAreOtherData(t *testing.T) {
 		augmented, _ := tinyAugmented()
 		augmented.From.Caps = spec.Caps{Kind: "named", Map: map[string]int{"chosen_i_beats_chosen_j": most}}
 		asked := spec.Data{Name: "asked", Kind: "labels", From: spec.From{Kind: "compare", Data: []string{"augmented"}}}
-		of := &Run{Program: Program{Data: []spec.Data{augmented, asked}}}
+		of := &Run{World: &world.World{Program: Program{Data: []spec.Data{augmented, asked}}}}
 		return of.beforeKey(Stage{Kind: "evaluate", Data: asked, Evaluate: spec.Evaluate{Part: "all"}})
 	}
 	if before(5) != before(5) || before(5) == before(4) {

@@ -30,8 +30,11 @@ func TestSelectByRow(t *testing.T) {
 	}
 	r := run("row")
 	execute(t, r)
-	probe := r.world.fits["probe"].Probe
-	if c := probe.Chosen[0]; c.SelectRows == 0 || c.Rows == 0 || c.SelectRows >= c.Rows {
+	probe, err := r.Fitted("probe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := probe.Probe.Chosen[0]; c.SelectRows == 0 || c.Rows == 0 || c.SelectRows >= c.Rows {
 		t.Errorf("by row: %+v", c)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/model"
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/program"
+	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
@@ -50,7 +51,8 @@ func TestDropoutResumesExactly(t *testing.T) {
 	r := gateRun(t, b, a, change)
 	r.Steps = 6
 	execute(t, r)
-	r.Steps, r.Resume, r.world = 0, true, world{}
+	r.Steps, r.Resume = 0, true
+	afresh(r)
 	execute(t, r)
 	want := lossesOf(t, whole)
 	for i, loss := range lossesOf(t, r) {
@@ -137,11 +139,11 @@ func TestRatingsAreMasked(t *testing.T) {
 	r.Program.Rewards = nil
 	r.Program.Stages = []program.Stage{program.Train(constant, a.ratings, train, squares)}
 	execute(t, r)
-	set, err := r.set(context.Background(), constant, a.ratings)
+	set, err := r.Set(context.Background(), constant, a.ratings)
 	if err != nil {
 		t.Fatal(err)
 	}
-	weights, err := model.ReadSafetensors(filepath.Join(r.Dir, "model", weightsFile), "")
+	weights, err := model.ReadSafetensors(filepath.Join(r.Dir, "model", rundir.WeightsFile), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,7 +226,7 @@ func TestA10BestStepIsKept(t *testing.T) {
 		t.Fatalf("the best step is %d of 20, with %v, and the last has %v: nothing to tell", best, lowest, last)
 	}
 	weights := func(r *Run) []float32 {
-		all, err := model.ReadSafetensors(filepath.Join(r.Dir, "model", weightsFile), "")
+		all, err := model.ReadSafetensors(filepath.Join(r.Dir, "model", rundir.WeightsFile), "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -235,7 +237,8 @@ func TestA10BestStepIsKept(t *testing.T) {
 	execute(t, stopped)
 	at := weights(stopped)
 	for _, steps := range []int{best + 3, 0} { // stopped again after the best, and to the end
-		stopped.Steps, stopped.Resume, stopped.world = steps, true, world{}
+		stopped.Steps, stopped.Resume = steps, true
+		afresh(stopped)
 		execute(t, stopped)
 		if got := weights(stopped); !same(got, at) {
 			t.Errorf("%d steps: the weights are not those of step %d", steps, best)

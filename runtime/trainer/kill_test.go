@@ -137,7 +137,8 @@ func TestResumeFromTheCheckpointBefore(t *testing.T) {
 	}
 	var notes strings.Builder
 	r.OnNote = func(s string) { notes.WriteString(s + "\n") }
-	r.Steps, r.Resume, r.world = 0, true, world{}
+	r.Steps, r.Resume = 0, true
+	afresh(r)
 	execute(t, r)
 	sameSteps(t, losses(t, r.Dir), losses(t, whole.Dir), 0)
 	if !strings.Contains(notes.String(), path) || !strings.Contains(notes.String(), "going on from step 4 instead") {
@@ -150,7 +151,8 @@ func TestResumeOfAnotherRecipe(t *testing.T) {
 	r.Steps = 2
 	execute(t, r)
 	before := losses(t, r.Dir)
-	r.Program.Stages[0].Train.Batch, r.Resume, r.world = 4, true, world{}
+	r.Program.Stages[0].Train.Batch, r.Resume = 4, true
+	afresh(r)
 	err := r.Execute(context.Background())
 	if err == nil || !strings.Contains(err.Error(), "train.batch was 8 and is 4 now") {
 		t.Errorf("err = %v", err)
@@ -173,11 +175,12 @@ func TestInterrupt(t *testing.T) {
 	if err := r.Execute(ctx); err == nil || ctx.Err() == nil {
 		t.Fatalf("err = %v", err)
 	}
-	r.OnStep, r.Resume, r.world = func(s rundir.Step) {
+	afresh(r)
+	r.OnStep, r.Resume = func(s rundir.Step) {
 		if s.Step <= 3 {
 			t.Errorf("step %d was done again", s.Step)
 		}
-	}, true, world{}
+	}, true
 	execute(t, r)
 	sameSteps(t, losses(t, r.Dir), losses(t, whole.Dir), 0)
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/rmc-lang/rmc/runtime/backend"
+	"github.com/rmc-lang/rmc/runtime/world"
 )
 
 // fitVictimEnv tells a test binary to be the process that is killed: run
@@ -79,13 +80,17 @@ func TestKillThroughFitsAndGate(t *testing.T) {
 	if got, want := losses(t, dir), losses(t, whole.Dir); !reflect.DeepEqual(got, want) {
 		t.Errorf("%d steps, want %d, or other losses", len(got), len(want))
 	}
-	r := &Run{Program: whole.Program, Dir: dir}
+	r := &Run{World: &world.World{Program: whole.Program, Dir: dir}}
 	for _, name := range []string{"probe", "debias", "tree"} {
-		got, err := r.fitted(name)
+		got, err := r.Fitted(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := whole.world.fits[name]; got.Digest != want.Digest || got.Inputs != want.Inputs {
+		want, err := whole.Fitted(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Digest != want.Digest || got.Inputs != want.Inputs {
 			t.Errorf("%s: %s of %s, want %s of %s", name, got.Digest, got.Inputs, want.Digest, want.Inputs)
 		}
 	}

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -16,23 +14,11 @@ import (
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/spec"
+	"github.com/rmc-lang/rmc/runtime/world"
 )
 
-// preferencesFile is what a judge's answers come to, in the folder labels/NAME,
-// and verdictsFile what it says of each pair, a line each.
-const (
-	preferencesFile = "preferences.json"
-	verdictsFile    = "verdicts.jsonl"
-)
-
-// A judged is preferencesFile.
-type judged struct {
-	Label       spec.Label    `json:"label"`
-	Preferences map[int]int8  `json:"preferences"` // by row: -1 the side that was chosen, +1 the other, 0 neither
-	Summary     judge.Summary `json:"summary"`
-}
-
-func (r *Run) labelFolder(name string) string { return filepath.Join(r.Dir, "labels", name) }
+// verdictsFile is what a judge says of each pair, a line each.
+const verdictsFile = "verdicts.jsonl"
 
 // ask goes through a label stage, which asks a server or a model of the recipe.
 func (r *Run) ask(ctx context.Context, s program.Stage, done *rundir.Done) (err error) {
@@ -63,7 +49,7 @@ func (r *Run) label(ctx context.Context, s program.Stage) (*judge.Summary, error
 	if err != nil {
 		return nil, err
 	}
-	set, err := r.set(ctx, m, s.Data)
+	set, err := r.Set(ctx, m, s.Data)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +57,7 @@ func (r *Run) label(ctx context.Context, s program.Stage) (*judge.Summary, error
 	if err != nil {
 		return nil, err
 	}
-	folder := r.labelFolder(s.Label.Name)
+	folder := r.LabelFolder(s.Label.Name)
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return nil, err
 	}
@@ -79,7 +65,7 @@ func (r *Run) label(ctx context.Context, s program.Stage) (*judge.Summary, error
 	if err != nil {
 		return nil, err
 	}
-	result, err := judge.Judge{Label: s.Label, Dir: folder, Note: r.note, Local: local}.Ask(ctx, questions)
+	result, err := judge.Judge{Label: s.Label, Dir: folder, Note: r.Note, Local: local}.Ask(ctx, questions)
 	if err != nil {
 		return nil, err
 	}
@@ -92,17 +78,17 @@ func (r *Run) label(ctx context.Context, s program.Stage) (*judge.Summary, error
 	if err := disk.Write(filepath.Join(folder, verdictsFile), rows.Bytes()); err != nil {
 		return nil, err
 	}
-	text, err := json.MarshalIndent(judged{s.Label, result.Preferences, result.Summary}, "", " ")
+	text, err := json.MarshalIndent(rundir.Judged{Label: s.Label, Preferences: result.Preferences, Summary: result.Summary}, "", " ")
 	if err != nil {
 		return nil, err
 	}
-	r.note(fmt.Sprintf("%s: %s", s.Name(), result.Summary))
-	return &result.Summary, disk.Write(filepath.Join(folder, preferencesFile), append(text, '\n'))
+	r.Note(fmt.Sprintf("%s: %s", s.Name(), result.Summary))
+	return &result.Summary, disk.Write(filepath.Join(folder, rundir.PreferencesFile), append(text, '\n'))
 }
 
 // questions are the texts of the pairs that a set keeps.
 func (r *Run) questions(ctx context.Context, d spec.Data, set *data.Set) ([]judge.Question, error) {
-	local, err := r.fetch(ctx, "data", d.Source)
+	local, err := r.Fetch(ctx, "data", d.Source)
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +96,7 @@ func (r *Run) questions(ctx context.Context, d spec.Data, set *data.Set) ([]judg
 	if err != nil {
 		return nil, fmt.Errorf("data %s: %w", d.Name, err)
 	}
-	kept := keptRows(set)
+	kept := world.KeptRows(set)
 	var all []judge.Question
 	for _, t := range texts {
 		if kept[t.Row] {
@@ -118,39 +104,4 @@ func (r *Run) questions(ctx context.Context, d spec.Data, set *data.Set) ([]judg
 		}
 	}
 	return all, nil
-}
-
-// relabelled is the pairs of a label's base with the sides that the judge gave
-// them; those without a preference are left out.
-func (r *Run) relabelled(ctx context.Context, m spec.Model, d spec.Data) (*data.Set, error) {
-	set, err := r.set(ctx, m, r.Program.Unjudged(d))
-	if err != nil {
-		return nil, err
-	}
-	preferences, err := r.preferences(d.Label)
-	if err != nil {
-		return nil, err
-	}
-	out, err := data.Relabel(set, preferences)
-	if err != nil {
-		return nil, fmt.Errorf("data %s: %w", d.Name, err)
-	}
-	return out, nil
-}
-
-// preferences is what the judge of a label said, by row.
-func (r *Run) preferences(label string) (map[int]int8, error) {
-	path := filepath.Join(r.labelFolder(label), preferencesFile)
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s has no labels %s; train first, or name another folder with --out", r.Dir, label)
-	}
-	var j judged
-	if err == nil {
-		err = json.Unmarshal(text, &j)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("the labels %s are damaged: %s: %w; train again, which asks for nothing that is answered", label, path, err)
-	}
-	return j.Preferences, nil
 }

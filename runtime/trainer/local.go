@@ -21,11 +21,11 @@ func (r *Run) local(ctx context.Context, l spec.Label) (*judge.Local, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := r.tokenizer(ctx, m)
+	t, err := r.Tokenizer(ctx, m)
 	if err != nil {
 		return nil, err
 	}
-	n, err := r.network(ctx, m)
+	n, err := r.Network(ctx, m)
 	if err != nil {
 		return nil, err
 	}
@@ -41,9 +41,9 @@ func (r *Run) local(ctx context.Context, l spec.Label) (*judge.Local, error) {
 // asked and how. Its first number counts ways of drawing.
 func (r *Run) identity(n *network.Network, t *text.Tokenizer) (string, error) {
 	trained := ""
-	if r.world.left[n.Model.Name] != "" {
+	if r.IsTrained(n.Model.Name) {
 		var err error
-		if trained, err = r.trainedDigest(n.Model); err != nil {
+		if trained, err = r.TrainedDigest(n.Model); err != nil {
 			return "", err
 		}
 	}

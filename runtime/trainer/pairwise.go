@@ -103,7 +103,7 @@ func (r *Run) comparing(ctx context.Context, reward program.Reward, m spec.Model
 	if d.From.Kind != "compare" {
 		return nil, fmt.Errorf("data %s are no comparisons, and a pair is duel", form)
 	}
-	encode, err := r.encoder(ctx, m, d)
+	encode, err := r.Encoder(ctx, m, d)
 	if err != nil {
 		return nil, err
 	}
@@ -123,12 +123,12 @@ func (r *Run) policySays(ctx context.Context, reward program.Reward, m spec.Mode
 	if d.Kind != "labels" {
 		return nil, fmt.Errorf("policy %s was trained on responses and has no labels: a reward of the recipe, such as dpo.implicit, says what its score is", m.Name)
 	}
-	labels, err := r.labelIDs(ctx, m, d)
+	labels, err := r.LabelIDs(ctx, m, d)
 	if err != nil {
 		return nil, err
 	}
 	return func(ctx context.Context, all []rewards.Answered) (*measure.Sayings, error) {
-		n, err := r.network(ctx, m)
+		n, err := r.Network(ctx, m)
 		if err != nil || len(all) == 0 {
 			return &measure.Sayings{}, err
 		}
@@ -159,7 +159,7 @@ func labelled(ctx context.Context, n *network.Network, all []rewards.Answered, l
 // pairwise is what a policy says of the responses of examples, one after another:
 // the score of a response is how often it is better than another of its example.
 func (r *Run) pairwise(ctx context.Context, s program.Stage, c *comparing, examples []data.Example) (*measure.Sayings, error) {
-	texts, err := r.textsOf(ctx, s.Model, s.Data)
+	texts, err := r.Texts(ctx, s.Model, s.Data)
 	if err != nil {
 		return nil, err
 	}
@@ -227,40 +227,8 @@ func (r *Run) noteFailures(s program.Stage, results []duel) {
 		}
 	}
 	if failed > 0 {
-		r.note(fmt.Sprintf("%s: %d of %d comparisons could not be asked and count as ties; the last: %v", s.Name(), failed, len(results), why))
+		r.Note(fmt.Sprintf("%s: %d of %d comparisons could not be asked and count as ties; the last: %v", s.Name(), failed, len(results), why))
 	}
-}
-
-// textsOf are the rows of a data set in words, by Example.Row.
-func (r *Run) textsOf(ctx context.Context, m spec.Model, d spec.Data) (map[int]data.Text, error) {
-	out := map[int]data.Text{}
-	if d.From.Kind == "augment" {
-		pairs, err := r.pairs(ctx, m, d)
-		for _, p := range pairs {
-			out[p.Row] = data.Text{Row: p.Row, Prompt: p.Prompt, Responses: [][]data.Message{p.Chosen, p.Rejected}}
-		}
-		return out, err
-	}
-	if !program.IsRows(d) {
-		return nil, fmt.Errorf("data %s is made of %v: the comparisons of each of these are measured alone", d.Name, d.From.Data)
-	}
-	texts, err := r.rowTexts(ctx, m, d)
-	if err != nil {
-		return nil, err
-	}
-	preferences := map[int]int8{}
-	if d.Label != "" {
-		if preferences, err = r.preferences(d.Label); err != nil {
-			return nil, err
-		}
-	}
-	for _, t := range texts {
-		if preferences[t.Row] > 0 {
-			slices.Reverse(t.Responses)
-		}
-		out[t.Row] = t
-	}
-	return out, nil
 }
 
 // told is a line of score's output for n comparisons from the first on, each two

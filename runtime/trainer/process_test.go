@@ -21,6 +21,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/rewards"
 	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/spec"
+	"github.com/rmc-lang/rmc/runtime/world"
 )
 
 // talk is a chat template with a generation prompt.
@@ -105,7 +106,7 @@ func processRun(t *testing.T, b *backend.Backend, base, rows string, change func
 	if change != nil {
 		change(&m, &d, &tr)
 	}
-	return &Run{
+	return &Run{World: &world.World{
 		Program: program.Program{
 			Name: "process", Data: []spec.Data{d}, Rewards: []program.Reward{{Name: "prm", Score: worst, Models: []spec.Model{m}, Form: "proofs"}},
 			Stages: []program.Stage{
@@ -115,7 +116,7 @@ func processRun(t *testing.T, b *backend.Backend, base, rows string, change func
 			},
 		},
 		Dir: t.TempDir(), Backend: b, OnNote: func(s string) { t.Log(s) },
-	}
+	}}
 }
 
 // How steps make a score is learnt with them: the numbers of a policy are trained,
@@ -141,7 +142,7 @@ func TestAggregateIsLearnt(t *testing.T) {
 		return op.Reward{Score: sum(b, surety(b)), Parts: []op.Report{{Name: "least", Value: op.MinOver(surety(b), "step")}}}
 	}
 	execute(t, r)
-	net, err := r.frozen(context.Background(), "pm")
+	net, err := r.Frozen(context.Background(), "pm")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -261,7 +262,8 @@ func TestPolicyResumesExactly(t *testing.T) {
 	stopped := run()
 	stopped.Steps = 4
 	execute(t, stopped)
-	stopped.Steps, stopped.Resume, stopped.world = 0, true, world{}
+	stopped.Steps, stopped.Resume = 0, true
+	afresh(stopped)
 	execute(t, stopped)
 	want := lossesOf(t, whole)
 	for i, loss := range lossesOf(t, stopped) {

@@ -44,7 +44,7 @@ func TestLeftOutIsToldOnce(t *testing.T) {
 			path := written(t, "other.jinja", talk+"\n")
 			m.Template, r.Root = filepath.Base(path), filepath.Dir(path)
 		}
-		if _, err := r.set(context.Background(), m, d); err != nil {
+		if _, err := r.Set(context.Background(), m, d); err != nil {
 			t.Fatal(err)
 		}
 	}

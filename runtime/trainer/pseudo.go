@@ -1,14 +1,12 @@
 package trainer
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/rmc-lang/rmc/runtime/data"
@@ -17,19 +15,12 @@ import (
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/spec"
+	"github.com/rmc-lang/rmc/runtime/world"
 )
 
 // pseudoFile has what a model said of each pair that it was asked about, a line
 // each, in the folder labels/NAME.
 const pseudoFile = "pseudo.jsonl"
-
-// A pseudoLabels is preferencesFile of such a stage.
-type pseudoLabels struct {
-	Label       spec.Label    `json:"label"`
-	Inputs      string        `json:"inputs"` // digest of all that the labels depend on
-	Preferences map[int]int8  `json:"preferences"`
-	Summary     rundir.Pseudo `json:"summary"`
-}
 
 // A pseudoRow is a line of pseudoFile.
 type pseudoRow struct {
@@ -61,9 +52,9 @@ func (r *Run) pseudo(ctx context.Context, s program.Stage) (out *rundir.Pseudo, 
 	if err != nil {
 		return nil, false, err
 	}
-	folder := r.labelFolder(s.Label.Name)
-	if kept, err := readKept[pseudoLabels](folder, preferencesFile); err == nil && kept.Inputs == inputs {
-		r.note(fmt.Sprintf("%s: as labelled before, %s", s.Name(), kept.Summary))
+	folder := r.LabelFolder(s.Label.Name)
+	if kept, err := rundir.ReadLabels[rundir.PseudoLabels](folder, rundir.PreferencesFile); err == nil && kept.Inputs == inputs {
+		r.Note(fmt.Sprintf("%s: as labelled before, %s", s.Name(), kept.Summary))
 		return &kept.Summary, true, nil
 	}
 	if err := os.MkdirAll(folder, 0o755); err != nil {
@@ -78,22 +69,22 @@ func (r *Run) pseudo(ctx context.Context, s program.Stage) (out *rundir.Pseudo, 
 		return nil, false, err
 	}
 	of.Yield, of.Scorer, of.Keep = yield, m.Name, s.Label.Keep
-	r.note(fmt.Sprintf("%s: %s", s.Name(), of))
-	return of, false, writePseudo(folder, pseudoLabels{s.Label, inputs, preferencesOf(judged, confident), *of}, judged, confident)
+	r.Note(fmt.Sprintf("%s: %s", s.Name(), of))
+	return of, false, writePseudo(folder, rundir.PseudoLabels{Label: s.Label, Inputs: inputs, Preferences: preferencesOf(judged, confident), Summary: *of}, judged, confident)
 }
 
 // keptTexts are the pairs that the stage's data keep: none that is left out for its
 // length or because other data have its question.
 func (r *Run) keptTexts(ctx context.Context, s program.Stage, m spec.Model) (map[int]data.Text, error) {
-	set, err := r.set(ctx, m, s.Data)
+	set, err := r.Set(ctx, m, s.Data)
 	if err != nil {
 		return nil, err
 	}
-	texts, err := r.textsOf(ctx, m, s.Data)
+	texts, err := r.Texts(ctx, m, s.Data)
 	if err != nil {
 		return nil, err
 	}
-	kept := keptRows(set)
+	kept := world.KeptRows(set)
 	maps.DeleteFunc(texts, func(row int, _ data.Text) bool { return !kept[row] })
 	return texts, nil
 }
@@ -101,17 +92,17 @@ func (r *Run) keptTexts(ctx context.Context, s program.Stage, m spec.Model) (map
 // askedInputs is a digest of all that the answers of a model of the recipe depend
 // on; rows are those that it is asked about, in words.
 func (r *Run) askedInputs(ctx context.Context, s program.Stage, m spec.Model, rows any) (string, error) {
-	n, err := r.network(ctx, m)
+	n, err := r.Network(ctx, m)
 	if err != nil {
 		return "", err
 	}
 	weights := n.Digest
-	if r.world.left[m.Name] != "" {
-		if weights, err = r.trainedDigest(m); err != nil {
+	if r.IsTrained(m.Name) {
+		if weights, err = r.TrainedDigest(m); err != nil {
 			return "", err
 		}
 	}
-	contract, err := r.contract(ctx, m, s.Data)
+	contract, err := r.ContractOf(ctx, m, s.Data)
 	if err != nil {
 		return "", err
 	}
@@ -168,12 +159,12 @@ func (r *Run) judge(ctx context.Context, s program.Stage, m spec.Model, texts ma
 // judgeByScores is what the difference of two scores says, as in Bradley–Terry: the
 // order makes no difference.
 func (r *Run) judgeByScores(ctx context.Context, s program.Stage, m spec.Model) ([]data.Judgement, error) {
-	set, err := r.set(ctx, m, s.Data)
+	set, err := r.Set(ctx, m, s.Data)
 	if err != nil {
 		return nil, err
 	}
 	evaluate := program.Stage{Kind: "evaluate", Model: m, Data: s.Data, Evaluate: spec.Evaluate{Name: m.Name, Data: s.Data.Name, Part: "all", Batch: s.Label.Batch}}
-	examples := part(set, evaluate)
+	examples := world.Part(set, evaluate)
 	said, err := r.sayingsOf(ctx, evaluate, set, examples)
 	if err != nil {
 		return nil, err
@@ -203,7 +194,7 @@ func preferencesOf(judged []data.Judgement, confident []data.Pseudo) map[int]int
 }
 
 // writePseudo keeps labels, and what they were made of.
-func writePseudo(folder string, labels pseudoLabels, judged []data.Judgement, confident []data.Pseudo) error {
+func writePseudo(folder string, labels rundir.PseudoLabels, judged []data.Judgement, confident []data.Pseudo) error {
 	kept := map[int]bool{}
 	for _, c := range confident {
 		kept[c.Row] = true
@@ -213,35 +204,5 @@ func writePseudo(folder string, labels pseudoLabels, judged []data.Judgement, co
 		p := j.P()
 		lines = append(lines, pseudoRow{j.Row, j.First, j.Second, p, max(p, 1-p), kept[j.Row], p < 0.5})
 	}
-	return keep(folder, pseudoFile, lines, preferencesFile, labels)
-}
-
-// keep writes what a model of the recipe said, a line each, and then what that came
-// to: where this is, all is.
-func keep(folder, said string, lines []any, file string, result any) error {
-	var rows bytes.Buffer
-	enc := json.NewEncoder(&rows)
-	for _, line := range lines {
-		if err := enc.Encode(line); err != nil {
-			return err
-		}
-	}
-	if err := disk.Write(filepath.Join(folder, said), rows.Bytes()); err != nil {
-		return err
-	}
-	text, err := json.MarshalIndent(result, "", " ")
-	if err != nil {
-		return err
-	}
-	return disk.Write(filepath.Join(folder, file), append(text, '\n'))
-}
-
-// readKept reads what keep wrote last.
-func readKept[T any](folder, file string) (*T, error) {
-	text, err := os.ReadFile(filepath.Join(folder, file))
-	if err != nil {
-		return nil, err
-	}
-	var result T
-	return &result, json.Unmarshal(text, &result)
+	return rundir.KeepLabels(folder, pseudoFile, lines, rundir.PreferencesFile, labels)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/results"
 	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/spec"
+	"github.com/rmc-lang/rmc/runtime/world"
 )
 
 // A reportCommand draws the page of a run.
@@ -63,8 +64,8 @@ func (in *invocation) texts(stage string) map[int]data.Text {
 // readTexts are the rows of a data set in words, by number; none where its file
 // is not there, or is not what was locked.
 func (in *invocation) readTexts(d spec.Data) map[int]data.Text {
-	r := &Run{Program: in.program, Root: in.root, Dir: in.dir}
-	local, err := r.fetch(in.ctx, "data", d.Source)
+	w := &world.World{Program: in.program, Root: in.root, Dir: in.dir}
+	local, err := w.Fetch(in.ctx, "data", d.Source)
 	if err != nil {
 		return nil
 	}
@@ -74,7 +75,7 @@ func (in *invocation) readTexts(d spec.Data) map[int]data.Text {
 	}
 	judged := map[int]int8{}
 	if d.Label != "" && d.Kind == "preference" {
-		if judged, err = r.preferences(d.Label); err != nil {
+		if judged, err = w.Preferences(d.Label); err != nil {
 			return nil
 		}
 	}
@@ -90,12 +91,12 @@ func (in *invocation) readTexts(d spec.Data) map[int]data.Text {
 
 // fits are what the run directory has of the program's fits.
 func (in *invocation) fits() (all []results.Fitted) {
-	r := &Run{Program: in.program, Dir: in.dir}
+	w := &world.World{Program: in.program, Dir: in.dir}
 	for _, s := range in.program.Stages {
 		if s.Kind != "fit" {
 			continue
 		}
-		f, err := r.fitted(s.Fit.Name)
+		f, err := w.Fitted(s.Fit.Name)
 		if err != nil {
 			continue // not fitted yet
 		}

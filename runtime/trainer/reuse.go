@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -16,26 +15,9 @@ import (
 
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/disk"
-	"github.com/rmc-lang/rmc/runtime/optim"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/rundir"
-	"github.com/rmc-lang/rmc/runtime/spec"
 )
-
-// trainingFile says how the model beside it came about. It is one of the files of
-// its folder, which is replaced as a whole: a model and its key are never of
-// different trainings.
-const trainingFile = "training.json"
-
-// A pastTraining is trainingFile: what a later run needs to know whether it would
-// train the same.
-type pastTraining struct {
-	Stage  string            `json:"stage"`  // Stage.Name
-	Key    string            `json:"key"`    // digest of what decides the model
-	Until  int               `json:"until"`  // optimizer steps done
-	Steps  int               `json:"steps"`  // of them, those that the model has been through
-	Fields map[string]string `json:"fields"` // what the key is made of and, of the data, where its rows are from
-}
 
 // trainingVersion is raised when the same fields come to train another model.
 const trainingVersion = 1
@@ -77,9 +59,9 @@ func (t *training) decide(ctx context.Context) error {
 	if reads.Name != t.stage.Model.Name {
 		program.Fields(fields, "encoder", reflect.ValueOf(reads))
 	}
-	t.run.world.read(t.stage.Model.Name, t.aside)
+	t.run.NoteFits(t.stage.Model.Name, t.aside.Fits())
 	for _, name := range t.aside.Fits() {
-		f, err := t.run.fitted(name)
+		f, err := t.run.Fitted(name)
 		if err != nil {
 			return err
 		}
@@ -87,30 +69,22 @@ func (t *training) decide(ctx context.Context) error {
 	}
 	for _, n := range t.aside.Networks {
 		program.Fields(fields, "reads."+n.Model.Name, reflect.ValueOf(n.Model))
-		if fields["weights."+n.Model.Name], err = t.run.weightsDigest(n); err != nil {
+		if fields["weights."+n.Model.Name], err = t.run.WeightsDigest(n); err != nil {
 			return err
 		}
 	}
-	fields["start"] = fmt.Sprintf("as declared, seed %d", t.run.seed(t.stage.Model.Name))
-	if t.run.world.left[t.stage.Model.Name] != "" && t.stage.Train.From != "base" {
-		if fields["start"], err = t.run.trainedDigest(t.stage.Model); err != nil {
+	fields["start"] = fmt.Sprintf("as declared, seed %d", t.run.Seed(t.stage.Model.Name))
+	if t.run.IsTrained(t.stage.Model.Name) && t.stage.Train.From != "base" {
+		if fields["start"], err = t.run.TrainedDigest(t.stage.Model); err != nil {
 			return err
 		}
 	}
-	contract, err := t.run.contract(ctx, t.stage.Model, t.stage.Data)
+	contract, err := t.run.ContractOf(ctx, t.stage.Model, t.stage.Data)
 	if err != nil {
 		return err
 	}
 	fields["contract"] = contract.Hash
 	return nil
-}
-
-// read notes which fits the training of a model reads.
-func (w *world) read(model string, a *optim.Aside) {
-	if w.readFits == nil {
-		w.readFits = map[string][]string{}
-	}
-	w.readFits[model] = a.Fits()
 }
 
 // rowsDigest is a digest of the rows that are trained on and of what a training
@@ -124,8 +98,8 @@ func rowsDigest(set *data.Set) string {
 	return disk.Digest(all.String())
 }
 
-// differs says why a training is not the one that a model came out of.
-func (p *pastTraining) differs(t *training) string {
+// differs says why this training is not the one that a model came out of.
+func (t *training) differs(p *rundir.Training) string {
 	var plain, hidden []string
 	both := maps.Clone(p.Fields)
 	maps.Copy(both, t.at.Fields)
@@ -151,98 +125,43 @@ func (p *pastTraining) differs(t *training) string {
 	return strings.Join(plain, ", ")
 }
 
-// modelFolder is where a train stage keeps its model: the last one that trains
-// the model in model, those before it among the stages.
-func (r *Run) modelFolder(s program.Stage) string {
-	last, err := r.Program.Trains(s.Model.Name)
-	if err == nil && last.Train.Name != s.Train.Name {
-		return filepath.Join(r.Dir, "stages", "train-"+s.Train.Name)
-	}
-	return r.folder("model", s.Model.Name)
-}
-
-// leftBy is where the last training of a model that this run came to, else the
-// last one of the program, keeps it.
-func (r *Run) leftBy(m spec.Model) string {
-	if folder, ok := r.world.left[m.Name]; ok {
-		return folder
-	}
-	return r.folder("model", m.Name)
-}
-
-// leave notes where the model that a train stage came to is kept.
-func (r *Run) leave(s program.Stage, folder string) {
-	if r.world.left == nil {
-		r.world.left = map[string]string{}
-	}
-	r.world.left[s.Model.Name] = folder
-}
-
-// trained is for how many steps the model was trained.
-func (p *pastTraining) trained() int {
-	if p == nil {
-		return 0
-	}
-	return p.Steps
-}
-
-// readTraining is how the model in a folder came about; nil where there is none.
-// One that cannot be read is an error.
-func readTraining(folder string) (*pastTraining, error) {
-	files, _, err := disk.ReadTexts(folder)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	var p pastTraining
-	if err == nil {
-		err = json.Unmarshal(files[trainingFile], &p)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("the trained model is damaged: %w; train again with train --force", err)
-	}
-	return &p, nil
-}
-
 // reuse takes the model that an earlier run trained, if this training would come
 // to the same: its weights, and the lines of its steps. A damaged one is none.
-func (t *training) reuse(ctx context.Context) (*pastTraining, error) {
-	folder := t.run.modelFolder(t.stage)
-	past, err := readTraining(folder)
+func (t *training) reuse(ctx context.Context) (*rundir.Training, error) {
+	folder := t.run.ModelFolder(t.stage)
+	past, err := rundir.ReadTraining(folder)
 	if err != nil {
-		t.run.note(fmt.Sprintf("%s: %v", t.stage.Name(), err))
+		t.run.Note(fmt.Sprintf("%s: %v", t.stage.Name(), err))
 		return nil, nil
 	}
 	if past == nil || past.Key != t.key() {
 		return nil, nil
 	}
-	before, had := t.run.world.left[t.stage.Model.Name]
-	t.run.leave(t.stage, folder)
+	undo := t.run.Leave(t.stage, folder)
 	t.net.Restored = false
-	if _, err := t.run.trainedNetwork(ctx, t.stage.Model); err != nil {
-		if delete(t.run.world.left, t.stage.Model.Name); had {
-			t.run.world.left[t.stage.Model.Name] = before
-		}
-		t.run.note(fmt.Sprintf("%s: %v", t.stage.Name(), err))
+	if _, err := t.run.TrainedNetwork(ctx, t.stage.Model); err != nil {
+		undo()
+		t.run.Note(fmt.Sprintf("%s: %v", t.stage.Name(), err))
 		return nil, nil
 	}
 	lines, err := os.ReadFile(filepath.Join(folder, rundir.MetricsFile))
 	if err != nil {
 		return nil, err
 	}
-	t.run.note(t.stage.Name() + ": unchanged, kept")
+	t.run.Note(t.stage.Name() + ": unchanged, kept")
 	return past, rundir.PutMetrics(t.run.Dir, t.stage.Name(), lines)
 }
 
 // located is where the model of a train stage lies: in its folder, or where a
 // recipe with another number of train stages has put it.
 func (r *Run) located(s program.Stage) string {
-	folder := r.modelFolder(s)
+	folder := r.ModelFolder(s)
 	single, named := filepath.Join(r.Dir, "model"), filepath.Join(r.Dir, "model", s.Model.Name)
 	other := map[string]string{single: named, named: single}[folder]
-	if here, err := readTraining(folder); err != nil || here != nil || other == "" {
+	if here, err := rundir.ReadTraining(folder); err != nil || here != nil || other == "" {
 		return folder
 	}
-	if there, err := readTraining(other); err == nil && there != nil && there.Stage == s.Name() {
+	if there, err := rundir.ReadTraining(other); err == nil && there != nil && there.Stage == s.Name() {
 		return other
 	}
 	return folder
@@ -255,7 +174,7 @@ func (r *Run) settle() error {
 		var err error
 		switch s.Kind {
 		case "fit":
-			err = disk.Settle(r.fitFolder(s.Fit.Name))
+			err = disk.Settle(r.FitFolder(s.Fit.Name))
 		case "train":
 			err = r.settleOne(s)
 		}
@@ -267,7 +186,7 @@ func (r *Run) settle() error {
 }
 
 func (r *Run) settleOne(s program.Stage) error {
-	folder := r.modelFolder(s)
+	folder := r.ModelFolder(s)
 	if err := disk.Settle(folder); err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ func graphOf(t *testing.T, r *Run, objective func(*op.Batch) op.Objective) strin
 	t.Helper()
 	s := r.Program.Stages[0]
 	s.Objective = objective
-	n, err := r.network(t.Context(), s.Model)
+	n, err := r.Network(t.Context(), s.Model)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +166,7 @@ func TestBothTrainingsOfAModelAreKept(t *testing.T) {
 // weightsIn is the digest of the weights in a folder of a run.
 func weightsIn(t *testing.T, dir, folder string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(dir, folder, weightsFile))
+	text, err := os.ReadFile(filepath.Join(dir, folder, rundir.WeightsFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,7 +191,7 @@ func TestDamagedModelIsTrainedAgain(t *testing.T) {
 	if !once() {
 		t.Error("what is whole is not reused")
 	}
-	for _, file := range []string{weightsFile, contractFile, trainingFile, rundir.MetricsFile, disk.SumsFile} {
+	for _, file := range []string{rundir.WeightsFile, rundir.ContractFile, rundir.TrainingFile, rundir.MetricsFile, disk.SumsFile} {
 		path := filepath.Join(r.Dir, "model", file)
 		text, err := os.ReadFile(path)
 		if err != nil {

@@ -35,13 +35,13 @@ func (r *Run) rewardsOf(ctx context.Context, s program.Stage, set *data.Set, exa
 		return f.Say(ctx, all)
 	}
 	if m.Kind == "encoder" {
-		return r.rewarded(ctx, reward, all, func(all []data.Sequence) (fit.Matrix[float32], error) { return r.hiddenOf(ctx, m, s.Data, all) })
+		return r.rewarded(ctx, reward, all, func(all []data.Sequence) (fit.Matrix[float32], error) { return r.HiddenOf(ctx, m, s.Data, all) })
 	}
-	net, err := r.trainedNetwork(ctx, m)
+	net, err := r.TrainedNetwork(ctx, m)
 	if err != nil {
 		return nil, err
 	}
-	read, err := r.reader(ctx, net, program.Stage{Kind: "evaluate", Model: m, Data: s.Data, Evaluate: s.Evaluate})
+	read, err := r.Reader(ctx, net, program.Stage{Kind: "evaluate", Model: m, Data: s.Data, Evaluate: s.Evaluate})
 	if err != nil {
 		return nil, err
 	}
@@ -82,14 +82,14 @@ func (r *Run) rewarded(ctx context.Context, reward program.Reward, all []rewards
 // treed is what a tree says: of a pair the probability that one side is better,
 // of a single response the mean of it against the references.
 func (r *Run) treed(reward program.Reward, all []rewards.Answered, hidden lookup) (*measure.Sayings, error) {
-	f, err := r.fitted(reward.Fit)
+	f, err := r.Fitted(reward.Fit)
 	if err != nil {
 		return nil, err
 	}
 	if f.Tree == nil {
 		return nil, fmt.Errorf("the reward %s is the fit %s, which is no tree", reward.Name, reward.Fit)
 	}
-	chain, err := r.fittedAll(f.Stage.Fit.Of[1:])
+	chain, err := r.FittedAll(f.Stage.Fit.Of[1:])
 	if err != nil {
 		return nil, err
 	}
@@ -137,11 +137,11 @@ func (r *Run) outputsOf(ctx context.Context, m spec.Model, hidden fit.Matrix[flo
 	if m.Kind == "reward" {
 		count, labels = m.Head.Outputs, m.Head.Labels
 	}
-	n, err := r.network(ctx, m)
+	n, err := r.Network(ctx, m)
 	if err != nil {
 		return fit.Matrix[float64]{}, nil, err
 	}
-	functions, err := r.functions()
+	functions, err := r.compiled()
 	if err != nil {
 		return fit.Matrix[float64]{}, nil, err
 	}
@@ -152,63 +152,54 @@ func (r *Run) outputsOf(ctx context.Context, m spec.Model, hidden fit.Matrix[flo
 // statesOf is the hidden state that the head of a trained model reads, for each
 // of all.
 func (r *Run) statesOf(ctx context.Context, n *network.Network, read network.Reader, all []data.Sequence, rows int) (fit.Matrix[float32], error) {
-	functions, err := r.functions()
+	functions, err := r.compiled()
 	if err != nil {
 		return fit.Matrix[float32]{}, err
 	}
 	return functions.States(ctx, n, read, all, rows)
 }
 
-// functions are what was compiled for scores.
-func (r *Run) functions() (*rewards.Functions, error) {
-	if r.world.functions == nil {
-		l, err := r.devices()
+// compiled is the functions of scores.
+func (r *Run) compiled() (*rewards.Functions, error) {
+	if r.functions == nil {
+		l, err := r.Devices()
 		if err != nil {
 			return nil, err
 		}
-		r.world.functions = rewards.NewFunctions(l)
+		r.functions = rewards.NewFunctions(l)
 	}
-	return r.world.functions, nil
+	return r.functions, nil
 }
 
 // formula opens what a reward's function reads.
 func (r *Run) formula(ctx context.Context, reward program.Reward) (*rewards.Formula, error) {
-	if f, ok := r.world.formulas[reward.Name]; ok {
+	if f, ok := r.formulas[reward.Name]; ok {
 		return f, nil
 	}
-	functions, err := r.functions()
+	functions, err := r.compiled()
 	if err != nil {
 		return nil, err
 	}
 	var networks []*network.Network
 	for _, m := range reward.Models {
-		n, err := r.trainedNetwork(ctx, m)
+		n, err := r.TrainedNetwork(ctx, m)
 		if err != nil {
 			return nil, err
 		}
 		networks = append(networks, n)
 	}
-	if r.world.formulas == nil {
-		r.world.formulas = map[string]*rewards.Formula{}
+	if r.formulas == nil {
+		r.formulas = map[string]*rewards.Formula{}
 	}
-	f := rewards.NewFormula(functions, reward, networks, r.fitParts)
-	r.world.formulas[reward.Name] = f
+	f := rewards.NewFormula(functions, reward, networks, r.FitParts)
+	r.formulas[reward.Name] = f
 	return f, nil
-}
-
-// fitParts is what graphs compute with of a fit: a probe or a transform.
-func (r *Run) fitParts(name string) (*fit.Probe, *fit.Transform, error) {
-	f, err := r.fitted(name)
-	if err != nil {
-		return nil, nil, err
-	}
-	return f.Probe, f.Transform, nil
 }
 
 // spoken opens the function of a reward, which says itself what it reads: it is
 // run over a batch of nothing.
 func (r *Run) spoken(ctx context.Context, reward program.Reward, d spec.Data) (*rewards.Spoken, error) {
-	functions, err := r.functions()
+	functions, err := r.compiled()
 	if err != nil {
 		return nil, err
 	}
@@ -219,12 +210,12 @@ func (r *Run) spoken(ctx context.Context, reward program.Reward, d spec.Data) (*
 		if err != nil {
 			return nil, err
 		}
-		if ids, err = r.labelIDs(ctx, m, d); err != nil {
+		if ids, err = r.LabelIDs(ctx, m, d); err != nil {
 			return nil, err
 		}
 		labels = d.Labels
 	}
-	s, err := rewards.NewSpoken(functions, reward, ids, labels, r.frozen)
+	s, err := rewards.NewSpoken(functions, reward, ids, labels, r.Frozen)
 	if err != nil {
 		return nil, err
 	}
@@ -240,11 +231,20 @@ func (r *Run) oneTokenizer(ctx context.Context, reward program.Reward, reads []t
 		}
 		other, err := r.Program.FindModel(what.Name)
 		if err == nil {
-			err = r.sameTokens(ctx, first, other, d)
+			err = r.SameTokens(ctx, first, other, d)
 		}
 		if err != nil {
 			return fmt.Errorf("reward %s: %w", reward.Name, err)
 		}
 	}
 	return nil
+}
+
+// marksOf are the places of an example's labels; nil where it has none.
+func marksOf(e data.Example) []int {
+	var at []int
+	for _, m := range e.Marks {
+		at = append(at, m.At)
+	}
+	return at
 }

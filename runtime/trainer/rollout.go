@@ -4,25 +4,20 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 
-	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/disk"
 	"github.com/rmc-lang/rmc/runtime/judge"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/record"
+	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/spec"
+	"github.com/rmc-lang/rmc/runtime/world"
 )
 
-// stepsFile is what a rollout comes to, in the folder labels/NAME: rows of the
-// layout steps, which another recipe can read as well.
-const stepsFile = "steps.jsonl"
-
-// A steppedRow is a line of stepsFile.
+// A steppedRow is a line of rundir.StepsFile.
 type steppedRow struct {
 	Question string   `json:"question"`
 	Steps    []string `json:"steps"`
@@ -41,7 +36,7 @@ func (r *Run) rollout(ctx context.Context, s program.Stage) (*judge.RolloutSumma
 	if err != nil {
 		return nil, err
 	}
-	folder := r.labelFolder(s.Label.Name)
+	folder := r.LabelFolder(s.Label.Name)
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return nil, err
 	}
@@ -49,7 +44,7 @@ func (r *Run) rollout(ctx context.Context, s program.Stage) (*judge.RolloutSumma
 	if err != nil {
 		return nil, err
 	}
-	result, err := judge.Judge{Label: s.Label, Dir: folder, Note: r.note, Local: local}.Rollout(ctx, solutions)
+	result, err := judge.Judge{Label: s.Label, Dir: folder, Note: r.Note, Local: local}.Rollout(ctx, solutions)
 	if err != nil {
 		return nil, err
 	}
@@ -61,8 +56,8 @@ func (r *Run) rollout(ctx context.Context, s program.Stage) (*judge.RolloutSumma
 			return nil, err
 		}
 	}
-	r.note(fmt.Sprintf("%s: %s", s.Name(), result.Summary))
-	return &result.Summary, disk.Write(filepath.Join(folder, stepsFile), b.Bytes())
+	r.Note(fmt.Sprintf("%s: %s", s.Name(), result.Summary))
+	return &result.Summary, disk.Write(filepath.Join(folder, rundir.StepsFile), b.Bytes())
 }
 
 // solutions are the rows that a label's base keeps, in words.
@@ -71,11 +66,11 @@ func (r *Run) solutions(ctx context.Context, s program.Stage) ([]judge.Solution,
 	if err != nil {
 		return nil, err
 	}
-	set, err := r.set(ctx, m, s.Data)
+	set, err := r.Set(ctx, m, s.Data)
 	if err != nil {
 		return nil, err
 	}
-	local, err := r.fetch(ctx, "data", s.Data.Source)
+	local, err := r.Fetch(ctx, "data", s.Data.Source)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +78,7 @@ func (r *Run) solutions(ctx context.Context, s program.Stage) ([]judge.Solution,
 	if err != nil {
 		return nil, fmt.Errorf("data %s: %w", s.Data.Name, err)
 	}
-	kept := keptRows(set)
+	kept := world.KeptRows(set)
 	var all []judge.Solution
 	for _, one := range solved {
 		if kept[one.Row] {
@@ -91,17 +86,6 @@ func (r *Run) solutions(ctx context.Context, s program.Stage) ([]judge.Solution,
 		}
 	}
 	return all, nil
-}
-
-// keptRows are the rows that a set keeps.
-func keptRows(set *data.Set) map[int]bool {
-	kept := map[int]bool{}
-	for _, side := range [][]data.Example{set.Train, set.Holdout} {
-		for _, e := range side {
-			kept[e.Row] = true
-		}
-	}
-	return kept
 }
 
 // steppedOf is a solution with its labels as a row of data.
@@ -123,23 +107,4 @@ func steppedOf(l spec.Label, one judge.Solution, got judge.Stepped) steppedRow {
 		row.Labels, row.Right = append(row.Labels, value), append(row.Right, right)
 	}
 	return row
-}
-
-// rolledOut reads the rows that a rollout wrote.
-func (r *Run) rolledOut(ctx context.Context, m spec.Model, d spec.Data) (*data.Set, error) {
-	path := filepath.Join(r.labelFolder(d.Label), stepsFile)
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s has no labels %s; train first, or name another folder with --out", r.Dir, d.Label)
-	}
-	encode, err := r.encoder(ctx, m, d)
-	if err != nil {
-		return nil, err
-	}
-	rows := d
-	rows.Format, rows.Columns, rows.Limit, rows.Unlabelled = "steps", spec.Columns{}, 0, false
-	set, err := data.Load(rows, path, encode)
-	if err != nil {
-		return nil, fmt.Errorf("data %s: %w; train again, which asks for nothing that is answered", d.Name, err)
-	}
-	return r.without(ctx, m, d, set)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/spec"
+	"github.com/rmc-lang/rmc/runtime/world"
 )
 
 // talkingModel is a tiny model with a tokenizer of bytes and a chat template.
@@ -89,7 +90,7 @@ func rolledLoss(name string) func(*op.Batch) op.Objective {
 // rolledRows are the rows that a run's rollout wrote, and how they read.
 func rolledRows(t *testing.T, dir string) (rows []steppedRow, text string) {
 	t.Helper()
-	content, err := os.ReadFile(filepath.Join(dir, "labels", "steps", stepsFile))
+	content, err := os.ReadFile(filepath.Join(dir, "labels", "steps", rundir.StepsFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,11 +229,11 @@ func TestRolloutByAPolicyGoesOn(t *testing.T) {
 	}
 	defer b.Finalize()
 	ctx, stop := context.WithCancel(t.Context())
-	r := &Run{Program: p, Dir: dir, Backend: b, OnNote: func(text string) {
+	r := &Run{World: &world.World{Program: p, Dir: dir, Backend: b, OnNote: func(text string) {
 		if strings.HasPrefix(text, "judge: ") {
 			stop()
 		}
-	}}
+	}}}
 	if err := r.Execute(ctx); err == nil {
 		t.Fatal("it was stopped, and says nothing")
 	}
@@ -240,7 +241,7 @@ func TestRolloutByAPolicyGoesOn(t *testing.T) {
 	if before == 0 || before >= all {
 		t.Fatalf("%d answers are kept", before)
 	}
-	r = &Run{Program: p, Dir: dir, Backend: b}
+	r = &Run{World: &world.World{Program: p, Dir: dir, Backend: b}}
 	if err := r.Execute(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -250,7 +251,7 @@ func TestRolloutByAPolicyGoesOn(t *testing.T) {
 	if _, got := rolledRows(t, dir); got != want {
 		t.Errorf("labels\n%swant\n%s", got, want)
 	}
-	r = &Run{Program: p, Dir: dir, Backend: b}
+	r = &Run{World: &world.World{Program: p, Dir: dir, Backend: b}}
 	if err := r.Execute(t.Context()); err != nil || !r.Done[0].Reused {
 		t.Errorf("all is answered, and %+v, %v", r.Done[0], err)
 	}

@@ -7,31 +7,23 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/rmc-lang/rmc/runtime/backend"
-	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/measure"
 	"github.com/rmc-lang/rmc/runtime/program"
+	"github.com/rmc-lang/rmc/runtime/rewards"
 	"github.com/rmc-lang/rmc/runtime/rundir"
+	"github.com/rmc-lang/rmc/runtime/world"
 )
 
 // A Run is one execution of a program in its directory. The caller fills the
 // exported fields; Execute runs the stages.
 type Run struct {
-	Program program.Program
-	Dir     string // run directory, runs/<recipe>; exists and is writable
-	Root    string // folder that file: sources of the recipe are relative to
-	Backend *backend.Backend
-	Resume  bool // go on from Dir/checkpoint if there is one
-	Steps   int  // stop each train stage after so many optimizer steps; 0 is all
+	*world.World
+	Resume bool // go on from Dir/checkpoint if there is one
+	Steps  int  // stop each train stage after so many optimizer steps; 0 is all
 
 	// OnStep is told of each optimizer step after its metrics were written; may be nil.
 	OnStep func(rundir.Step)
-	// OnNote is told, in one line, of what a user should know: a cache that was
-	// used, a checkpoint that was resumed, a stage that began; may be nil.
-	OnNote func(string)
 
-	// Stats says what became of the rows of each data set, by its name; filled by Execute.
-	Stats map[string]data.Stats
 	// Results has one entry per evaluate stage, in program order, once Execute returns.
 	Results []measure.Result
 	// Comparisons hold evaluations on the same rows against each other.
@@ -39,7 +31,8 @@ type Run struct {
 	// Done lists the stages that were gone through, in program order.
 	Done []rundir.Done
 
-	world world
+	functions *rewards.Functions          // of scores
+	formulas  map[string]*rewards.Formula // by reward
 }
 
 // Execute runs the stages of the program in order. An error names the stage;
@@ -92,7 +85,7 @@ func (r *Run) measureBefore(ctx context.Context, train int, before map[int]*meas
 		if m.AllTie() {
 			said = fmt.Sprintf("all %d pairs tie", m.Pairs)
 		}
-		r.note(fmt.Sprintf("%s, before training: %s", s.Name(), said))
+		r.Note(fmt.Sprintf("%s, before training: %s", s.Name(), said))
 		before[i] = m
 	}
 	return nil
@@ -127,7 +120,7 @@ func (r *Run) Evaluate(ctx context.Context) error {
 		}
 		var err error
 		if s.Model.Name != "" {
-			_, err = r.trainedNetwork(ctx, s.Model)
+			_, err = r.TrainedNetwork(ctx, s.Model)
 		}
 		if err == nil {
 			err = r.result(ctx, s, nil, 0)

@@ -25,6 +25,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/states"
+	"github.com/rmc-lang/rmc/runtime/world"
 )
 
 const tinyConfig = `{"architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": 48, "hidden_size": 16,
@@ -110,11 +111,35 @@ func tinyRunOn(t *testing.T, b *backend.Backend, base, pairs string, change func
 		change(&m, &d, &tr)
 	}
 	e := spec.Evaluate{Name: "rm", Data: "prefs", Part: "holdout", Batch: 8}
-	return &Run{
+	return &Run{World: &world.World{
 		Program: program.Program{Name: "tiny", Stages: []program.Stage{program.Train(m, d, tr, bradleyTerry), program.Evaluate(m, d, e)}},
 		Dir:     t.TempDir(), Backend: b,
 		OnNote: func(s string) { t.Log(s) },
+	}}
+}
+
+// afresh makes r forget all that it has opened, as another process would.
+func afresh(r *Run) {
+	r.World = &world.World{Program: r.Program, Dir: r.Dir, Root: r.Root, Backend: r.Backend, OnNote: r.OnNote}
+	r.functions, r.formulas = nil, nil
+}
+
+// setOf is a data set of a run as a model sees it.
+func setOf(t *testing.T, r *Run, model, name string) *data.Set {
+	t.Helper()
+	m, err := r.Program.FindModel(model)
+	if err != nil {
+		t.Fatal(err)
 	}
+	d, err := r.Program.FindData(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := r.Set(t.Context(), m, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
 }
 
 func execute(t *testing.T, r *Run) {
@@ -190,7 +215,8 @@ func TestTrainAndEvaluate(t *testing.T) {
 				t.Errorf("%+v, before %+v", res.Measures, res.Before)
 			}
 			again := *r
-			again.Results, again.world = nil, world{}
+			again.Results = nil
+			afresh(&again)
 			if err := again.Evaluate(context.Background()); err != nil {
 				t.Fatal(err)
 			}
@@ -240,7 +266,8 @@ func resumes(t *testing.T, b *backend.Backend, kind string) {
 	r := tinyRunOn(t, b, base, pairs, change)
 	r.Steps = 3
 	execute(t, r)
-	r.Steps, r.Resume, r.world = 0, true, world{}
+	r.Steps, r.Resume = 0, true
+	afresh(r)
 	execute(t, r)
 	sameSteps(t, losses(t, r.Dir), losses(t, whole.Dir), 0)
 	if r.Results[0].Margin != whole.Results[0].Margin || r.Results[0].Before.Margin != whole.Results[0].Before.Margin {
@@ -356,7 +383,8 @@ func TestTwoTrainings(t *testing.T) {
 			if err := r.Execute(ctx); err == nil {
 				t.Fatal("nothing stopped")
 			}
-			r.OnStep, r.Resume, r.world = nil, true, world{}
+			r.OnStep, r.Resume = nil, true
+			afresh(r)
 			execute(t, r)
 			got, want := losses(t, r.Dir), losses(t, whole.Dir)
 			if len(got) != 12 || fmt.Sprint(got) != fmt.Sprint(want) {
@@ -372,9 +400,9 @@ func TestEmbeddingsAreKept(t *testing.T) {
 	r := tinyRunOn(t, goBackend(t), tinyModel(t), tinyPairs(t, 300), func(m *spec.Model, _ *spec.Data, _ *spec.Train) { m.Tune.Kind = "head" })
 	ctx := context.Background()
 	fresh := func() *states.Reader {
-		r.world = world{}
+		afresh(r)
 		s := r.Program.Stages[0]
-		e, err := r.embeddings(ctx, s.Model, s.Data)
+		e, err := r.Embeddings(ctx, s.Model, s.Data)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -414,7 +442,7 @@ func TestEmbeddingsAreKept(t *testing.T) {
 func embeddingOf(t *testing.T, r *Run) *states.Plan {
 	t.Helper()
 	s := r.Program.Stages[0]
-	e, err := r.embedding(context.Background(), s.Model, s.Data)
+	e, err := r.Embedding(context.Background(), s.Model, s.Data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -435,12 +463,12 @@ func TestScorer(t *testing.T) {
 	r := tinyRun(t, goBackend(t), func(m *spec.Model, _ *spec.Data, _ *spec.Train) { m.Tune.Kind = "head" })
 	execute(t, r)
 	res := r.Results[0]
-	again := &Run{Program: r.Program, Dir: r.Dir, Backend: r.Backend}
+	again := &Run{World: &world.World{Program: r.Program, Dir: r.Dir, Backend: r.Backend}}
 	s, err := again.Scorer(context.Background(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	set, err := again.set(context.Background(), r.Program.Stages[0].Model, r.Program.Stages[0].Data)
+	set, err := again.Set(context.Background(), r.Program.Stages[0].Model, r.Program.Stages[0].Data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -514,7 +542,8 @@ func TestMeshChangesNothing(t *testing.T) {
 			r.Steps = 4
 			execute(t, r)
 			sameSteps(t, losses(t, r.Dir), want[:4], 1e-5)
-			r.Program.Mesh, r.Steps, r.Resume, r.world = spec.Mesh{}, 0, true, world{}
+			r.Program.Mesh, r.Steps, r.Resume = spec.Mesh{}, 0, true
+			afresh(r)
 			execute(t, r)
 			sameSteps(t, losses(t, r.Dir), want, 1e-5)
 		}

@@ -44,10 +44,10 @@ func (r *Run) Scorer(ctx context.Context, name string) (*Scorer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.encode, err = r.encoder(ctx, reads, s.data); err != nil {
+	if s.encode, err = r.Encoder(ctx, reads, s.data); err != nil {
 		return nil, err
 	}
-	f, err := r.features(ctx, reads)
+	f, err := r.Features(ctx, reads)
 	if err != nil {
 		return nil, err
 	}
@@ -55,11 +55,11 @@ func (r *Run) Scorer(ctx context.Context, name string) (*Scorer, error) {
 	hidden := r.statesOfAny(ctx, reads, s.data)
 	switch {
 	case reads.Kind == "policy":
-		if _, err := r.trainedNetwork(ctx, reads); err != nil {
+		if _, err := r.TrainedNetwork(ctx, reads); err != nil {
 			return nil, err
 		}
 		if s.say, err = r.policySays(ctx, reward, reads, s.data); err == nil && s.data.Kind == "labels" {
-			s.labels, err = r.labelIDs(ctx, reads, s.data)
+			s.labels, err = r.LabelIDs(ctx, reads, s.data)
 			s.rivals = s.data.From.Kind == "compare"
 		}
 		if err != nil {
@@ -95,14 +95,14 @@ func (r *Run) statesOfAny(ctx context.Context, m spec.Model, d spec.Data) lookup
 			return fit.Matrix[float32]{}, nil
 		}
 		if m.Kind == "encoder" {
-			flat, err := r.hidden(ctx, m, all)
+			flat, err := r.Hidden(ctx, m, all)
 			return fit.Matrix[float32]{Rows: len(all), Cols: len(flat) / len(all), Data: flat}, err
 		}
-		net, err := r.trainedNetwork(ctx, m)
+		net, err := r.TrainedNetwork(ctx, m)
 		if err != nil {
 			return fit.Matrix[float32]{}, err
 		}
-		read, err := r.readerOf(ctx, net, all, d.MaxLength)
+		read, err := r.ReaderOf(ctx, net, all, d.MaxLength)
 		if err != nil {
 			return fit.Matrix[float32]{}, err
 		}
@@ -112,12 +112,12 @@ func (r *Run) statesOfAny(ctx context.Context, m spec.Model, d spec.Data) lookup
 
 // modelSays is the head's first output of a trained model.
 func (r *Run) modelSays(ctx context.Context, m spec.Model, d spec.Data, all []rewards.Answered) (*measure.Sayings, error) {
-	net, err := r.trainedNetwork(ctx, m)
+	net, err := r.TrainedNetwork(ctx, m)
 	if err != nil {
 		return nil, err
 	}
 	sequences := sequencesOf(all)
-	read, err := r.readerOf(ctx, net, sequences, d.MaxLength)
+	read, err := r.ReaderOf(ctx, net, sequences, d.MaxLength)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +127,7 @@ func (r *Run) modelSays(ctx context.Context, m spec.Model, d spec.Data, all []re
 
 // networkSays is the first output of a network over an encoder.
 func (r *Run) networkSays(ctx context.Context, m spec.Model, all []rewards.Answered, hidden lookup) (*measure.Sayings, error) {
-	if _, err := r.trainedNetwork(ctx, m); err != nil || len(all) == 0 {
+	if _, err := r.TrainedNetwork(ctx, m); err != nil || len(all) == 0 {
 		return &measure.Sayings{}, err
 	}
 	h, err := hidden(sequencesOf(all))
@@ -147,19 +147,6 @@ func sequencesOf(all []rewards.Answered) []data.Sequence {
 		out[i] = a.Response
 	}
 	return out
-}
-
-// scorerBuckets are padded lengths for rows of which nothing is known but the
-// longest they may be.
-func scorerBuckets(longest int) []int {
-	var all []int
-	for _, parts := range []int{8, 4, 2, 1} {
-		length := (longest + parts*spec.BucketMultiple - 1) / (parts * spec.BucketMultiple) * spec.BucketMultiple
-		if len(all) == 0 || length > all[len(all)-1] {
-			all = append(all, length)
-		}
-	}
-	return all
 }
 
 // Encode reads the responses of one row: one of messages, of prompt and response

@@ -80,16 +80,16 @@ func (r *Run) Embed(ctx context.Context, s Shard) error {
 }
 
 func (r *Run) embedShard(ctx context.Context, m spec.Model, d spec.Data, s Shard) error {
-	e, err := r.embedding(ctx, m, d)
+	e, err := r.Embedding(ctx, m, d)
 	if err != nil {
 		return err
 	}
-	if err := r.fill(ctx, m, e, s.has, func([]float32) {}); err != nil {
+	if err := r.Fill(ctx, m, e, s.has, func([]float32) {}); err != nil {
 		return err
 	}
 	missing, err := e.Folder.Finish()
 	if err == nil && missing > 0 {
-		r.note(fmt.Sprintf("embed %s: %d of %d chunks are not there yet; they are in the other shards", e.Of, missing, len(e.Chunks)))
+		r.Note(fmt.Sprintf("embed %s: %d of %d chunks are not there yet; they are in the other shards", e.Of, missing, len(e.Chunks)))
 	}
 	return err
 }

@@ -129,7 +129,7 @@ func TestOneShard(t *testing.T) {
 	}
 	var notes strings.Builder
 	r.OnNote = func(s string) { notes.WriteString(s + "\n") }
-	r.world = world{}
+	afresh(r)
 	execute(t, r)
 	reused := 0
 	for i, c := range chunks {
@@ -230,32 +230,40 @@ func TestBackboneIsOpenedOnlyToCompute(t *testing.T) {
 	base := tinyModel(t)
 	r := embedded(t, goBackend(t), base, tinyPairs(t, 60))
 	execute(t, r)
-	if len(r.world.backbones) != 0 {
-		t.Errorf("%d backbones stay on the device", len(r.world.backbones))
-	}
+	m, one := r.Program.Stages[0].Model, []data.Sequence{{IDs: []int32{1, 5}}}
 	margin := r.Results[0].Margin
 	weights := filepath.Join(base, "model.safetensors")
-	fetched := r.world.sources
-	if err := os.Rename(weights, weights+".away"); err != nil {
+	away := func(from, to string) {
+		t.Helper()
+		if err := os.Rename(from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	away(weights, weights+".away")
+	if _, err := r.Hidden(ctx, m, one); err == nil {
+		t.Error("the backbone stays on the device")
+	}
+	away(weights+".away", weights)
+	afresh(r)
+	if _, err := r.Fetch(ctx, "model", m.Base); err != nil { // what is there is known before it goes
 		t.Fatal(err)
 	}
-	r.world = world{sources: fetched}
+	away(weights, weights+".away")
 	execute(t, r)
 	if r.Results[0].Margin != margin {
 		t.Errorf("margin %v, before %v", r.Results[0].Margin, margin)
 	}
-	if err := os.Rename(weights+".away", weights); err != nil {
+	away(weights+".away", weights)
+	if _, err := r.Hidden(ctx, m, one); err != nil {
 		t.Fatal(err)
 	}
-	m := r.Program.Stages[0].Model
-	if _, err := r.hidden(ctx, m, []data.Sequence{{IDs: []int32{1, 5}}}); err != nil {
+	other := r.Program.Stages[0].Data
+	other.Name, r.Dir = "other", t.TempDir()
+	if _, err := r.Embeddings(ctx, m, other); err != nil {
 		t.Fatal(err)
 	}
-	r.world.embeddings, r.Dir = nil, t.TempDir()
-	if _, err := r.embeddings(ctx, m, r.Program.Stages[0].Data); err != nil {
-		t.Fatal(err)
-	}
-	if len(r.world.backbones) != 1 {
+	away(weights, weights+".away")
+	if _, err := r.Hidden(ctx, m, one); err != nil {
 		t.Error("computing took the backbone away from what had it open")
 	}
 }
@@ -268,26 +276,26 @@ func TestHiddenOfAnEncoder(t *testing.T) {
 	s := r.Program.Stages[0]
 	encoder := spec.Model{Name: "backbone", Kind: "encoder", Base: s.Model.Base, DType: "float32", Layer: 1}
 	r.Program.Encoders = []spec.Model{encoder}
-	e, err := r.embeddings(ctx, encoder, s.Data)
+	e, err := r.Embeddings(ctx, encoder, s.Data)
 	if err != nil {
 		t.Fatal(err)
 	}
-	head, err := r.embeddings(ctx, s.Model, s.Data)
+	head, err := r.Embeddings(ctx, s.Model, s.Data)
 	if err != nil {
 		t.Fatal(err)
 	}
-	set, err := r.set(ctx, encoder, s.Data)
+	set, err := r.Set(ctx, encoder, s.Data)
 	if err != nil {
 		t.Fatal(err)
 	}
 	all := append(set.Train[0].Sequences, set.Train[0].Sequences[0], set.Train[1].Sequences[1])
-	values, err := r.hidden(ctx, encoder, all)
+	values, err := r.Hidden(ctx, encoder, all)
 	if err != nil {
 		t.Fatal(err)
 	}
 	deeper := encoder
 	deeper.Layer = 2
-	other, err := r.hidden(ctx, deeper, all)
+	other, err := r.Hidden(ctx, deeper, all)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -302,7 +310,7 @@ func TestHiddenOfAnEncoder(t *testing.T) {
 	if e.Of(data.Sequence{IDs: []int32{46, 46, 46}}) != nil {
 		t.Error("a sequence of no data set has a state")
 	}
-	if none, err := r.hidden(ctx, encoder, nil); len(none) != 0 || err != nil {
+	if none, err := r.Hidden(ctx, encoder, nil); len(none) != 0 || err != nil {
 		t.Error(none, err)
 	}
 }

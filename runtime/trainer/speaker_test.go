@@ -13,13 +13,14 @@ import (
 	"github.com/rmc-lang/rmc/runtime/generate"
 	"github.com/rmc-lang/rmc/runtime/judge"
 	"github.com/rmc-lang/rmc/runtime/spec"
+	"github.com/rmc-lang/rmc/runtime/world"
 )
 
 // rolledOn runs the rollout of a program alone.
 func rolledOn(t *testing.T, p Program, b *backend.Backend) (text string, answers map[string]string) {
 	t.Helper()
 	p.Stages = p.Stages[:1]
-	r := &Run{Program: p, Dir: t.TempDir(), Backend: b}
+	r := &Run{World: &world.World{Program: p, Dir: t.TempDir(), Backend: b}}
 	if err := r.Execute(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -103,12 +104,12 @@ func TestSmolLM2Speaks(t *testing.T) {
 	}
 	m := spec.Model{Name: "gen", Kind: "policy", Base: base, DType: "float32", Layer: -1, Tune: spec.Tune{Kind: "full"}}
 	label := spec.Label{Name: "steps", Kind: "rollout", Policy: "gen", API: "chat", Samples: 1, MaxTokens: ref.Tokens, Batch: 2}
-	r := &Run{Program: Program{Models: []spec.Model{m}}, Dir: t.TempDir(), Backend: xla(t)}
+	r := &Run{World: &world.World{Program: Program{Models: []spec.Model{m}}, Dir: t.TempDir(), Backend: xla(t)}}
 	local, err := r.local(t.Context(), label)
 	if err != nil {
 		t.Fatal(err)
 	}
-	tokenizer, err := r.tokenizer(t.Context(), m)
+	tokenizer, err := r.Tokenizer(t.Context(), m)
 	if err != nil {
 		t.Fatal(err)
 	}

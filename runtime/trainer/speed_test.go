@@ -20,6 +20,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/network"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/states"
+	"github.com/rmc-lang/rmc/runtime/world"
 )
 
 // BenchmarkEmbed computes the hidden states of real texts beside transformers,
@@ -43,10 +44,13 @@ func BenchmarkEmbed(b *testing.B) {
 		}
 	}
 	m := spec.Model{Name: "backbone", Kind: "encoder", Base: "file:" + base, DType: "float32", Layer: count(b, "RMC_LAYERS", 12)}
-	r := &Run{Backend: xla(b), OnNote: func(s string) { b.Log(s) }}
+	r := &Run{World: &world.World{Backend: xla(b), OnNote: func(s string) { b.Log(s) }}}
 	texts := realTexts(b, r, m, file, count(b, "RMC_COUNT", 2000))
 	ctx := context.Background()
-	n, err := r.backbone(ctx, m)
+	n, err := r.Features(ctx, m)
+	if err == nil {
+		err = n.AddDecoder(base, 0)
+	}
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -90,7 +94,7 @@ func count(b *testing.B, name string, otherwise int) int {
 // realTexts is the first different sequences of a file, in its order: the sides
 // of its pairs, and their prompts where the sides are not enough.
 func realTexts(b *testing.B, r *Run, m spec.Model, file string, count int) []data.Sequence {
-	encode, err := r.encoder(context.Background(), m, spec.Data{})
+	encode, err := r.Encoder(context.Background(), m, spec.Data{})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -16,7 +16,9 @@ import (
 	"github.com/rmc-lang/rmc/runtime/measure"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/rewards"
+	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/spec"
+	"github.com/rmc-lang/rmc/runtime/world"
 )
 
 // tinyTalks has pairs of which the answer "yes…" beats "no…", to prompts of their
@@ -68,13 +70,13 @@ func ssrmRun(t *testing.T, b *backend.Backend, from string) *Run {
 	again.Name, again.Data, again.From, again.Steps = "pm_1", "more_1", from, 4
 	label := spec.Label{Name: "pseudo_1", Kind: "model", Data: "unlabeled", Scorer: "pm", Form: "pairs", Orders: "both", Keep: 0.8, Batch: 8}
 	evaluate := spec.Evaluate{Name: "pm", Data: "prefs", Part: "holdout", Batch: 8, Form: "pairs"}
-	return &Run{
+	return &Run{World: &world.World{
 		Program: program.Program{
 			Name: "ssrm", Data: []spec.Data{prefs, unlabeled, pairs, pseudo, more},
 			Stages: []program.Stage{program.Train(m, pairs, tr, labelLoss(false)), program.Label(label, unlabeled), program.Train(m, more, again, labelLoss(false)), program.Evaluate(m, prefs, evaluate)},
 		},
 		Dir: t.TempDir(), Backend: b, OnNote: func(s string) { t.Log(s) },
-	}
+	}}
 }
 
 // S1 to S4: pseudo-labels are the model's own, and turn a pair round where it says
@@ -92,7 +94,7 @@ func TestS1PseudoLabelsAreApplied(t *testing.T) {
 	if p.Swapped == 0 || p.Kept < 10 {
 		t.Errorf("%d of %d are turned round", p.Swapped, p.Kept)
 	}
-	kept, err := readKept[pseudoLabels](r.labelFolder("pseudo_1"), preferencesFile)
+	kept, err := rundir.ReadLabels[rundir.PseudoLabels](r.LabelFolder("pseudo_1"), rundir.PreferencesFile)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,11 +113,11 @@ func TestS1PseudoLabelsAreApplied(t *testing.T) {
 	if rows != p.Kept || turned != p.Swapped {
 		t.Errorf("%d rows, %d turned round; %+v", rows, turned, p)
 	}
-	set, err := r.set(context.Background(), r.Program.Stages[0].Model, r.Program.Data[4])
+	set, err := r.Set(context.Background(), r.Program.Stages[0].Model, r.Program.Data[4])
 	if err != nil {
 		t.Fatal(err)
 	}
-	base := r.world.sets["pm pairs"]
+	base := setOf(t, r, "pm", "pairs")
 	if n := len(set.Train); n != len(base.Train)+p.Kept || len(set.Holdout) != len(base.Holdout) {
 		t.Errorf("%d rows to train on and %d held out; %d of them labelled, %d kept", n, len(set.Holdout), len(base.Train), p.Kept)
 	}
@@ -143,7 +145,8 @@ func TestS4RoundsBeginFromLastOrBase(t *testing.T) {
 	r.Program.Stages = r.Program.Stages[:3]
 	execute(t, r)
 	last := lossesOf(t, r)
-	r.Program.Stages[2].Train.From, r.world = "base", world{}
+	r.Program.Stages[2].Train.From = "base"
+	afresh(r)
 	execute(t, r)
 	base := lossesOf(t, r)
 	if !r.Done[0].Reused || !r.Done[1].Reused || r.Done[2].Reused || len(last) != 34 || len(base) != 34 {

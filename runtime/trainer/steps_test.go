@@ -22,6 +22,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/record"
 	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/spec"
+	"github.com/rmc-lang/rmc/runtime/world"
 )
 
 // smolPolicy opens SmolLM2-135M as a policy with so many layers.
@@ -36,7 +37,7 @@ func smolPolicy(b *testing.B, layers int) (*Run, spec.Model) {
 		b.Skipf("needs SmolLM2 in the cache; make demo fetches it: %v", err)
 	}
 	m := spec.Model{Name: "pm", Kind: "policy", Base: "file:" + base, DType: "float32", Layer: layers, Tune: spec.Tune{Kind: "lora", Rank: 16, Alpha: 32, On: projections}}
-	return &Run{Backend: xla(b), OnNote: func(s string) { b.Log(s) }, Dir: b.TempDir()}, m
+	return &Run{World: &world.World{Backend: xla(b), OnNote: func(s string) { b.Log(s) }, Dir: b.TempDir()}}, m
 }
 
 // A problem is one question with several solutions, as steps.
@@ -131,15 +132,15 @@ func benchmarkSolutions(b *testing.B, problems []problem) {
 	d := tinySteps
 	d.MaxLength = 2048
 	ctx := context.Background()
-	encode, err := r.encoder(ctx, m, d)
+	encode, err := r.Encoder(ctx, m, d)
 	if err != nil {
 		b.Fatal(err)
 	}
-	n, err := r.network(ctx, m)
+	n, err := r.Network(ctx, m)
 	if err != nil {
 		b.Fatal(err)
 	}
-	labels, err := r.labelIDs(ctx, m, d)
+	labels, err := r.LabelIDs(ctx, m, d)
 	if err != nil {
 		b.Fatal(err)
 	}

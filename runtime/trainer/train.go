@@ -52,8 +52,10 @@ func (r *Run) train(ctx context.Context, s program.Stage) (steps int, reused boo
 	if err != nil {
 		return 0, false, err
 	}
-	if past, err := t.reuse(ctx); err != nil || past != nil {
-		return past.trained(), true, err
+	if past, err := t.reuse(ctx); err != nil {
+		return 0, false, err
+	} else if past != nil {
+		return past.Steps, true, nil
 	}
 	if err := t.start(ctx); err != nil {
 		return 0, false, err
@@ -118,20 +120,20 @@ func (t *training) step() error {
 
 // begin finds out what a train stage is to do: all that decides what it comes to.
 func (r *Run) begin(ctx context.Context, s program.Stage) (*training, error) {
-	set, err := r.set(ctx, s.Model, s.Data)
+	set, err := r.Set(ctx, s.Model, s.Data)
 	if err == nil {
 		err = measure.Rankable(set, s)
 	}
 	if err != nil {
 		return nil, err
 	}
-	net, err := r.network(ctx, s.Model)
+	net, err := r.Network(ctx, s.Model)
 	if err != nil {
 		return nil, err
 	}
 	t := &training{
 		run: r, stage: s, set: set, net: net, saved: -1,
-		kept: checkpoint.Folder{Dir: r.folder("checkpoint", cmp.Or(s.Train.Name, s.Model.Name))},
+		kept: checkpoint.Folder{Dir: r.Folder("checkpoint", cmp.Or(s.Train.Name, s.Model.Name))},
 		at:   checkpoint.Table{Version: checkpoint.Version, Stage: s.Name(), Fields: program.LossFields(s)},
 	}
 	if err := t.keepApart(); err != nil {
@@ -142,7 +144,7 @@ func (r *Run) begin(ctx context.Context, s program.Stage) (*training, error) {
 	if t.at.Steps, t.until = t.steps, t.steps; r.Steps > 0 {
 		t.until = min(t.steps, r.Steps)
 	}
-	hidden, err := r.sizeOf(ctx, net)
+	hidden, err := r.SizeOf(ctx, net)
 	if err == nil {
 		t.aside, err = r.asideOf(ctx, s, net, terms.ShapeOf(set, s.Model), hidden)
 	}
@@ -169,26 +171,17 @@ func (t *training) start(ctx context.Context) error {
 	} else if err := os.RemoveAll(t.kept.Dir); err != nil {
 		return fmt.Errorf("clearing the checkpoints of another training: %w", err)
 	}
-	t.run.note(fmt.Sprintf("%s: %d steps of %d examples out of %d; %s",
+	t.run.Note(fmt.Sprintf("%s: %d steps of %d examples out of %d; %s",
 		t.stage.Name(), t.steps, t.stage.Train.Batch, len(t.examples), t.stepper))
 	return nil
 }
 
 // rebase gives the model the weights that it is declared with, where the stage
 // begins with these and one before it has trained the model.
-func (t *training) rebase(ctx context.Context) error {
-	name, networks := t.stage.Model.Name, t.run.world.networks
-	if t.stage.Train.From != "base" || t.run.world.left[name] == "" && !t.net.Restored {
-		return nil
+func (t *training) rebase(ctx context.Context) (err error) {
+	if t.stage.Train.From == "base" && (t.run.IsTrained(t.stage.Model.Name) || t.net.Restored) {
+		t.net, err = t.run.Reopen(ctx, t.stage.Model)
 	}
-	for _, p := range t.net.Parameters() {
-		if err := p.Value.Free(); err != nil {
-			return fmt.Errorf("model %s: %w", name, err)
-		}
-	}
-	delete(networks, name)
-	var err error
-	t.net, err = t.run.network(ctx, t.stage.Model)
 	return err
 }
 
@@ -196,7 +189,7 @@ func (t *training) rebase(ctx context.Context) error {
 // nothing else is trained, hidden states that are computed once.
 func (t *training) open(ctx context.Context) error {
 	var err error
-	if t.reader, err = t.run.reader(ctx, t.net, t.stage); err != nil {
+	if t.reader, err = t.run.Reader(ctx, t.net, t.stage); err != nil {
 		return err
 	}
 	accumulates := false
@@ -335,7 +328,7 @@ func (t *training) save() error {
 
 // resume goes to the newest checkpoint that is whole, if there is one.
 func (t *training) resume() error {
-	table, folder, err := t.kept.Newest(t.run.note)
+	table, folder, err := t.kept.Newest(t.run.Note)
 	if err != nil || folder == "" {
 		return err
 	}
@@ -349,7 +342,7 @@ func (t *training) resume() error {
 	if err := t.restoreBest(filepath.Join(folder, checkpoint.StateFile)); err != nil {
 		return err
 	}
-	t.run.note(fmt.Sprintf("%s: going on from step %d of %d", t.stage.Name(), table.Step, t.steps))
+	t.run.Note(fmt.Sprintf("%s: going on from step %d of %d", t.stage.Name(), table.Step, t.steps))
 	// A kill between writing and pruning leaves one too many; where the newest is
 	// damaged, all stay.
 	if names, err := t.kept.Names(); err != nil || filepath.Base(folder) != names[0] {

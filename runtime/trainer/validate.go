@@ -69,7 +69,7 @@ func (t *training) takeBest() (step int, err error) {
 	if t.at.Best == nil {
 		return t.at.Step, nil
 	}
-	t.run.note(fmt.Sprintf("%s: kept step %d of %d, with the lowest loss on the %d rows kept apart: %.4f",
+	t.run.Note(fmt.Sprintf("%s: kept step %d of %d, with the lowest loss on the %d rows kept apart: %.4f",
 		t.stage.Name(), t.at.Best.Step, t.at.Step, len(t.validation), t.at.Best.Loss))
 	for i, p := range t.net.Trained {
 		value := tensors.FromShape(shapes.Make(dtypes.Float32, p.Shape...))

@@ -1,8 +1,9 @@
-package trainer
+package world
 
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/rmc-lang/rmc/runtime/data"
 	"github.com/rmc-lang/rmc/runtime/program"
@@ -10,15 +11,15 @@ import (
 )
 
 // derived makes a set of other data, as spec.From says.
-func (r *Run) derived(ctx context.Context, m spec.Model, d spec.Data) (*data.Set, error) {
+func (w *World) derived(ctx context.Context, m spec.Model, d spec.Data) (*data.Set, error) {
 	if d.From.Kind == "union" {
-		return r.union(ctx, m, d)
+		return w.union(ctx, m, d)
 	}
-	pairs, err := r.pairs(ctx, m, d)
+	pairs, err := w.Pairs(ctx, m, d)
 	if err != nil {
 		return nil, err
 	}
-	encode, err := r.encoder(ctx, m, d)
+	encode, err := w.Encoder(ctx, m, d)
 	if err != nil {
 		return nil, err
 	}
@@ -30,15 +31,15 @@ func (r *Run) derived(ctx context.Context, m spec.Model, d spec.Data) (*data.Set
 }
 
 // union is the sets of other data as one.
-func (r *Run) union(ctx context.Context, m spec.Model, d spec.Data) (*data.Set, error) {
+func (w *World) union(ctx context.Context, m spec.Model, d spec.Data) (*data.Set, error) {
 	var sets []*data.Set
 	for _, name := range d.From.Data {
-		part, err := r.Program.FindData(name)
+		part, err := w.Program.FindData(name)
 		if err != nil {
 			return nil, err
 		}
 		part.Prompts, part.Endings, part.Subsets = d.Prompts, d.Endings, d.Subsets
-		set, err := r.set(ctx, m, part)
+		set, err := w.Set(ctx, m, part)
 		if err != nil {
 			return nil, err
 		}
@@ -51,25 +52,25 @@ func (r *Run) union(ctx context.Context, m spec.Model, d spec.Data) (*data.Set, 
 	return set, nil
 }
 
-// pairs is the rows of preference data, or those that comparisons are made of, in
+// Pairs is the rows of preference data, or those that comparisons are made of, in
 // words. Of what a filter left they are as the model saw them that was asked.
-func (r *Run) pairs(ctx context.Context, m spec.Model, d spec.Data) ([]data.Pair, error) {
+func (w *World) Pairs(ctx context.Context, m spec.Model, d spec.Data) ([]data.Pair, error) {
 	if program.IsRows(d) {
-		return r.rowPairs(ctx, m, d)
+		return w.rowPairs(ctx, m, d)
 	}
 	if d.Label != "" {
 		var err error
-		if m, err = r.Program.ScorerOf(d.Label); err != nil {
+		if m, err = w.Program.ScorerOf(d.Label); err != nil {
 			return nil, err
 		}
 	}
 	var all [][]data.Pair
 	for _, name := range d.From.Data {
-		part, err := r.Program.FindData(name)
+		part, err := w.Program.FindData(name)
 		if err != nil {
 			return nil, err
 		}
-		pairs, err := r.pairsWithin(ctx, m, part)
+		pairs, err := w.pairsWithin(ctx, m, part)
 		if err != nil {
 			return nil, err
 		}
@@ -84,19 +85,19 @@ func (r *Run) pairs(ctx context.Context, m spec.Model, d spec.Data) ([]data.Pair
 		return nil, fmt.Errorf("data %s: %w", d.Name, err)
 	}
 	if d.Label != "" {
-		return r.hard(d.Label, made.Pairs)
+		return w.hard(d.Label, made.Pairs)
 	}
 	return made.Pairs, nil
 }
 
 // pairsWithin is the pairs of data that other data is made of. Those that it leaves
 // out for their length are marked.
-func (r *Run) pairsWithin(ctx context.Context, m spec.Model, d spec.Data) ([]data.Pair, error) {
-	pairs, err := r.pairs(ctx, m, d)
+func (w *World) pairsWithin(ctx context.Context, m spec.Model, d spec.Data) ([]data.Pair, error) {
+	pairs, err := w.Pairs(ctx, m, d)
 	if err != nil || program.IsRows(d) {
 		return pairs, err
 	}
-	encode, err := r.encoder(ctx, m, d)
+	encode, err := w.Encoder(ctx, m, d)
 	if err != nil {
 		return nil, err
 	}
@@ -104,17 +105,17 @@ func (r *Run) pairsWithin(ctx context.Context, m spec.Model, d spec.Data) ([]dat
 }
 
 // rowPairs is the pairs of a source, with the sides that a label gave them.
-func (r *Run) rowPairs(ctx context.Context, m spec.Model, d spec.Data) ([]data.Pair, error) {
-	texts, err := r.rowTexts(ctx, m, d)
+func (w *World) rowPairs(ctx context.Context, m spec.Model, d spec.Data) ([]data.Pair, error) {
+	texts, err := w.rowTexts(ctx, m, d)
 	if err != nil {
 		return nil, err
 	}
-	encode, err := r.encoder(ctx, m, d)
+	encode, err := w.Encoder(ctx, m, d)
 	if err != nil {
 		return nil, err
 	}
 	if d.Ties == "error" || d.OverLength == "error" { // which the data itself says, used by a stage or not
-		if _, err := r.set(ctx, m, r.Program.Unjudged(d)); err != nil {
+		if _, err := w.Set(ctx, m, w.Program.Unjudged(d)); err != nil {
 			return nil, err
 		}
 	}
@@ -122,7 +123,7 @@ func (r *Run) rowPairs(ctx context.Context, m spec.Model, d spec.Data) ([]data.P
 	if d.Label == "" {
 		return pairs, nil
 	}
-	preferences, err := r.preferences(d.Label)
+	preferences, err := w.Preferences(d.Label)
 	if err != nil {
 		return nil, err
 	}
@@ -131,8 +132,8 @@ func (r *Run) rowPairs(ctx context.Context, m spec.Model, d spec.Data) ([]data.P
 
 // rowTexts is the rows of a source in words, but for those with questions of data
 // that it excludes.
-func (r *Run) rowTexts(ctx context.Context, m spec.Model, d spec.Data) ([]data.Text, error) {
-	local, err := r.fetch(ctx, "data", d.Source)
+func (w *World) rowTexts(ctx context.Context, m spec.Model, d spec.Data) ([]data.Text, error) {
+	local, err := w.Fetch(ctx, "data", d.Source)
 	if err != nil {
 		return nil, fmt.Errorf("data %s: %w", d.Name, err)
 	}
@@ -140,7 +141,7 @@ func (r *Run) rowTexts(ctx context.Context, m spec.Model, d spec.Data) ([]data.T
 	if err != nil {
 		return nil, fmt.Errorf("data %s: %w", d.Name, err)
 	}
-	others, err := r.excluded(ctx, m, d)
+	others, err := w.excluded(ctx, m, d)
 	if err != nil {
 		return nil, err
 	}
@@ -148,14 +149,14 @@ func (r *Run) rowTexts(ctx context.Context, m spec.Model, d spec.Data) ([]data.T
 }
 
 // excluded is the data whose questions d must not have.
-func (r *Run) excluded(ctx context.Context, m spec.Model, d spec.Data) ([]*data.Set, error) {
+func (w *World) excluded(ctx context.Context, m spec.Model, d spec.Data) ([]*data.Set, error) {
 	var all []*data.Set
 	for _, name := range d.Exclude {
-		other, err := r.Program.FindData(name)
+		other, err := w.Program.FindData(name)
 		if err != nil {
 			return nil, err
 		}
-		set, err := r.set(ctx, m, other)
+		set, err := w.Set(ctx, m, other)
 		if err != nil {
 			return nil, err
 		}
@@ -165,8 +166,8 @@ func (r *Run) excluded(ctx context.Context, m spec.Model, d spec.Data) ([]*data.
 }
 
 // without leaves out the rows whose questions are in data that d excludes.
-func (r *Run) without(ctx context.Context, m spec.Model, d spec.Data, set *data.Set) (*data.Set, error) {
-	others, err := r.excluded(ctx, m, d)
+func (w *World) without(ctx context.Context, m spec.Model, d spec.Data, set *data.Set) (*data.Set, error) {
+	others, err := w.excluded(ctx, m, d)
 	for i, other := range others {
 		if set, err = data.Without(set, other, d.Exclude[i]); err != nil {
 			return nil, fmt.Errorf("data %s: %w", d.Name, err)
@@ -176,11 +177,43 @@ func (r *Run) without(ctx context.Context, m spec.Model, d spec.Data, set *data.
 }
 
 // fetchParts fetches the sources that a data set is made of.
-func (r *Run) fetchParts(ctx context.Context, d spec.Data) error {
-	for _, part := range r.Program.PartsOf(d) {
-		if _, err := r.fetch(ctx, "data", part.Source); err != nil {
+func (w *World) fetchParts(ctx context.Context, d spec.Data) error {
+	for _, part := range w.Program.PartsOf(d) {
+		if _, err := w.Fetch(ctx, "data", part.Source); err != nil {
 			return fmt.Errorf("data %s: %w", part.Name, err)
 		}
 	}
 	return nil
+}
+
+// Texts are the rows of a data set in words, by Example.Row.
+func (w *World) Texts(ctx context.Context, m spec.Model, d spec.Data) (map[int]data.Text, error) {
+	out := map[int]data.Text{}
+	if d.From.Kind == "augment" {
+		pairs, err := w.Pairs(ctx, m, d)
+		for _, p := range pairs {
+			out[p.Row] = data.Text{Row: p.Row, Prompt: p.Prompt, Responses: [][]data.Message{p.Chosen, p.Rejected}}
+		}
+		return out, err
+	}
+	if !program.IsRows(d) {
+		return nil, fmt.Errorf("data %s is made of %v: the comparisons of each of these are measured alone", d.Name, d.From.Data)
+	}
+	texts, err := w.rowTexts(ctx, m, d)
+	if err != nil {
+		return nil, err
+	}
+	preferences := map[int]int8{}
+	if d.Label != "" {
+		if preferences, err = w.Preferences(d.Label); err != nil {
+			return nil, err
+		}
+	}
+	for _, t := range texts {
+		if preferences[t.Row] > 0 {
+			slices.Reverse(t.Responses)
+		}
+		out[t.Row] = t
+	}
+	return out, nil
 }

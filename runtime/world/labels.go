@@ -1,4 +1,4 @@
-package trainer
+package world
 
 import (
 	"context"
@@ -12,20 +12,20 @@ import (
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
-// labelIDs are the tokens of the labels of d in a model's vocabulary, found where
+// LabelIDs are the tokens of the labels of d in a model's vocabulary, found where
 // a conversation of no meaning has them. What is read and scored is held against
 // them.
-func (r *Run) labelIDs(ctx context.Context, m spec.Model, d spec.Data) ([]int32, error) {
+func (w *World) LabelIDs(ctx context.Context, m spec.Model, d spec.Data) ([]int32, error) {
 	for d.From.Kind == "union" {
 		var err error
-		if d, err = r.Program.FindData(d.From.Data[0]); err != nil {
+		if d, err = w.Program.FindData(d.From.Data[0]); err != nil {
 			return nil, err
 		}
 	}
 	if d.Format == "ids" {
 		return idsOf(d.Tokens)
 	}
-	encode, err := r.encoder(ctx, m, d)
+	encode, err := w.Encoder(ctx, m, d)
 	if err != nil {
 		return nil, err
 	}
@@ -44,8 +44,8 @@ func (r *Run) labelIDs(ctx context.Context, m spec.Model, d spec.Data) ([]int32,
 }
 
 // labelText says what the labels of d are, and which conversations they stand in.
-func (r *Run) labelText(ctx context.Context, m spec.Model, d spec.Data) (string, error) {
-	ids, err := r.labelIDs(ctx, m, d)
+func (w *World) labelText(ctx context.Context, m spec.Model, d spec.Data) (string, error) {
+	ids, err := w.LabelIDs(ctx, m, d)
 	if err != nil {
 		return "", err
 	}
@@ -73,43 +73,34 @@ func idsOf(tokens []string) ([]int32, error) {
 	return out, nil
 }
 
-// marksOf are the places of an example's labels; nil where it has none.
-func marksOf(e data.Example) []int {
-	var at []int
-	for _, m := range e.Marks {
-		at = append(at, m.At)
-	}
-	return at
-}
-
-// knowsAll demands that a model has all tokens of a set, and a policy the labels
+// KnowsAll demands that a model has all tokens of a set, and a policy the labels
 // that it was trained on.
-func (r *Run) knowsAll(ctx context.Context, m spec.Model, d spec.Data, set *data.Set) error {
-	f, err := r.features(ctx, m)
+func (w *World) KnowsAll(ctx context.Context, m spec.Model, d spec.Data, set *data.Set) error {
+	f, err := w.Features(ctx, m)
 	if err != nil {
 		return err
 	}
 	if err := f.Knows(set.Stats.LargestID); err != nil {
 		return fmt.Errorf("data %s: row %d: %w", d.Name, set.Stats.LargestIDAt+1, err)
 	}
-	ids, err := r.labelIDs(ctx, m, d)
+	ids, err := w.LabelIDs(ctx, m, d)
 	if err == nil && !slices.Equal(ids, set.LabelIDs) {
 		err = fmt.Errorf("data %s: the labels are the tokens %v in its rows, and %v where a model is asked", d.Name, set.LabelIDs, ids)
 	}
 	return err
 }
 
-// sameTokens demands that a model which is read beside another has its tokenizer:
+// SameTokens demands that a model which is read beside another has its tokenizer:
 // it is given the other's token ids.
-func (r *Run) sameTokens(ctx context.Context, m, other spec.Model, d spec.Data) error {
+func (w *World) SameTokens(ctx context.Context, m, other spec.Model, d spec.Data) error {
 	if m.Name == other.Name || d.Format == "ids" || m.Base == other.Base && m.Tokenizer == other.Tokenizer {
 		return nil
 	}
-	one, err := r.tokenizer(ctx, m)
+	one, err := w.Tokenizer(ctx, m)
 	if err != nil {
 		return err
 	}
-	two, err := r.tokenizer(ctx, other)
+	two, err := w.Tokenizer(ctx, other)
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package trainer
+package world
 
 import (
 	"context"
@@ -15,13 +15,13 @@ import (
 	"github.com/rmc-lang/rmc/runtime/text"
 )
 
-// encoder renders and tokenises conversations as model m sees them. Data of
+// Encoder renders and tokenises conversations as model m sees them. Data of
 // token ids needs none: the result is nil.
-func (r *Run) encoder(ctx context.Context, m spec.Model, d spec.Data) (data.Encode, error) {
+func (w *World) Encoder(ctx context.Context, m spec.Model, d spec.Data) (data.Encode, error) {
 	if d.Format == "ids" {
 		return nil, nil
 	}
-	t, err := r.tokenizer(ctx, m)
+	t, err := w.Tokenizer(ctx, m)
 	if err != nil {
 		return nil, err
 	}
@@ -31,16 +31,16 @@ func (r *Run) encoder(ctx context.Context, m spec.Model, d spec.Data) (data.Enco
 	return t.Conversation, nil
 }
 
-// tokenizer opens the tokenizer of a model.
-func (r *Run) tokenizer(ctx context.Context, m spec.Model) (*text.Tokenizer, error) {
-	if t, ok := r.world.tokenizers[m.Name]; ok {
+// Tokenizer opens the tokenizer of a model.
+func (w *World) Tokenizer(ctx context.Context, m spec.Model) (*text.Tokenizer, error) {
+	if t, ok := w.tokenizers[m.Name]; ok {
 		return t, nil
 	}
 	kind, from := "model", m.Base
 	if m.Tokenizer != "" {
 		kind, from = "tokens", m.Tokenizer
 	}
-	local, err := r.fetch(ctx, kind, from)
+	local, err := w.Fetch(ctx, kind, from)
 	if err != nil {
 		return nil, fmt.Errorf("the tokenizer of model %s: %w", m.Name, err)
 	}
@@ -49,20 +49,20 @@ func (r *Run) tokenizer(ctx context.Context, m spec.Model) (*text.Tokenizer, err
 		return nil, fmt.Errorf("the tokenizer of model %s: %w", m.Name, err)
 	}
 	if m.Template != "" {
-		if t, err = r.withTemplate(ctx, t, m.Template); err != nil {
+		if t, err = w.withTemplate(ctx, t, m.Template); err != nil {
 			return nil, fmt.Errorf("the chat template of model %s: %w", m.Name, err)
 		}
 	}
-	if r.world.tokenizers == nil {
-		r.world.tokenizers = map[string]*text.Tokenizer{}
+	if w.tokenizers == nil {
+		w.tokenizers = map[string]*text.Tokenizer{}
 	}
-	r.world.tokenizers[m.Name] = t
+	w.tokenizers[m.Name] = t
 	return t, nil
 }
 
 // withTemplate is t with the chat template of a file that the recipe names.
-func (r *Run) withTemplate(ctx context.Context, t *text.Tokenizer, file string) (*text.Tokenizer, error) {
-	local, err := r.fetch(ctx, "template", "file:"+file)
+func (w *World) withTemplate(ctx context.Context, t *text.Tokenizer, file string) (*text.Tokenizer, error) {
+	local, err := w.Fetch(ctx, "template", "file:"+file)
 	if err != nil {
 		return nil, err
 	}
@@ -73,19 +73,19 @@ func (r *Run) withTemplate(ctx context.Context, t *text.Tokenizer, file string) 
 	return t.WithTemplate(string(template))
 }
 
-// contract is all that decides the scores of m, given its weights.
-func (r *Run) contract(ctx context.Context, m spec.Model, d spec.Data) (*rundir.Contract, error) {
-	reads, err := r.Program.Reads(m)
+// ContractOf is all that decides the scores of m, given its weights.
+func (w *World) ContractOf(ctx context.Context, m spec.Model, d spec.Data) (*rundir.Contract, error) {
+	reads, err := w.Program.Reads(m)
 	if err != nil {
 		return nil, err
 	}
-	c, err := r.contractOn(ctx, reads, d)
+	c, err := w.contractOn(ctx, reads, d)
 	if err != nil {
 		return nil, err
 	}
 	if m.Kind == "mlp" {
 		c.Networks = rundir.NetworkText(m)
-		if c.Fits, err = r.fitDigests(m.Name); err != nil {
+		if c.Fits, err = w.fitDigests(m.Name); err != nil {
 			return nil, err
 		}
 	}
@@ -93,13 +93,13 @@ func (r *Run) contract(ctx context.Context, m spec.Model, d spec.Data) (*rundir.
 	return &sealed, nil
 }
 
-// rewardContract is all that decides a reward, given the weights of its models.
-func (r *Run) rewardContract(ctx context.Context, reward program.Reward) (*rundir.Contract, error) {
-	d, reads, err := r.Program.RewardReads(reward)
+// RewardContract is all that decides a reward, given the weights of its models.
+func (w *World) RewardContract(ctx context.Context, reward program.Reward) (*rundir.Contract, error) {
+	d, reads, err := w.Program.RewardReads(reward)
 	if err != nil {
 		return nil, err
 	}
-	c, err := r.contractOn(ctx, reads, d)
+	c, err := w.contractOn(ctx, reads, d)
 	if err != nil {
 		return nil, err
 	}
@@ -112,8 +112,8 @@ func (r *Run) rewardContract(ctx context.Context, reward program.Reward) (*rundi
 			shapes = append(shapes, fmt.Sprintf("%s: base=%s layer=%d", m.Name, m.Base, m.Layer))
 		}
 	}
-	c.Networks, c.Reward = strings.Join(shapes, "; "), reward.Name+" = "+r.Program.FormulaText(reward.Name)
-	if c.Fits, err = r.fitDigests(""); err != nil {
+	c.Networks, c.Reward = strings.Join(shapes, "; "), reward.Name+" = "+w.Program.FormulaText(reward.Name)
+	if c.Fits, err = w.fitDigests(""); err != nil {
 		return nil, err
 	}
 	sealed := c.Seal()
@@ -121,21 +121,21 @@ func (r *Run) rewardContract(ctx context.Context, reward program.Reward) (*rundi
 }
 
 // contractOn is what a model whose tokens are read adds to a contract.
-func (r *Run) contractOn(ctx context.Context, m spec.Model, d spec.Data) (rundir.Contract, error) {
-	d, err := r.Program.First(d)
+func (w *World) contractOn(ctx context.Context, m spec.Model, d spec.Data) (rundir.Contract, error) {
+	d, err := w.Program.First(d)
 	if err != nil {
 		return rundir.Contract{}, err
 	}
 	c := rundir.NewContract(m, d)
 	if d.Kind == "labels" {
-		if c.Labels, err = r.labelText(ctx, m, d); err != nil {
+		if c.Labels, err = w.labelText(ctx, m, d); err != nil {
 			return c, err
 		}
 	}
-	if c.BaseSHA256, err = rundir.BaseDigest(r.Program.Lock, m.Base); err != nil || d.Format == "ids" {
+	if c.BaseSHA256, err = rundir.BaseDigest(w.Program.Lock, m.Base); err != nil || d.Format == "ids" {
 		return c, err
 	}
-	t, err := r.tokenizer(ctx, m)
+	t, err := w.Tokenizer(ctx, m)
 	if err != nil {
 		return c, err
 	}
@@ -154,20 +154,20 @@ func (r *Run) contractOn(ctx context.Context, m spec.Model, d spec.Data) (rundir
 
 // fitDigests names each fit that the training of a model reads, or, for no model,
 // each fit there is, with its digest.
-func (r *Run) fitDigests(model string) (string, error) {
+func (w *World) fitDigests(model string) (string, error) {
 	var reads []string
 	var err error
 	if model != "" {
-		if reads, err = r.fitsOf(model); err != nil {
+		if reads, err = w.fitsOf(model); err != nil {
 			return "", err
 		}
 	}
 	var all []string
-	for _, s := range r.Program.Stages {
+	for _, s := range w.Program.Stages {
 		if s.Kind != "fit" || model != "" && !slices.Contains(reads, s.Fit.Name) {
 			continue
 		}
-		f, err := r.fitted(s.Fit.Name)
+		f, err := w.Fitted(s.Fit.Name)
 		if err != nil {
 			return "", err
 		}
@@ -178,16 +178,16 @@ func (r *Run) fitDigests(model string) (string, error) {
 
 // fitsOf lists the fits that the training of a model reads, in this run or in the
 // one that left the model.
-func (r *Run) fitsOf(model string) ([]string, error) {
-	if reads, ok := r.world.readFits[model]; ok {
+func (w *World) fitsOf(model string) ([]string, error) {
+	if reads, ok := w.readFits[model]; ok {
 		return reads, nil
 	}
-	past, err := readTraining(r.leftBy(spec.Model{Name: model}))
+	past, err := rundir.ReadTraining(w.leftBy(spec.Model{Name: model}))
 	if err != nil {
 		return nil, err
 	}
 	if past == nil {
-		return nil, r.untrained()
+		return nil, w.untrained()
 	}
 	var all []string
 	for path := range past.Fields {
@@ -200,14 +200,14 @@ func (r *Run) fitsOf(model string) ([]string, error) {
 
 // Contract is the scoring contract of the program's first reward, or, where it
 // has none, of the first model that it trains.
-func (r *Run) Contract() (*rundir.Contract, error) {
-	if len(r.Program.Rewards) > 0 {
-		return r.rewardContract(context.Background(), r.Program.Rewards[0])
+func (w *World) Contract() (*rundir.Contract, error) {
+	if len(w.Program.Rewards) > 0 {
+		return w.RewardContract(context.Background(), w.Program.Rewards[0])
 	}
-	for _, s := range r.Program.Stages {
+	for _, s := range w.Program.Stages {
 		if s.Kind == "train" {
-			return r.contract(context.Background(), s.Model, s.Data)
+			return w.ContractOf(context.Background(), s.Model, s.Data)
 		}
 	}
-	return nil, fmt.Errorf("program %s trains no model and has no reward", r.Program.Name)
+	return nil, fmt.Errorf("program %s trains no model and has no reward", w.Program.Name)
 }
