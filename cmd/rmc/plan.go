@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/rmc-lang/rmc/compiler"
+	"github.com/rmc-lang/rmc/compiler/facts"
 	"github.com/rmc-lang/rmc/compiler/plan"
 	"github.com/rmc-lang/rmc/lang/diag"
 	"github.com/rmc-lang/rmc/runtime/spec"
@@ -278,6 +279,9 @@ func (t *planText) stage(number int, s plan.Stage) {
 		t.fact("reads", "%s", t.examples(s, e.Examples))
 	}
 	t.made(s)
+	if e != nil && e.Asked != nil {
+		t.asked(s, *e.Asked)
+	}
 	if i := slices.IndexFunc(t.plan.Objectives, func(o plan.Objective) bool { return o.Stage == s.Name }); i >= 0 {
 		t.objective(t.plan.Objectives[i])
 	}
@@ -304,6 +308,17 @@ func (t *planText) stage(number int, s plan.Stage) {
 	if e.Memory != nil {
 		t.memory(*e.Memory)
 	}
+}
+
+// asked writes what it takes that a policy of the recipe answers.
+func (t *planText) asked(s plan.Stage, a facts.Asked) {
+	answers := "answer"
+	if s.Label.Kind == "rollout" {
+		answers = "completion"
+	}
+	t.fact("prompts", "at most %s, of %s to %s", grouped(a.Prompts), grouped(a.Shortest), many(a.Longest, "token"))
+	t.fact("draws", "at most %s of %s each: %s new", many(a.Answers, answers), many(s.Label.MaxTokens, "token"), many(int(a.Tokens), "token"))
+	t.fact("cache", "%s a device: keys and values of the largest batch", size(a.Cache))
 }
 
 // made writes what a fit or a label is made of, and what a reward is.

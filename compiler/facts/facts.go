@@ -13,6 +13,7 @@ type Facts struct {
 	Models     map[string]Model     // by the model's name in the recipe
 	Tokenizers map[string]Tokenizer // by the model's name in the recipe
 	Data       map[string]Data      // by Key(model, data)
+	Asked      map[string]Asked     // by the label's name; of labels that a policy of the recipe answers
 	Missing    []Missing            // sources that could not be had
 	Lock       *lock.File           // rmc.lock as read; nil when there is none
 	Resolved   *lock.File           // what the sources are now; nil when not looked at
@@ -20,6 +21,18 @@ type Facts struct {
 
 // Key names a data set as the tokenizer of one model sees it.
 func Key(model, data string) string { return model + " on " + data }
+
+// An Asked is what it takes at most that a policy answers all that a label asks, if
+// nothing was answered before.
+type Asked struct {
+	Prompts  int   `json:"prompts"`     // different ones
+	TooLong  int   `json:"too_long"`    // of these, those that leave the model no token to answer with
+	Answers  int   `json:"answers"`     // drawn to the others
+	Shortest int   `json:"shortest"`    // prompt, in tokens
+	Longest  int   `json:"longest"`     // prompt, in tokens
+	Tokens   int64 `json:"new_tokens"`  // of all answers, if none ends before it must
+	Cache    int64 `json:"cache_bytes"` // keys and values of the largest batch, on one device
+}
 
 // A Missing is a source of the recipe that could not be opened.
 type Missing struct {

@@ -76,6 +76,8 @@ type StageEstimate struct {
 	Memory      *Memory  `json:"memory,omitempty"`
 	Stored      int64    `json:"stored_bytes,omitempty"` // of hidden states, float32
 
+	Asked *facts.Asked `json:"asked,omitempty"` // of a policy of the recipe that labels
+
 	accumulates bool // a step takes several forwards
 }
 
@@ -118,7 +120,13 @@ func (p *Plan) Estimate(f *facts.Facts) *Estimate {
 		if s.Kind == Prepare {
 			e.Data = append(e.Data, p.dataEstimate(s, d))
 		}
-		e.Stages = append(e.Stages, p.stageEstimate(s, d, f.Models[s.Reads()]))
+		stage := p.stageEstimate(s, d, f.Models[s.Reads()])
+		if s.Kind == Label {
+			if asked, ok := f.Asked[s.Label.Name]; ok {
+				stage.Asked = &asked
+			}
+		}
+		e.Stages = append(e.Stages, stage)
 	}
 	return e
 }

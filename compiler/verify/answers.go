@@ -13,6 +13,12 @@ func (v *verifier) answers(l *recipe.Label) {
 	if m == nil {
 		return
 	}
+	if a, f := v.facts.Asked[l.Name], v.facts.Models[m.Spec.Name]; a.TooLong > 0 {
+		e := v.errs.Addf(diag.TooFewPositions, l.Decl.Name.Span, "%d of %s of label %s leave no token to answer with: the longest has %d, and %s has %d positions",
+			a.TooLong, diag.Count(a.Prompts, "prompt"), l.Name, a.Longest, m.Spec.Name, f.Positions)
+		e.Notes = []diag.Note{v.note("model."+m.Spec.Name+".base", "the model's base")}
+		e.Help = "write a shorter prompt, or leave out the longest rows with max_length in data " + l.Base.Spec.Name
+	}
 	for _, u := range v.recipe.Uses() {
 		if u.Model == m && u.Data.Spec.Format != "ids" {
 			return

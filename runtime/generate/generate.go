@@ -61,7 +61,7 @@ func (w *Writer) Take(logits []float32) (int32, error) {
 	w.ids = append(w.ids, id)
 	if text, stops := w.stopped(); stops {
 		w.end(text, "stop", len(w.ids))
-	} else if n := len(w.ids); n == w.settings.MaxTokens || w.prompt+n == w.settings.Positions {
+	} else if n := len(w.ids); n == w.settings.Longest(w.prompt) {
 		w.end(w.settings.Decode(w.ids), "length", n)
 	}
 	return id, nil

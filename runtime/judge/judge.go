@@ -105,10 +105,18 @@ type query struct {
 	who  string // names it in messages: row 3, order given
 }
 
+// limited is what a label asks about of all that there is.
+func limited[T any](l spec.Label, all []T) []T {
+	if l.Limit > 0 && len(all) > l.Limit {
+		return all[:l.Limit]
+	}
+	return all
+}
+
 // queries are those for all samples of a text.
 func (s *session) queries(text, who string) []query {
 	d := disk.Digest(text)
-	out := make([]query, max(1, s.label.Samples))
+	out := make([]query, SamplesOf(s.label))
 	for i := range out {
 		out[i] = query{place{d, i}, text, who}
 		if len(out) > 1 {
@@ -121,7 +129,7 @@ func (s *session) queries(text, who string) []query {
 // answers are those in the table to all samples of a text.
 func (s *session) answers(text string) []Answer {
 	d := disk.Digest(text)
-	out := make([]Answer, max(1, s.label.Samples))
+	out := make([]Answer, SamplesOf(s.label))
 	for i := range out {
 		a, there := s.table.answers[place{d, i}]
 		if !there {

@@ -132,12 +132,10 @@ func (s Summary) String() string {
 // Ask has all questions answered, as the label says. On failure, what was answered
 // until then is kept.
 func (j Judge) Ask(ctx context.Context, questions []Question) (*Result, error) {
-	if err := different(questions); err != nil {
+	if err := eachOnce(questions); err != nil {
 		return nil, err
 	}
-	if n := j.Label.Limit; n > 0 && len(questions) > n {
-		questions = questions[:n]
-	}
+	questions = limited(j.Label, questions)
 	var out *Result
 	err := j.with(func(s *session) error {
 		texts, err := s.texts(questions)
@@ -159,8 +157,8 @@ func (j Judge) Ask(ctx context.Context, questions []Question) (*Result, error) {
 	return out, err
 }
 
-// different reports a row that is there twice.
-func different(questions []Question) error {
+// eachOnce reports a row that is there twice.
+func eachOnce(questions []Question) error {
 	seen := map[int]bool{}
 	for _, q := range questions {
 		if seen[q.Row] {

@@ -77,17 +77,12 @@ func (j Judge) Rollout(ctx context.Context, solutions []Solution) (*Rollout, err
 	if err := workable(solutions); err != nil {
 		return nil, err
 	}
-	if n := j.Label.Limit; n > 0 && len(solutions) > n {
-		solutions = solutions[:n]
-	}
+	solutions = limited(j.Label, solutions)
 	var out *Rollout
 	err := j.with(func(s *session) error {
-		attempts := make([]*attempt, len(solutions))
-		for i, one := range solutions {
-			var err error
-			if attempts[i], err = s.attempt(one); err != nil {
-				return fmt.Errorf("row %d: %w", one.Row+1, err)
-			}
+		attempts, err := s.attempts(solutions)
+		if err != nil {
+			return err
 		}
 		if err := s.goOn(ctx, attempts); err != nil {
 			return err
@@ -124,6 +119,17 @@ type attempt struct {
 	own     bool  // the last step is labelled by the solution's own answer
 	right   []int // of each step so far, completions that reach the right answer
 	ended   bool  // nothing more is asked
+}
+
+func (s *session) attempts(solutions []Solution) ([]*attempt, error) {
+	all := make([]*attempt, len(solutions))
+	for i, one := range solutions {
+		var err error
+		if all[i], err = s.attempt(one); err != nil {
+			return nil, fmt.Errorf("row %d: %w", one.Row+1, err)
+		}
+	}
+	return all, nil
 }
 
 func (s *session) attempt(one Solution) (*attempt, error) {

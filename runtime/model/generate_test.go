@@ -10,6 +10,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/rmc-lang/rmc/conformance"
+	"github.com/rmc-lang/rmc/runtime/generate"
 )
 
 // A spoken is a text as it was gone on with, and the logits that each further token
@@ -41,6 +42,15 @@ func (b *bench) goOn(t *testing.T, prompts [][]int32, samples, tokens, room int)
 		room := b.decoder.Room(logits.Graph(), dtypes.Float32, rows, room, -1)
 		return append(append([]*Node{logits}, cache...), room...)
 	}, append([]any{tensors.FromFlatDataAndDimensions(ids, len(prompts), length), lengthsOf()}, b.weights...)...)
+
+	bytes := int64(0)
+	for _, x := range start[1:] {
+		bytes += int64(x.Shape().Size()) * 4
+	}
+	of := generate.Cache{Layers: b.decoder.Layers, KVHeads: b.decoder.KVHeads, HeadDim: b.decoder.HeadDim, Bytes: 4}
+	if want := of.Size(generate.Shape{Prompts: len(prompts), Samples: samples}, length, room); bytes != want {
+		t.Errorf("the cache has %d bytes, and a plan says %d", bytes, want)
+	}
 
 	out := make([]spoken, rows)
 	next := func(row int, logits []float32, best int) {

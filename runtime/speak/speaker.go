@@ -4,7 +4,6 @@ package speak
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/rmc-lang/rmc/runtime/generate"
@@ -64,16 +63,9 @@ func (s *Speaker) questions(all []judge.Asked) ([]generate.Question, error) {
 
 // prompt is the tokens of a text as the model is asked.
 func (s *Speaker) prompt(content string) ([]int32, error) {
-	name := s.Net.Model.Name
-	if s.Label.API == "completions" {
-		return s.fits(s.Tokenizer.Begin(content))
-	}
-	ids, err := s.Tokenizer.Ask(content)
-	if errors.Is(err, text.ErrNoTemplate) {
-		return nil, fmt.Errorf("model %s has no chat template to be asked with: write api = completions in label %s, or template in the model", name, s.Label.Name)
-	}
+	ids, err := judge.Tokens(s.Label, s.Tokenizer, content)
 	if err != nil {
-		return nil, fmt.Errorf("as model %s is asked: %w", name, err)
+		return nil, err
 	}
 	return s.fits(ids)
 }
@@ -89,7 +81,8 @@ func (s *Speaker) fits(ids []int32) ([]int32, error) {
 			return nil, err
 		}
 	}
-	if most := s.Net.Decoder.Config.MaxPositions; most > 0 && len(ids) >= most {
+	settings := generate.Settings{Positions: s.Net.Decoder.Config.MaxPositions}
+	if most := settings.Positions; !settings.Fits(len(ids)) {
 		return nil, fmt.Errorf("the prompt has %d tokens, and model %s was made for %d in all: shorten the prompt or the solutions", len(ids), name, most)
 	}
 	return ids, nil

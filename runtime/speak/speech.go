@@ -55,7 +55,8 @@ func (s *speech) finish() {
 func (s *speech) answer(ctx context.Context, all []generate.Question, seeds [][32]byte, answered func(i int, a generate.Answer) error) error {
 	for _, b := range generate.Batches(all, s.shape) {
 		if err := s.batch(ctx, b, seeds, answered); err != nil {
-			return fmt.Errorf("%d answers to prompts of %d tokens by model %s: %w", s.shape.Rows(), b.Bucket, s.net.Model.Name, err)
+			return fmt.Errorf("%d answers to prompts of %d tokens by model %s, with at most %d bytes of keys and values: %w",
+				s.shape.Rows(), b.Bucket, s.net.Model.Name, s.cache().Size(s.shape, b.Bucket, generate.MostRoom(s.settings.MaxTokens)), err)
 		}
 	}
 	return nil
@@ -235,6 +236,12 @@ func (s *speech) call(ctx context.Context, what utterance, in []mesh.Input) ([]*
 		s.compiled[what] = f
 	}
 	return f.Call(in)
+}
+
+// cache is what the policy keeps of a token.
+func (s *speech) cache() generate.Cache {
+	d := s.net.Decoder
+	return generate.Cache{Layers: s.arrays() / 2, KVHeads: d.KVHeads, HeadDim: d.HeadDim, Bytes: network.BackboneType(s.net.Model).Size()}
 }
 
 // arrays is how many a cache has: keys and values of each layer.

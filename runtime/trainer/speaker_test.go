@@ -12,6 +12,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/backend"
 	"github.com/rmc-lang/rmc/runtime/generate"
 	"github.com/rmc-lang/rmc/runtime/judge"
+	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/world"
 )
@@ -61,6 +62,34 @@ func TestRolloutByAPolicyOnAMesh(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What a plan says will be asked is what is asked, and its longest answers are as long
+// as it says.
+func TestRolloutIsAsPlanned(t *testing.T) {
+	pure, err := backend.Open("go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pure.Finalize()
+	p := rolling(t, 3)
+	p.Stages = p.Stages[:1]
+	label := p.Stages[0].Label
+	r := &Run{Program: p, Dir: t.TempDir(), Backend: pure}
+	solutions, err := r.solutions(t.Context(), program.Label(label, p.Data[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts, err := judge.Beginnings(label, solutions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Execute(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if answers := spokenIn(t, r.Dir); len(texts) == 0 || len(answers) != len(texts)*judge.SamplesOf(label) {
+		t.Errorf("%d answers to %d texts, %d each", len(answers), len(texts), label.Samples)
 	}
 }
 

@@ -46,7 +46,7 @@ func Recipe(r *recipe.Recipe, o Options) *World {
 		sources: newSources(o),
 		world: &World{
 			Facts: &facts.Facts{
-				Models: map[string]facts.Model{}, Tokenizers: map[string]facts.Tokenizer{}, Data: map[string]facts.Data{},
+				Models: map[string]facts.Model{}, Tokenizers: map[string]facts.Tokenizer{}, Data: map[string]facts.Data{}, Asked: map[string]facts.Asked{},
 			},
 			Readers: map[string]*Reader{}, Sets: map[string]*data.Set{}, Paths: map[string]string{},
 		},
@@ -66,6 +66,11 @@ func Recipe(r *recipe.Recipe, o Options) *World {
 	}
 	for _, u := range r.Uses() {
 		g.tokens(u.Model.Spec, u.Data)
+	}
+	for _, l := range r.Labels {
+		if err := g.asked(l); err != nil {
+			g.leftOut("what answering takes: %v", err)
+		}
 	}
 	g.world.Facts.Missing = g.sources.missing
 	g.resolved(o.Beside)
