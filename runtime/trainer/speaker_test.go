@@ -12,7 +12,6 @@ import (
 	"github.com/rmc-lang/rmc/runtime/backend"
 	"github.com/rmc-lang/rmc/runtime/generate"
 	"github.com/rmc-lang/rmc/runtime/judge"
-	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/world"
 )
@@ -65,8 +64,7 @@ func TestRolloutByAPolicyOnAMesh(t *testing.T) {
 	}
 }
 
-// What a plan says will be asked is what is asked, and its longest answers are as long
-// as it says.
+// What a plan says will be asked is what is asked.
 func TestRolloutIsAsPlanned(t *testing.T) {
 	pure, err := backend.Open("go")
 	if err != nil {
@@ -76,8 +74,8 @@ func TestRolloutIsAsPlanned(t *testing.T) {
 	p := rolling(t, 3)
 	p.Stages = p.Stages[:1]
 	label := p.Stages[0].Label
-	r := &Run{Program: p, Dir: t.TempDir(), Backend: pure}
-	solutions, err := r.solutions(t.Context(), program.Label(label, p.Data[0]))
+	r := &Run{World: &world.World{Program: p, Dir: t.TempDir(), Backend: pure}}
+	solutions, err := r.solutions(t.Context(), p.Stages[0])
 	if err != nil {
 		t.Fatal(err)
 	}
