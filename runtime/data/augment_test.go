@@ -202,7 +202,7 @@ func TestR4NoWhiteSpaceTellsTheSide(t *testing.T) {
 				t.Fatalf("%s: %q", p.Made, s)
 			}
 		}
-		if text := Comparison(p.Prompt, p.Rejected, p.Chosen); strings.Contains(text, " \n ") || !strings.HasSuffix(text, p.Chosen[0].Content+" \n") {
+		if text := wording(p.Prompt, p.Rejected, p.Chosen); strings.Contains(text, " \n ") || !strings.HasSuffix(text, p.Chosen[0].Content+" \n") {
 			t.Fatalf("%q", text)
 		}
 	}

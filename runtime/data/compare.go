@@ -47,16 +47,11 @@ func question(g record.Labelling, p Pair, swapped bool) *record.Stepwise {
 	return &record.Stepwise{Turns: []string{text}, Gold: [][]float32{gold}, From: from, To: to}
 }
 
-// Comparison is the user's turn that asks which of two answers to a conversation
+// comparison is the user's turn that asks which of two answers to a conversation
 // is better: RLHFlow's wording with its context template, white space around each
 // text taken off, so that nothing tells which side a text was on before. What
-// looks like a mark inside a text is escaped.
-func Comparison(prompt, first, second []Message) string {
-	text, _, _ := comparison(prompt, first, second)
-	return text
-}
-
-// comparison also says which bytes are the context's turns.
+// looks like a mark inside a text is escaped. It also says which bytes are the
+// context's turns.
 func comparison(prompt, first, second []Message) (text string, from, to int) {
 	var b strings.Builder
 	b.WriteString(record.ContextMark + " ")
