@@ -10,6 +10,7 @@ import (
 
 	"github.com/nikolalohinski/gonja/v2/nodes"
 	"github.com/nikolalohinski/gonja/v2/tokens"
+	"github.com/rmc-lang/rmc/runtime/text/jinja/rewrite"
 )
 
 // eval evaluates an expression. Errors are values only; there is no panic
@@ -55,7 +56,7 @@ func (r *renderer) name(name string) any {
 	if name == "none" {
 		return nil
 	}
-	if number, ok := strings.CutPrefix(name, textName); ok {
+	if number, ok := strings.CutPrefix(name, rewrite.TextName); ok {
 		if i, err := strconv.Atoi(number); err == nil && i < len(r.texts) {
 			return r.texts[i]
 		}
@@ -107,7 +108,7 @@ func (r *renderer) evalNamed(kwargs map[string]nodes.Expression) (map[string]any
 }
 
 func (r *renderer) evalCall(n *nodes.Call) (any, error) {
-	if name, ok := n.Func.(*nodes.Name); ok && name.Name.Val == ifName {
+	if name, ok := n.Func.(*nodes.Name); ok && name.Name.Val == rewrite.IfName {
 		return r.evalIf(n.Args)
 	}
 	callee, err := r.eval(n.Func)

@@ -11,6 +11,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/rmc-lang/rmc/runtime/text/jinja/rewrite"
 	"golang.org/x/text/cases"
 	"golang.org/x/text/language"
 )
@@ -61,7 +62,7 @@ func textFilter(name string, v any, a *arguments) (any, error) {
 		if chars := a.get("chars", nil); chars != nil {
 			return strings.Trim(s, str(chars)), a.err
 		}
-		return strings.TrimFunc(s, isSpace), a.err
+		return strings.TrimFunc(s, rewrite.IsSpace), a.err
 	case "upper":
 		return upper(s), a.err
 	case "lower":
@@ -140,7 +141,7 @@ func numberFilter(name string, v any, args []any, kwargs map[string]any) (any, e
 	case "float":
 		a := bind(args, kwargs, "default")
 		if text, isText := v.(string); isText {
-			parsed, err := strconv.ParseFloat(strings.TrimFunc(text, isSpace), 64)
+			parsed, err := strconv.ParseFloat(strings.TrimFunc(text, rewrite.IsSpace), 64)
 			f, ok = parsed, err == nil
 		}
 		if !ok {
@@ -172,7 +173,7 @@ func numberFilter(name string, v any, args []any, kwargs map[string]any) (any, e
 
 func toInt(v any, a *arguments) any {
 	if text, ok := v.(string); ok {
-		text = strings.TrimFunc(text, isSpace)
+		text = strings.TrimFunc(text, rewrite.IsSpace)
 		if i, err := strconv.ParseInt(text, a.int("base", 10), 64); err == nil {
 			return int(i)
 		}

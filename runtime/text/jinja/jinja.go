@@ -8,7 +8,7 @@
 // of one is None), strips only spaces where Python strips white space, takes
 // bytes for characters, and adds text to undefined values. A reward model
 // scores the text that a template gives, so silence is the one thing it must
-// not do. See scan.go for what gonja's parser needs, eval.go for the rest.
+// not do. Package rewrite has what gonja's parser needs, eval.go the rest.
 package jinja
 
 import (
@@ -20,6 +20,7 @@ import (
 	"github.com/nikolalohinski/gonja/v2/nodes"
 	"github.com/nikolalohinski/gonja/v2/parser"
 	"github.com/nikolalohinski/gonja/v2/tokens"
+	"github.com/rmc-lang/rmc/runtime/text/jinja/rewrite"
 )
 
 // A Template is a compiled template. It is safe for concurrent use.
@@ -32,24 +33,16 @@ type Template struct {
 // the tags that no chat template has needed yet. A filter, test or method
 // that is not known is an error when a rendering comes to it.
 func Compile(source string) (*Template, error) {
-	s := &scanner{source: normalizeNewlines(source)}
-	if err := s.scan(); err != nil {
-		return nil, fmt.Errorf("line %d: %w", s.line(), err)
+	rewritten, texts, err := rewrite.Source(source)
+	if err != nil {
+		return nil, err
 	}
-	stream := tokens.LexAll(s.out.String(), config.New())
+	stream := tokens.LexAll(rewritten, config.New())
 	tree, err := parser.NewParser("template", stream, config.New(), nil, tagSet{}).Parse()
 	if err != nil {
 		return nil, err
 	}
-	return &Template{root: tree.Nodes, texts: s.texts}, nil
-}
-
-// normalizeNewlines does what Jinja's lexer does first: one kind of line end,
-// and none at the end of the source.
-func normalizeNewlines(source string) string {
-	source = strings.ReplaceAll(source, "\r\n", "\n")
-	source = strings.ReplaceAll(source, "\r", "\n")
-	return strings.TrimSuffix(source, "\n")
+	return &Template{root: tree.Nodes, texts: texts}, nil
 }
 
 // A RaisedError is what a template says with raise_exception.

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/rmc-lang/rmc/runtime/text/jinja/rewrite"
 )
 
 // methodOf is the method of that name, or nil. Methods that change their
@@ -128,7 +130,7 @@ var stringMethods = map[string]stringMethod{
 	"isdigit":      asking(unicode.IsDigit),
 	"isalpha":      asking(unicode.IsLetter),
 	"isalnum":      asking(func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }),
-	"isspace":      asking(isSpace),
+	"isspace":      asking(rewrite.IsSpace),
 	"isupper":      casing(upper),
 	"islower":      casing(strings.ToLower),
 }
@@ -138,7 +140,7 @@ func stripping(trim func(string, func(rune) bool) string) stringMethod {
 	return func(s string, args []any, kwargs map[string]any) (any, error) {
 		a := bind(args, kwargs, "chars")
 		if a.get("chars", nil) == nil {
-			return trim(s, isSpace), a.err
+			return trim(s, rewrite.IsSpace), a.err
 		}
 		chars := a.text("chars", "")
 		return trim(s, func(r rune) bool { return strings.ContainsRune(chars, r) }), a.err
@@ -148,13 +150,13 @@ func stripping(trim func(string, func(rune) bool) string) stringMethod {
 // fields cuts a text at white space, at most limit times from the left.
 func fields(s string, limit int) []any {
 	out := []any{}
-	for s = strings.TrimLeftFunc(s, isSpace); s != ""; {
-		i := strings.IndexFunc(s, isSpace)
+	for s = strings.TrimLeftFunc(s, rewrite.IsSpace); s != ""; {
+		i := strings.IndexFunc(s, rewrite.IsSpace)
 		if i < 0 || len(out) == limit {
 			return append(out, s)
 		}
 		out = append(out, s[:i])
-		s = strings.TrimLeftFunc(s[i:], isSpace)
+		s = strings.TrimLeftFunc(s[i:], rewrite.IsSpace)
 	}
 	return out
 }

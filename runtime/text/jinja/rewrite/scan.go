@@ -1,4 +1,6 @@
-package jinja
+// Package rewrite writes a template of Jinja's so that gonja's parser reads it as
+// Jinja does.
+package rewrite
 
 import (
 	"errors"
@@ -21,7 +23,7 @@ import (
 //     name.
 //   - Expressions are rewritten, see rewriter.
 //
-// A gonja that passes jinja_test.go without one of these makes it unnecessary.
+// A gonja that passes the tests of package jinja without one of these makes it unnecessary.
 type scanner struct {
 	source string
 	pos    int
@@ -33,8 +35,26 @@ type scanner struct {
 	lines       int // written so far
 }
 
-// textName begins the names that stand for texts.
-const textName = "jinja_text_"
+// TextName begins the names that stand for texts: jinja_text_3 is the fourth.
+const TextName = "jinja_text_"
+
+// Source rewrites a template. The texts that its names stand for come beside it, by
+// their number.
+func Source(template string) (rewritten string, texts []string, err error) {
+	s := &scanner{source: normalizeNewlines(template)}
+	if err := s.scan(); err != nil {
+		return "", nil, fmt.Errorf("line %d: %w", s.line(), err)
+	}
+	return s.out.String(), s.texts, nil
+}
+
+// normalizeNewlines does what Jinja's lexer does first: one kind of line end,
+// and none at the end of the source.
+func normalizeNewlines(source string) string {
+	source = strings.ReplaceAll(source, "\r\n", "\n")
+	source = strings.ReplaceAll(source, "\r", "\n")
+	return strings.TrimSuffix(source, "\n")
+}
 
 func (s *scanner) line() int { return strings.Count(s.source[:s.pos], "\n") + 1 }
 
@@ -52,7 +72,7 @@ func (s *scanner) scan() error {
 		sign := s.sign()
 		switch {
 		case sign == '-':
-			text = strings.TrimRightFunc(text, isSpace)
+			text = strings.TrimRightFunc(text, IsSpace)
 		case sign != '+' && kind != '{':
 			text = s.leftStrip(text)
 		}
@@ -87,7 +107,7 @@ func (s *scanner) sign() byte {
 // (lstrip_blocks).
 func (s *scanner) leftStrip(text string) string {
 	line := strings.LastIndexByte(text, '\n') + 1
-	if (line > 0 || s.atLineStart) && strings.TrimFunc(text[line:], isSpace) == "" {
+	if (line > 0 || s.atLineStart) && strings.TrimFunc(text[line:], IsSpace) == "" {
 		return text[:line]
 	}
 	return text
@@ -103,7 +123,7 @@ func (s *scanner) data(text string) {
 // keep puts a text aside and returns the name for it.
 func (s *scanner) keep(text string) string {
 	s.texts = append(s.texts, text)
-	return fmt.Sprint(textName, len(s.texts)-1)
+	return fmt.Sprint(TextName, len(s.texts)-1)
 }
 
 // keepLines writes comments so that gonja counts the lines as the source does.
@@ -151,7 +171,7 @@ func (s *scanner) close(sign byte, block bool) {
 	start := s.pos
 	switch {
 	case sign == '-':
-		s.pos = len(s.source) - len(strings.TrimLeftFunc(s.source[s.pos:], isSpace))
+		s.pos = len(s.source) - len(strings.TrimLeftFunc(s.source[s.pos:], IsSpace))
 	case block && sign != '+' && strings.HasPrefix(s.source[s.pos:], "\n"):
 		s.pos++ // trim_blocks
 	}
@@ -175,7 +195,7 @@ func (s *scanner) tokens(kind byte) (list []string, sign byte, err error) {
 		case depth == 0 && (rest[0] == '-' || rest[0] == '+' && kind == '%') && strings.HasPrefix(rest[1:], end):
 			s.pos += 3
 			return list, rest[0], nil
-		case isSpace(r):
+		case IsSpace(r):
 			s.pos += size
 			continue
 		case r == '"' || r == '\'':
@@ -218,7 +238,7 @@ func (s *scanner) literal(list *[]string) error {
 		return err
 	}
 	s.pos = i + 1
-	if n := len(*list); n > 0 && strings.HasPrefix((*list)[n-1], textName) {
+	if n := len(*list); n > 0 && strings.HasPrefix((*list)[n-1], TextName) {
 		s.texts[len(s.texts)-1] += text
 		return nil
 	}
@@ -274,7 +294,7 @@ var escapes = map[byte]string{
 	'\\': `\`, '\'': "'", '"': `"`, '\n': "",
 }
 
-// isSpace is Python's str.isspace.
-func isSpace(r rune) bool {
+// IsSpace is Python's str.isspace.
+func IsSpace(r rune) bool {
 	return unicode.IsSpace(r) || r >= 0x1c && r <= 0x1f
 }

@@ -1,4 +1,4 @@
-package jinja
+package rewrite
 
 import (
 	"fmt"
@@ -21,8 +21,8 @@ type rewriter struct {
 	err  error
 }
 
-// ifName is the function that stands for a condition.
-const ifName = "jinja_if"
+// IfName is the function that stands for a condition.
+const IfName = "jinja_if"
 
 func (w *rewriter) fail(format string, args ...any) {
 	if w.err == nil {
@@ -161,9 +161,9 @@ func (w *rewriter) condition() string {
 	for w.skip("if") {
 		condition := w.or()
 		if w.skip("else") {
-			value = fmt.Sprintf("%s ( %s , %s , %s )", ifName, condition, value, w.condition())
+			value = fmt.Sprintf("%s ( %s , %s , %s )", IfName, condition, value, w.condition())
 		} else {
-			value = fmt.Sprintf("%s ( %s , %s )", ifName, condition, value)
+			value = fmt.Sprintf("%s ( %s , %s )", IfName, condition, value)
 		}
 	}
 	return value
