@@ -265,7 +265,7 @@ func TestSplitOfComparisons(t *testing.T) {
 		}
 		d := comparing("both")
 		d.Split = prefs.Split
-		for _, list := range [][]Pair{pairs, PseudoLabelled(pairs, all)} {
+		for _, list := range [][]Pair{pairs, applied(pairs, all)} {
 			s := mustPairs(t, d, list)
 			if len(s.Holdout) != 2*len(base.Holdout) || len(s.Train) != 2*len(base.Train) {
 				t.Errorf("by %s: %d and %d, of %d and %d pairs", by, len(s.Train), len(s.Holdout), len(base.Train), len(base.Holdout))

@@ -11,7 +11,7 @@ import (
 // Overlapping is the reason for which Without leaves a row out.
 const Overlapping = "overlapping"
 
-// questionKey hashes the text of a prompt as Overlap compares it: letters in
+// questionKey hashes the text of a prompt as Without compares it: letters in
 // lower case, digits and the signs of arithmetic, and nothing else, so that
 // white space, punctuation and the ways to set mathematics make no difference.
 // "" where there is no text.
@@ -31,22 +31,7 @@ func questionKey(prompt []Message) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// Overlap lists the examples of a set, by Example.Row, whose question is in
-// another set as well, in training or hold-out: the same text but for case,
-// white space and punctuation.
-func Overlap(set, other *Set) []int {
-	has := questions(other)
-	var rows []int
-	for _, side := range [][]Example{set.Train, set.Holdout} {
-		for _, e := range side {
-			if has[e.Question] {
-				rows = append(rows, e.Row)
-			}
-		}
-	}
-	return rows
-}
-
+// questions are those of a set, in training or hold-out.
 func questions(s *Set) map[string]bool {
 	has := map[string]bool{}
 	for _, side := range [][]Example{s.Train, s.Holdout} {
@@ -59,9 +44,9 @@ func questions(s *Set) map[string]bool {
 	return has
 }
 
-// Without is a set without the examples whose question other has as well, see
-// Overlap; name is what the reason calls other. It fails if no row of the
-// training part is left.
+// Without is a set without the examples whose question other has as well, in training
+// or hold-out: the same text but for case, white space and punctuation. name is what
+// the reason calls other. It fails if no row of the training part is left.
 func Without(set, other *Set, name string) (*Set, error) {
 	has := questions(other)
 	f := Filter{Name: Overlapping, Reason: "the question is one of data " + name, Before: set.Stats.Kept}

@@ -75,25 +75,3 @@ func (y *Yield) count(p Pseudo, agrees, kept bool) {
 		y.Swapped++
 	}
 }
-
-// PseudoLabelled is the pairs that were kept, in the order of pairs, each with the side
-// that the model prefers as the chosen one.
-func PseudoLabelled(pairs []Pair, kept []Pseudo) []Pair {
-	swap := map[int]bool{}
-	for _, k := range kept {
-		swap[k.Row] = k.Swap
-	}
-	var out []Pair
-	for _, p := range pairs {
-		swapped, ok := swap[p.Row]
-		if !ok {
-			continue
-		}
-		if p.from = p.keys(); swapped {
-			p.Chosen, p.Rejected = p.Rejected, p.Chosen
-		}
-		p.P, p.Tie = 1, false
-		out = append(out, p)
-	}
-	return out
-}

@@ -16,7 +16,7 @@ func TestS1PseudoLabelsAreApplied(t *testing.T) {
 		t.Fatal(err)
 	}
 	var rows []string
-	for _, p := range PseudoLabelled(pairs, kept) {
+	for _, p := range applied(pairs, kept) {
 		rows = append(rows, p.Chosen[0].Content+" over "+p.Rejected[0].Content)
 	}
 	if got, want := strings.Join(rows, ", "), "bad 0 over good 0, good 2 over bad 2, good 5 over bad 5"; got != want {
@@ -32,6 +32,21 @@ func TestS1PseudoLabelsAreApplied(t *testing.T) {
 	if kept, _, err := Confident(judged, 0.5); err != nil || len(kept) != 5 {
 		t.Errorf("a threshold of ½ keeps %d of 7 (%v): ½ is never kept", len(kept), err)
 	}
+}
+
+// applied is pairs with the sides of what was kept, as a round has them.
+func applied(pairs []Pair, kept []Pseudo) []Pair {
+	sides, texts := map[int]int8{}, make([]Text, len(pairs))
+	for _, k := range kept {
+		sides[k.Row] = -1
+		if k.Swap {
+			sides[k.Row] = +1
+		}
+	}
+	for i, p := range pairs {
+		texts[i].Row = p.Row
+	}
+	return Relabelled(pairs, texts, sides)
 }
 
 // S3: what is counted is what was there before, and what is left.
@@ -50,7 +65,7 @@ func TestS4UnionOfARound(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := Union(labelled, PseudoLabelled(hidden, kept))
+	all := Union(labelled, applied(hidden, kept))
 	var rows []string
 	for i, p := range all {
 		if p.Row != i {
