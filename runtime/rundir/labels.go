@@ -15,6 +15,7 @@ import (
 const (
 	PreferencesFile = "preferences.json" // of a judge, and of a model of the recipe
 	FilterFile      = "filter.json"
+	ChancesFile     = "chances.jsonl" // what the model of a filter said of each pair that was made, a line each
 	// StepsFile has rows of the layout steps, which another recipe can read as well.
 	StepsFile = "steps.jsonl"
 )
@@ -40,6 +41,26 @@ type Filtering struct {
 	Inputs  string     `json:"inputs"` // digest of all that it depends on
 	Easy    []int      `json:"easy"`   // rows that are left out, as augment numbers them
 	Summary Filtered   `json:"summary"`
+}
+
+// A Chance is a line of ChancesFile.
+type Chance struct {
+	Row  int      `json:"row"` // as augment numbers them
+	Made string   `json:"made"`
+	P    *float64 `json:"p"` // that the first side is better; null where the model could not be asked
+	Kept bool     `json:"kept"`
+}
+
+// A Stepped is a line of StepsFile.
+type Stepped struct {
+	Question string   `json:"question"`
+	Steps    []string `json:"steps"`
+	Labels   []any    `json:"labels"`  // of each step: true or false, or the share of right completions; null where nobody asked
+	Label    *bool    `json:"label"`   // whether the solution's own answer is the right one; null where it gives none
+	Answer   string   `json:"answer"`  // as the row has it
+	Right    []*int   `json:"right"`   // of each step, right completions; null where none were asked for
+	Samples  int      `json:"samples"` // completions of each step
+	Row      int      `json:"row"`     // 0-based, of the data that was gone on from
 }
 
 // KeepLabels writes what was said, a line each, and then what that came to: where

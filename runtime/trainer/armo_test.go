@@ -17,6 +17,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/safetensors"
+	"github.com/rmc-lang/rmc/runtime/scoring"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/world"
 )
@@ -190,7 +191,7 @@ func (a armo) run(t *testing.T, b *backend.Backend, debiased bool) *Run {
 			program.EvaluateFit(a.probe, a.ratings, evaluated("probe", a.ratings)),
 		},
 	}
-	return &Run{World: &world.World{Program: p, Dir: t.TempDir(), Backend: b, OnNote: func(s string) { t.Log(s) }}}
+	return &Run{Asker: scoring.New(&world.World{Program: p, Dir: t.TempDir(), Backend: b, OnNote: func(s string) { t.Log(s) }})}
 }
 
 // T9: where the domains want opposite weightings, a constant gate is at chance
@@ -238,7 +239,7 @@ func TestA2TransformIsInTheScore(t *testing.T) {
 	}
 	if debias.Transform.Penalties[0] == 0 && debias.Transform.From == "brief" {
 		debias.Transform.Matrix[1][0] = -0.4 // the tiny data needs no penalty: give it one
-		r.formulas, r.functions = nil, nil
+		r.Asker = scoring.New(r.World)
 	}
 	s := r.Program.Stages[6]
 	_, rows, err := r.evaluate(t.Context(), s)
@@ -549,7 +550,7 @@ func TestRewardContract(t *testing.T) {
 	p.Rewards = p.Rewards[2:]
 	must(t, p, dir, "", "train")
 	must(t, p, dir, "", "score", "--model", "judge")
-	other := &Run{World: &world.World{Program: p, Dir: dir, Backend: r.Backend}}
+	other := &Run{Asker: scoring.New(&world.World{Program: p, Dir: dir, Backend: r.Backend})}
 	other.Program.Stages = slices.Clone(p.Stages)
 	other.Program.Stages[0].Fit.Alphas = []float64{7}
 	execute(t, other)

@@ -10,6 +10,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/rundir"
+	"github.com/rmc-lang/rmc/runtime/scoring"
 	"github.com/rmc-lang/rmc/runtime/source"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/world"
@@ -53,7 +54,7 @@ func benchmark(b *testing.B, tune spec.Tune, layers int) {
 		return op.Objective{Loss: op.Mean(op.Neg(op.LogSigmoid(op.Sub(batch.Score("rm", "chosen"), batch.Score("rm", "rejected")))), "pair")}
 	}
 	var tokens, seconds, cpu float64
-	r := &Run{World: &world.World{Program: program.Program{Name: "bench", Stages: []program.Stage{program.Train(m, d, tr, loss)}}, Dir: b.TempDir(), Backend: xla(b)}, OnStep: func(s rundir.Step) {
+	r := &Run{Asker: scoring.New(&world.World{Program: program.Program{Name: "bench", Stages: []program.Stage{program.Train(m, d, tr, loss)}}, Dir: b.TempDir(), Backend: xla(b)}), OnStep: func(s rundir.Step) {
 		if s.Step == 1 {
 			b.ResetTimer()
 			cpu = cpuSeconds()

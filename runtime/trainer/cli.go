@@ -22,6 +22,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/results"
 	"github.com/rmc-lang/rmc/runtime/rundir"
+	"github.com/rmc-lang/rmc/runtime/scoring"
 	"github.com/rmc-lang/rmc/runtime/world"
 )
 
@@ -229,7 +230,7 @@ func (in *invocation) open() (*Run, error) {
 	if b.Notice != "" {
 		fmt.Fprintln(in.stderr, b.Notice)
 	}
-	return &Run{World: &world.World{Program: in.program, Dir: in.dir, Root: in.root, Backend: b}}, nil
+	return &Run{Asker: scoring.New(&world.World{Program: in.program, Dir: in.dir, Root: in.root, Backend: b})}, nil
 }
 
 // train runs the program and keeps its record true at every moment: running,

@@ -11,10 +11,9 @@ import (
 	"testing"
 
 	"github.com/rmc-lang/rmc/runtime/backend"
-	"github.com/rmc-lang/rmc/runtime/measure"
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/program"
-	"github.com/rmc-lang/rmc/runtime/rewards"
+	"github.com/rmc-lang/rmc/runtime/scoring"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/world"
 )
@@ -38,13 +37,13 @@ func dpoRun(t *testing.T, b *backend.Backend, change func(*spec.Train)) *Run {
 	if change != nil {
 		change(&tr)
 	}
-	return &Run{World: &world.World{
+	return &Run{Asker: scoring.New(&world.World{
 		Program: program.Program{
 			Name: "dpo", Models: []spec.Model{ref}, Rewards: []program.Reward{{Name: "implicit", Score: implicit, Models: []spec.Model{m, ref}}},
 			Stages: []program.Stage{program.Train(m, prefs, tr, dpo), program.EvaluateReward("implicit", prefs, spec.Evaluate{Name: "implicit", Data: "prefs", Part: "holdout", Batch: 8})},
 		},
 		Dir: t.TempDir(), Backend: b, OnNote: func(s string) { t.Log(s) },
-	}}
+	})}
 }
 
 // A policy trained by preferences is a reward model: what it finds likelier than
@@ -75,7 +74,7 @@ func TestImplicitReward(t *testing.T) {
 	}
 	var out bytes.Buffer
 	in := `{"prompt": "q1", "response": "yes5"}` + "\n" + `{"prompt": "q1", "chosen": "yes5", "rejected": "no5"}` + "\n"
-	if bad, err := scoreLines(strings.NewReader(in), &out, scoring{encode: s.Encode, say: func(all []rewards.Answered) (*measure.Sayings, error) { return s.Score(context.Background(), all) }}); err != nil || bad != 0 {
+	if bad, err := s.Lines(context.Background(), strings.NewReader(in), &out, false); err != nil || bad != 0 {
 		t.Fatal(bad, err)
 	}
 	first, second, _ := strings.Cut(out.String(), "\n")

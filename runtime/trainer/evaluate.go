@@ -54,7 +54,7 @@ func (r *Run) tabulate(ctx context.Context, s program.Stage) (measure.Measures, 
 	if err != nil {
 		return measure.Measures{}, nil, nil, err
 	}
-	said, err := r.sayingsOf(ctx, s, set, examples)
+	said, err := r.SayingsOf(ctx, s, set, examples)
 	if err != nil {
 		return measure.Measures{}, nil, nil, err
 	}
@@ -69,31 +69,6 @@ func (r *Run) tabulate(ctx context.Context, s program.Stage) (measure.Measures, 
 	m.LengthCorrelation = measure.LengthCorrelation(examples, said.Scores)
 	table, err := measure.Table(s, set, examples, said)
 	return m, rows, table, err
-}
-
-// sayingsOf is what the model or reward of an evaluate stage says of the
-// responses of examples, one after another.
-func (r *Run) sayingsOf(ctx context.Context, s program.Stage, set *data.Set, examples []data.Example) (*measure.Sayings, error) {
-	if s.Reward != "" {
-		return r.rewardsOf(ctx, s, set, examples)
-	}
-	if s.Model.Kind == "policy" {
-		c, err := r.comparing(ctx, program.Reward{}, s.Model, s.Evaluate.Form)
-		if err != nil {
-			return nil, err
-		}
-		return r.pairwise(ctx, s, c, examples)
-	}
-	net, err := r.Network(ctx, s.Model)
-	if err != nil {
-		return nil, err
-	}
-	read, err := r.Reader(ctx, net, s)
-	if err != nil {
-		return nil, err
-	}
-	scores, err := net.Score(ctx, read, world.ResponsesOf(s.Data, examples), max(1, s.Evaluate.Batch)*set.Width)
-	return &measure.Sayings{Scores: scores}, err
 }
 
 // rated holds what a fit or a network gives for the responses of a stage's
@@ -133,7 +108,7 @@ func (r *Run) predicted(ctx context.Context, s program.Stage, m spec.Model, exam
 		}
 		return fitted.Through(chain, hidden)
 	}
-	return r.outputsOf(ctx, s.Model, hidden)
+	return r.OutputsOf(ctx, s.Model, hidden)
 }
 
 // meanOf is the mean of the numbers that there are.
@@ -193,7 +168,7 @@ func (r *Run) marked(ctx context.Context, s program.Stage) (*measure.Marked, []m
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	said, err := r.saidOfMarked(ctx, s, m, set, examples)
+	said, err := r.SaidOfMarked(ctx, s, m, set, examples)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -211,19 +186,4 @@ func (r *Run) marked(ctx context.Context, s program.Stage) (*measure.Marked, []m
 	}
 	table, err := measure.Table(s, set, examples, said)
 	return out, measure.Conversations(set, examples, said), table, err
-}
-
-// saidOfMarked is what is said of conversations, one after another.
-func (r *Run) saidOfMarked(ctx context.Context, s program.Stage, m spec.Model, set *data.Set, examples []data.Example) (*measure.Sayings, error) {
-	switch {
-	case s.Reward != "":
-		return r.rewardsOf(ctx, s, set, examples)
-	case m.Kind == "policy":
-		say, err := r.policySays(ctx, program.Reward{}, m, s.Data)
-		if err != nil {
-			return nil, err
-		}
-		return say(ctx, answersOf(s.Data, examples))
-	}
-	return r.sayingsOf(ctx, s, set, examples)
 }

@@ -87,7 +87,7 @@ func oneRow(w *tensors.Tensor, i int) (*tensors.Tensor, error) {
 // sameAsHead is the output of a model's head that a reward's formula gives: what
 // both say of some hidden states is compared.
 func (r *Run) sameAsHead(ctx context.Context, reward program.Reward, m spec.Model) (int, error) {
-	f, err := r.formula(ctx, reward)
+	f, err := r.Formula(ctx, reward)
 	if err != nil {
 		return 0, err
 	}
@@ -102,7 +102,7 @@ func (r *Run) sameAsHead(ctx context.Context, reward program.Reward, m spec.Mode
 	if err != nil {
 		return 0, err
 	}
-	outputs, _, err := r.outputsOf(ctx, m, h)
+	outputs, _, err := r.OutputsOf(ctx, m, h)
 	if err != nil {
 		return 0, err
 	}
@@ -117,7 +117,7 @@ func (r *Run) sameAsHead(ctx context.Context, reward program.Reward, m spec.Mode
 
 // formulaParts lists what a reward's formula reads.
 func (e *exporting) formulaParts(reward program.Reward) error {
-	f, err := e.run.formula(e.in.ctx, reward)
+	f, err := e.run.Formula(e.in.ctx, reward)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/model"
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/program"
+	"github.com/rmc-lang/rmc/runtime/scoring"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/world"
 )
@@ -107,7 +108,7 @@ func TestRewardOfAHeadIsExportedAlone(t *testing.T) {
 		if err := json.Unmarshal(text, &config); err != nil || config.Labels != 1 {
 			t.Errorf("named %t: %v %s", named, err, text)
 		}
-		r := &Run{World: &world.World{Program: p, Dir: dir}}
+		r := &Run{Asker: scoring.New(&world.World{Program: p, Dir: dir})}
 		all, err := r.TrainedWeights(p.Stages[0].Model)
 		if err != nil {
 			t.Fatal(err)

@@ -11,8 +11,10 @@ import (
 
 	"github.com/rmc-lang/rmc/runtime/backend"
 	"github.com/rmc-lang/rmc/runtime/data"
+	"github.com/rmc-lang/rmc/runtime/label"
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/rundir"
+	"github.com/rmc-lang/rmc/runtime/scoring"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/world"
 )
@@ -49,19 +51,19 @@ func filterRun(t *testing.T, b *backend.Backend, tune string) *Run {
 	again := tr
 	again.Name, again.Data, again.From, again.Steps = "rm_hard", "hard", "base", 4
 	label := spec.Label{Name: "hard", Kind: "filter", Data: "augmented", Scorer: "rm", Least: 0.2, Batch: 8}
-	return &Run{World: &world.World{
+	return &Run{Asker: scoring.New(&world.World{
 		Program: Program{
 			Name: "filter", Data: []spec.Data{prefs, augmented, hard},
 			Stages: []Stage{Train(m, prefs, tr, plainBradleyTerry), Label(label, augmented), Train(m, hard, again, plainBradleyTerry)},
 		},
 		Dir: t.TempDir(), Backend: b, OnNote: func(s string) { t.Log(s) },
-	}}
+	})}
 }
 
 // chancesOf reads what the model said of each row.
-func chancesOf(t *testing.T, r *Run) []chance {
+func chancesOf(t *testing.T, r *Run) []rundir.Chance {
 	t.Helper()
-	all, err := rundir.ReadLines[chance](filepath.Join(r.LabelFolder("hard"), chancesFile))
+	all, err := rundir.ReadLines[rundir.Chance](filepath.Join(r.LabelFolder("hard"), rundir.ChancesFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,14 +185,14 @@ func TestR6FilterByAPolicy(t *testing.T) {
 	pairs, more := tinyCompare("pairs", "prefs"), tinyCompare("more", "hard")
 	again := tr
 	again.Name, again.Data, again.From, again.Steps = "pm_hard", "more", "base", 2
-	label := spec.Label{Name: "hard", Kind: "filter", Data: "augmented", Scorer: "pm", Form: "pairs", Least: 0.2, Batch: 8}
-	r := &Run{World: &world.World{
+	easy := spec.Label{Name: "hard", Kind: "filter", Data: "augmented", Scorer: "pm", Form: "pairs", Least: 0.2, Batch: 8}
+	r := &Run{Asker: scoring.New(&world.World{
 		Program: Program{
 			Name: "filter", Data: []spec.Data{prefs, augmented, hard, pairs, more},
-			Stages: []Stage{Train(m, pairs, tr, labelLoss(false)), Label(label, augmented), Train(m, more, again, labelLoss(false))},
+			Stages: []Stage{Train(m, pairs, tr, labelLoss(false)), Label(easy, augmented), Train(m, more, again, labelLoss(false))},
 		},
 		Dir: t.TempDir(), Backend: b, OnNote: func(s string) { t.Log(s) },
-	}}
+	})}
 	execute(t, r)
 	f := r.Done[1].Filtered
 	base := setOf(t, r, "pm", "pairs") // what is held out is asked in both orders
@@ -209,15 +211,11 @@ func TestR6FilterByAPolicy(t *testing.T) {
 	}
 	// A question that is too long for the form is not asked.
 	r.Program.Data[3].MaxLength, r.Dir = 20, t.TempDir()
-	all, err := r.Pairs(context.Background(), m, augmented)
-	if err != nil {
+	var done rundir.Done
+	if err := label.Ask(context.Background(), r.Asker, r.Program.Stages[1], &done); err != nil {
 		t.Fatal(err)
 	}
-	p, _, err := r.chances(context.Background(), r.Program.Stages[1], m, all)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, of := data.Easy(all, p, 0.2); of.Unasked != of.Made || of.Hard != of.Made {
+	if of := done.Filtered; of.Unasked != of.Made || of.Hard != of.Made {
 		t.Errorf("%+v; no question of a few tokens can be asked", of)
 	}
 }
@@ -305,8 +303,8 @@ func TestOtherCapsAreOtherData(t *testing.T) {
 		augmented.From.Wins = 8
 		augmented.From.Caps = spec.Caps{Kind: "named", Map: map[string]int{"chosen_i_beats_chosen_j": most}}
 		s.Train.Data = "augmented"
-		again := &Run{World: &world.World{Program: Program{Name: "caps", Data: []spec.Data{r.Program.Data[0], augmented}, Stages: []Stage{Train(s.Model, augmented, s.Train, plainBradleyTerry)}},
-			Dir: r.Dir, Backend: b, OnNote: func(s string) { notes = append(notes, s) }}}
+		again := &Run{Asker: scoring.New(&world.World{Program: Program{Name: "caps", Data: []spec.Data{r.Program.Data[0], augmented}, Stages: []Stage{Train(s.Model, augmented, s.Train, plainBradleyTerry)}},
+			Dir: r.Dir, Backend: b, OnNote: func(s string) { notes = append(notes, s) }})}
 		execute(t, again)
 		return notes
 	}
@@ -324,7 +322,7 @@ func TestOtherCapsAreOtherData(t *testing.T) {
 		augmented, _ := tinyAugmented()
 		augmented.From.Caps = spec.Caps{Kind: "named", Map: map[string]int{"chosen_i_beats_chosen_j": most}}
 		asked := spec.Data{Name: "asked", Kind: "labels", From: spec.From{Kind: "compare", Data: []string{"augmented"}}}
-		of := &Run{World: &world.World{Program: Program{Data: []spec.Data{augmented, asked}}}}
+		of := &Run{Asker: scoring.New(&world.World{Program: Program{Data: []spec.Data{augmented, asked}}})}
 		return of.beforeKey(Stage{Kind: "evaluate", Data: asked, Evaluate: spec.Evaluate{Part: "all"}})
 	}
 	if before(5) != before(5) || before(5) == before(4) {

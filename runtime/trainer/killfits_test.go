@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/rmc-lang/rmc/runtime/backend"
+	"github.com/rmc-lang/rmc/runtime/scoring"
 	"github.com/rmc-lang/rmc/runtime/world"
 )
 
@@ -80,7 +81,7 @@ func TestKillThroughFitsAndGate(t *testing.T) {
 	if got, want := losses(t, dir), losses(t, whole.Dir); !reflect.DeepEqual(got, want) {
 		t.Errorf("%d steps, want %d, or other losses", len(got), len(want))
 	}
-	r := &Run{World: &world.World{Program: whole.Program, Dir: dir}}
+	r := &Run{Asker: scoring.New(&world.World{Program: whole.Program, Dir: dir})}
 	for _, name := range []string{"probe", "debias", "tree"} {
 		got, err := r.Fitted(name)
 		if err != nil {

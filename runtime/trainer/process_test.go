@@ -18,8 +18,8 @@ import (
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/results"
-	"github.com/rmc-lang/rmc/runtime/rewards"
 	"github.com/rmc-lang/rmc/runtime/rundir"
+	"github.com/rmc-lang/rmc/runtime/scoring"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/world"
 )
@@ -106,7 +106,7 @@ func processRun(t *testing.T, b *backend.Backend, base, rows string, change func
 	if change != nil {
 		change(&m, &d, &tr)
 	}
-	return &Run{World: &world.World{
+	return &Run{Asker: scoring.New(&world.World{
 		Program: program.Program{
 			Name: "process", Data: []spec.Data{d}, Rewards: []program.Reward{{Name: "prm", Score: worst, Models: []spec.Model{m}, Form: "proofs"}},
 			Stages: []program.Stage{
@@ -116,7 +116,7 @@ func processRun(t *testing.T, b *backend.Backend, base, rows string, change func
 			},
 		},
 		Dir: t.TempDir(), Backend: b, OnNote: func(s string) { t.Log(s) },
-	}}
+	})}
 }
 
 // How steps make a score is learnt with them: the numbers of a policy are trained,
@@ -195,7 +195,7 @@ func TestProcessRewardModel(t *testing.T) {
 	}
 	var out bytes.Buffer
 	in := `{"prompt": "q3?", "steps": ["yes1", "no2", "yes3"]}` + "\n" + `{"prompt": "q3?", "steps": []}` + "\n" + `{"prompt": "q3?", "response": "yes1\nno2\nyes3"}` + "\n"
-	bad, err := scoreLines(strings.NewReader(in), &out, scoring{encode: s.Encode, say: func(all []rewards.Answered) (*measure.Sayings, error) { return s.Score(context.Background(), all) }})
+	bad, err := s.Lines(context.Background(), strings.NewReader(in), &out, false)
 	if err != nil || bad != 1 {
 		t.Fatalf("%d bad, %v", bad, err)
 	}

@@ -3,14 +3,10 @@ package trainer
 import (
 	"bytes"
 	"context"
-	"errors"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/rmc-lang/rmc/runtime/data"
-	"github.com/rmc-lang/rmc/runtime/measure"
-	"github.com/rmc-lang/rmc/runtime/results"
 	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
@@ -50,27 +46,5 @@ func TestLeftOutIsToldOnce(t *testing.T) {
 	}
 	if len(lines) != 2 || !strings.Contains(lines[0], "rows left out") || !strings.Contains(lines[1], "rows left out") {
 		t.Errorf("%q", lines)
-	}
-}
-
-// A pair that could not be asked is a tie, and counted among them by itself.
-func TestUnaskedPairsAreCounted(t *testing.T) {
-	duels := []duel{{p: [2]float64{0.75, 0.5}}, {[2]float64{0.5, 0.5}, errors.New("too long")}, {p: [2]float64{0.5, 0.5}}}
-	said := roundRobin(6, [][2]int{{0, 1}, {2, 3}, {4, 5}}, duels)
-	side := data.Sequence{IDs: []int32{1, 2}}
-	var examples []data.Example
-	for i := range 3 {
-		examples = append(examples, data.Example{Row: i, Sequences: []data.Sequence{side, side}})
-	}
-	rows := measure.Rows(spec.Data{Kind: "preference"}, examples, said)
-	m := measure.Pairs(rows)
-	if m.Pairs != 3 || m.Correct != 1 || m.Ties != 2 || m.Unasked != 1 || rows[0].Unasked || !rows[1].Unasked || rows[2].Unasked {
-		t.Errorf("%+v of %+v", m, rows)
-	}
-	if got := results.Details(measure.Result{Measures: &m})[0]; !strings.Contains(got, "ties 2 (1 of them could not be asked)") {
-		t.Errorf("the table says %q", got)
-	}
-	if m.Unasked = 0; m.TiesText() != "2" {
-		t.Errorf("%q", m.TiesText())
 	}
 }

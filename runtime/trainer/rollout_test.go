@@ -12,6 +12,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/backend"
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/rundir"
+	"github.com/rmc-lang/rmc/runtime/scoring"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/world"
 )
@@ -88,14 +89,14 @@ func rolledLoss(name string) func(*op.Batch) op.Objective {
 }
 
 // rolledRows are the rows that a run's rollout wrote, and how they read.
-func rolledRows(t *testing.T, dir string) (rows []steppedRow, text string) {
+func rolledRows(t *testing.T, dir string) (rows []rundir.Stepped, text string) {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(dir, "labels", "steps", rundir.StepsFile))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(string(content)) {
-		var row steppedRow
+		var row rundir.Stepped
 		if err := json.Unmarshal([]byte(line), &row); err != nil {
 			t.Fatal(err)
 		}
@@ -229,11 +230,11 @@ func TestRolloutByAPolicyGoesOn(t *testing.T) {
 	}
 	defer b.Finalize()
 	ctx, stop := context.WithCancel(t.Context())
-	r := &Run{World: &world.World{Program: p, Dir: dir, Backend: b, OnNote: func(text string) {
+	r := &Run{Asker: scoring.New(&world.World{Program: p, Dir: dir, Backend: b, OnNote: func(text string) {
 		if strings.HasPrefix(text, "judge: ") {
 			stop()
 		}
-	}}}
+	}})}
 	if err := r.Execute(ctx); err == nil {
 		t.Fatal("it was stopped, and says nothing")
 	}
@@ -241,7 +242,7 @@ func TestRolloutByAPolicyGoesOn(t *testing.T) {
 	if before == 0 || before >= all {
 		t.Fatalf("%d answers are kept", before)
 	}
-	r = &Run{World: &world.World{Program: p, Dir: dir, Backend: b}}
+	r = &Run{Asker: scoring.New(&world.World{Program: p, Dir: dir, Backend: b})}
 	if err := r.Execute(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -251,7 +252,7 @@ func TestRolloutByAPolicyGoesOn(t *testing.T) {
 	if _, got := rolledRows(t, dir); got != want {
 		t.Errorf("labels\n%swant\n%s", got, want)
 	}
-	r = &Run{World: &world.World{Program: p, Dir: dir, Backend: b}}
+	r = &Run{Asker: scoring.New(&world.World{Program: p, Dir: dir, Backend: b})}
 	if err := r.Execute(t.Context()); err != nil || !r.Done[0].Reused {
 		t.Errorf("all is answered, and %+v, %v", r.Done[0], err)
 	}

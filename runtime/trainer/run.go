@@ -1,23 +1,23 @@
-// Package trainer runs the stages of a generated program: the training loop,
-// checkpoints and exact resume, evaluation, scoring, and the command line of
-// the trainer.
+// Package trainer runs the stages of a generated program: the training loop with
+// exact resume, fits, evaluations, what a rerun keeps of them, and the command line
+// of the trainer.
 package trainer
 
 import (
 	"context"
 	"fmt"
 
+	"github.com/rmc-lang/rmc/runtime/label"
 	"github.com/rmc-lang/rmc/runtime/measure"
 	"github.com/rmc-lang/rmc/runtime/program"
-	"github.com/rmc-lang/rmc/runtime/rewards"
 	"github.com/rmc-lang/rmc/runtime/rundir"
-	"github.com/rmc-lang/rmc/runtime/world"
+	"github.com/rmc-lang/rmc/runtime/scoring"
 )
 
 // A Run is one execution of a program in its directory. The caller fills the
 // exported fields; Execute runs the stages.
 type Run struct {
-	*world.World
+	*scoring.Asker
 	Resume bool // go on from Dir/checkpoint if there is one
 	Steps  int  // stop each train stage after so many optimizer steps; 0 is all
 
@@ -30,9 +30,6 @@ type Run struct {
 	Comparisons []measure.Comparison
 	// Done lists the stages that were gone through, in program order.
 	Done []rundir.Done
-
-	functions *rewards.Functions          // of scores
-	formulas  map[string]*rewards.Formula // by reward
 }
 
 // Execute runs the stages of the program in order. An error names the stage;
@@ -51,7 +48,7 @@ func (r *Run) Execute(ctx context.Context) error {
 		case "fit":
 			done.Reused, err = r.fit(ctx, s)
 		case "label":
-			err = r.ask(ctx, s, &done)
+			err = label.Ask(ctx, r.Asker, s, &done)
 		case "train":
 			if err = r.measureBefore(ctx, i, before); err == nil {
 				steps[s.Model.Name], done.Reused, err = r.train(ctx, s)

@@ -22,7 +22,9 @@ import (
 	"github.com/rmc-lang/rmc/runtime/op"
 	"github.com/rmc-lang/rmc/runtime/optim"
 	"github.com/rmc-lang/rmc/runtime/program"
+	"github.com/rmc-lang/rmc/runtime/rewards"
 	"github.com/rmc-lang/rmc/runtime/rundir"
+	"github.com/rmc-lang/rmc/runtime/scoring"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/states"
 	"github.com/rmc-lang/rmc/runtime/world"
@@ -111,17 +113,16 @@ func tinyRunOn(t *testing.T, b *backend.Backend, base, pairs string, change func
 		change(&m, &d, &tr)
 	}
 	e := spec.Evaluate{Name: "rm", Data: "prefs", Part: "holdout", Batch: 8}
-	return &Run{World: &world.World{
+	return &Run{Asker: scoring.New(&world.World{
 		Program: program.Program{Name: "tiny", Stages: []program.Stage{program.Train(m, d, tr, bradleyTerry), program.Evaluate(m, d, e)}},
 		Dir:     t.TempDir(), Backend: b,
 		OnNote: func(s string) { t.Log(s) },
-	}}
+	})}
 }
 
 // afresh makes r forget all that it has opened, as another process would.
 func afresh(r *Run) {
-	r.World = &world.World{Program: r.Program, Dir: r.Dir, Root: r.Root, Backend: r.Backend, OnNote: r.OnNote}
-	r.functions, r.formulas = nil, nil
+	r.Asker = scoring.New(&world.World{Program: r.Program, Dir: r.Dir, Root: r.Root, Backend: r.Backend, OnNote: r.OnNote})
 }
 
 // setOf is a data set of a run as a model sees it.
@@ -463,7 +464,7 @@ func TestScorer(t *testing.T) {
 	r := tinyRun(t, goBackend(t), func(m *spec.Model, _ *spec.Data, _ *spec.Train) { m.Tune.Kind = "head" })
 	execute(t, r)
 	res := r.Results[0]
-	again := &Run{World: &world.World{Program: r.Program, Dir: r.Dir, Backend: r.Backend}}
+	again := &Run{Asker: scoring.New(&world.World{Program: r.Program, Dir: r.Dir, Backend: r.Backend})}
 	s, err := again.Scorer(context.Background(), "")
 	if err != nil {
 		t.Fatal(err)
@@ -472,7 +473,11 @@ func TestScorer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	said, err := s.Score(context.Background(), answersOf(r.Program.Stages[0].Data, set.Holdout))
+	var all []rewards.Answered
+	for _, one := range world.ResponsesOf(r.Program.Stages[0].Data, set.Holdout) {
+		all = append(all, rewards.Answered{Response: one})
+	}
+	said, err := s.Score(context.Background(), all)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,9 @@ import (
 	"github.com/rmc-lang/rmc/runtime/backend"
 	"github.com/rmc-lang/rmc/runtime/generate"
 	"github.com/rmc-lang/rmc/runtime/judge"
+	"github.com/rmc-lang/rmc/runtime/record"
+	"github.com/rmc-lang/rmc/runtime/scoring"
+	"github.com/rmc-lang/rmc/runtime/speak"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/world"
 )
@@ -20,7 +23,7 @@ import (
 func rolledOn(t *testing.T, p Program, b *backend.Backend) (text string, answers map[string]string) {
 	t.Helper()
 	p.Stages = p.Stages[:1]
-	r := &Run{World: &world.World{Program: p, Dir: t.TempDir(), Backend: b}}
+	r := &Run{Asker: scoring.New(&world.World{Program: p, Dir: t.TempDir(), Backend: b})}
 	if err := r.Execute(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -74,10 +77,15 @@ func TestRolloutIsAsPlanned(t *testing.T) {
 	p := rolling(t, 3)
 	p.Stages = p.Stages[:1]
 	label := p.Stages[0].Label
-	r := &Run{World: &world.World{Program: p, Dir: t.TempDir(), Backend: pure}}
-	solutions, err := r.solutions(t.Context(), p.Stages[0])
+	r := &Run{Asker: scoring.New(&world.World{Program: p, Dir: t.TempDir(), Backend: pure})}
+	d := p.Stages[0].Data
+	solved, err := record.Solutions(d, strings.TrimPrefix(d.Source, "file:"))
 	if err != nil {
 		t.Fatal(err)
+	}
+	var solutions []judge.Solution
+	for _, one := range solved {
+		solutions = append(solutions, judge.Solution(one))
 	}
 	texts, err := judge.Beginnings(label, solutions)
 	if err != nil {
@@ -131,8 +139,8 @@ func TestSmolLM2Speaks(t *testing.T) {
 	}
 	m := spec.Model{Name: "gen", Kind: "policy", Base: base, DType: "float32", Layer: -1, Tune: spec.Tune{Kind: "full"}}
 	label := spec.Label{Name: "steps", Kind: "rollout", Policy: "gen", API: "chat", Samples: 1, MaxTokens: ref.Tokens, Batch: 2}
-	r := &Run{World: &world.World{Program: Program{Models: []spec.Model{m}}, Dir: t.TempDir(), Backend: xla(t)}}
-	local, err := r.local(t.Context(), label)
+	r := &Run{Asker: scoring.New(&world.World{Program: Program{Models: []spec.Model{m}}, Dir: t.TempDir(), Backend: xla(t)})}
+	n, err := r.Network(t.Context(), m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,8 +155,8 @@ func TestSmolLM2Speaks(t *testing.T) {
 		}
 		all = append(all, judge.Asked{Text: a.Question})
 	}
-	got := make([]judge.Answer, len(all))
-	if err := local.Ask(t.Context(), all, func(i int, a judge.Answer) error { got[i] = a; return nil }); err != nil {
+	got, speaker := make([]judge.Answer, len(all)), &speak.Speaker{Label: label, Net: n, Tokenizer: tokenizer}
+	if err := speaker.Ask(t.Context(), all, func(i int, a judge.Answer) error { got[i] = a; return nil }); err != nil {
 		t.Fatal(err)
 	}
 	for i, a := range ref.Answers {

@@ -18,6 +18,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/embed"
 	"github.com/rmc-lang/rmc/runtime/model"
 	"github.com/rmc-lang/rmc/runtime/network"
+	"github.com/rmc-lang/rmc/runtime/scoring"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/states"
 	"github.com/rmc-lang/rmc/runtime/world"
@@ -44,7 +45,7 @@ func BenchmarkEmbed(b *testing.B) {
 		}
 	}
 	m := spec.Model{Name: "backbone", Kind: "encoder", Base: "file:" + base, DType: "float32", Layer: count(b, "RMC_LAYERS", 12)}
-	r := &Run{World: &world.World{Backend: xla(b), OnNote: func(s string) { b.Log(s) }}}
+	r := &Run{Asker: scoring.New(&world.World{Backend: xla(b), OnNote: func(s string) { b.Log(s) }})}
 	texts := realTexts(b, r, m, file, count(b, "RMC_COUNT", 2000))
 	ctx := context.Background()
 	n, err := r.Features(ctx, m)

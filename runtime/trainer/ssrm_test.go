@@ -13,10 +13,9 @@ import (
 	"testing"
 
 	"github.com/rmc-lang/rmc/runtime/backend"
-	"github.com/rmc-lang/rmc/runtime/measure"
 	"github.com/rmc-lang/rmc/runtime/program"
-	"github.com/rmc-lang/rmc/runtime/rewards"
 	"github.com/rmc-lang/rmc/runtime/rundir"
+	"github.com/rmc-lang/rmc/runtime/scoring"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/world"
 )
@@ -70,13 +69,13 @@ func ssrmRun(t *testing.T, b *backend.Backend, from string) *Run {
 	again.Name, again.Data, again.From, again.Steps = "pm_1", "more_1", from, 4
 	label := spec.Label{Name: "pseudo_1", Kind: "model", Data: "unlabeled", Scorer: "pm", Form: "pairs", Orders: "both", Keep: 0.8, Batch: 8}
 	evaluate := spec.Evaluate{Name: "pm", Data: "prefs", Part: "holdout", Batch: 8, Form: "pairs"}
-	return &Run{World: &world.World{
+	return &Run{Asker: scoring.New(&world.World{
 		Program: program.Program{
 			Name: "ssrm", Data: []spec.Data{prefs, unlabeled, pairs, pseudo, more},
 			Stages: []program.Stage{program.Train(m, pairs, tr, labelLoss(false)), program.Label(label, unlabeled), program.Train(m, more, again, labelLoss(false)), program.Evaluate(m, prefs, evaluate)},
 		},
 		Dir: t.TempDir(), Backend: b, OnNote: func(s string) { t.Log(s) },
-	}}
+	})}
 }
 
 // S1 to S4: pseudo-labels are the model's own, and turn a pair round where it says
@@ -174,7 +173,7 @@ func TestP8ScoresAreOfBothOrders(t *testing.T) {
 	score := func(in string) (lines []map[string]any) {
 		t.Helper()
 		var out bytes.Buffer
-		bad, err := scoreLines(strings.NewReader(in), &out, scoring{encode: s.Encode, rivals: true, say: func(all []rewards.Answered) (*measure.Sayings, error) { return s.Score(context.Background(), all) }})
+		bad, err := s.Lines(context.Background(), strings.NewReader(in), &out, false)
 		if err != nil || bad != 0 {
 			t.Fatalf("%d bad, %v: %s", bad, err, out.String())
 		}
@@ -201,44 +200,17 @@ func TestP8ScoresAreOfBothOrders(t *testing.T) {
 		t.Errorf("%v", lines[2])
 	}
 	var out bytes.Buffer
-	bad, err := s.knockOut(context.Background(), strings.NewReader(`{"prompt": "q1", "responses": ["no1", "no2", "no3", "yes4", "no5"]}`+"\n"+`{"prompt": "q1"}`+"\n"), &out)
+	bad, err := s.KnockOut(context.Background(), strings.NewReader(`{"prompt": "q1", "responses": ["no1", "no2", "no3", "yes4", "no5"]}`+"\n"+`{"prompt": "q1"}`+"\n"), &out)
 	if err != nil || bad != 1 {
 		t.Fatalf("%d bad, %v", bad, err)
 	}
 	first, _, _ := strings.Cut(out.String(), "\n")
-	var won Tournament
+	var won scoring.Tournament
 	if err := json.Unmarshal([]byte(first), &won); err != nil {
 		t.Fatal(err)
 	}
 	if won.Winner != 3 || len(won.Matches) != 4 {
 		t.Errorf("%+v", won)
-	}
-}
-
-func TestKnockOut(t *testing.T) {
-	better := func(pairs [][2]int) ([]duel, error) {
-		var all []duel
-		for _, p := range pairs { // the higher number wins, and 6 is as good as 5
-			x := map[bool]float64{true: 0.9, false: 0.1}[p[0] > p[1]]
-			if p == [2]int{5, 6} {
-				x = 0.5
-			}
-			all = append(all, duel{p: [2]float64{x, x}})
-		}
-		return all, nil
-	}
-	for n := 2; n < 12; n++ {
-		got, err := knockOut(n, better)
-		if err != nil || len(got.Matches) != n-1 {
-			t.Fatalf("%d: %+v, %v", n, got, err)
-		}
-		want := n - 1
-		if n == 7 {
-			want = 5 // of equals the first
-		}
-		if got.Winner != want {
-			t.Errorf("of %d responses %d wins", n, got.Winner)
-		}
 	}
 }
 
@@ -249,7 +221,7 @@ func TestS2LabelsAreKept(t *testing.T) {
 	r.Program.Stages = r.Program.Stages[:2]
 	r.Program.Stages[0].Train.Steps = 1
 	execute(t, r)
-	text, err := os.ReadFile(filepath.Join(r.Dir, "labels", "pseudo_1", pseudoFile))
+	text, err := os.ReadFile(filepath.Join(r.Dir, "labels", "pseudo_1", "pseudo.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}

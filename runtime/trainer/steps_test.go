@@ -21,6 +21,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/record"
 	"github.com/rmc-lang/rmc/runtime/rundir"
+	"github.com/rmc-lang/rmc/runtime/scoring"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/world"
 )
@@ -37,7 +38,7 @@ func smolPolicy(b *testing.B, layers int) (*Run, spec.Model) {
 		b.Skipf("needs SmolLM2 in the cache; make demo fetches it: %v", err)
 	}
 	m := spec.Model{Name: "pm", Kind: "policy", Base: "file:" + base, DType: "float32", Layer: layers, Tune: spec.Tune{Kind: "lora", Rank: 16, Alpha: 32, On: projections}}
-	return &Run{World: &world.World{Backend: xla(b), OnNote: func(s string) { b.Log(s) }, Dir: b.TempDir()}}, m
+	return &Run{Asker: scoring.New(&world.World{Backend: xla(b), OnNote: func(s string) { b.Log(s) }, Dir: b.TempDir()})}, m
 }
 
 // A problem is one question with several solutions, as steps.
@@ -155,7 +156,11 @@ func benchmarkSolutions(b *testing.B, problems []problem) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			these = append(these, network.Asked{Sequence: e.Sequences[0], At: marksOf(e)})
+			var at []int
+			for _, m := range e.Marks {
+				at = append(at, m.At)
+			}
+			these = append(these, network.Asked{Sequence: e.Sequences[0], At: at})
 		}
 		first := these[0].Sequence.IDs
 		for _, a := range these {

@@ -1,4 +1,4 @@
-package trainer
+package label
 
 import (
 	"cmp"
@@ -14,6 +14,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/measure"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/rundir"
+	"github.com/rmc-lang/rmc/runtime/scoring"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/world"
 )
@@ -35,12 +36,12 @@ type pseudoRow struct {
 
 // pseudo has a model of the recipe, with the weights that it has by now, say which
 // side of each pair is better, and keeps what it is sure of.
-func (r *Run) pseudo(ctx context.Context, s program.Stage) (out *rundir.Pseudo, reused bool, err error) {
-	m, err := r.Program.FindModel(s.Label.Scorer)
+func (a asker) pseudo(ctx context.Context, s program.Stage) (out *rundir.Pseudo, reused bool, err error) {
+	m, err := a.Program.FindModel(s.Label.Scorer)
 	if err != nil {
 		return nil, false, err
 	}
-	texts, err := r.keptTexts(ctx, s, m)
+	texts, err := a.keptTexts(ctx, s, m)
 	if err != nil {
 		return nil, false, err
 	}
@@ -48,19 +49,19 @@ func (r *Run) pseudo(ctx context.Context, s program.Stage) (out *rundir.Pseudo, 
 	for _, row := range slices.Sorted(maps.Keys(texts)) {
 		all = append(all, texts[row])
 	}
-	inputs, err := r.askedInputs(ctx, s, m, all)
+	inputs, err := a.askedInputs(ctx, s, m, all)
 	if err != nil {
 		return nil, false, err
 	}
-	folder := r.LabelFolder(s.Label.Name)
+	folder := a.LabelFolder(s.Label.Name)
 	if kept, err := rundir.ReadLabels[rundir.PseudoLabels](folder, rundir.PreferencesFile); err == nil && kept.Inputs == inputs {
-		r.Note(fmt.Sprintf("%s: as labelled before, %s", s.Name(), kept.Summary))
+		a.Note(fmt.Sprintf("%s: as labelled before, %s", s.Name(), kept.Summary))
 		return &kept.Summary, true, nil
 	}
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return nil, false, err
 	}
-	judged, of, err := r.judge(ctx, s, m, texts)
+	judged, of, err := a.judge(ctx, s, m, texts)
 	if err != nil {
 		return nil, false, err
 	}
@@ -69,18 +70,18 @@ func (r *Run) pseudo(ctx context.Context, s program.Stage) (out *rundir.Pseudo, 
 		return nil, false, err
 	}
 	of.Yield, of.Scorer, of.Keep = yield, m.Name, s.Label.Keep
-	r.Note(fmt.Sprintf("%s: %s", s.Name(), of))
+	a.Note(fmt.Sprintf("%s: %s", s.Name(), of))
 	return of, false, writePseudo(folder, rundir.PseudoLabels{Label: s.Label, Inputs: inputs, Preferences: preferencesOf(judged, confident), Summary: *of}, judged, confident)
 }
 
 // keptTexts are the pairs that the stage's data keep: none that is left out for its
 // length or because other data have its question.
-func (r *Run) keptTexts(ctx context.Context, s program.Stage, m spec.Model) (map[int]data.Text, error) {
-	set, err := r.Set(ctx, m, s.Data)
+func (a asker) keptTexts(ctx context.Context, s program.Stage, m spec.Model) (map[int]data.Text, error) {
+	set, err := a.Set(ctx, m, s.Data)
 	if err != nil {
 		return nil, err
 	}
-	texts, err := r.Texts(ctx, m, s.Data)
+	texts, err := a.Texts(ctx, m, s.Data)
 	if err != nil {
 		return nil, err
 	}
@@ -91,25 +92,25 @@ func (r *Run) keptTexts(ctx context.Context, s program.Stage, m spec.Model) (map
 
 // askedInputs is a digest of all that the answers of a model of the recipe depend
 // on; rows are those that it is asked about, in words.
-func (r *Run) askedInputs(ctx context.Context, s program.Stage, m spec.Model, rows any) (string, error) {
-	n, err := r.Network(ctx, m)
+func (a asker) askedInputs(ctx context.Context, s program.Stage, m spec.Model, rows any) (string, error) {
+	n, err := a.Network(ctx, m)
 	if err != nil {
 		return "", err
 	}
 	weights := n.Digest
-	if r.IsTrained(m.Name) {
-		if weights, err = r.TrainedDigest(m); err != nil {
+	if a.IsTrained(m.Name) {
+		if weights, err = a.TrainedDigest(m); err != nil {
 			return "", err
 		}
 	}
-	contract, err := r.ContractOf(ctx, m, s.Data)
+	contract, err := a.ContractOf(ctx, m, s.Data)
 	if err != nil {
 		return "", err
 	}
 	label, form := s.Label, spec.Data{}
 	label.Batch = 0
 	if label.Form != "" {
-		if form, err = r.Program.FindData(label.Form); err != nil {
+		if form, err = a.Program.FindData(label.Form); err != nil {
 			return "", err
 		}
 		form.Name, form.From = "", spec.From{Kind: form.From.Kind}
@@ -122,34 +123,34 @@ func (r *Run) askedInputs(ctx context.Context, s program.Stage, m spec.Model, ro
 }
 
 // judge is the model's probabilities for all pairs, by row.
-func (r *Run) judge(ctx context.Context, s program.Stage, m spec.Model, texts map[int]data.Text) ([]data.Judgement, *rundir.Pseudo, error) {
+func (a asker) judge(ctx context.Context, s program.Stage, m spec.Model, texts map[int]data.Text) ([]data.Judgement, *rundir.Pseudo, error) {
 	if m.Kind != "policy" {
-		judged, err := r.judgeByScores(ctx, s, m)
+		judged, err := a.judgeByScores(ctx, s, m)
 		return judged, &rundir.Pseudo{}, err
 	}
-	c, err := r.comparing(ctx, program.Reward{}, m, s.Label.Form)
+	c, err := a.Comparing(ctx, m, s.Label.Form)
 	if err != nil {
 		return nil, nil, err
 	}
 	rows := slices.Sorted(maps.Keys(texts))
-	contests := make([]contest, len(rows))
+	contests := make([]scoring.Contest, len(rows))
 	for i, row := range rows {
 		t := texts[row]
-		contests[i] = contest{t.Prompt, t.Responses[0], t.Responses[1]}
+		contests[i] = scoring.Contest{Prompt: t.Prompt, First: t.Responses[0], Second: t.Responses[1]}
 	}
-	results, err := c.compare(ctx, contests)
+	results, err := c.Compare(ctx, contests)
 	if err != nil {
 		return nil, nil, err
 	}
-	r.noteFailures(s, results)
-	out := &rundir.Pseudo{Positions: positions(results)}
+	a.NoteFailures(s, results)
+	out := &rundir.Pseudo{Positions: scoring.Positions(results)}
 	judged := make([]data.Judgement, len(rows))
 	for i, result := range results {
-		judged[i] = data.Judgement{Row: rows[i], First: result.p[0], Second: result.p[1]}
+		judged[i] = data.Judgement{Row: rows[i], First: result.P[0], Second: result.P[1]}
 		if s.Label.Orders == "given" {
-			judged[i].Second = result.p[0]
+			judged[i].Second = result.P[0]
 		}
-		if result.failed != nil {
+		if result.Failed != nil {
 			out.Failed++
 		}
 	}
@@ -158,14 +159,14 @@ func (r *Run) judge(ctx context.Context, s program.Stage, m spec.Model, texts ma
 
 // judgeByScores is what the difference of two scores says, as in Bradley–Terry: the
 // order makes no difference.
-func (r *Run) judgeByScores(ctx context.Context, s program.Stage, m spec.Model) ([]data.Judgement, error) {
-	set, err := r.Set(ctx, m, s.Data)
+func (a asker) judgeByScores(ctx context.Context, s program.Stage, m spec.Model) ([]data.Judgement, error) {
+	set, err := a.Set(ctx, m, s.Data)
 	if err != nil {
 		return nil, err
 	}
 	evaluate := program.Stage{Kind: "evaluate", Model: m, Data: s.Data, Evaluate: spec.Evaluate{Name: m.Name, Data: s.Data.Name, Part: "all", Batch: s.Label.Batch}}
 	examples := world.Part(set, evaluate)
-	said, err := r.sayingsOf(ctx, evaluate, set, examples)
+	said, err := a.SayingsOf(ctx, evaluate, set, examples)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,6 @@
-package trainer
+// Package label goes through label stages: it asks a judge or a model of the recipe, keeps
+// what is said, and what that comes to. Who reads it finds it in runtime/world.
+package label
 
 import (
 	"bytes"
@@ -13,6 +15,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/judge"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/rundir"
+	"github.com/rmc-lang/rmc/runtime/scoring"
 	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/world"
 )
@@ -20,52 +23,54 @@ import (
 // verdictsFile is what a judge says of each pair, a line each.
 const verdictsFile = "verdicts.jsonl"
 
-// ask goes through a label stage, which asks a server or a model of the recipe.
-func (r *Run) ask(ctx context.Context, s program.Stage, done *rundir.Done) (err error) {
-	if s.Label.Kind == "model" {
-		done.Pseudo, done.Reused, err = r.pseudo(ctx, s)
-		return err
-	}
-	if s.Label.Kind == "filter" {
-		done.Filtered, done.Reused, err = r.filter(ctx, s)
-		return err
-	}
-	if s.Label.Kind == "rollout" {
-		if done.Rollout, err = r.rollout(ctx, s); err == nil {
+// An asker is what a label stage asks with.
+type asker struct{ *scoring.Asker }
+
+// Ask goes through a label stage, which asks a server or a model of the recipe, and
+// notes in done what it came to.
+func Ask(ctx context.Context, with *scoring.Asker, s program.Stage, done *rundir.Done) (err error) {
+	a := asker{with}
+	switch s.Label.Kind {
+	case "model":
+		done.Pseudo, done.Reused, err = a.pseudo(ctx, s)
+	case "filter":
+		done.Filtered, done.Reused, err = a.filter(ctx, s)
+	case "rollout":
+		if done.Rollout, err = a.rollout(ctx, s); err == nil {
 			done.Reused = done.Rollout.Asked == 0
 		}
-		return err
-	}
-	if done.Judged, err = r.label(ctx, s); err == nil {
-		done.Reused = done.Judged.Asked == 0
+	default:
+		if done.Judged, err = a.judged(ctx, s); err == nil {
+			done.Reused = done.Judged.Asked == 0
+		}
 	}
 	return err
 }
 
-// label has the pairs that are kept of a data set judged. Answers of runs before
+// judged has the pairs that are kept of a data set judged. Answers of runs before
 // are not asked for again.
-func (r *Run) label(ctx context.Context, s program.Stage) (*judge.Summary, error) {
-	m, err := r.Program.ReadBy(s)
+func (a asker) judged(ctx context.Context, s program.Stage) (*judge.Summary, error) {
+	m, err := a.Program.ReadBy(s)
 	if err != nil {
 		return nil, err
 	}
-	set, err := r.Set(ctx, m, s.Data)
+	set, err := a.Set(ctx, m, s.Data)
 	if err != nil {
 		return nil, err
 	}
-	questions, err := r.questions(ctx, s.Data, set)
+	questions, err := a.questions(ctx, s.Data, set)
 	if err != nil {
 		return nil, err
 	}
-	folder := r.LabelFolder(s.Label.Name)
+	folder := a.LabelFolder(s.Label.Name)
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return nil, err
 	}
-	local, err := r.local(ctx, s.Label)
+	local, err := a.local(ctx, s.Label)
 	if err != nil {
 		return nil, err
 	}
-	result, err := judge.Judge{Label: s.Label, Dir: folder, Note: r.Note, Local: local}.Ask(ctx, questions)
+	result, err := judge.Judge{Label: s.Label, Dir: folder, Note: a.Note, Local: local}.Ask(ctx, questions)
 	if err != nil {
 		return nil, err
 	}
@@ -82,13 +87,13 @@ func (r *Run) label(ctx context.Context, s program.Stage) (*judge.Summary, error
 	if err != nil {
 		return nil, err
 	}
-	r.Note(fmt.Sprintf("%s: %s", s.Name(), result.Summary))
+	a.Note(fmt.Sprintf("%s: %s", s.Name(), result.Summary))
 	return &result.Summary, disk.Write(filepath.Join(folder, rundir.PreferencesFile), append(text, '\n'))
 }
 
 // questions are the texts of the pairs that a set keeps.
-func (r *Run) questions(ctx context.Context, d spec.Data, set *data.Set) ([]judge.Question, error) {
-	local, err := r.Fetch(ctx, "data", d.Source)
+func (a asker) questions(ctx context.Context, d spec.Data, set *data.Set) ([]judge.Question, error) {
+	local, err := a.Fetch(ctx, "data", d.Source)
 	if err != nil {
 		return nil, err
 	}

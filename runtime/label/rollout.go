@@ -1,4 +1,4 @@
-package trainer
+package label
 
 import (
 	"bytes"
@@ -17,34 +17,22 @@ import (
 	"github.com/rmc-lang/rmc/runtime/world"
 )
 
-// A steppedRow is a line of rundir.StepsFile.
-type steppedRow struct {
-	Question string   `json:"question"`
-	Steps    []string `json:"steps"`
-	Labels   []any    `json:"labels"`  // of each step: true or false, or the share of right completions; null where nobody asked
-	Label    *bool    `json:"label"`   // whether the solution's own answer is the right one; null where it gives none
-	Answer   string   `json:"answer"`  // as the row has it
-	Right    []*int   `json:"right"`   // of each step, right completions; null where none were asked for
-	Samples  int      `json:"samples"` // completions of each step
-	Row      int      `json:"row"`     // 0-based, of the data that was gone on from
-}
-
 // rollout has a language model go on from the steps of solutions. Answers of runs
 // before are not asked for again.
-func (r *Run) rollout(ctx context.Context, s program.Stage) (*judge.RolloutSummary, error) {
-	solutions, err := r.solutions(ctx, s)
+func (a asker) rollout(ctx context.Context, s program.Stage) (*judge.RolloutSummary, error) {
+	solutions, err := a.solutions(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	folder := r.LabelFolder(s.Label.Name)
+	folder := a.LabelFolder(s.Label.Name)
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return nil, err
 	}
-	local, err := r.local(ctx, s.Label)
+	local, err := a.local(ctx, s.Label)
 	if err != nil {
 		return nil, err
 	}
-	result, err := judge.Judge{Label: s.Label, Dir: folder, Note: r.Note, Local: local}.Rollout(ctx, solutions)
+	result, err := judge.Judge{Label: s.Label, Dir: folder, Note: a.Note, Local: local}.Rollout(ctx, solutions)
 	if err != nil {
 		return nil, err
 	}
@@ -56,21 +44,21 @@ func (r *Run) rollout(ctx context.Context, s program.Stage) (*judge.RolloutSumma
 			return nil, err
 		}
 	}
-	r.Note(fmt.Sprintf("%s: %s", s.Name(), result.Summary))
+	a.Note(fmt.Sprintf("%s: %s", s.Name(), result.Summary))
 	return &result.Summary, disk.Write(filepath.Join(folder, rundir.StepsFile), b.Bytes())
 }
 
 // solutions are the rows that a label's base keeps, in words.
-func (r *Run) solutions(ctx context.Context, s program.Stage) ([]judge.Solution, error) {
-	m, err := r.Program.ReadBy(s)
+func (a asker) solutions(ctx context.Context, s program.Stage) ([]judge.Solution, error) {
+	m, err := a.Program.ReadBy(s)
 	if err != nil {
 		return nil, err
 	}
-	set, err := r.Set(ctx, m, s.Data)
+	set, err := a.Set(ctx, m, s.Data)
 	if err != nil {
 		return nil, err
 	}
-	local, err := r.Fetch(ctx, "data", s.Data.Source)
+	local, err := a.Fetch(ctx, "data", s.Data.Source)
 	if err != nil {
 		return nil, err
 	}
@@ -89,8 +77,8 @@ func (r *Run) solutions(ctx context.Context, s program.Stage) ([]judge.Solution,
 }
 
 // steppedOf is a solution with its labels as a row of data.
-func steppedOf(l spec.Label, one judge.Solution, got judge.Stepped) steppedRow {
-	row := steppedRow{Question: one.Question, Steps: one.Steps, Label: got.Outcome, Answer: one.Answer, Samples: l.Samples, Row: one.Row}
+func steppedOf(l spec.Label, one judge.Solution, got judge.Stepped) rundir.Stepped {
+	row := rundir.Stepped{Question: one.Question, Steps: one.Steps, Label: got.Outcome, Answer: one.Answer, Samples: l.Samples, Row: one.Row}
 	for i, label := range got.Labels {
 		var value any
 		switch {

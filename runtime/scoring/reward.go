@@ -1,4 +1,4 @@
-package trainer
+package scoring
 
 import (
 	"context"
@@ -17,36 +17,36 @@ import (
 
 // rewardsOf is what the reward of an evaluate stage says of the responses of
 // examples, one after another.
-func (r *Run) rewardsOf(ctx context.Context, s program.Stage, set *data.Set, examples []data.Example) (*measure.Sayings, error) {
-	reward, err := r.Program.FindReward(s.Reward)
+func (a *Asker) rewardsOf(ctx context.Context, s program.Stage, set *data.Set, examples []data.Example) (*measure.Sayings, error) {
+	reward, err := a.Program.FindReward(s.Reward)
 	if err != nil {
 		return nil, err
 	}
-	m, err := r.Program.ReadByReward(reward)
+	m, err := a.Program.ReadByReward(reward)
 	if err != nil {
 		return nil, err
 	}
 	all := answersOf(s.Data, examples)
 	if m.Kind == "policy" {
-		f, err := r.spoken(ctx, reward, s.Data)
+		f, err := a.spoken(ctx, reward, s.Data)
 		if err != nil {
 			return nil, err
 		}
 		return f.Say(ctx, all)
 	}
 	if m.Kind == "encoder" {
-		return r.rewarded(ctx, reward, all, func(all []data.Sequence) (fit.Matrix[float32], error) { return r.HiddenOf(ctx, m, s.Data, all) })
+		return a.rewarded(ctx, reward, all, func(all []data.Sequence) (fit.Matrix[float32], error) { return a.HiddenOf(ctx, m, s.Data, all) })
 	}
-	net, err := r.TrainedNetwork(ctx, m)
+	net, err := a.TrainedNetwork(ctx, m)
 	if err != nil {
 		return nil, err
 	}
-	read, err := r.Reader(ctx, net, program.Stage{Kind: "evaluate", Model: m, Data: s.Data, Evaluate: s.Evaluate})
+	read, err := a.Reader(ctx, net, program.Stage{Kind: "evaluate", Model: m, Data: s.Data, Evaluate: s.Evaluate})
 	if err != nil {
 		return nil, err
 	}
 	rows := max(1, s.Evaluate.Batch) * set.Width
-	return r.rewarded(ctx, reward, all, func(all []data.Sequence) (fit.Matrix[float32], error) { return r.statesOf(ctx, net, read, all, rows) })
+	return a.rewarded(ctx, reward, all, func(all []data.Sequence) (fit.Matrix[float32], error) { return a.statesOf(ctx, net, read, all, rows) })
 }
 
 // A lookup gives the hidden states of sequences: [sequence, hidden].
@@ -54,11 +54,11 @@ type lookup func([]data.Sequence) (fit.Matrix[float32], error)
 
 // rewarded is what a reward says of responses. Without any it holds that what
 // the reward needs is there.
-func (r *Run) rewarded(ctx context.Context, reward program.Reward, all []rewards.Answered, hidden lookup) (*measure.Sayings, error) {
+func (a *Asker) rewarded(ctx context.Context, reward program.Reward, all []rewards.Answered, hidden lookup) (*measure.Sayings, error) {
 	if reward.Fit != "" {
-		return r.treed(reward, all, hidden)
+		return a.treed(reward, all, hidden)
 	}
-	f, err := r.formula(ctx, reward)
+	f, err := a.Formula(ctx, reward)
 	if err != nil || len(all) == 0 {
 		return &measure.Sayings{}, err
 	}
@@ -81,15 +81,15 @@ func (r *Run) rewarded(ctx context.Context, reward program.Reward, all []rewards
 
 // treed is what a tree says: of a pair the probability that one side is better,
 // of a single response the mean of it against the references.
-func (r *Run) treed(reward program.Reward, all []rewards.Answered, hidden lookup) (*measure.Sayings, error) {
-	f, err := r.Fitted(reward.Fit)
+func (a *Asker) treed(reward program.Reward, all []rewards.Answered, hidden lookup) (*measure.Sayings, error) {
+	f, err := a.Fitted(reward.Fit)
 	if err != nil {
 		return nil, err
 	}
 	if f.Tree == nil {
 		return nil, fmt.Errorf("the reward %s is the fit %s, which is no tree", reward.Name, reward.Fit)
 	}
-	chain, err := r.FittedAll(f.Stage.Fit.Of[1:])
+	chain, err := a.FittedAll(f.Stage.Fit.Of[1:])
 	if err != nil {
 		return nil, err
 	}
@@ -130,18 +130,18 @@ func answersOf(d spec.Data, examples []data.Example) []rewards.Answered {
 	return all
 }
 
-// outputsOf is all that a network gives for hidden states, [row, output], and
+// OutputsOf is all that a network gives for hidden states, [row, output], and
 // the names of its outputs.
-func (r *Run) outputsOf(ctx context.Context, m spec.Model, hidden fit.Matrix[float32]) (fit.Matrix[float64], []string, error) {
+func (a *Asker) OutputsOf(ctx context.Context, m spec.Model, hidden fit.Matrix[float32]) (fit.Matrix[float64], []string, error) {
 	count, labels := m.Outputs, m.Labels
 	if m.Kind == "reward" {
 		count, labels = m.Head.Outputs, m.Head.Labels
 	}
-	n, err := r.Network(ctx, m)
+	n, err := a.Network(ctx, m)
 	if err != nil {
 		return fit.Matrix[float64]{}, nil, err
 	}
-	functions, err := r.compiled()
+	functions, err := a.compiled()
 	if err != nil {
 		return fit.Matrix[float64]{}, nil, err
 	}
@@ -151,8 +151,8 @@ func (r *Run) outputsOf(ctx context.Context, m spec.Model, hidden fit.Matrix[flo
 
 // statesOf is the hidden state that the head of a trained model reads, for each
 // of all.
-func (r *Run) statesOf(ctx context.Context, n *network.Network, read network.Reader, all []data.Sequence, rows int) (fit.Matrix[float32], error) {
-	functions, err := r.compiled()
+func (a *Asker) statesOf(ctx context.Context, n *network.Network, read network.Reader, all []data.Sequence, rows int) (fit.Matrix[float32], error) {
+	functions, err := a.compiled()
 	if err != nil {
 		return fit.Matrix[float32]{}, err
 	}
@@ -160,78 +160,78 @@ func (r *Run) statesOf(ctx context.Context, n *network.Network, read network.Rea
 }
 
 // compiled is the functions of scores.
-func (r *Run) compiled() (*rewards.Functions, error) {
-	if r.functions == nil {
-		l, err := r.Devices()
+func (a *Asker) compiled() (*rewards.Functions, error) {
+	if a.functions == nil {
+		l, err := a.Devices()
 		if err != nil {
 			return nil, err
 		}
-		r.functions = rewards.NewFunctions(l)
+		a.functions = rewards.NewFunctions(l)
 	}
-	return r.functions, nil
+	return a.functions, nil
 }
 
-// formula opens what a reward's function reads.
-func (r *Run) formula(ctx context.Context, reward program.Reward) (*rewards.Formula, error) {
-	if f, ok := r.formulas[reward.Name]; ok {
+// Formula opens what a reward's function reads.
+func (a *Asker) Formula(ctx context.Context, reward program.Reward) (*rewards.Formula, error) {
+	if f, ok := a.formulas[reward.Name]; ok {
 		return f, nil
 	}
-	functions, err := r.compiled()
+	functions, err := a.compiled()
 	if err != nil {
 		return nil, err
 	}
 	var networks []*network.Network
 	for _, m := range reward.Models {
-		n, err := r.TrainedNetwork(ctx, m)
+		n, err := a.TrainedNetwork(ctx, m)
 		if err != nil {
 			return nil, err
 		}
 		networks = append(networks, n)
 	}
-	if r.formulas == nil {
-		r.formulas = map[string]*rewards.Formula{}
+	if a.formulas == nil {
+		a.formulas = map[string]*rewards.Formula{}
 	}
-	f := rewards.NewFormula(functions, reward, networks, r.FitParts)
-	r.formulas[reward.Name] = f
+	f := rewards.NewFormula(functions, reward, networks, a.FitParts)
+	a.formulas[reward.Name] = f
 	return f, nil
 }
 
 // spoken opens the function of a reward, which says itself what it reads: it is
 // run over a batch of nothing.
-func (r *Run) spoken(ctx context.Context, reward program.Reward, d spec.Data) (*rewards.Spoken, error) {
-	functions, err := r.compiled()
+func (a *Asker) spoken(ctx context.Context, reward program.Reward, d spec.Data) (*rewards.Spoken, error) {
+	functions, err := a.compiled()
 	if err != nil {
 		return nil, err
 	}
 	var ids []int32
 	var labels []string
 	if d.Kind == "labels" {
-		m, err := r.Program.ReadByReward(reward)
+		m, err := a.Program.ReadByReward(reward)
 		if err != nil {
 			return nil, err
 		}
-		if ids, err = r.LabelIDs(ctx, m, d); err != nil {
+		if ids, err = a.LabelIDs(ctx, m, d); err != nil {
 			return nil, err
 		}
 		labels = d.Labels
 	}
-	s, err := rewards.NewSpoken(functions, reward, ids, labels, r.Frozen)
+	s, err := rewards.NewSpoken(functions, reward, ids, labels, a.Frozen)
 	if err != nil {
 		return nil, err
 	}
-	return s, r.oneTokenizer(ctx, reward, s.Reads, d)
+	return s, a.oneTokenizer(ctx, reward, s.Reads, d)
 }
 
 // oneTokenizer demands that all policies that a reward reads have one tokenizer.
-func (r *Run) oneTokenizer(ctx context.Context, reward program.Reward, reads []terms.Given, d spec.Data) error {
+func (a *Asker) oneTokenizer(ctx context.Context, reward program.Reward, reads []terms.Given, d spec.Data) error {
 	for _, what := range reads {
-		first, err := r.Program.FindModel(reads[0].Name)
+		first, err := a.Program.FindModel(reads[0].Name)
 		if err != nil {
 			return err
 		}
-		other, err := r.Program.FindModel(what.Name)
+		other, err := a.Program.FindModel(what.Name)
 		if err == nil {
-			err = r.SameTokens(ctx, first, other, d)
+			err = a.SameTokens(ctx, first, other, d)
 		}
 		if err != nil {
 			return fmt.Errorf("reward %s: %w", reward.Name, err)

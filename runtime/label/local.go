@@ -1,4 +1,4 @@
-package trainer
+package label
 
 import (
 	"context"
@@ -13,23 +13,23 @@ import (
 )
 
 // local is the model of the recipe that a label asks; nil where it asks a server.
-func (r *Run) local(ctx context.Context, l spec.Label) (*judge.Local, error) {
+func (a asker) local(ctx context.Context, l spec.Label) (*judge.Local, error) {
 	if l.Policy == "" {
 		return nil, nil
 	}
-	m, err := r.Program.FindModel(l.Policy)
+	m, err := a.Program.FindModel(l.Policy)
 	if err != nil {
 		return nil, err
 	}
-	t, err := r.Tokenizer(ctx, m)
+	t, err := a.Tokenizer(ctx, m)
 	if err != nil {
 		return nil, err
 	}
-	n, err := r.Network(ctx, m)
+	n, err := a.Network(ctx, m)
 	if err != nil {
 		return nil, err
 	}
-	identity, err := r.identity(n, t)
+	identity, err := a.identity(n, t)
 	if err != nil {
 		return nil, err
 	}
@@ -39,11 +39,11 @@ func (r *Run) local(ctx context.Context, l spec.Label) (*judge.Local, error) {
 
 // identity is a digest of all that decides what a policy says besides what it is
 // asked and how. Its first number counts ways of drawing.
-func (r *Run) identity(n *network.Network, t *text.Tokenizer) (string, error) {
+func (a asker) identity(n *network.Network, t *text.Tokenizer) (string, error) {
 	trained := ""
-	if r.IsTrained(n.Model.Name) {
+	if a.IsTrained(n.Model.Name) {
 		var err error
-		if trained, err = r.TrainedDigest(n.Model); err != nil {
+		if trained, err = a.TrainedDigest(n.Model); err != nil {
 			return "", err
 		}
 	}

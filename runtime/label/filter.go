@@ -1,4 +1,4 @@
-package trainer
+package label
 
 import (
 	"context"
@@ -10,53 +10,42 @@ import (
 	"github.com/rmc-lang/rmc/runtime/measure"
 	"github.com/rmc-lang/rmc/runtime/program"
 	"github.com/rmc-lang/rmc/runtime/rundir"
+	"github.com/rmc-lang/rmc/runtime/scoring"
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
-// chancesFile has what the model of a filter said of each pair that was made, a line
-// each, in the folder labels/NAME.
-const chancesFile = "chances.jsonl"
-
-// A chance is a line of chancesFile.
-type chance struct {
-	Row  int      `json:"row"` // as augment numbers them
-	Made string   `json:"made"`
-	P    *float64 `json:"p"` // that the first side is better; null where the model could not be asked
-	Kept bool     `json:"kept"`
-}
-
 // filter leaves out of what augment made the pairs that a model of the recipe, with
 // the weights that it has by now, judges right.
-func (r *Run) filter(ctx context.Context, s program.Stage) (out *rundir.Filtered, reused bool, err error) {
-	m, err := r.Program.FindModel(s.Label.Scorer)
+func (a asker) filter(ctx context.Context, s program.Stage) (out *rundir.Filtered, reused bool, err error) {
+	m, err := a.Program.FindModel(s.Label.Scorer)
 	if err != nil {
 		return nil, false, err
 	}
-	pairs, err := r.Pairs(ctx, m, s.Data)
+	pairs, err := a.Pairs(ctx, m, s.Data)
 	if err != nil {
 		return nil, false, err
 	}
-	inputs, err := r.askedInputs(ctx, s, m, pairs)
+	inputs, err := a.askedInputs(ctx, s, m, pairs)
 	if err != nil {
 		return nil, false, err
 	}
-	folder := r.LabelFolder(s.Label.Name)
+	folder := a.LabelFolder(s.Label.Name)
 	if kept, err := rundir.ReadLabels[rundir.Filtering](folder, rundir.FilterFile); err == nil && kept.Inputs == inputs {
-		r.Note(fmt.Sprintf("%s: as filtered before, %s", s.Name(), kept.Summary))
+		a.Note(fmt.Sprintf("%s: as filtered before, %s", s.Name(), kept.Summary))
 		return &kept.Summary, true, nil
 	}
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return nil, false, err
 	}
-	p, positions, err := r.chances(ctx, s, m, pairs)
+	p, positions, err := a.chances(ctx, s, m, pairs)
 	if err != nil {
 		return nil, false, err
 	}
 	easy, of := data.Easy(pairs, p, s.Label.Least)
 	out = &rundir.Filtered{Hardness: of, Scorer: m.Name, Least: s.Label.Least, Positions: positions}
-	r.Note(fmt.Sprintf("%s: %s", s.Name(), out))
+	a.Note(fmt.Sprintf("%s: %s", s.Name(), out))
 	for _, k := range of.Kinds {
-		r.Note(fmt.Sprintf("%s: %d of %d of %s", s.Label.Name, k.Hard, k.Made, k.Kind))
+		a.Note(fmt.Sprintf("%s: %d of %d of %s", s.Label.Name, k.Hard, k.Made, k.Kind))
 	}
 	return out, false, writeFilter(folder, rundir.Filtering{Label: s.Label, Inputs: inputs, Easy: easy, Summary: *out}, pairs, p)
 }
@@ -64,7 +53,7 @@ func (r *Run) filter(ctx context.Context, s program.Stage) (out *rundir.Filtered
 // chances is the model's probability that the first side of each pair that was made
 // is better; NaN of pairs that it could not be asked about, and of those that were
 // there before.
-func (r *Run) chances(ctx context.Context, s program.Stage, m spec.Model, pairs []data.Pair) ([]float64, *data.Positions, error) {
+func (a asker) chances(ctx context.Context, s program.Stage, m spec.Model, pairs []data.Pair) ([]float64, *data.Positions, error) {
 	p := make([]float64, len(pairs))
 	var made []data.Pair
 	var at []int
@@ -77,9 +66,9 @@ func (r *Run) chances(ctx context.Context, s program.Stage, m spec.Model, pairs 
 	var of *data.Positions
 	var err error
 	if m.Kind == "policy" {
-		said, of, err = r.chancesByOrders(ctx, s, m, made)
+		said, of, err = a.chancesByOrders(ctx, s, m, made)
 	} else {
-		said, err = r.chancesByScores(ctx, s, m, made)
+		said, err = a.chancesByScores(ctx, s, m, made)
 	}
 	if err != nil {
 		return nil, nil, err
@@ -91,32 +80,32 @@ func (r *Run) chances(ctx context.Context, s program.Stage, m spec.Model, pairs 
 }
 
 // chancesByOrders asks a policy about both orders of each pair.
-func (r *Run) chancesByOrders(ctx context.Context, s program.Stage, m spec.Model, pairs []data.Pair) ([]float64, *data.Positions, error) {
-	c, err := r.comparing(ctx, program.Reward{}, m, s.Label.Form)
+func (a asker) chancesByOrders(ctx context.Context, s program.Stage, m spec.Model, pairs []data.Pair) ([]float64, *data.Positions, error) {
+	c, err := a.Comparing(ctx, m, s.Label.Form)
 	if err != nil {
 		return nil, nil, err
 	}
-	contests := make([]contest, len(pairs))
+	contests := make([]scoring.Contest, len(pairs))
 	for i, pair := range pairs {
-		contests[i] = contest{pair.Prompt, pair.Chosen, pair.Rejected}
+		contests[i] = scoring.Contest{Prompt: pair.Prompt, First: pair.Chosen, Second: pair.Rejected}
 	}
-	results, err := c.compare(ctx, contests)
+	results, err := c.Compare(ctx, contests)
 	if err != nil {
 		return nil, nil, err
 	}
 	p := make([]float64, len(results))
 	for i, result := range results {
-		if p[i] = result.mean(); result.failed != nil {
+		if p[i] = result.Mean(); result.Failed != nil {
 			p[i] = math.NaN()
 		}
 	}
-	return p, positions(results), nil
+	return p, scoring.Positions(results), nil
 }
 
 // chancesByScores is what the difference of two scores says, as in Bradley–Terry.
 // Each response to a prompt is scored once, in however many pairs it is.
-func (r *Run) chancesByScores(ctx context.Context, s program.Stage, m spec.Model, pairs []data.Pair) ([]float64, error) {
-	encode, err := r.Encoder(ctx, m, s.Data)
+func (a asker) chancesByScores(ctx context.Context, s program.Stage, m spec.Model, pairs []data.Pair) ([]float64, error) {
+	encode, err := a.Encoder(ctx, m, s.Data)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +127,7 @@ func (r *Run) chancesByScores(ctx context.Context, s program.Stage, m spec.Model
 			sides[i][k] = at
 		}
 	}
-	scores, err := r.scoresOf(ctx, m, s, all)
+	scores, err := a.scoresOf(ctx, m, s, all)
 	if err != nil {
 		return nil, err
 	}
@@ -152,12 +141,12 @@ func (r *Run) chancesByScores(ctx context.Context, s program.Stage, m spec.Model
 }
 
 // scoresOf is what a reward model, as trained by now, gives for sequences.
-func (r *Run) scoresOf(ctx context.Context, m spec.Model, s program.Stage, all []data.Sequence) ([]float64, error) {
-	n, err := r.Network(ctx, m)
+func (a asker) scoresOf(ctx context.Context, m spec.Model, s program.Stage, all []data.Sequence) ([]float64, error) {
+	n, err := a.Network(ctx, m)
 	if err != nil || len(all) == 0 {
 		return nil, err
 	}
-	read, err := r.ReaderOf(ctx, n, all, s.Data.MaxLength)
+	read, err := a.ReaderOf(ctx, n, all, s.Data.MaxLength)
 	if err != nil {
 		return nil, err
 	}
@@ -175,11 +164,11 @@ func writeFilter(folder string, f rundir.Filtering, pairs []data.Pair, p []float
 		if pair.Made == "" {
 			continue
 		}
-		line := chance{Row: pair.Row, Made: pair.Made, Kept: !easy[pair.Row]}
+		line := rundir.Chance{Row: pair.Row, Made: pair.Made, Kept: !easy[pair.Row]}
 		if !math.IsNaN(p[i]) {
 			line.P = &p[i]
 		}
 		lines = append(lines, line)
 	}
-	return rundir.KeepLabels(folder, chancesFile, lines, rundir.FilterFile, f)
+	return rundir.KeepLabels(folder, rundir.ChancesFile, lines, rundir.FilterFile, f)
 }

@@ -1,4 +1,4 @@
-package trainer
+package scoring
 
 import (
 	"context"
@@ -13,27 +13,27 @@ import (
 	"github.com/rmc-lang/rmc/runtime/spec"
 )
 
-// A comparing asks a policy, or a reward over one, which of two responses is
+// A Comparing asks a policy, or a reward over one, which of two responses is
 // better: a conversation with one label, first, second or neither (Dong et al.
 // 2024, arXiv 2405.07863). A pair is asked in both orders, and its probability is
 // the mean of the two.
-type comparing struct {
+type Comparing struct {
 	form   spec.Data // how two responses become a conversation
 	encode data.Encode
 	say    func(ctx context.Context, all []rewards.Answered) (*measure.Sayings, error)
 }
 
-// A contest is two responses to a prompt.
-type contest struct {
-	prompt        []data.Message
-	first, second []data.Message
+// A Contest is two responses to a prompt.
+type Contest struct {
+	Prompt        []data.Message
+	First, Second []data.Message
 }
 
 // orders are the two conversations of a contest: as it is, and turned round.
-func (c comparing) orders(k contest) ([2]rewards.Answered, error) {
+func (c Comparing) orders(k Contest) ([2]rewards.Answered, error) {
 	var out [2]rewards.Answered
-	for i, two := range [2][2][]data.Message{{k.first, k.second}, {k.second, k.first}} {
-		e, _, err := data.Compared(c.form, k.prompt, two[0], two[1], c.encode)
+	for i, two := range [2][2][]data.Message{{k.First, k.Second}, {k.Second, k.First}} {
+		e, _, err := data.Compared(c.form, k.Prompt, two[0], two[1], c.encode)
 		if err != nil {
 			return out, err
 		}
@@ -42,24 +42,25 @@ func (c comparing) orders(k contest) ([2]rewards.Answered, error) {
 	return out, nil
 }
 
-// A duel is a contest's probability that the first response is better, in
+// A Duel is a contest's probability that the first response is better, in
 // both orders; ½ in both where it could not be asked, and why.
-type duel struct {
-	p      [2]float64
-	failed error
+type Duel struct {
+	P      [2]float64
+	Failed error
 }
 
-func (c duel) mean() float64 { return (c.p[0] + c.p[1]) / 2 }
+// Mean is that of both orders.
+func (c Duel) Mean() float64 { return (c.P[0] + c.P[1]) / 2 }
 
-// compare asks all contests.
-func (c comparing) compare(ctx context.Context, all []contest) ([]duel, error) {
-	out := make([]duel, len(all))
+// Compare asks all contests.
+func (c Comparing) Compare(ctx context.Context, all []Contest) ([]Duel, error) {
+	out := make([]Duel, len(all))
 	var questions []rewards.Answered
 	var of [][2]int // contest and order of each question
 	for i, k := range all {
 		both, err := c.orders(k)
 		if err != nil {
-			out[i] = duel{[2]float64{0.5, 0.5}, err}
+			out[i] = Duel{[2]float64{0.5, 0.5}, err}
 			continue
 		}
 		for order, q := range both {
@@ -75,46 +76,46 @@ func (c comparing) compare(ctx context.Context, all []contest) ([]duel, error) {
 		if which[1] == 1 {
 			p = 1 - p
 		}
-		out[which[0]].p[which[1]] = p
+		out[which[0]].P[which[1]] = p
 	}
 	return out, nil
 }
 
-// positions are how often the one that is shown first wins, and both orders agree.
-func positions(all []duel) *data.Positions {
+// Positions are how often the one that is shown first wins, and both orders agree.
+func Positions(all []Duel) *data.Positions {
 	var examples []data.Example
 	var p []float64
 	for i, c := range all {
-		if c.failed == nil {
+		if c.Failed == nil {
 			examples = append(examples, data.Example{Row: i}, data.Example{Row: i, Swapped: true})
-			p = append(p, c.p[0], c.p[1])
+			p = append(p, c.P[0], c.P[1])
 		}
 	}
 	_, of := data.InBothOrders(examples, p)
 	return &of
 }
 
-// comparing opens what a policy, or the reward over one, compares with.
-func (r *Run) comparing(ctx context.Context, reward program.Reward, m spec.Model, form string) (*comparing, error) {
-	d, err := r.Program.FindData(form)
+// Comparing opens what a policy compares with: form is the data that it was trained on.
+func (a *Asker) Comparing(ctx context.Context, m spec.Model, form string) (*Comparing, error) {
+	d, err := a.Program.FindData(form)
 	if err != nil {
 		return nil, err
 	}
 	if d.From.Kind != "compare" {
 		return nil, fmt.Errorf("data %s are no comparisons, and a pair is duel", form)
 	}
-	encode, err := r.Encoder(ctx, m, d)
+	encode, err := a.Encoder(ctx, m, d)
 	if err != nil {
 		return nil, err
 	}
-	say, err := r.policySays(ctx, reward, m, d)
-	return &comparing{d, encode, say}, err
+	say, err := a.policySays(ctx, program.Reward{}, m, d)
+	return &Comparing{d, encode, say}, err
 }
 
 // policySays is what a policy, or a reward that reads some, says of answers.
-func (r *Run) policySays(ctx context.Context, reward program.Reward, m spec.Model, d spec.Data) (func(ctx context.Context, all []rewards.Answered) (*measure.Sayings, error), error) {
+func (a *Asker) policySays(ctx context.Context, reward program.Reward, m spec.Model, d spec.Data) (func(ctx context.Context, all []rewards.Answered) (*measure.Sayings, error), error) {
 	if reward.Name != "" {
-		f, err := r.spoken(ctx, reward, d)
+		f, err := a.spoken(ctx, reward, d)
 		if err != nil {
 			return nil, err
 		}
@@ -123,12 +124,12 @@ func (r *Run) policySays(ctx context.Context, reward program.Reward, m spec.Mode
 	if d.Kind != "labels" {
 		return nil, fmt.Errorf("policy %s was trained on responses and has no labels: a reward of the recipe, such as dpo.implicit, says what its score is", m.Name)
 	}
-	labels, err := r.LabelIDs(ctx, m, d)
+	labels, err := a.LabelIDs(ctx, m, d)
 	if err != nil {
 		return nil, err
 	}
 	return func(ctx context.Context, all []rewards.Answered) (*measure.Sayings, error) {
-		n, err := r.Network(ctx, m)
+		n, err := a.Network(ctx, m)
 		if err != nil || len(all) == 0 {
 			return &measure.Sayings{}, err
 		}
@@ -158,12 +159,12 @@ func labelled(ctx context.Context, n *network.Network, all []rewards.Answered, l
 
 // pairwise is what a policy says of the responses of examples, one after another:
 // the score of a response is how often it is better than another of its example.
-func (r *Run) pairwise(ctx context.Context, s program.Stage, c *comparing, examples []data.Example) (*measure.Sayings, error) {
-	texts, err := r.Texts(ctx, s.Model, s.Data)
+func (a *Asker) pairwise(ctx context.Context, s program.Stage, c *Comparing, examples []data.Example) (*measure.Sayings, error) {
+	texts, err := a.Texts(ctx, s.Model, s.Data)
 	if err != nil {
 		return nil, err
 	}
-	var contests []contest
+	var contests []Contest
 	var of [][2]int // responses of each, counted over all examples
 	first := 0
 	for _, e := range examples {
@@ -174,60 +175,60 @@ func (r *Run) pairwise(ctx context.Context, s program.Stage, c *comparing, examp
 		}
 		for i := range n {
 			for j := i + 1; j < n; j++ {
-				contests, of = append(contests, contest{t.Prompt, t.Responses[i], t.Responses[j]}), append(of, [2]int{first + i, first + j})
+				contests, of = append(contests, Contest{t.Prompt, t.Responses[i], t.Responses[j]}), append(of, [2]int{first + i, first + j})
 			}
 		}
 		first += n
 	}
-	results, err := c.compare(ctx, contests)
+	results, err := c.Compare(ctx, contests)
 	if err != nil {
 		return nil, err
 	}
-	r.noteFailures(s, results)
+	a.NoteFailures(s, results)
 	return roundRobin(first, of, results), nil
 }
 
 // roundRobin is what contests come to: of so many responses each one's mean
 // probability to be better than those that it met.
-func roundRobin(responses int, of [][2]int, results []duel) *measure.Sayings {
-	byPair := map[[2]int]duel{}
+func roundRobin(responses int, of [][2]int, results []Duel) *measure.Sayings {
+	byPair := map[[2]int]Duel{}
 	wins, met := make([]float64, responses), make([]float64, responses)
 	for k, two := range of {
 		byPair[two] = results[k]
-		p := results[k].mean()
+		p := results[k].Mean()
 		wins[two[0]] += p
 		wins[two[1]] += 1 - p
 		met[two[0]]++
 		met[two[1]]++
 	}
-	out := &measure.Sayings{Scores: wins, Positions: positions(results)}
+	out := &measure.Sayings{Scores: wins, Positions: Positions(results)}
 	for i := range wins {
 		wins[i] /= max(1, met[i])
 	}
 	out.Orders = func(i, j int) []float64 {
 		if i > j {
-			p := byPair[[2]int{j, i}].p
+			p := byPair[[2]int{j, i}].P
 			return []float64{1 - p[0], 1 - p[1]}
 		}
-		p := byPair[[2]int{i, j}].p
+		p := byPair[[2]int{i, j}].P
 		return p[:]
 	}
-	out.Unasked = func(i, j int) bool { return byPair[[2]int{min(i, j), max(i, j)}].failed != nil }
+	out.Unasked = func(i, j int) bool { return byPair[[2]int{min(i, j), max(i, j)}].Failed != nil }
 	out.Beats = func(i, j int) float64 { return (out.Orders(i, j)[0] + out.Orders(i, j)[1]) / 2 }
 	return out
 }
 
-// noteFailures says how many contests could not be asked.
-func (r *Run) noteFailures(s program.Stage, results []duel) {
+// NoteFailures says how many contests could not be asked.
+func (a *Asker) NoteFailures(s program.Stage, results []Duel) {
 	failed := 0
 	var why error
 	for _, c := range results {
-		if c.failed != nil {
-			failed, why = failed+1, c.failed
+		if c.Failed != nil {
+			failed, why = failed+1, c.Failed
 		}
 	}
 	if failed > 0 {
-		r.Note(fmt.Sprintf("%s: %d of %d comparisons could not be asked and count as ties; the last: %v", s.Name(), failed, len(results), why))
+		a.Note(fmt.Sprintf("%s: %d of %d comparisons could not be asked and count as ties; the last: %v", s.Name(), failed, len(results), why))
 	}
 }
 
@@ -236,13 +237,13 @@ func (r *Run) noteFailures(s program.Stage, results []duel) {
 // side is better, of several responses the mean over those that each was compared
 // with.
 func told(s *measure.Sayings, first, n int) map[string]any {
-	results := make([]duel, n/2)
+	results := make([]Duel, n/2)
 	for k := range results {
-		results[k].p = [2]float64{measure.FirstIsBetter(s, first+2*k), 1 - measure.FirstIsBetter(s, first+2*k+1)}
+		results[k].P = [2]float64{measure.FirstIsBetter(s, first+2*k), 1 - measure.FirstIsBetter(s, first+2*k+1)}
 	}
 	if len(results) == 1 {
 		p := results[0]
-		return map[string]any{"chosen": float32(p.mean()), "rejected": float32(1 - p.mean()), "probability": p.mean(), "orders": p.p}
+		return map[string]any{"chosen": float32(p.Mean()), "rejected": float32(1 - p.Mean()), "probability": p.Mean(), "orders": p.P}
 	}
 	var of [][2]int
 	responses := 2

@@ -1,4 +1,4 @@
-package trainer
+package scoring
 
 import (
 	"bufio"
@@ -31,7 +31,7 @@ type Tournament struct {
 // each with each takes n(n - 1)/2 (Dong et al. 2024, arXiv 2405.07863). Neighbours
 // meet, the last of an odd number goes on by itself, and of two that are equal the
 // first does.
-func knockOut(n int, compare func(pairs [][2]int) ([]duel, error)) (Tournament, error) {
+func knockOut(n int, compare func(pairs [][2]int) ([]Duel, error)) (Tournament, error) {
 	var t Tournament
 	left := make([]int, n)
 	for i := range left {
@@ -48,7 +48,7 @@ func knockOut(n int, compare func(pairs [][2]int) ([]duel, error)) (Tournament, 
 		}
 		var next []int
 		for k, result := range results {
-			m := Match{Round: round, First: pairs[k][0], Second: pairs[k][1], P: result.mean(), Winner: pairs[k][0]}
+			m := Match{Round: round, First: pairs[k][0], Second: pairs[k][1], P: result.Mean(), Winner: pairs[k][0]}
 			if m.P < 0.5 {
 				m.Winner = m.Second
 			}
@@ -63,8 +63,8 @@ func knockOut(n int, compare func(pairs [][2]int) ([]duel, error)) (Tournament, 
 	return t, nil
 }
 
-// knockOut answers each line of in, a prompt with responses, with the best of them.
-func (s *Scorer) knockOut(ctx context.Context, in io.Reader, out io.Writer) (bad int, err error) {
+// KnockOut answers each line of in, a prompt with responses, with the best of them.
+func (s *Scorer) KnockOut(ctx context.Context, in io.Reader, out io.Writer) (bad int, err error) {
 	lines, answers := bufio.NewScanner(in), bufio.NewWriter(out)
 	lines.Buffer(make([]byte, 1<<16), maxLine)
 	for n := 1; lines.Scan(); n++ {
@@ -96,7 +96,7 @@ func (s *Scorer) tournament(ctx context.Context, line []byte) (Tournament, error
 	if !ok || len(list) < 2 {
 		return Tournament{}, errors.New(`a tournament is of "responses", a list of at least two`)
 	}
-	return knockOut(len(list), func(pairs [][2]int) ([]duel, error) {
+	return knockOut(len(list), func(pairs [][2]int) ([]Duel, error) {
 		var all []rewards.Answered
 		for _, two := range pairs {
 			both, err := s.Encode(paired(row, list[two[0]], list[two[1]]))
@@ -109,9 +109,9 @@ func (s *Scorer) tournament(ctx context.Context, line []byte) (Tournament, error
 		if err != nil {
 			return nil, err
 		}
-		results := make([]duel, len(pairs))
+		results := make([]Duel, len(pairs))
 		for k := range results {
-			results[k].p = [2]float64{measure.FirstIsBetter(said, 2*k), 1 - measure.FirstIsBetter(said, 2*k+1)}
+			results[k].P = [2]float64{measure.FirstIsBetter(said, 2*k), 1 - measure.FirstIsBetter(said, 2*k+1)}
 		}
 		return results, nil
 	})

@@ -1,4 +1,4 @@
-package trainer
+package scoring
 
 import (
 	"errors"
@@ -13,9 +13,9 @@ import (
 
 // lengths scores a sequence by its number of ids; a row "ids" is one sequence,
 // "pair" two.
-func lengths(t *testing.T) scoring {
+func lengths(t *testing.T) answerer {
 	t.Helper()
-	return scoring{
+	return answerer{
 		encode: func(row map[string]any) ([]rewards.Answered, error) {
 			if n, ok := row["ids"].(float64); ok {
 				return []rewards.Answered{{Tokens: int(n)}}, nil
@@ -91,7 +91,7 @@ func TestScoreLinesStopsAtALineWithoutEnd(t *testing.T) {
 // A reward's parts stand beside the score of one response, and under each side
 // of a pair; three responses have a list.
 func TestScoreLinesWithParts(t *testing.T) {
-	s := scoring{
+	s := answerer{
 		encode: func(row map[string]any) ([]rewards.Answered, error) {
 			return make([]rewards.Answered, int(row["n"].(float64))), nil
 		},

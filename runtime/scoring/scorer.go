@@ -1,9 +1,10 @@
-package trainer
+package scoring
 
 import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 
@@ -29,37 +30,37 @@ const scorerRows = 8
 
 // Scorer opens a reward, or a model, of which an earlier run left what it needs
 // in Dir; "" is the only reward, or the only model of a program without rewards.
-func (r *Run) Scorer(ctx context.Context, name string) (*Scorer, error) {
-	reward, m, err := r.Program.Scored(name)
+func (a *Asker) Scorer(ctx context.Context, name string) (*Scorer, error) {
+	reward, m, err := a.Program.Scored(name)
 	if err != nil {
 		return nil, err
 	}
 	s := &Scorer{}
 	var reads spec.Model
 	if reward.Name != "" {
-		s.data, reads, err = r.Program.RewardReads(reward)
+		s.data, reads, err = a.Program.RewardReads(reward)
 	} else {
-		s.data, reads, err = r.Program.ModelReads(m)
+		s.data, reads, err = a.Program.ModelReads(m)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if s.encode, err = r.Encoder(ctx, reads, s.data); err != nil {
+	if s.encode, err = a.Encoder(ctx, reads, s.data); err != nil {
 		return nil, err
 	}
-	f, err := r.Features(ctx, reads)
+	f, err := a.Features(ctx, reads)
 	if err != nil {
 		return nil, err
 	}
 	s.knows = f.Knows
-	hidden := r.statesOfAny(ctx, reads, s.data)
+	hidden := a.statesOfAny(ctx, reads, s.data)
 	switch {
 	case reads.Kind == "policy":
-		if _, err := r.TrainedNetwork(ctx, reads); err != nil {
+		if _, err := a.TrainedNetwork(ctx, reads); err != nil {
 			return nil, err
 		}
-		if s.say, err = r.policySays(ctx, reward, reads, s.data); err == nil && s.data.Kind == "labels" {
-			s.labels, err = r.LabelIDs(ctx, reads, s.data)
+		if s.say, err = a.policySays(ctx, reward, reads, s.data); err == nil && s.data.Kind == "labels" {
+			s.labels, err = a.LabelIDs(ctx, reads, s.data)
 			s.rivals = s.data.From.Kind == "compare"
 		}
 		if err != nil {
@@ -67,15 +68,15 @@ func (r *Run) Scorer(ctx context.Context, name string) (*Scorer, error) {
 		}
 	case reward.Name != "":
 		s.say = func(ctx context.Context, all []rewards.Answered) (*measure.Sayings, error) {
-			return r.rewarded(ctx, reward, all, hidden)
+			return a.rewarded(ctx, reward, all, hidden)
 		}
 	case m.Kind == "mlp":
 		s.say = func(ctx context.Context, all []rewards.Answered) (*measure.Sayings, error) {
-			return r.networkSays(ctx, m, all, hidden)
+			return a.networkSays(ctx, m, all, hidden)
 		}
 	default:
 		s.say = func(ctx context.Context, all []rewards.Answered) (*measure.Sayings, error) {
-			return r.modelSays(ctx, m, s.data, all)
+			return a.modelSays(ctx, m, s.data, all)
 		}
 	}
 	return s, s.opens(ctx)
@@ -89,35 +90,35 @@ func (s *Scorer) opens(ctx context.Context) error {
 
 // statesOfAny gives hidden states of sequences of which nothing is known but the
 // longest they may be.
-func (r *Run) statesOfAny(ctx context.Context, m spec.Model, d spec.Data) lookup {
+func (a *Asker) statesOfAny(ctx context.Context, m spec.Model, d spec.Data) lookup {
 	return func(all []data.Sequence) (fit.Matrix[float32], error) {
 		if len(all) == 0 {
 			return fit.Matrix[float32]{}, nil
 		}
 		if m.Kind == "encoder" {
-			flat, err := r.Hidden(ctx, m, all)
+			flat, err := a.Hidden(ctx, m, all)
 			return fit.Matrix[float32]{Rows: len(all), Cols: len(flat) / len(all), Data: flat}, err
 		}
-		net, err := r.TrainedNetwork(ctx, m)
+		net, err := a.TrainedNetwork(ctx, m)
 		if err != nil {
 			return fit.Matrix[float32]{}, err
 		}
-		read, err := r.ReaderOf(ctx, net, all, d.MaxLength)
+		read, err := a.ReaderOf(ctx, net, all, d.MaxLength)
 		if err != nil {
 			return fit.Matrix[float32]{}, err
 		}
-		return r.statesOf(ctx, net, read, all, scorerRows)
+		return a.statesOf(ctx, net, read, all, scorerRows)
 	}
 }
 
 // modelSays is the head's first output of a trained model.
-func (r *Run) modelSays(ctx context.Context, m spec.Model, d spec.Data, all []rewards.Answered) (*measure.Sayings, error) {
-	net, err := r.TrainedNetwork(ctx, m)
+func (a *Asker) modelSays(ctx context.Context, m spec.Model, d spec.Data, all []rewards.Answered) (*measure.Sayings, error) {
+	net, err := a.TrainedNetwork(ctx, m)
 	if err != nil {
 		return nil, err
 	}
 	sequences := sequencesOf(all)
-	read, err := r.ReaderOf(ctx, net, sequences, d.MaxLength)
+	read, err := a.ReaderOf(ctx, net, sequences, d.MaxLength)
 	if err != nil {
 		return nil, err
 	}
@@ -126,15 +127,15 @@ func (r *Run) modelSays(ctx context.Context, m spec.Model, d spec.Data, all []re
 }
 
 // networkSays is the first output of a network over an encoder.
-func (r *Run) networkSays(ctx context.Context, m spec.Model, all []rewards.Answered, hidden lookup) (*measure.Sayings, error) {
-	if _, err := r.TrainedNetwork(ctx, m); err != nil || len(all) == 0 {
+func (a *Asker) networkSays(ctx context.Context, m spec.Model, all []rewards.Answered, hidden lookup) (*measure.Sayings, error) {
+	if _, err := a.TrainedNetwork(ctx, m); err != nil || len(all) == 0 {
 		return &measure.Sayings{}, err
 	}
 	h, err := hidden(sequencesOf(all))
 	if err != nil {
 		return nil, err
 	}
-	outputs, _, err := r.outputsOf(ctx, m, h)
+	outputs, _, err := a.OutputsOf(ctx, m, h)
 	if err != nil {
 		return nil, err
 	}
@@ -226,4 +227,16 @@ func paired(row map[string]any, first, second any) map[string]any {
 // Score is what the model or reward says of each response, in their order.
 func (s *Scorer) Score(ctx context.Context, all []rewards.Answered) (*measure.Sayings, error) {
 	return s.say(ctx, all)
+}
+
+// Compares reports whether responses are compared two by two, and not scored alone.
+func (s *Scorer) Compares() bool { return s.rivals }
+
+// Lines answers each line of in, a row, with a line of out, in the same order: what
+// is said of its responses, bare without what that is made of. A line that cannot be
+// scored is answered with its number and the reason, and counted; the others go on. The
+// error is of reading, writing or the model.
+func (s *Scorer) Lines(ctx context.Context, in io.Reader, out io.Writer, bare bool) (bad int, err error) {
+	say := func(all []rewards.Answered) (*measure.Sayings, error) { return s.say(ctx, all) }
+	return scoreLines(in, out, answerer{encode: s.Encode, say: say, bare: bare, rivals: s.rivals})
 }
