@@ -102,7 +102,7 @@ func (a *Asker) Comparing(ctx context.Context, m spec.Model, form string) (*Comp
 		return nil, err
 	}
 	if d.From.Kind != "compare" {
-		return nil, fmt.Errorf("data %s are no comparisons, and a pair is duel", form)
+		return nil, fmt.Errorf("data %s is not made by compare, so that %s cannot be asked which side of a pair is better", form, m.Name)
 	}
 	encode, err := a.Encoder(ctx, m, d)
 	if err != nil {

@@ -23,6 +23,7 @@ import (
 	"github.com/rmc-lang/rmc/runtime/results"
 	"github.com/rmc-lang/rmc/runtime/rundir"
 	"github.com/rmc-lang/rmc/runtime/scoring"
+	"github.com/rmc-lang/rmc/runtime/spec"
 	"github.com/rmc-lang/rmc/runtime/world"
 )
 
@@ -319,8 +320,47 @@ func (in *invocation) summarise(rec *rundir.Record) {
 	}
 	fmt.Fprintf(in.stdout, "next     %s report   a page with curves, histograms and calibration\n", self)
 	if in.program.Has("train") || len(in.program.Rewards) > 0 {
-		fmt.Fprintf(in.stdout, "         %s export   a folder that transformers loads\n         echo '{\"prompt\":\"…\",\"response\":\"…\"}' | %s score\n", self, self)
+		row, flags := scorable(in.program)
+		fmt.Fprintf(in.stdout, "         %s export   a folder that transformers loads\n         echo '%s' | %s score%s\n", self, row, self, flags)
 	}
+}
+
+// scorable is a row that score reads, and the flags that say what scores it: the
+// only reward or model, or of several the first.
+func scorable(p program.Program) (row, flags string) {
+	reward, m, err := p.Scored("")
+	if err != nil {
+		name := ""
+		for _, s := range slices.Backward(p.Stages) {
+			if s.Kind == "train" {
+				name = s.Model.Name
+			}
+		}
+		if len(p.Rewards) > 0 {
+			name = p.Rewards[0].Name
+		}
+		flags = " --model " + name
+		if reward, m, err = p.Scored(name); err != nil {
+			return `{"prompt":"…","response":"…"}`, ""
+		}
+	}
+	var d spec.Data
+	if reward.Name != "" {
+		d, _, err = p.RewardReads(reward)
+	} else {
+		d, _, err = p.ModelReads(m)
+	}
+	switch {
+	case err == nil && d.Format == "ids":
+		row = `{"ids":[…]}`
+	case err == nil && d.Kind == "labels" && d.From.Kind == "compare":
+		row = `{"prompt":"…","responses":["…","…"]}`
+	case err == nil && d.Kind == "labels" && d.Level == "step":
+		row = `{"question":"…","steps":["…","…"]}`
+	default:
+		row = `{"prompt":"…","response":"…"}`
+	}
+	return row, flags
 }
 
 // tell prints what was measured.

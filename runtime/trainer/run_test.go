@@ -588,3 +588,26 @@ func TestNoNumberNamesRowAndColumn(t *testing.T) {
 		}
 	}
 }
+
+// The last line of a run is a command that works: a row as its data are read, and the
+// name of what scores it where there are several.
+func TestNextCommandScores(t *testing.T) {
+	policy, head := spec.Model{Name: "pm", Kind: "policy"}, spec.Model{Name: "rm", Kind: "reward"}
+	trains := func(all ...program.Stage) program.Program { return program.Program{Stages: all} }
+	on := func(m spec.Model, d spec.Data) program.Stage {
+		return program.Train(m, d, spec.Train{Name: m.Name, Data: d.Name}, nil)
+	}
+	prefs := spec.Data{Name: "prefs", Kind: "preference"}
+	for want, p := range map[string]program.Program{
+		`{"prompt":"…","response":"…"}`:                   trains(on(head, prefs)),
+		`{"ids":[…]}`:                                     trains(on(head, spec.Data{Name: "prefs", Kind: "preference", Format: "ids"})),
+		`{"question":"…","steps":["…","…"]}`:              trains(on(policy, spec.Data{Name: "steps", Kind: "labels", Level: "step"})),
+		`{"prompt":"…","responses":["…","…"]} --model pm`: trains(on(policy, spec.Data{Name: "pairs", Kind: "labels", From: spec.From{Kind: "compare"}}), on(head, prefs)),
+		`{"prompt":"…","response":"…"} --model rm`:        trains(on(head, prefs), on(policy, spec.Data{Name: "steps", Kind: "labels", Level: "step"})),
+		`{"prompt":"…","response":"…"} --model first`:     {Rewards: []program.Reward{{Name: "first", Models: []spec.Model{head}}, {Name: "second"}}, Stages: []program.Stage{on(head, prefs)}},
+	} {
+		if row, flags := scorable(p); row+flags != want {
+			t.Errorf("%s%s, want %s", row, flags, want)
+		}
+	}
+}
