@@ -62,6 +62,7 @@ func (a asker) chances(ctx context.Context, s program.Stage, m spec.Model, pairs
 			made, at = append(made, pair), append(at, i)
 		}
 	}
+	a.Note(fmt.Sprintf("%s: asking %s about %d pairs that were made", s.Name(), m.Name, len(made)))
 	var said []float64
 	var of *data.Positions
 	var err error
