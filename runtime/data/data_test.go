@@ -1,7 +1,6 @@
 package data
 
 import (
-	"compress/gzip"
 	"errors"
 	"os"
 	"path/filepath"
@@ -35,19 +34,6 @@ func write(t *testing.T, name, content string) string {
 		t.Fatal(err)
 	}
 	return path
-}
-
-func gzipped(t *testing.T, content string) string {
-	t.Helper()
-	var b strings.Builder
-	z := gzip.NewWriter(&b)
-	if _, err := z.Write([]byte(content)); err != nil {
-		t.Fatal(err)
-	}
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.String()
 }
 
 // recipe is what a preference recipe says when it says as little as it can.
