@@ -103,7 +103,10 @@ func (m *Micro) put(slot, i int, e Example) {
 		row := v*m.Examples + slot
 		m.Present[row] = 1
 		m.Last[row] = int32(len(s.IDs) - 1)
-		ids := slices.Concat(s.IDs, lastLabel(e.Tail)) // which Last is before: a head reads what is asked
+		ids := s.IDs
+		if label := lastLabel(e.Tail); len(label) > 0 { // behind Last: a head reads what is asked
+			ids = slices.Concat(ids, label)
+		}
 		m.Real += len(ids)
 		for t, id := range ids {
 			at := row*m.Bucket + t

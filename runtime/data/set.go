@@ -209,11 +209,14 @@ func (s *Set) count() {
 func (s *Set) countTokens(e Example) {
 	c := &s.Stats
 	for i, seq := range e.Sequences {
-		if top := slices.Max(slices.Concat(seq.IDs, e.Tail)); top > c.LargestID {
-			c.LargestID, c.LargestIDAt = top, e.Row
+		for _, ids := range [][]int32{seq.IDs, e.Tail} {
+			if len(ids) > 0 && slices.Max(ids) > c.LargestID {
+				c.LargestID, c.LargestIDAt = slices.Max(ids), e.Row
+			}
 		}
-		c.TokensAfter += int64(len(seq.IDs) + len(lastLabel(e.Tail)))
-		c.Lengths = append(c.Lengths, len(seq.IDs)+len(lastLabel(e.Tail)))
+		given := len(seq.IDs) + len(lastLabel(e.Tail))
+		c.TokensAfter += int64(given)
+		c.Lengths = append(c.Lengths, given)
 		switch first := e.Sequences[0]; {
 		case i > 0 && i == len(e.Lengths): // the view prompt
 			c.TokensShared += int64(record.FirstDifference(seq.IDs, first.IDs))

